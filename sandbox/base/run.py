@@ -1,0 +1,129 @@
+"""A run directory: one stack that is, or was, up. What every process of a run agrees on.
+
+    RUN/run.json        fixed when the run begins (RunInfo)
+    RUN/services.json   the supervisor's latest view of its processes (list of ServiceInfo)
+    RUN/config.json     the configuration documents in force (sandbox.base.config)
+    RUN/lake/           telemetry
+    RUN/logs/           one log per process
+    RUN/*.sock          control and collector sockets
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.base import paths
+from sandbox.base.clock import WorldClock
+from sandbox.base.errors import SandboxError
+
+SERVICES = ("features", "model", "retrieval", "ranking", "rules", "events", "gateway")  # start order
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """run_dir and world_dir: absolute paths. world_start: world seconds since the epoch at wall_start
+    (`time.time()`). speed: world seconds per wall second. redis: unix socket path of the store."""
+
+    run_dir: str
+    world: str
+    world_dir: str
+    world_start: float
+    wall_start: float
+    speed: float
+    seed: int
+    redis: str
+    addresses: dict[str, str]  # service -> host:port of its gRPC server
+    metrics: dict[str, str]  # service -> host:port of /metrics
+
+    @property
+    def path(self) -> Path:
+        return Path(self.run_dir)
+
+    @property
+    def lake(self) -> Path:
+        return self.path / "lake"
+
+    @property
+    def collector_socket(self) -> Path:
+        return self.path / "collector.sock"
+
+    def clock(self) -> WorldClock:
+        return WorldClock(self.world_start, self.wall_start, self.speed)
+
+    def save(self) -> None:
+        write_atomically(self.path / "run.json", json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, run_dir: Path) -> RunInfo:
+        """Raises RUN-001 when there is no run in that directory, CFG-003 when run.json is malformed."""
+        path = run_dir / "run.json"
+        try:
+            return cls(**json.loads(path.read_text()))
+        except FileNotFoundError as error:
+            raise SandboxError(
+                "RUN-001", where="run directory", seen=str(run_dir), expected="a directory made by `sandbox up`",
+                fix="start a stack: sandbox up",
+            ) from error  # fmt: skip
+        except (ValueError, TypeError) as error:
+            raise SandboxError(
+                "CFG-003", where=str(path), seen=str(error), expected="the run.json that `sandbox up` wrote",
+                fix="start a new stack: sandbox up",
+            ) from error  # fmt: skip
+
+
+@dataclass
+class ServiceInfo:
+    """One process of the run. instance: service-number. state: starting, ready, draining or down."""
+
+    name: str
+    instance: str
+    pid: int | None
+    address: str
+    state: str
+    healthy: bool
+    restarts: int
+    started_wall: float  # `time.time()` of its latest start
+
+
+def save_services(run_dir: Path, services: list[ServiceInfo]) -> None:
+    write_atomically(run_dir / "services.json", json.dumps([asdict(s) for s in services]))
+
+
+def load_services(run_dir: Path) -> list[ServiceInfo]:
+    """Empty when the supervisor has not written any yet."""
+    try:
+        return [ServiceInfo(**row) for row in json.loads((run_dir / "services.json").read_text())]
+    except FileNotFoundError:
+        return []
+
+
+def latest_run() -> Path:
+    """The run directory of the newest `sandbox up`. Raises RUN-001 when there is none."""
+    link = paths.runs() / "latest"
+    if not link.exists():
+        raise SandboxError(
+            "RUN-001", where="latest run", seen=str(link), expected="a stack that was started",
+            fix="start one: sandbox up; or name one: --run-dir DIR",
+        )  # fmt: skip
+    return link.resolve()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Whoever reads sees the old text or the new one, never a part. Raises OSError on a full disk."""
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())
