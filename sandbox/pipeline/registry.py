@@ -1,0 +1,171 @@
+"""The registry of artefacts on disk: REGISTRY/<artifact>/<version>/manifest.json and its files.
+
+Whoever serves loads from here, so it imports no torch and executes nothing that it reads: files are
+safetensors, JSON or faiss indexes, and each one must match the hash in its manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from sandbox.base.errors import SandboxError
+
+ARTIFACTS = ("two_tower", "ranker", "index", "covisit", "popular", "features")
+_NAME = re.compile(r"[a-z0-9_]+(?:[.-][a-z0-9_]+)*")
+
+
+class Lineage(BaseModel, extra="forbid"):
+    """What an artefact was made from. Times are world seconds since the epoch."""
+
+    from_ts: float
+    to_ts: float
+    rows: int
+    digest: str  # hash of the rows
+    label_window_h: float = 0.0  # hours that a label had to come true, 0 where there is no label
+    pos_rate: float = 0.0  # share of positive click labels
+
+
+class Manifest(BaseModel, extra="forbid"):
+    """manifest.json: everything there is to know about a version but its numbers."""
+
+    artifact: str
+    version: str
+    created_ts: float  # world seconds: the end of the history it was made from
+    code_hash: str
+    seed: int
+    data: Lineage
+    files: dict[str, str] = Field(default_factory=dict)  # name -> sha256
+    metrics: dict[str, float] = Field(default_factory=dict)
+    parents: dict[str, str] = Field(default_factory=dict)  # artifact -> version
+    inputs: list[str] = Field(default_factory=list)  # columns of the ranker's matrix, in order
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A version whose files were found whole. path: its directory; digest: hash of its manifest."""
+
+    path: Path
+    manifest: Manifest
+    digest: str
+
+    def read(self, name: str) -> bytes:
+        """One of its files. Raises MODEL-002 when it is gone or is not the one that was registered."""
+        return _verified(self.path / name, self.manifest.files.get(name))
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of a safetensors file. Raises MODEL-002."""
+        try:
+            return load_tensors(self.read(name))
+        except (SafetensorError, ValueError) as error:
+            raise _damaged(self.path / name, str(error), "a safetensors file") from error
+
+
+def register(registry: Path, manifest: Manifest, files: dict[str, bytes]) -> Artefact:
+    """Write a version whole or not at all, replacing one of the same name. Returns it as loaded.
+
+    registry: the directory of all artefacts. Hashes of `files` are put into the manifest.
+    """
+    target = _place(registry, manifest.artifact, manifest.version)
+    hashes = {name: hashlib.sha256(blob).hexdigest() for name, blob in sorted(files.items())}
+    text = manifest.model_copy(update={"files": hashes}).model_dump_json(indent=1)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        for name, blob in files.items():
+            (staged / name).write_bytes(blob)
+        (staged / "manifest.json").write_text(text)
+        if target.exists():
+            shutil.rmtree(target)
+        staged.rename(target)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+    return load(registry, manifest.artifact, manifest.version)
+
+
+def load(registry: Path, artifact: str, version: str) -> Artefact:
+    """The version, each of its files checked. Raises MODEL-001 when there is none of that name,
+    MODEL-002 when its manifest cannot be read or a file differs from its hash."""
+    artefact = describe(registry, artifact, version)
+    for name, expected in artefact.manifest.files.items():
+        _verified(artefact.path / name, expected)
+    return artefact
+
+
+def describe(registry: Path, artifact: str, version: str) -> Artefact:
+    """As `load`, without reading its files. Raises MODEL-001, MODEL-002."""
+    path = _place(registry, artifact, version) / "manifest.json"
+    if not path.exists():
+        there = [a.manifest.version for a in versions(registry) if a.manifest.artifact == artifact]
+        raise SandboxError(
+            "MODEL-001", where=f"registry {registry}", seen=f"{artifact} {version}",
+            expected=f"one of {there}", fix="see what there is: sandbox model list; or build: sandbox model build",
+        )  # fmt: skip
+    text = path.read_text()
+    try:
+        manifest = Manifest.model_validate(json.loads(text))
+    except (ValueError, ValidationError) as error:
+        raise _damaged(path, str(error)[:300], "a manifest") from error
+    if (manifest.artifact, manifest.version) != (artifact, version):
+        seen = f"manifest of {manifest.artifact} {manifest.version}"
+        raise _damaged(path, seen, f"the manifest of {artifact} {version}")
+    return Artefact(path.parent, manifest, hashlib.sha256(text.encode()).hexdigest())
+
+
+def versions(registry: Path) -> list[Artefact]:
+    """All versions there are, by artifact and version; unreadable ones are left out."""
+    found = []
+    for path in sorted(registry.glob("*/*/manifest.json")):
+        try:
+            found.append(describe(registry, path.parent.parent.name, path.parent.name))
+        except SandboxError:
+            continue
+    return found
+
+
+def pack_arrays(arrays: dict[str, np.ndarray]) -> bytes:
+    """safetensors bytes of arrays, the same for the same arrays."""
+    return save_tensors({name: np.ascontiguousarray(a) for name, a in arrays.items()})
+
+
+def _place(registry: Path, artifact: str, version: str) -> Path:
+    # A version comes from people and scenario files: it must not be able to climb out of the registry.
+    if artifact not in ARTIFACTS or not _NAME.fullmatch(version):
+        raise SandboxError(
+            "MODEL-001", where="registry", seen=f"{artifact} {version}",
+            expected=f"an artifact of {list(ARTIFACTS)} and a version like rk-1",
+            fix="see what there is: sandbox model list",
+        )  # fmt: skip
+    return registry / artifact / version
+
+
+def _verified(path: Path, expected: str | None) -> bytes:
+    try:
+        blob = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, str(error), "a file that the manifest lists") from error
+    seen = hashlib.sha256(blob).hexdigest()
+    if seen != expected:
+        raise _damaged(path, f"sha256 {seen}", f"sha256 {expected}")
+    return blob
+
+
+def _damaged(path: Path, seen: str, expected: str) -> SandboxError:
+    return SandboxError(
+        "MODEL-002", where=str(path), seen=seen, expected=expected,
+        fix="build it anew: sandbox model build --force",
+    )  # fmt: skip
