@@ -1,0 +1,233 @@
+"""The lake on disk: immutable Parquet segments by table, and the manifest that says which ones count.
+
+    LAKE/manifest.json           {"format": 1, "generation": n, "tables": {name: [[file, rows, level], ...]}}
+    LAKE/<table>/<number>.parquet
+
+One process writes (the collector), any number read. A segment never changes; a change of what
+counts is one atomic replacement of the manifest. A segment that left the manifest stays on disk for
+LINGER_S, longer than any reader holds a manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sandbox.base.run import write_atomically
+from sandbox.base.schema import TABLES
+from sandbox.telemetry.columns import arrow_schema, to_arrow
+
+FORMAT = 1
+LINGER_S = 30.0  # wall seconds; the SQL time limit is 10 s by default
+FANOUT = 12  # segments of one level before they are merged into one of the next
+MAX_LEVEL = 4  # 12 ** 4 flushes are four hours of a run
+MAX_MERGED_ROWS = 60_000  # rows of one merge at most: bounds its memory (about 20 MB) and time
+MAX_BUFFERED_ROWS = 50_000  # kept per table while the disk takes nothing, about 30 MB at worst
+
+
+@dataclass
+class Counters:
+    """What happened to rows since the process began."""
+
+    written: int = 0
+    dropped_full: int = 0  # no space, and the buffer was full
+    dropped_bad: int = 0  # values that fit no column
+    failures: int = 0  # attempts to write that failed
+
+
+@dataclass(frozen=True)
+class Segment:
+    """file: path inside the lake. rows: its number of rows. level: how often its rows were merged."""
+
+    file: str
+    rows: int
+    level: int = 0
+
+
+@dataclass
+class SegmentStore:
+    """The writing side of a lake. Not thread-safe: one caller at a time.
+
+    wall: seconds from any origin, for when a retired segment may go.
+    """
+
+    root: Path
+    wall: Callable[[], float]
+    counters: Counters = field(default_factory=Counters)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._live: dict[str, list[Segment]] = {}
+        self._buffer: dict[str, list[Sequence[Any]]] = {}
+        self._retired: list[tuple[float, str]] = []  # (when it may go, file)
+        self._number = 0
+        self._generation = 0
+        self._manifest_stale = True
+        self._resume()
+
+    def add(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Take rows in; they are visible after the next `flush`."""
+        buffer = self._buffer.setdefault(table, [])
+        buffer.extend(rows)
+        excess = len(buffer) - MAX_BUFFERED_ROWS
+        if excess > 0:  # the disk takes nothing: the oldest go, what is on disk stays
+            del buffer[:excess]
+            self.counters.dropped_full += excess
+
+    def flush(self) -> int:
+        """Write what is buffered and publish it. Returns rows written.
+
+        Raises OSError when the disk takes no more: rows not written stay buffered for the next call.
+        """
+        written = 0
+        try:
+            for table in [name for name, rows in self._buffer.items() if rows]:
+                rows = self._buffer[table]
+                columns, bad = to_arrow(table, rows)
+                if columns.num_rows:
+                    segment = self._write(table, columns)
+                    self._live.setdefault(table, []).append(segment)
+                    self._manifest_stale = True
+                self._buffer[table] = []
+                self.counters.dropped_bad += bad
+                written += columns.num_rows
+        finally:
+            self.counters.written += written
+            self._publish()
+        return written
+
+    def compact(self) -> bool:
+        """Merge one run of segments of a like size into one, if any table has such a run.
+
+        Returns whether there may be more to do. Raises OSError when the disk takes no more; nothing
+        is lost or counted twice then.
+        """
+        for table, segments in self._live.items():
+            batch = mergeable(segments)
+            if batch:
+                columns = pa.concat_tables(
+                    [pq.read_table(self.root / s.file, use_threads=False) for s in batch]
+                )
+                merged = self._write(table, columns, level=batch[0].level + 1)
+                at = segments.index(batch[0])
+                segments[at : at + len(batch)] = [merged]
+                self._retired += [(self.wall() + LINGER_S, s.file) for s in batch]
+                self._manifest_stale = True
+                self._publish()
+                return True
+        return False
+
+    def sweep(self) -> None:
+        """Delete segments that left the manifest LINGER_S ago."""
+        if self._manifest_stale:  # the manifest on disk may still name them
+            return
+        now = self.wall()
+        for _, file in [entry for entry in self._retired if entry[0] <= now]:
+            (self.root / file).unlink(missing_ok=True)
+        self._retired = [entry for entry in self._retired if entry[0] > now]
+
+    @property
+    def buffered(self) -> int:
+        return sum(len(rows) for rows in self._buffer.values())
+
+    def segments(self, table: str) -> tuple[Segment, ...]:
+        return tuple(self._live.get(table, ()))
+
+    def _write(self, table: str, columns: pa.Table, level: int = 0) -> Segment:
+        self._number += 1
+        file = f"{table}/{self._number:08d}.parquet"
+        path = self.root / file
+        path.parent.mkdir(exist_ok=True)
+        try:
+            pq.write_table(columns, path, compression="zstd", store_schema=False)
+        except BaseException as error:
+            self.counters.failures += 1
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            if isinstance(error, pa.ArrowException) and not isinstance(error, OSError):
+                raise OSError(str(error)) from error
+            raise
+        return Segment(file, columns.num_rows, level)
+
+    def _publish(self) -> None:
+        if not self._manifest_stale:
+            return
+        document = {
+            "format": FORMAT,
+            "generation": self._generation + 1,
+            "tables": {
+                t: [[s.file, s.rows, s.level] for s in live] for t, live in self._live.items()
+            },
+        }
+        write_atomically(self.root / "manifest.json", json.dumps(document))
+        self._generation += 1
+        self._manifest_stale = False
+
+    def _resume(self) -> None:
+        """Go on from what an earlier collector of this run left; its half-written files go later."""
+        with suppress(FileNotFoundError, ValueError, KeyError):
+            for table, entries in read_manifest(self.root).items():
+                self._live[table] = [s for s in entries if (self.root / s.file).exists()]
+        live = {s.file for segments in self._live.values() for s in segments}
+        for path in self.root.glob("*/*.parquet"):
+            file = path.relative_to(self.root).as_posix()
+            if path.stem.isdigit():
+                self._number = max(self._number, int(path.stem))
+            if file not in live:
+                self._retired.append((self.wall() + LINGER_S, file))
+        with suppress(OSError):  # a full disk at the start: the next flush tries again
+            self._publish()
+
+
+def mergeable(segments: Sequence[Segment]) -> list[Segment]:
+    """The neighbours to merge: FANOUT of one level that stand together, or as many as fit.
+
+    Levels fall along the list (what is appended is of level 0), so a row is rewritten once a level.
+    Empty: nothing to do.
+    """
+    for level, group in groupby(segments, key=lambda s: s.level):
+        run = list(group)
+        if level < MAX_LEVEL and len(run) >= FANOUT:
+            for start in range(len(run) - 1):
+                batch = _fitting(run[start : start + FANOUT])
+                if len(batch) > 1:
+                    return batch
+    return []
+
+
+def _fitting(run: list[Segment]) -> list[Segment]:
+    rows = 0
+    for count, segment in enumerate(run):
+        rows += segment.rows
+        if rows > MAX_MERGED_ROWS:
+            return run[:count]
+    return run
+
+
+def read_manifest(root: Path) -> dict[str, list[Segment]]:
+    """The live segments of every table. Raises FileNotFoundError when there is no lake yet,
+    ValueError when the manifest is not one."""
+    document = json.loads((root / "manifest.json").read_text())
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"a lake manifest of format {FORMAT} was expected")
+    return {
+        table: [Segment(*entry) for entry in entries]
+        for table, entries in document["tables"].items()
+        if table in TABLES
+    }
+
+
+def read_rows(root: Path, table: str) -> pa.Table:
+    """All rows of a table as Arrow, for tests and exports."""
+    files = read_manifest(root).get(table, [])
+    if not files:
+        return arrow_schema(table).empty_table()
+    return pa.concat_tables([pq.read_table(root / s.file, use_threads=False) for s in files])
