@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -144,11 +145,9 @@ class Latent:
         """Write WORLD/latent/truth.npz; the same arrays give the same bytes."""
         folder = world_dir / "latent"
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {
-            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("seed", "weights")
-        }
-        scalars = {f"w_{name}": np.float64(value) for name, value in asdict(self.weights).items()}
-        np.savez(folder / "truth.npz", seed=np.int64(self.seed), **arrays, **scalars)
+        saved: dict[str, Any] = {name: getattr(self, name) for name in _array_names()}
+        saved |= {f"w_{name}": np.float64(value) for name, value in asdict(self.weights).items()}
+        np.savez(folder / "truth.npz", seed=np.int64(self.seed), **saved)
 
     @classmethod
     def load(cls, world_dir: Path) -> Latent:
@@ -157,13 +156,17 @@ class Latent:
         try:
             with np.load(path, allow_pickle=False) as saved:
                 weights = Weights(**{f.name: float(saved[f"w_{f.name}"]) for f in fields(Weights)})
-                names = [f.name for f in fields(cls) if f.name not in ("seed", "weights")]
-                return cls(int(saved["seed"]), weights, **{name: saved[name] for name in names})
+                arrays = {name: saved[name] for name in _array_names()}
+                return cls(int(saved["seed"]), weights, **arrays)
         except (ValueError, KeyError, OSError) as error:
             raise SandboxError(
                 "WORLD-003", where=str(path), seen=str(error), expected="every array of the ground truth",
                 fix="build or import the world anew with --force",
             ) from error  # fmt: skip
+
+
+def _array_names() -> list[str]:
+    return [f.name for f in fields(Latent) if f.name not in ("seed", "weights")]
 
 
 def hourly_profile() -> np.ndarray:
@@ -172,4 +175,5 @@ def hourly_profile() -> np.ndarray:
     hour = np.arange(24) + 0.5
     turn = 2 * np.pi * (hour - 21) / 24
     weight = np.maximum(0.12, 1 + 0.60 * np.cos(turn) + 0.15 * np.cos(2 * turn))
-    return (weight / weight.mean()).astype(np.float32)
+    profile: np.ndarray = (weight / weight.mean()).astype(np.float32)
+    return profile
