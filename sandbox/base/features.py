@@ -19,6 +19,7 @@ N_TOPICS = 24  # topic slots of every world; imported worlds leave the last ones
 N_RECENT = 20  # recent clicked items kept in `user_session`, newest first, -1 where none
 N_SEEN = 200  # shown items kept in `user_seen`, newest first, -1 where none
 DIM = 64  # width of two-tower embeddings
+LONG_DWELL_S = 30.0  # a dwell from here on counts as long
 
 _HEADER = struct.Struct("<HHIdQ")
 _HEADER_DTYPE = np.dtype(
@@ -54,6 +55,13 @@ class FeatureView:
     @property
     def row_bytes(self) -> int:
         return _HEADER.size + 4 * len(self.columns)
+
+    @property
+    def default_row(self) -> np.ndarray:
+        """float32 [columns]: what a reader gets when the row is not PRESENT. Ids default to -1, none."""
+        row = np.full(len(self.columns), self.default, np.float32)
+        row[[column.startswith("recent_") for column in self.columns]] = -1.0
+        return row
 
 
 _TOPICS = tuple(f"topic_{i:02d}" for i in range(N_TOPICS))
@@ -137,7 +145,7 @@ def pack_many(view: FeatureView, values: np.ndarray, event_ts: np.ndarray, run: 
 class Rows:
     """Decoded rows of one view, in the order asked for.
 
-    values: float32 [n, columns], the view's default where status is not PRESENT.
+    values: float32 [n, columns], the view's default row where status is not PRESENT.
     event_ts: float64 [n], world seconds, NaN where MISSING. status: uint8 [n], a `Status`.
     run: uint64 [n], writer run, 0 where MISSING.
     """
@@ -166,5 +174,5 @@ def unpack_many(view: FeatureView, blobs: list[bytes | None], now: float) -> Row
     event_ts = np.where(present, head["event_ts"], np.nan)
     expired = present & (now - head["event_ts"] > view.max_age_s)
     status = np.where(expired, Status.EXPIRED, np.where(present, Status.PRESENT, Status.MISSING))
-    values[status != Status.PRESENT] = view.default
+    values[status != Status.PRESENT] = view.default_row
     return Rows(values, event_ts, status.astype(np.uint8), np.where(present, head["run"], 0))

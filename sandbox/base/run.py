@@ -1,11 +1,11 @@
 """A run directory: one stack that is, or was, up. What every process of a run agrees on.
 
-    RUN/run.json        fixed when the run begins (RunInfo)
-    RUN/services.json   the supervisor's latest view of its processes (list of ServiceInfo)
-    RUN/config.json     the configuration documents in force (sandbox.base.config)
-    RUN/lake/           telemetry
-    RUN/logs/           one log per process
-    RUN/*.sock          control and collector sockets
+RUN/run.json        fixed when the run begins (RunInfo)
+RUN/services.json   the supervisor's latest view of its processes (list of ServiceInfo)
+RUN/config.json     the configuration documents in force (sandbox.base.config)
+RUN/lake/           telemetry
+RUN/logs/           one log per process
+RUN/*.sock          control and collector sockets
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from sandbox.base import paths
 from sandbox.base.clock import WorldClock
 from sandbox.base.errors import SandboxError
 
-SERVICES = ("features", "model", "retrieval", "ranking", "rules", "events", "gateway")  # start order
+SERVICES = (
+    "features",
+    "model",
+    "retrieval",
+    "ranking",
+    "rules",
+    "events",
+    "gateway",
+)  # start order
 
 
 @dataclass(frozen=True)

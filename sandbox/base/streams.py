@@ -33,7 +33,8 @@ def uniforms(seed: int, purpose: str, *place: np.ndarray | int) -> np.ndarray:
     state = np.frombuffer(digest, dtype="<u8")  # an array: wraps around without a warning
     for part in place:
         state = _mix(state + _GOLDEN + _mix(np.atleast_1d(part).astype(np.uint64) + _GOLDEN))
-    return (state >> np.uint64(11)) * 2.0**-53
+    drawn: np.ndarray = (state >> np.uint64(11)) * 2.0**-53
+    return drawn
 
 
 def uniform(seed: int, purpose: str, *place: int) -> float:

@@ -1,0 +1,141 @@
+"""The configuration documents in force: one typed place, each setting with unit, range and reason.
+
+RUN/config.json holds a version and one document per service. Whoever changes it writes the file and
+then calls Admin.Reload on the service; a service that restarts reads the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import write_atomically
+
+
+class Document(BaseModel, extra="forbid", validate_assignment=True):
+    """A service's configuration. Unknown keys and values out of range are refused."""
+
+
+class Edge(Document):
+    """One caller->callee edge. deadline_ms: the caller waits no longer, ms. path: which of the two
+    network paths to the callee carries the calls. attempts: tries in all; a retry only follows UNAVAILABLE."""
+
+    deadline_ms: float = Field(ge=1, le=10_000)
+    path: Literal["a", "b"] = "a"
+    attempts: int = Field(2, ge=1, le=5)
+
+
+class GatewayConfig(Document):
+    deadline_ms: float = Field(400.0, ge=5, le=10_000)  # budget when the client sets none, ms
+    n_candidates: int = Field(200, ge=10, le=1000)  # asked of retrieval; ranking costs grow with it
+    features: Edge = Edge(deadline_ms=60)  # about 20 x the healthy median
+    retrieval: Edge = Edge(deadline_ms=150)
+    ranking: Edge = Edge(deadline_ms=200)
+    rules: Edge = Edge(deadline_ms=80)
+    events: Edge = Edge(deadline_ms=500)
+    explain_share: float = Field(0.02, ge=0, le=1)  # of requests recorded in full, lake size
+    impressions_to_stream: bool = True  # the seen list and the counters follow from it
+
+
+class FeaturesConfig(Document):
+    max_age_s: dict[str, float] = {}  # world seconds by view, over the view's own
+    sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose every feature is logged
+
+
+class RetrievalConfig(Document):
+    index_version: str = "ix-1"
+    model: Edge = Edge(deadline_ms=100)
+    quotas: dict[str, int] = {"ann": 120, "covisit": 60, "followed": 30, "popular": 40, "fresh": 20}
+    disabled: list[str] = []  # sources switched off
+    sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose candidates are logged
+    probe_every_s: float = Field(300.0, ge=10)  # recall probe, world seconds
+
+
+class RankingConfig(Document):
+    features: Edge = Edge(deadline_ms=60)
+    model: Edge = Edge(deadline_ms=120)
+    contract_version: str = "fc-1"
+    contract: list[str] = []  # input columns in order; empty: as the pipeline defines them
+    weights: list[float] = [1.0, 0.6, 3.0]  # click, long dwell, conversion
+    sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose inputs are summarised
+
+
+class ModelConfig(Document):
+    ranker: str = "rk-1"  # active version
+    two_tower: str = "tt-1"  # active version of the user tower
+    keep_loaded: list[str] = []  # further versions held ready
+    max_batch: int = Field(1024, ge=1, le=8192)  # rows in one forward pass
+    max_wait_ms: float = Field(1.0, ge=0, le=50)  # a batch waits no longer for company
+
+
+class Rule(Document):
+    """One rule, in the order of the document. params: see services/rules/core.py for each rule's own."""
+
+    id: str
+    enabled: bool = True
+    params: dict[str, float | int | str | bool | list[str]] = {}
+
+
+class SensitivityList(Document):
+    """The list that the sensitivity rule applies: thresholds on the classifier's score."""
+
+    version: str = "sl-1"
+    threshold: float = Field(0.75, ge=0, le=1)
+    by_language: dict[str, float] = {}
+    by_topic: dict[str, float] = {}
+    blocked_labels: list[str] = ["gore", "adult"]
+
+
+class RulesConfig(Document):
+    version: str = "ru-1"
+    rules: list[Rule] = []  # empty: services/rules/rules.yaml
+    sensitivity: SensitivityList = SensitivityList()
+    explore_share: float = Field(0.015, ge=0, le=0.2)  # of slots filled at random
+
+
+class EventsConfig(Document):
+    stream_maxlen: int = Field(200_000, ge=1000)  # entries kept in the stream, memory
+    dedupe_s: float = Field(3_600.0, ge=1)  # wall seconds that event ids are remembered
+
+
+class StreamConfig(Document):
+    batch: int = Field(200, ge=1, le=5000)  # entries read at once
+    block_ms: int = Field(200, ge=1, le=5000)  # wait for entries, ms
+
+
+class Config(BaseModel, extra="forbid"):
+    """All documents, and a version that grows with every change."""
+
+    version: int = 1
+    gateway: GatewayConfig = GatewayConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    ranking: RankingConfig = RankingConfig()
+    model: ModelConfig = ModelConfig()
+    rules: RulesConfig = RulesConfig()
+    events: EventsConfig = EventsConfig()
+    stream: StreamConfig = StreamConfig()
+
+    def save(self, run_dir: Path) -> None:
+        write_atomically(run_dir / "config.json", self.model_dump_json(indent=1))
+
+    @classmethod
+    def load(cls, run_dir: Path) -> Config:
+        """Raises CFG-002 when there is none, CFG-003 when it is malformed."""
+        path = run_dir / "config.json"
+        try:
+            return cls.model_validate(json.loads(path.read_text()))
+        except FileNotFoundError as error:
+            raise SandboxError(
+                "CFG-002", where="configuration", seen=str(path), expected="the file `sandbox up` writes",
+                fix="start a stack: sandbox up",
+            ) from error  # fmt: skip
+        except (ValueError, ValidationError) as error:
+            raise SandboxError(
+                "CFG-003", where=str(path), seen=str(error)[:500], expected="documents as sandbox.base.config defines",
+                fix="undo the last change, or start a new stack",
+            ) from error  # fmt: skip

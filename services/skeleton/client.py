@@ -1,0 +1,162 @@
+"""The calling side of an edge: deadline, retry, two network paths, client spans, per-second figures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from sandbox.base.config import Edge
+from sandbox.base.errors import SandboxError
+from services.skeleton.context import CURRENT, Context, SpanIds, headers
+from services.skeleton.seams import Call, Seams
+from services.skeleton.status import from_rpc_error
+from services.skeleton.telemetry import Telemetry
+
+OPTIONS = (
+    ("grpc.use_local_subchannel_pool", 1),  # each path has a connection of its own
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),  # a restarted callee is found within a second
+)
+MARGIN_S = 0.002  # kept back from the caller's own budget, to answer with a fallback
+_STATES = ("IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN")
+
+
+@dataclass
+class _Tally:
+    """Calls of one path since the last sample."""
+
+    durations_ms: list[float] = field(default_factory=list)
+    failed: int = 0
+    retries: int = 0
+    inflight: int = 0
+
+
+class Callee:
+    """One callee, as this process calls it."""
+
+    def __init__(
+        self, name: str, address: str, stub: Callable[[aio.Channel], Any], *,
+        service: str, telemetry: Telemetry, seams: Seams, spans: SpanIds,
+    ) -> None:  # fmt: skip
+        self.name, self.service = name, service
+        self.telemetry, self.seams, self.spans = telemetry, seams, spans
+        self._edge = f"{service}->{name}"
+        self._channels = {path: aio.insecure_channel(address, options=OPTIONS) for path in "ab"}
+        self._stubs = {path: stub(channel) for path, channel in self._channels.items()}
+        self._tally = {path: _Tally() for path in "ab"}
+
+    async def call(self, op: str, request: Any, edge: Edge, *, n_keys: int | None = None) -> Any:
+        """The callee's answer. Raises SandboxError: WIRE-004, WIRE-005, or what the callee raised.
+
+        Waits no longer than the edge's deadline and what is left of the caller's own.
+        """
+        context = CURRENT.get() or Context("0" * 32, "0" * 16, None, self.service)
+        until = time.perf_counter() + edge.deadline_ms / 1000
+        if context.deadline is not None:
+            until = min(until, context.deadline - MARGIN_S)
+        for attempt in range(1, edge.attempts + 1):
+            try:
+                return await self._attempt(op, request, edge.path, context, until, attempt, n_keys)
+            except SandboxError as error:
+                retry = error.kind.code == "WIRE-005" and attempt < edge.attempts
+                if not retry or time.perf_counter() >= until:
+                    raise
+                self._tally[edge.path].retries += 1
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(
+        self, op: str, request: Any, path: str, context: Context,
+        until: float, attempt: int, n_keys: int | None,
+    ) -> Any:  # fmt: skip
+        tally, span_id, status = self._tally[path], self.spans.next(), "OK"
+        began_world, began = self.telemetry.world.now(), time.perf_counter()
+        tally.inflight += 1
+        size = request.ByteSize()
+        try:
+            answer = await self._send(op, request, path, context, span_id, until)
+            size += answer.ByteSize()
+            return answer
+        except SandboxError as error:
+            status = error.kind.status
+            tally.failed += 1
+            raise
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        finally:
+            tally.inflight -= 1
+            duration_ms = (time.perf_counter() - began) * 1000
+            tally.durations_ms.append(duration_ms)
+            self.telemetry.row("spans", (
+                began_world, context.trace_id, span_id, context.span_id, self.service,
+                self.telemetry.instance, op, "client", self.name, duration_ms, None, status,
+                attempt, n_keys, size, None,
+            ))  # fmt: skip
+
+    async def _send(
+        self, op: str, request: Any, path: str, context: Context, span_id: str, until: float
+    ) -> Any:
+        left = until - time.perf_counter()
+        if left <= 0:
+            raise self._late("no time left before the call")
+        metadata = headers(context, span_id, self.service)
+        method = getattr(self._stubs[path], op)
+        try:
+            if not self.seams.rpc:
+                return await method(request, timeout=left, metadata=metadata)
+            call = Call(
+                "rpc", self.service, self.name, op, context.user, context.session, context.depth,
+                context.region, path, request,
+            )  # fmt: skip
+
+            async def proceed(c: Call) -> Any:
+                rest = until - time.perf_counter()
+                return await method(c.payload, timeout=max(rest, 0.0), metadata=metadata)
+
+            async with asyncio.timeout(left):
+                return await self.seams.rpc.run(call, proceed)
+        except aio.AioRpcError as error:
+            raise from_rpc_error(error, self._edge) from None
+        except TimeoutError:
+            raise self._late("deadline passed in the call") from None
+
+    def _late(self, seen: str) -> SandboxError:
+        return SandboxError(
+            "WIRE-004", where=self._edge, seen=seen, expected="an answer within the deadline",
+            fix="see the spans of both sides; the slower one is the cause",
+        )  # fmt: skip
+
+    def sample(self, seconds: float) -> None:
+        """Writes one row of rpc_edges per path that was used since the last sample."""
+        for path, tally in self._tally.items():
+            state = self._channels[path].get_state()
+            n = len(tally.durations_ms)
+            if not n and not tally.inflight:
+                continue
+            ordered = sorted(tally.durations_ms)
+            p50 = ordered[n // 2] if n else None
+            p99 = ordered[min(n - 1, int(n * 0.99))] if n else None
+            self.telemetry.row("rpc_edges", (
+                self.telemetry.world.now(), self.service, self.name, f"{self.name}-0", path,
+                n / seconds, tally.failed / n if n else 0.0, p50, p99, tally.inflight,
+                tally.retries, _STATES[_ordinal(state)],
+            ))  # fmt: skip
+            self._tally[path] = _Tally(inflight=tally.inflight)
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            with suppress(asyncio.CancelledError):
+                await channel.close(grace=None)
+
+
+def _ordinal(state: grpc.ChannelConnectivity) -> int:
+    return int(state.value[0])

@@ -1,0 +1,204 @@
+"""One service process: server, health, reflection, admin, handlers with spans, graceful drain."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sandbox.base.clock import WallClock
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
+from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
+from services.skeleton.client import Callee
+from services.skeleton.context import CURRENT, SpanIds, parse
+from services.skeleton.metrics import Metrics
+from services.skeleton.seams import Seams
+from services.skeleton.status import grpc_status
+from services.skeleton.telemetry import Telemetry
+
+MAX_CONCURRENT = 64  # handlers at once; further calls queue, which shows as queue_ms and pool_queue
+DRAIN_S = 5.0  # wall seconds that calls in progress get after SIGTERM
+
+
+class Servicer(Protocol):
+    """What a service's server.py provides: its RPC methods, and these three."""
+
+    async def start(self) -> None: ...
+    async def reconfigure(self, config: Config) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Registration:
+    """name: of the service. build: makes the servicer for a host. add: the generated add_…_to_server.
+    descriptor: of the protobuf service. A process without RPCs of its own (the stream processor)
+    leaves out the last two and still has health, admin, metrics and telemetry."""
+
+    name: str
+    build: Callable[[Host], Any]
+    add: Callable[[Any, aio.Server], None] | None = None
+    descriptor: ServiceDescriptor | None = None
+
+
+class Host:
+    """What a servicer has around it: its run, configuration, clocks, seams, telemetry and callees."""
+
+    def __init__(self, name: str, run: RunInfo, instance: str) -> None:
+        self.name, self.run, self.instance = name, run, instance
+        self.world, self.wall = run.clock(), WallClock()
+        self.seams = Seams(self.world, self.wall)
+        self.telemetry = Telemetry(run.collector_socket, name, instance, self.seams)
+        self.spans = SpanIds(instance, os.getpid())
+        self.metrics = Metrics(name)
+        self.config = Config.load(run.path)
+        self.callees: dict[str, Callee] = {}
+        self.pool = asyncio.Semaphore(MAX_CONCURRENT)
+        self.waiting = self.inflight = 0
+        self.telemetry.gauges = lambda: (self.waiting, self.inflight)
+
+    def callee(self, name: str, stub: Callable[[aio.Channel], Any]) -> Callee:
+        """The client side of the edge from this service to `name`."""
+        self.callees[name] = Callee(
+            name, self.run.addresses[name], stub,
+            service=self.name, telemetry=self.telemetry, seams=self.seams, spans=self.spans,
+        )  # fmt: skip
+        return self.callees[name]
+
+    async def sample_edges(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for callee in self.callees.values():
+                callee.sample(1.0)
+
+
+class AdminServicer(admin_pb2_grpc.AdminServicer):
+    def __init__(self, host: Host, servicer: Servicer) -> None:
+        self.host, self.servicer = host, servicer
+
+    async def Reload(self, request: Any, context: Any) -> Any:
+        config = Config.load(self.host.run.path)
+        await self.servicer.reconfigure(config)
+        self.host.config = config
+        self.host.telemetry.log("info", "configuration reloaded", version=config.version)
+        return admin_pb2.ReloadResponse(config_version=config.version)
+
+    async def Describe(self, request: Any, context: Any) -> Any:
+        config = self.host.config
+        return admin_pb2.DescribeResponse(
+            service=self.host.name, instance=self.host.instance, config_version=config.version,
+            config_json=getattr(config, self.host.name).model_dump_json(),
+            dropped_rows=self.host.telemetry.dropped,
+        )  # fmt: skip
+
+
+def _handler(host: Host, op: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """`method` with its context, queue, span, metrics and typed errors around it."""
+    telemetry, metrics, quiet = host.telemetry, host.metrics, op in ("Reload", "Describe")
+
+    async def handle(request: Any, call: Any) -> Any:
+        began, began_world, status = time.perf_counter(), telemetry.world.now(), "OK"
+        context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
+        CURRENT.set(context)
+        host.waiting += 1
+        try:
+            await host.pool.acquire()
+        finally:
+            host.waiting -= 1
+        queue_ms = (time.perf_counter() - began) * 1000
+        host.inflight += 1
+        size = 0
+        try:
+            answer = await method(request, context)
+            size = request.ByteSize() + answer.ByteSize()
+            return answer
+        except SandboxError as error:
+            status = error.kind.status
+            await call.abort_with_status(grpc_status(error))
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        except Exception as error:
+            status = "INTERNAL"
+            telemetry.log("error", "handler failed", context.trace_id, op=op, error=repr(error))
+            failure = SandboxError(
+                "WIRE-006", where=f"{host.name}.{op}", seen=repr(error)[:300], expected="an answer",
+                fix=f"see the log of {host.name}",
+            )  # fmt: skip
+            await call.abort_with_status(grpc_status(failure))
+        finally:
+            host.inflight -= 1
+            host.pool.release()
+            seconds = time.perf_counter() - began
+            metrics.handled(op, status, seconds)
+            if not quiet:
+                telemetry.row("spans", (
+                    began_world, context.trace_id, context.span_id, context.parent_id, host.name,
+                    host.instance, op, "server", context.caller, seconds * 1000, queue_ms, status,
+                    1, None, size, None,
+                ))  # fmt: skip
+
+    return handle
+
+
+def _wrap(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> None:
+    for method in descriptor.methods:
+        setattr(servicer, method.name, _handler(host, method.name, getattr(servicer, method.name)))
+
+
+async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> None:
+    """Runs the service until `stop` is set, then drains. Raises what `start` raises, e.g. MODEL-002.
+
+    The servicer's methods take (request, Context) and may raise SandboxError.
+    """
+    servicer = registration.build(host)
+    server = aio.server(options=(("grpc.max_receive_message_length", 16 << 20),
+                                 ("grpc.so_reuseport", 0)))  # fmt: skip
+    admin = AdminServicer(host, servicer)
+    _wrap(host, admin, admin_pb2.DESCRIPTOR.services_by_name["Admin"])
+    names = ["recsys.v1.Admin", health.SERVICE_NAME, reflection.SERVICE_NAME]
+    if registration.descriptor and registration.add:
+        _wrap(host, servicer, registration.descriptor)
+        registration.add(servicer, server)
+        names.append(registration.descriptor.full_name)
+    admin_pb2_grpc.add_AdminServicer_to_server(admin, server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection(names, server)
+    address = host.run.addresses[host.name]
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise SandboxError(
+            "RUN-006", where=f"{host.name} {address}", seen=str(error), expected="a free port",
+            fix="stop what listens there, or start the stack anew: it picks free ports",
+        ) from error  # fmt: skip
+    host.metrics.inflight.set_function(lambda: host.inflight)
+    host.metrics.listen(host.run.metrics[host.name])
+    await host.telemetry.start()
+    sampler = asyncio.create_task(host.sample_edges())
+    await servicer.start()
+    await server.start()
+    gc.collect()
+    gc.freeze()  # what is loaded stays: full collections need not walk it (tail latency)
+    await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
+    host.telemetry.log("info", "ready", address=address)
+    await stop.wait()
+    host.telemetry.log("info", "draining", inflight=host.inflight)
+    await healthy.enter_graceful_shutdown()
+    await server.stop(DRAIN_S)
+    sampler.cancel()
+    await servicer.stop()
+    for callee in host.callees.values():
+        await callee.close()
+    await host.telemetry.stop()

@@ -1,0 +1,109 @@
+"""Rows on their way to the collector: buffered, sent in batches, dropped (and counted) rather than waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.base.clock import Clock
+from sandbox.base.frames import encode
+from services.skeleton.seams import Call, Seams
+
+FLUSH_S = (
+    0.4  # wall seconds between sends: fresh enough for the lake's 2 s, rare enough to be cheap
+)
+MAX_BUFFERED_ROWS = 50_000  # while the collector is away; about 10 MB
+MAX_UNSENT_BYTES = 8 << 20
+
+
+class Telemetry:
+    """One process's way to the lake. `row` is cheap enough for the serving path."""
+
+    def __init__(self, socket: Path, service: str, instance: str, seams: Seams) -> None:
+        self.socket, self.service, self.instance = socket, service, instance
+        self.seams = seams
+        self.world: Clock = seams.world
+        self.dropped = 0
+        self._rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self._n = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._gc_started = self._gc_ms = 0.0
+        self.gauges = lambda: (0, 0)  # pool_queue, inflight
+
+    def row(self, table: str, values: tuple[Any, ...]) -> None:
+        """values: in the column order of sandbox.base.schema; times as world seconds."""
+        if self.seams.log:
+            call = Call("log", self.service, table, "row", payload=values)
+            values = self.seams.log.run_sync(call, lambda c: c.payload)
+            if values is None:
+                return
+        if self._n >= MAX_BUFFERED_ROWS:
+            self.dropped += 1
+            return
+        self._rows[table].append(values)
+        self._n += 1
+
+    def log(self, level: str, msg: str, trace_id: str | None = None, **fields: Any) -> None:
+        """A line for operators: constant text plus fields."""
+        text = json.dumps(fields, default=str)
+        self.row(
+            "logs", (self.world.now(), self.service, self.instance, level, msg, text, trace_id)
+        )
+        print(f"{level} {msg} {text}", flush=True)  # noqa: T201 the process's own log file
+
+    async def start(self) -> None:
+        gc.callbacks.append(self._on_gc)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._flush()
+        if self._writer:
+            with suppress(OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._writer.drain(), 2)
+            self._writer.close()
+        with suppress(ValueError):
+            gc.callbacks.remove(self._on_gc)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._writer is None or self._writer.is_closing():
+            try:
+                _, self._writer = await asyncio.open_unix_connection(str(self.socket))
+            except OSError:
+                self._writer = None  # the collector is away: keep the rows and try again
+                return
+        if self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            return
+        queue, inflight = self.gauges()
+        rows, self._rows, self._n = self._rows, defaultdict(list), 0
+        rows["_gauges"].append((queue, inflight, self._gc_ms))
+        self._gc_ms = 0.0
+        try:
+            for table, values in rows.items():
+                self._writer.write(encode(self.service, self.instance, table, values))
+        except (OSError, RuntimeError):
+            self.dropped += sum(len(values) for values in rows.values())
+            self._writer = None
+
+    def _on_gc(self, phase: str, info: dict[str, int]) -> None:
+        if info.get("generation") != 2:
+            return
+        if phase == "start":
+            self._gc_started = time.perf_counter()
+        else:
+            self._gc_ms += (time.perf_counter() - self._gc_started) * 1000
