@@ -88,6 +88,20 @@ class Contract:
         """The contract of a release that fills the matrix in another order."""
         return Contract(version, tuple(columns), self.absent)
 
+    @classmethod
+    def of(cls, version: str, listed: Iterable[str], inputs: tuple[str, ...] = INPUTS) -> Contract:
+        """The contract of a config that only lists columns in order; an empty list is `inputs` itself.
+
+        A list that leaves names out leaves their columns at the default, the others fill the rest in
+        the order listed. Raises MODEL-003 for an unknown or repeated name.
+        """
+        names = tuple(listed) or inputs
+        if len(set(names)) < len(names) or not set(names) <= set(inputs):
+            raise _refused(version, str(list(names)), "names of the model's inputs, none twice")
+        rest = iter(names)
+        columns = tuple(next(rest) if name in names else name for name in inputs)
+        return cls(version, columns, tuple(name for name in inputs if name not in names))
+
     def document(self) -> dict[str, Any]:
         """As JSON: what a release ships and what the gateway's config holds."""
         return {"version": self.version, "columns": list(self.columns), "absent": list(self.absent)}
@@ -180,7 +194,8 @@ def _crosses(
     dot = _dot(taste, topics, rows)
     norms = np.sqrt((taste**2).sum(1))[rows] * np.sqrt((topics**2).sum(1))
     recent = session[:, _RECENT].astype(np.int64)
-    known = (recent >= 0) & (recent < catalogue.n_items)
+    # A row of zeros is no session but what a caller passes who has none: its zeros name no item.
+    known = (recent >= 0) & (recent < catalogue.n_items) & session.any(axis=1)[:, None]
     creators = np.where(known, catalogue.item_creator[np.where(known, recent, 0)], -1)
     same_creator = creators[rows] == catalogue.item_creator[item_id][:, None]
     same_item = np.where(known, recent, -1)[rows] == item_id[:, None]
@@ -205,7 +220,8 @@ def _crosses(
 
 def _dot(left: Floats, right: Floats, rows: Ints) -> Floats:
     # einsum adds up in one fixed order, so a row does not depend on how many rows come with it
-    return np.einsum("ij,ij->i", left[rows], right).astype(np.float32)
+    out: Floats = np.einsum("ij,ij->i", left[rows], right).astype(np.float32)
+    return out
 
 
 def _refused(version: str, seen: str, expected: str) -> SandboxError:
