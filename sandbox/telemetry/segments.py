@@ -1,7 +1,4 @@
-"""The lake on disk: immutable Parquet segments by table, and the manifest that says which ones count.
-
-    LAKE/manifest.json           {"format": 1, "generation": n, "tables": {name: [[file, rows, level], ...]}}
-    LAKE/<table>/<number>.parquet
+"""The writing side of the lake: immutable Parquet segments, and the manifest that names them.
 
 One process writes (the collector), any number read. A segment never changes; a change of what
 counts is one atomic replacement of the manifest. A segment that left the manifest stays on disk for
@@ -22,10 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base.run import write_atomically
-from sandbox.base.schema import TABLES
 from sandbox.telemetry.columns import arrow_schema, to_arrow
+from sandbox.telemetry.manifest import FORMAT, Segment, read_manifest
 
-FORMAT = 1
 LINGER_S = 30.0  # wall seconds; the SQL time limit is 10 s by default
 FANOUT = 12  # segments of one level before they are merged into one of the next
 MAX_LEVEL = 4  # 12 ** 4 flushes are four hours of a run
@@ -41,15 +37,6 @@ class Counters:
     dropped_full: int = 0  # no space, and the buffer was full
     dropped_bad: int = 0  # values that fit no column
     failures: int = 0  # attempts to write that failed
-
-
-@dataclass(frozen=True)
-class Segment:
-    """file: path inside the lake. rows: its number of rows. level: how often its rows were merged."""
-
-    file: str
-    rows: int
-    level: int = 0
 
 
 @dataclass
@@ -210,19 +197,6 @@ def _fitting(run: list[Segment]) -> list[Segment]:
         if rows > MAX_MERGED_ROWS:
             return run[:count]
     return run
-
-
-def read_manifest(root: Path) -> dict[str, list[Segment]]:
-    """The live segments of every table. Raises FileNotFoundError when there is no lake yet,
-    ValueError when the manifest is not one."""
-    document = json.loads((root / "manifest.json").read_text())
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"a lake manifest of format {FORMAT} was expected")
-    return {
-        table: [Segment(*entry) for entry in entries]
-        for table, entries in document["tables"].items()
-        if table in TABLES
-    }
 
 
 def read_rows(root: Path, table: str) -> pa.Table:

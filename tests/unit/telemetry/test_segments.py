@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.telemetry import segments as module
+from sandbox.telemetry.manifest import read_manifest
 from sandbox.telemetry.segments import (
     FANOUT,
     LINGER_S,
     MAX_BUFFERED_ROWS,
     SegmentStore,
-    read_manifest,
     read_rows,
 )
 

@@ -1,0 +1,124 @@
+"""Reading the lake: DuckDB views over the segments that the manifest names, typed and commented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sandbox.base.schema import IC_COMMENT, IC_VIEW, TABLES, Table
+from sandbox.telemetry.manifest import read_manifest
+
+WORLD_NOW = "CREATE OR REPLACE MACRO world_now() AS (SELECT max(ts) FROM procs)"
+IC_COLUMNS = {
+    "clicked": "1 where the item was clicked, else 0",
+    "converted": "1 where it was converted, else 0",
+    "dwell_s": "longest dwell after the click, seconds, NULL where there is none",
+    "hidden": "1 where the user hid it, else 0",
+}
+_ATTEMPTS = 3  # a file can vanish under a reader that held a manifest for longer than LINGER_S
+
+
+class Lake:
+    """Views over one lake. `refresh` brings them up to the manifest of now.
+
+    root: the lake's folder, which need not exist yet: then every table is empty.
+    locked: no file outside the lake, no network, no extension, no setting can be reached any more.
+    """
+
+    def __init__(
+        self, root: Path, *, locked: bool = False, memory_mb: int = 512, threads: int = 1
+    ) -> None:
+        self.root = root.resolve()
+        self.connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": threads,
+                "memory_limit": f"{memory_mb}MB",
+                "temp_directory": "",  # no spilling: a query that needs more is stopped
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "python_enable_replacements": False,  # or SQL could name this process's variables
+            },
+        )
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self._files: dict[str, list[str]] = {}
+        for table in TABLES.values():
+            self._create(table, has_rows=False)
+        self._create_ic()
+        if locked:
+            self.connection.execute(f"SET allowed_directories = {_literal([str(self.root)])}")
+            self.connection.execute("SET enable_external_access = false")
+            self.connection.execute("SET lock_configuration = true")
+
+    def refresh(self) -> None:
+        """Take up the segments that were published since. About 1 ms when few tables changed."""
+        try:
+            live = read_manifest(self.root)
+        except FileNotFoundError:
+            live = {}
+        for name, table in TABLES.items():
+            files = [str(self.root / segment.file) for segment in live.get(name, [])]
+            before = self._files.get(name, [])
+            if files == before:
+                continue
+            self.connection.execute(f"SET VARIABLE files_{name} = {_literal(files)}")
+            if bool(files) != bool(before):
+                self._create(table, has_rows=bool(files))
+            self._files[name] = files
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query on the lake of now."""
+        for attempt in range(_ATTEMPTS):
+            self.refresh()
+            try:
+                return self.connection.execute(sql, list(parameters)).fetchall()
+            except duckdb.IOException:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _create(self, table: Table, *, has_rows: bool) -> None:
+        """The view of one table. It reads whatever files its variable names when it is queried."""
+        casts = ", ".join(
+            f'{c.name if has_rows else "NULL"}::{c.type} AS "{c.name}"' for c in table.columns
+        )
+        source = f"read_parquet(getvariable('files_{table.name}'))" if has_rows else "(SELECT 1)"
+        where = "" if has_rows else " WHERE false"
+        comments = "".join(
+            f'COMMENT ON COLUMN {table.name}."{c.name}" IS {_literal(c.comment)};'
+            for c in table.columns
+        )
+        self.connection.execute(
+            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {casts} FROM {source}{where};"
+            f"COMMENT ON VIEW {table.name} IS {_literal(f'one row per {table.row}')};{comments}"
+        )
+
+    def _create_ic(self) -> None:
+        self.connection.execute(IC_VIEW)
+        self.connection.execute(f"COMMENT ON VIEW ic IS {_literal(IC_COMMENT)}")
+        comments = {c.name: c.comment for c in TABLES["impressions"].columns} | IC_COLUMNS
+        for name, comment in comments.items():
+            self.connection.execute(f'COMMENT ON COLUMN ic."{name}" IS {_literal(comment)}')
+        self.connection.execute(WORLD_NOW)
+
+
+def connect(lake_dir: Path) -> duckdb.DuckDBPyConnection:
+    """A connection with a view for every table of the schema, and `ic`, as the lake is now.
+
+    Segments it refers to stay on disk for 30 s; to follow a lake that grows, keep a `Lake`.
+    """
+    lake = Lake(lake_dir)
+    lake.refresh()
+    return lake.connection
+
+
+def _literal(value: str | list[str]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_literal(part) for part in value)}]::VARCHAR[]"
+    return "'" + value.replace("'", "''") + "'"
