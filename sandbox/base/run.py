@@ -30,12 +30,17 @@ SERVICES = (
     "events",
     "gateway",
 )  # start order
+STREAM = "stream"  # the stream processor: a process of the events service without RPCs of its own
+GRPC_PROCESSES = (*SERVICES, STREAM)  # have a gRPC port (health, admin) and a metrics port
+PROCESSES = ("redis", "collector", "materialiser", *GRPC_PROCESSES)
 
 
 @dataclass(frozen=True)
 class RunInfo:
     """run_dir and world_dir: absolute paths. world_start: world seconds since the epoch at wall_start
-    (`time.time()`). speed: world seconds per wall second. redis: unix socket path of the store."""
+    (`time.time()`). speed: world seconds per wall second. redis: unix socket path of the store, or
+    host:port where it runs on another machine. sockets: directory of the unix sockets, empty for
+    run_dir itself: a socket's path may not be longer than about 100 bytes, a run_dir may."""
 
     run_dir: str
     world: str
@@ -47,6 +52,7 @@ class RunInfo:
     redis: str
     addresses: dict[str, str]  # service -> host:port of its gRPC server
     metrics: dict[str, str]  # service -> host:port of /metrics
+    sockets: str = ""
 
     @property
     def path(self) -> Path:
@@ -58,7 +64,23 @@ class RunInfo:
 
     @property
     def collector_socket(self) -> Path:
-        return self.path / "collector.sock"
+        return self.sockets_dir / "collector.sock"
+
+    @property
+    def sockets_dir(self) -> Path:
+        return Path(self.sockets or self.run_dir)
+
+    def control_socket(self, name: str) -> Path:
+        """Where the process `name` takes orders from the runtime (JSON lines)."""
+        return self.sockets_dir / f"ctl-{name}.sock"
+
+    @property
+    def redis_options(self) -> dict[str, Any]:
+        """Keyword arguments for redis.Redis or redis.asyncio.Redis that reach the store."""
+        if "/" in self.redis:
+            return {"unix_socket_path": self.redis}
+        host, port = self.redis.rsplit(":", 1)
+        return {"host": host, "port": int(port)}
 
     def clock(self) -> WorldClock:
         return WorldClock(self.world_start, self.wall_start, self.speed)
