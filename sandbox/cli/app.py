@@ -1,0 +1,100 @@
+"""The `sandbox` command: every group registered, every error printed in one form."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+import typer
+from rich.markup import escape
+
+from sandbox.base.errors import SandboxError
+from sandbox.cli.output import err
+
+# Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 the stack failed, 130 interrupted.
+_STACK_FAILED = ("UNAVAILABLE", "INTERNAL", "DATA_LOSS", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
+
+_GROUPS = {  # command group -> module with a Typer `app`
+    "world": "sandbox.cli.world",
+    "drill": "sandbox.cli.drill",
+    "fault": "sandbox.cli.fault",
+    "load": "sandbox.cli.load",
+    "model": "sandbox.cli.model",
+}
+_COMMANDS = {  # command -> module and function
+    "up": ("sandbox.cli.stack", "up"),
+    "down": ("sandbox.cli.stack", "down"),
+    "status": ("sandbox.cli.stack", "status"),
+    "doctor": ("sandbox.cli.stack", "doctor"),
+    "recommend": ("sandbox.cli.recommend", "recommend"),
+    "sql": ("sandbox.cli.sql", "sql"),
+    "trace": ("sandbox.cli.trace", "trace"),
+    "act": ("sandbox.cli.act", "act"),
+    "bench": ("sandbox.cli.bench", "bench"),
+}
+
+
+class LazyGroup(click.Group):
+    """Loads the module of a command when it is used: `sandbox sql` must not wait for torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*_GROUPS, *_COMMANDS])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in _GROUPS:
+            command = typer.main.get_command(importlib.import_module(_GROUPS[name]).app)
+        elif name in _COMMANDS:
+            module, function = _COMMANDS[name]
+            single = typer.Typer(add_completion=False)
+            single.command(name)(getattr(importlib.import_module(module), function))
+            command = typer.main.get_command(single)
+        else:
+            return None
+        command.name = name
+        return command
+
+
+def root() -> click.Group:
+    """The whole command tree, for `main`, the reference and the audit."""
+    return LazyGroup(
+        name="sandbox",
+        help="A recommender system that people are meant to break: drills for debugging ML in production.",
+    )
+
+
+def _fail(error: SandboxError, json_: bool) -> int:
+    if json_:
+        sys.stderr.write(json.dumps(error.as_json()) + "\n")
+    else:
+        err.print(f"[bold red]{error.kind.code}[/] {escape(error.kind.title)}")
+        for label in ("where", "seen", "expected", "fix"):
+            err.print(f"  [dim]{label:<9}[/] {escape(str(getattr(error, label)))}", soft_wrap=True)
+    return 3 if error.kind.status in _STACK_FAILED else 2
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command and exits: see the exit codes above."""
+    args = sys.argv[1:] if arguments is None else arguments
+    json_ = "--json" in args
+    try:
+        code: Any = root().main(args=args, prog_name="sandbox", standalone_mode=False)
+    except SandboxError as error:
+        code = _fail(error, json_)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        bad = SandboxError(
+            "CFG-004", where=" ".join(["sandbox", *args[:2]]), seen=error.format_message(),
+            expected="options as in --help", fix="see `sandbox --help` and `sandbox COMMAND --help`",
+        )  # fmt: skip
+        code = _fail(bad, json_)
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""How commands answer: people get tables on stdout, programs get one JSON document there and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+ProgressFn = Callable[[str, float | None], None]  # what is being done, share done 0..1 or None
+
+
+def emit(document: Any, human: Callable[[], None], json_: bool) -> None:
+    """Prints `document` as JSON when `json_`, else calls `human`, which prints for people."""
+    if json_:
+        sys.stdout.write(json.dumps(document, default=_plain) + "\n")
+    else:
+        human()
+
+
+@contextmanager
+def progress(json_: bool) -> Iterator[ProgressFn]:
+    """A progress display on stderr. Without a terminal, or with --json, one plain line per step."""
+    if json_ or not err.is_terminal:
+        said: set[str] = set()
+
+        def say(what: str, _share: float | None = None) -> None:
+            if what not in said:
+                said.add(what)
+                err.print(f"· {what}", markup=False)
+
+        yield say
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as display:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, share: float | None = None) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    display.update(task, visible=False)
+                tasks[what] = display.add_task(what, total=1.0 if share is not None else None)
+            if share is not None:
+                display.update(tasks[what], total=1.0, completed=share)
+
+        yield show
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):  # a numpy scalar
+        return value.item()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)

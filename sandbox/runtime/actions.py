@@ -1,0 +1,284 @@
+"""What an operator can do, by name: each action checked, previewed with its blast radius, and carried out.
+
+An action is written `NAME argument=value ...`, on the command line, in the drill shell and in the
+patterns of scenarios alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from sandbox.base.config import Config, Edge
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import PROCESSES, RunInfo, load_services
+from sandbox.runtime.control import ask
+from sandbox.runtime.operations import Operations, Record, wait_for
+
+STREAM_KEY, GROUP = "events", "session-features"
+EDGES = {  # caller -> callees that have an edge of their own in the caller's configuration
+    "gateway": ("features", "retrieval", "ranking", "rules", "events"),
+    "retrieval": ("model",),
+    "ranking": ("features", "model"),
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an action would do. touches: services it reconfigures or stops. reversible: by `revert`."""
+
+    summary: str
+    touches: list[str]
+    users_share: float  # of requests that would notice, 0..1
+    reversible: bool
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of action. arguments: name -> what it is. check: raises DRILL-007 for a bad value."""
+
+    name: str
+    summary: str
+    arguments: dict[str, str]
+    preview: Callable[[Operations, dict[str, str]], Preview]
+    run: Callable[[Operations, dict[str, str], str], Record]
+
+
+def bad_argument(action: str, name: str, seen: object, expected: str) -> SandboxError:
+    return SandboxError(
+        "DRILL-007", where=f"act {action}, {name}", seen=seen, expected=expected,
+        fix="see `sandbox act --help`",
+    )  # fmt: skip
+
+
+def _edge(ops: Operations, a: dict[str, str], action: str) -> tuple[str, str, Edge]:
+    caller, callee = a["caller"], a["callee"]
+    if callee not in EDGES.get(caller, ()):
+        there = [f"caller={c} callee={e}" for c, es in EDGES.items() for e in es]
+        raise bad_argument(action, "caller, callee", f"{caller}->{callee}", f"one of {there}")
+    edge: Edge = getattr(getattr(Config.load(ops.run.path), caller), callee)
+    return caller, callee, edge
+
+
+def _number(action: str, name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise bad_argument(action, name, text, "a number") from None
+
+
+def _set_edge(ops: Operations, a: dict[str, str], actor: str, op: str, **change: Any) -> Record:
+    caller, callee, edge = _edge(ops, a, op)
+    name, value = next(iter(change.items()))
+    return ops.apply(
+        {caller: {callee: {**edge.model_dump(), **change}}}, actor=actor, op=op, arguments=a,
+        target=caller, key=f"{callee}.{name}", old=str(getattr(edge, name)), new=str(value),
+    )  # fmt: skip
+
+
+def _preview_edge(ops: Operations, a: dict[str, str], op: str, field: str, warning: str) -> Preview:
+    caller, callee, edge = _edge(ops, a, op)
+    summary = (
+        f"{caller}->{callee}: {field} {getattr(edge, field)} becomes {a.get('path') or a.get('ms')}"
+    )
+    return Preview(summary, [caller], 1.0, True, warning)
+
+
+def _path(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    if a["path"] not in ("a", "b"):
+        raise bad_argument("path", "path", a["path"], "a or b")
+    return _set_edge(ops, a, actor, "path", path=a["path"])
+
+
+def _deadline(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    ms = _number("deadline", "ms", a["ms"])
+    return _set_edge(ops, a, actor, "deadline", deadline_ms=ms)
+
+
+_VERSIONED = {  # artefact -> service, field of its configuration
+    "ranker": ("model", "ranker"),
+    "two_tower": ("model", "two_tower"),
+    "index": ("retrieval", "index_version"),
+}
+
+
+def _promote(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    if a["artifact"] not in _VERSIONED:
+        raise bad_argument("promote", "artifact", a["artifact"], f"one of {list(_VERSIONED)}")
+    service, field = _VERSIONED[a["artifact"]]
+    return ops.apply(
+        {service: {field: a["version"]}}, actor=actor, op="promote", arguments=a,
+        target=service, key=a["artifact"], new=a["version"],
+    )  # fmt: skip
+
+
+def _preview_promote(ops: Operations, a: dict[str, str]) -> Preview:
+    if a["artifact"] not in _VERSIONED:
+        raise bad_argument("promote", "artifact", a["artifact"], f"one of {list(_VERSIONED)}")
+    service, field = _VERSIONED[a["artifact"]]
+    now = getattr(getattr(Config.load(ops.run.path), service), field)
+    warning = "" if a["artifact"] == "ranker" else "user tower and index must be of one generation"
+    return Preview(f"{a['artifact']} {now} becomes {a['version']}", [service], 1.0, True, warning)
+
+
+def _find(ops: Operations, a: dict[str, str]) -> Record:
+    number = int(_number("revert", "change", a["change"]))
+    found = next((r for r in ops.records() if r.n == number and r.before), None)
+    if found is None:
+        there = [r.n for r in ops.records() if r.before]
+        raise bad_argument(
+            "revert", "change", a["change"], f"the number of a change: one of {there}"
+        )
+    return found
+
+
+def _preview_revert(ops: Operations, a: dict[str, str]) -> Preview:
+    found = _find(ops, a)
+    summary = f"{found.target} {found.key}: {found.new} goes back to {found.old}"
+    return Preview(summary, sorted(found.before), 1.0, True)
+
+
+def _restart(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    name = _process(a)
+    starts = next((s.started_wall for s in load_services(ops.run.path) if s.name == name), 0.0)
+    ask(ops.run.control_socket("supervisor"), "restart", name=name)
+
+    def back() -> bool:
+        return any(
+            s.name == name and s.healthy and s.started_wall > starts
+            for s in load_services(ops.run.path)
+        )
+
+    wait_for(back, 30.0, f"restart of {name}", ops.run.path)
+    return ops.note(actor=actor, op="restart", arguments=a, target=name, key="process", old="running",
+                    new="restarted", effects=[f"restart service={name}"])  # fmt: skip
+
+
+def _process(a: dict[str, str]) -> str:
+    if a["service"] not in PROCESSES:
+        raise bad_argument("restart", "service", a["service"], f"one of {list(PROCESSES)}")
+    return a["service"]
+
+
+def _preview_restart(ops: Operations, a: dict[str, str]) -> Preview:
+    name = _process(a)
+    share = {"stream": 0.0, "collector": 0.0, "events": 0.0}.get(name, 1.0)
+    warning = "loses every online feature until they are written anew" if name == "redis" else ""
+    return Preview(f"{name} stops, drains and starts again", [name], share, False, warning)
+
+
+def _redis(run: RunInfo) -> redis.Redis:
+    return redis.Redis(**run.redis_kwargs(), socket_timeout=5)
+
+
+def _skip(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    backlog = _backlog(ops.run)
+    _redis(ops.run).xgroup_setid(STREAM_KEY, GROUP, "$")
+    return ops.note(actor=actor, op="skip-backlog", arguments=a, target="stream", key="backlog",
+                    old=f"{backlog} entries", new="skipped", effects=["skip-backlog"])  # fmt: skip
+
+
+def _replay(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    minutes = _number("replay", "minutes", a["minutes"])
+    wall_ms = int(minutes * 60_000 / ops.run.speed)
+    client = _redis(ops.run)
+    seconds, micros = client.time()
+    start = max(0, seconds * 1000 + micros // 1000 - wall_ms)
+    client.xgroup_setid(STREAM_KEY, GROUP, f"{start}-0")
+    return ops.note(actor=actor, op="replay", arguments=a, target="stream", key="position",
+                    old="latest", new=f"{minutes:g} world minutes ago", effects=["replay"])  # fmt: skip
+
+
+def _backlog(run: RunInfo) -> int:
+    client = _redis(run)
+    group = next((g for g in client.xinfo_groups(STREAM_KEY) if g["name"] == GROUP.encode()), None)
+    if group is None:
+        return 0
+    after = client.xrange(STREAM_KEY, min=b"(" + group["last-delivered-id"], count=100_000)
+    return len(after) + int(group["pending"])
+
+
+def _preview_skip(ops: Operations, a: dict[str, str]) -> Preview:
+    n = _backlog(ops.run)
+    return Preview(f"{n} waiting entries will never reach the session features", ["stream"], 0.0, False,
+                   "what users did in that time stays unknown to ranking")  # fmt: skip
+
+
+def _source(ops: Operations, a: dict[str, str], actor: str, op: str) -> Record:
+    config = Config.load(ops.run.path).retrieval
+    if a["source"] not in config.quotas:
+        raise bad_argument(op, "source", a["source"], f"one of {list(config.quotas)}")
+    disabled = set(config.disabled) | {a["source"]}
+    if op == "enable-source":
+        disabled.discard(a["source"])
+    return ops.apply(
+        {"retrieval": {"disabled": sorted(disabled)}}, actor=actor, op=op, arguments=a,
+        target="retrieval", key=f"source.{a['source']}", new=op.removesuffix("-source") + "d",
+    )  # fmt: skip
+
+
+_ALL = (
+    Kind("path", "Send an edge's calls over its other network path",
+         {"caller": "service that calls", "callee": "service that is called", "path": "a or b"},
+         lambda o, a: _preview_edge(o, a, "path", "path", ""), _path),
+    Kind("deadline", "Change how long a caller waits for a callee",
+         {"caller": "service that calls", "callee": "service that is called", "ms": "milliseconds"},
+         lambda o, a: _preview_edge(o, a, "deadline", "deadline_ms",
+                                    "too short: fallbacks answer; too long: the budget burns"), _deadline),
+    Kind("promote", "Make a version of a model or index the active one (a rollback names an older one)",
+         {"artifact": "ranker, two_tower or index", "version": "version"}, _preview_promote, _promote),
+    Kind("revert", "Put back what a change changed", {"change": "number of the change"},
+         _preview_revert, lambda o, a, actor: o.revert(_find(o, a).n, actor)),
+    Kind("restart", "Stop and start one process", {"service": "name of the process"},
+         _preview_restart, _restart),
+    Kind("skip-backlog", "Have the stream processor go on from now", {}, _preview_skip, _skip),
+    Kind("replay", "Have the stream processor go over the past again",
+         {"minutes": "how far back, world minutes"},
+         lambda o, a: Preview(f"events of the last {a['minutes']} world minutes are applied again",
+                              ["stream"], 0.0, False), _replay),
+    Kind("disable-source", "Switch a candidate source off", {"source": "ann, covisit, followed, popular, fresh"},
+         lambda o, a: Preview(f"{a['source']} gives no candidates", ["retrieval"], 1.0, True),
+         lambda o, a, actor: _source(o, a, actor, "disable-source")),
+    Kind("enable-source", "Switch a candidate source on", {"source": "ann, covisit, followed, popular, fresh"},
+         lambda o, a: Preview(f"{a['source']} gives candidates again", ["retrieval"], 1.0, True),
+         lambda o, a, actor: _source(o, a, actor, "enable-source")),
+)  # fmt: skip
+ACTIONS = {kind.name: kind for kind in _ALL}
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action, its arguments known to be those of its kind."""
+
+    kind: Kind
+    arguments: dict[str, str]
+
+    @classmethod
+    def parse(cls, words: list[str]) -> Action:
+        """From `NAME argument=value ...`. Raises DRILL-005 for the name, DRILL-007 for an argument."""
+        name, *rest = words or [""]
+        if name not in ACTIONS:
+            raise SandboxError(
+                "DRILL-005", where="act", seen=name, expected=f"one of {list(ACTIONS)}",
+                fix="see `sandbox act --help`",
+            )  # fmt: skip
+        kind, given = ACTIONS[name], {}
+        for word in rest:
+            key, equals, value = word.partition("=")
+            if not equals or key not in kind.arguments:
+                raise bad_argument(name, key, word, f"argument=value of {list(kind.arguments)}")
+            given[key] = value
+        if missing := [key for key in kind.arguments if key not in given]:
+            example = " ".join(f"{key}=..." for key in kind.arguments)
+            raise bad_argument(name, ", ".join(missing), "nothing", f"{name} {example}")
+        return cls(kind, given)
+
+    def preview(self, operations: Operations) -> Preview:
+        return self.kind.preview(operations, self.arguments)
+
+    def run(self, operations: Operations, actor: str) -> Record:
+        return self.kind.run(operations, self.arguments, actor)
