@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,14 @@ def load(registry: Path, artifact: str, version: str) -> Artefact:
     for name, expected in artefact.manifest.files.items():
         _verified(artefact.path / name, expected)
     return artefact
+
+
+def find(registries: Sequence[Path], artifact: str, version: str) -> Artefact:
+    """`load` from the first of these directories that has the version: a run's own, then the world's."""
+    for registry in registries[:-1]:
+        if (_place(registry, artifact, version) / "manifest.json").exists():
+            return load(registry, artifact, version)
+    return load(registries[-1], artifact, version)
 
 
 def describe(registry: Path, artifact: str, version: str) -> Artefact:

@@ -1,0 +1,111 @@
+"""Recall probes: does the index find its own vectors, and does the production encoder find clicks?
+
+The first stays green when the index was made by another encoder than the one that queries it; the
+second does not. Both go on in the background and never fail a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sandbox.base.config import RetrievalConfig
+from sandbox.base.errors import SandboxError
+from sandbox.pipeline.registry import Artefact
+from services.proto.recsys.v1 import model_pb2
+from services.retrieval.core import recall
+from services.retrieval.index import Index
+from services.skeleton.client import Callee
+from services.skeleton.host import Host
+
+N_SELF = 64  # of the index's own vectors used as queries
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A fixed sample of users whose latest clicks were held out.
+
+    user: int64 [n]; profile: float32 [n, columns of user_profile]; recent: int64 [n, 20], clicks
+    before the held-out ones, newest first, -1 none; held_out: int64 [n, m], -1 none.
+    """
+
+    user: np.ndarray
+    profile: np.ndarray
+    recent: np.ndarray
+    held_out: np.ndarray
+
+    @classmethod
+    def of(cls, artefact: Artefact) -> Golden | None:
+        """From the features artefact; None for one that brings no golden set. Raises MODEL-002."""
+        if "golden.safetensors" not in artefact.manifest.files:
+            return None
+        arrays = artefact.arrays("golden.safetensors")
+        return cls(**{name: arrays[name] for name in ("user", "profile", "recent", "held_out")})
+
+
+class Probe:
+    """Writes `index_stats` and `recall_probe` every `probe_every_s` world seconds."""
+
+    def __init__(
+        self, host: Host, model: Callee,
+        current: Callable[[], tuple[Index | None, RetrievalConfig]],
+    ) -> None:  # fmt: skip
+        self.host, self.model, self.current = host, model, current
+
+    async def run(self, golden: Golden | None) -> None:
+        while True:
+            index, config = self.current()
+            if index is not None:
+                await self.once(index, config, golden)
+            world = self.host.world
+            await world.wait_until(world.now() + config.probe_every_s)
+
+    async def once(self, index: Index, config: RetrievalConfig, golden: Golden | None) -> None:
+        now, instance = self.host.world.now(), self.host.instance
+        self.host.telemetry.row("index_stats", (
+            now, index.version, index.encoder_version, instance, int(index.faiss_index.ntotal),
+            index.lists, index.lists_searched, "ip",
+        ))  # fmt: skip
+        step = max(1, len(index.vectors) // N_SELF)
+        queries = np.ascontiguousarray(index.vectors[::step][:N_SELF])
+        found = await asyncio.to_thread(index.nearest, queries)
+        exact = await asyncio.to_thread(index.nearest_exactly, queries)
+        self._write(now, index, index.encoder_version, "self", recall(found, exact), len(queries))
+        if golden is None or not len(golden.user):
+            return
+        try:
+            vectors, encoder_version = await self._encode(golden, config)
+            found = await asyncio.to_thread(index.nearest, vectors)
+        except (SandboxError, AssertionError, ValueError) as error:
+            self.host.telemetry.log("warn", "probe failed", error=str(error)[:200])
+            return
+        share = recall(found, golden.held_out)
+        self._write(now, index, encoder_version, "golden", share, len(golden.user))
+
+    async def _encode(self, golden: Golden, config: RetrievalConfig) -> tuple[np.ndarray, str]:
+        """Vectors float32 [n, dim] of the golden users by the encoder that serves, and its version."""
+        vectors, version = [], ""
+        for row in range(len(golden.user)):
+            known = golden.recent[row]
+            answer = await self.model.call(
+                "EncodeUser",
+                model_pb2.EncodeUserRequest(
+                    user_id=int(golden.user[row]),
+                    profile=golden.profile[row].astype("<f4").tobytes(),
+                    recent=known[known >= 0].astype("<i8").tobytes(),
+                ),
+                config.model,
+            )
+            vectors.append(np.frombuffer(answer.vector, "<f4"))
+            version = answer.encoder_version
+        return np.stack(vectors), version
+
+    def _write(
+        self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int
+    ) -> None:
+        self.host.telemetry.row("recall_probe", (
+            now, index.version, encoder, self.host.instance, probe_set, share, n,
+        ))  # fmt: skip
