@@ -1,0 +1,212 @@
+"""What a source lacks, filled in: every draw belongs to its user, item or creator, so that the same
+source gives the same world. docs/worlds.md lists what is filled in, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+
+import numpy as np
+
+from sandbox.base.catalogue import LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
+from sandbox.base.streams import uniforms
+from sandbox.world.importers import recognise
+from sandbox.world.importers.lots import codes, draw, fill, normal, numbers
+from sandbox.world.importers.people import blocks_of, complete_users, follows_of
+from sandbox.world.importers.rows import decimal
+from sandbox.world.importers.source import Entities, Source
+from sandbox.world.importers.times import FORMS, year_or_date
+
+DAY_S = 86_400.0
+GROUP_B_SHARE = 0.22  # of the items, by creator
+_ITEM_LANGUAGE_SHARE = (0.72, 0.06, 0.05, 0.06, 0.04, 0.03, 0.03, 0.01)
+_FOR_CHILDREN = ("child", "kids", "famil", "animation")
+_FOR_ADULTS = ("horror", "war", "crime", "noir", "adult")
+_PER_CREATOR = 6  # items of a made-up creator, about
+
+
+@dataclass
+class Filled:
+    """A catalogue without gaps, and what the public tables hold beside it.
+
+    filled: attributes that came from streams, for the person who imports.
+    creator_name: [creators]. topic_names: slots in use. sens_labelled_ts: float64 [items].
+    """
+
+    catalogue: Catalogue
+    topic_names: list[str]
+    creator_name: list[str]
+    sens_labelled_ts: np.ndarray
+    filled: list[str]
+
+
+def complete(
+    source: Source, seed: int, names: list[str], topics: np.ndarray, manner: np.ndarray,
+    start_ts: float, end_ts: float,
+) -> Filled:  # fmt: skip
+    """Fill in what the source lacks.
+
+    names, topics: topic slots, as `recognise.topic_slots` gives them. manner: float64 [items], where
+    an item lies along the axis on which tastes for it differ most, beyond topics; made-up creators
+    and creator groups go by it. start_ts, end_ts: world seconds, the history.
+    """
+    items, users, log = source.items, source.users, source.log
+    n = len(items)
+    filled: list[str] = []
+    published = _published(source, seed, start_ts, filled)
+    creator, creator_name = _creators(items, topics, names, published, manner, filled)
+    who = np.arange(n)
+    language = codes(items, "language", recognise.language)
+    drawn = draw(uniforms(seed, "fill/creator-language", creator), _ITEM_LANGUAGE_SHARE)
+    language = fill(language, drawn, "item language", filled)
+    adult = _has_topic(topics, names, _FOR_ADULTS)
+    child = _has_topic(topics, names, _FOR_CHILDREN)
+    maturity = _maturity(items, seed, adult, child, filled)
+    sensitivity, score, labelled = _sensitivity(seed, language, adult, child, published, end_ts)
+    filled += ["sensitivity", "region rights", "sponsored"]
+    duration = numbers(items, "duration_s", lambda: np.exp(4.23 + 1.03 * normal(seed, "dur", who)))
+    price = numbers(
+        items, "price",
+        lambda: np.where(uniforms(seed, "fill/for-sale", who) < 0.3,
+                         np.round(np.exp(2.3 + 0.7 * normal(seed, "price", who)), 2), 0),
+    )  # fmt: skip
+    filled += [a for a in ("duration_s", "price") if not items.attributes.get(a)]
+    counts = np.bincount(creator[log.item], minlength=len(creator_name))
+    follows = follows_of(log, creator, len(users), seed)
+    people = complete_users(users, log, seed, start_ts, end_ts, filled)
+    catalogue = Catalogue(
+        item_topics=topics,
+        item_creator=creator.astype(np.int32),
+        item_language=language.astype(np.int8),
+        item_maturity=maturity.astype(np.int8),
+        item_sensitivity=sensitivity.astype(np.int8),
+        item_sens_score=score.astype(np.float32),
+        item_regions=_rights(seed, who),
+        item_published_ts=published,
+        item_duration_s=np.maximum(1.0, duration).astype(np.float32),
+        item_price=np.maximum(0.0, price).astype(np.float32),
+        item_sponsored=uniforms(seed, "fill/sponsored", who) < 0.02,
+        creator_group=_groups(creator, len(creator_name), manner, seed),
+        creator_followers=np.round(
+            10 * (1 + counts) * np.exp(0.5 * normal(seed, "fans", np.arange(len(creator_name))))
+        ).astype(np.int32),
+        follows_indptr=follows[0],
+        follows_creator=follows[1],
+        **people,
+        **blocks_of(len(users), len(creator_name), follows, seed),
+    )  # fmt: skip
+    return Filled(catalogue, names, creator_name, labelled, sorted(set(filled)))
+
+
+def _has_topic(topics: np.ndarray, names: list[str], words: tuple[str, ...]) -> np.ndarray:
+    slots = [i for i, name in enumerate(names) if any(w in name.casefold() for w in words)]
+    return np.asarray(topics[:, slots].sum(axis=1) > 0)
+
+
+def _published(source: Source, seed: int, start_ts: float, filled: list[str]) -> np.ndarray:
+    """float64 [items], never after the first interaction."""
+    texts = source.items.text("published")
+    sample = list(islice((t for t in texts if t.strip()), 500))
+    scores = [sum(not np.isnan(year_or_date(t, form)) for t in sample) for form in FORMS]
+    form = FORMS[int(np.argmax(scores))] if sample else None
+    known = np.array([year_or_date(text, form) for text in texts])
+    first = np.full(len(texts), np.inf)
+    np.minimum.at(first, source.log.item, source.log.ts)
+    first[np.isinf(first)] = start_ts
+    age = -30 * DAY_S * np.log1p(-uniforms(seed, "fill/published", np.arange(len(texts))))
+    if np.isnan(known).any():
+        filled.append("published")
+    return np.asarray(np.where(np.isnan(known), first - age, np.minimum(known, first)))
+
+
+def _creators(
+    items: Entities, topics: np.ndarray, names: list[str], published: np.ndarray,
+    manner: np.ndarray, filled: list[str],
+) -> tuple[np.ndarray, list[str]]:  # fmt: skip
+    """Creator of each item: the source's, else made up within a topic and five years."""
+    mapped = items.text("creator")
+    main = np.where(topics.sum(axis=1) > 0, topics.argmax(axis=1), -1)
+    place: dict[str, list[int]] = {}
+    for row, name in enumerate(mapped):
+        if not name:
+            year = datetime.fromtimestamp(published[row], UTC).year // 5 * 5
+            topic = names[main[row]] if main[row] >= 0 else "various"
+            name = f"\0{topic.capitalize()} studio of {year}"
+        place.setdefault(name, []).append(row)
+    creator = np.zeros(len(items), dtype=np.int64)
+    creator_name: list[str] = []
+    for name, members in place.items():
+        if not name.startswith("\0"):
+            creator[members] = len(creator_name)
+            creator_name.append(name[:80])
+            continue
+        wanted = -(-len(members) // _PER_CREATOR)
+        place_in_manner = np.argsort(np.argsort(manner[members], kind="stable"), kind="stable")
+        # Sizes fall off, as they do among real creators; a creator keeps to one manner.
+        share = (place_in_manner + 0.5) / len(members)
+        which = np.minimum((wanted * share**1.7).astype(np.int64), wanted - 1)
+        used, dense = np.unique(which, return_inverse=True)
+        creator[members] = len(creator_name) + dense
+        creator_name += [f"{name[1:]} {k + 1}" for k in range(len(used))]
+    if any(not name for name in mapped):
+        filled.append("creator")
+    return creator, creator_name
+
+
+def _groups(creator: np.ndarray, n_creators: int, manner: np.ndarray, seed: int) -> np.ndarray:
+    """int8 [creators]: group B is a manner: the creators furthest along it, with some luck, until the
+    group has its share of the items."""
+    sizes = np.bincount(creator, minlength=n_creators)
+    mean = np.bincount(creator, weights=manner, minlength=n_creators) / np.maximum(1, sizes)
+    rank = mean / (mean.std() + 1e-9) + 0.4 * normal(seed, "group", np.arange(n_creators))
+    order = np.argsort(-rank, kind="stable")
+    order = order[sizes[order] < GROUP_B_SHARE * len(creator)]  # no giant makes up the group
+    inside = np.cumsum(sizes[order]) - sizes[order] / 2 < GROUP_B_SHARE * len(creator)
+    group = np.zeros(n_creators, dtype=np.int8)
+    group[order[inside]] = 1
+    return group
+
+
+def _maturity(
+    items: Entities, seed: int, adult: np.ndarray, child: np.ndarray, filled: list[str]
+) -> np.ndarray:
+    who = np.arange(len(items))
+    luck = uniforms(seed, "fill/maturity", who) * np.where(adult, 0.35, 1.0)
+    drawn = np.select([child, luck < 0.02, luck < 0.08, luck < 0.2], [0, 18, 16, 13], 0)
+    stated = np.array([decimal(text) for text in items.text("min_age")])
+    if np.isnan(stated).any():
+        filled.append("maturity")
+    bounds = np.select([stated <= 0, stated <= 13, stated <= 16], [0, 13, 16], 18)
+    return np.where(np.isnan(stated), drawn, bounds)
+
+
+def _sensitivity(
+    seed: int, language: np.ndarray, adult: np.ndarray, child: np.ndarray, published: np.ndarray,
+    end_ts: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Label, classifier score and time of the label. About 3 % of the items are sensitive; the
+    classifier is unsure of harmless items in two of the languages."""
+    who = np.arange(len(language))
+    luck = uniforms(seed, "fill/sensitive", who) * np.where(adult, 0.6, 1.0)
+    truth = (luck < 0.027) & ~child
+    kinds = len(SENSITIVITIES) - 1
+    kind = 1 + np.minimum(
+        (kinds * uniforms(seed, "fill/sensitive-kind", who)).astype(int), kinds - 1
+    )
+    unsure = np.isin(language, [LANGUAGES.index("tr"), LANGUAGES.index("pl")])
+    unsure &= uniforms(seed, "fill/unsure", who) < 0.6
+    noise = uniforms(seed, "fill/sens-score", who)
+    score = np.select([truth, unsure], [0.62 + 0.37 * noise, 0.35 + 0.25 * noise], 0.3 * noise**2)
+    labelled = np.minimum(published + 3_600 * (1 + 47 * noise), end_ts)
+    return np.where(truth, kind, 0), score, labelled
+
+
+def _rights(seed: int, who: np.ndarray) -> np.ndarray:
+    """uint16 [items]: all regions, but for one in twelve items that lacks one or two."""
+    bits = np.full(len(who), (1 << len(REGIONS)) - 1, dtype=np.uint16)
+    for purpose, share in (("fill/rights-1", 0.083), ("fill/rights-2", 0.03)):
+        lacks = uniforms(seed, purpose, who) < share
+        region = (len(REGIONS) * uniforms(seed, purpose + "/region", who)).astype(np.uint16)
+        bits = np.where(lacks, bits & ~(np.uint16(1) << region), bits).astype(np.uint16)
+    return bits

@@ -1,0 +1,173 @@
+"""From a read source to a world in its place: fitted, filled in, written beside it, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sandbox.base import paths
+from sandbox.base.errors import SandboxError
+from sandbox.base.worlds import WorldManifest, world_dir
+from sandbox.world.importers import recognise
+from sandbox.world.importers.complete import complete
+from sandbox.world.importers.fit import Fitted, fit_choices
+from sandbox.world.importers.source import Source
+from sandbox.world.importers.truth import policy_ctr, truth_of
+from sandbox.world.importers.writing import write_public
+from sandbox.world.latent import Weights
+from sandbox.world.presets import PRESETS
+
+Progress = Callable[[float, str], None]
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+SEED = 7
+
+
+def _silent(share: float, what: str) -> None:
+    """No progress is shown."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a source. filled: attributes it lacked, see docs/worlds.md."""
+
+    manifest: WorldManifest
+    skipped: dict[str, int]
+    notes: list[str]
+    filled: list[str]
+
+    def as_json(self) -> dict[str, object]:
+        m = self.manifest
+        return {
+            "name": m.name, "users": m.users, "items": m.items, "events": m.events,
+            "impressions": m.impressions, "skipped": self.skipped, "fit": m.fit,
+            "filled": self.filled, "notes": self.notes,
+        }  # fmt: skip
+
+
+def check_name(name: str, *, force: bool) -> None:
+    """Raises CFG-004 for a name that can't be one, WORLD-004 when it's taken and not `force`."""
+    if not _NAME.fullmatch(name) or name in PRESETS:
+        raise SandboxError(
+            "CFG-004", where="--name", seen=name,
+            expected="lower-case letters, digits, '.', '_' and '-', and not the name of a preset",
+            fix="choose another name, such as my-log",
+        )  # fmt: skip
+    if world_dir(name).exists() and not force:
+        raise SandboxError(
+            "WORLD-004", where=str(world_dir(name)), seen=name, expected="a name not in use",
+            fix="choose another name, or overwrite it with --force",
+        )  # fmt: skip
+
+
+def import_world(
+    read: Callable[[], Source], name: str, *, built: str, force: bool = False, seed: int = SEED,
+    progress: Progress = _silent,
+) -> Imported:  # fmt: skip
+    """Read, fit and write a world. built: ISO time, handed in.
+
+    Nothing is left behind, and a world that `force` would replace stays, unless all of it succeeds.
+    Raises WORLD-002 for a source that cannot be used, and what `check_name` raises.
+    """
+    check_name(name, force=force)
+    progress(0.0, "reading")
+    source = read()
+    progress(0.3, "fitting the behaviour")
+    with _in_place_of(name) as folder:
+        return _write(folder, source, name, built, seed, progress)
+
+
+def _write(
+    folder: Path, source: Source, name: str, built: str, seed: int, progress: Progress
+) -> Imported:
+    log = source.log
+    start_ts, end_ts = float(log.ts[0]), float(np.floor(log.ts[-1]) + 1)
+    names, topics = recognise.topic_slots(source.items.text("topics"))
+    fitted = fit_choices(log, len(source.users), topics, seed)
+    progress(0.8, "filling in what the source lacks")
+    filled = complete(source, seed, names, topics, manner_of(fitted, topics), start_ts, end_ts)
+    latent = truth_of(fitted, log, filled.catalogue, seed, Weights())
+    latent.save(folder)
+    progress(0.9, "writing")
+    impressions, events = write_public(folder / "public", source, filled, seed)
+    fit = fitted.quality | {
+        "ctr_uniform": policy_ctr(latent, oracle=False),
+        "ctr_oracle": policy_ctr(latent, oracle=True),
+    }
+    manifest = WorldManifest(
+        name=name,
+        source=source.kind,
+        seed=seed,
+        users=len(source.users),
+        items=len(source.items),
+        creators=len(filled.creator_name),
+        events=events,
+        impressions=impressions,
+        has_negatives=source.has_negatives,
+        history_start_ts=start_ts,
+        history_end_ts=end_ts,
+        topics=names,
+        content_hash=content_hash(source, seed),
+        built=built,
+        fit={key: round(value, 6) for key, value in fit.items()},
+    )
+    (folder / "world.json").write_text(manifest.model_dump_json(indent=1))
+    progress(1.0, "done")
+    return Imported(manifest, dict(source.skipped), source.notes, filled.filled)
+
+
+def content_hash(source: Source, seed: int) -> str:
+    """Of the bytes read, the code that read them and the seed."""
+    whole = hashlib.sha256(f"{source.kind}/{source.digest}/{seed}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def manner_of(fitted: Fitted, topics: np.ndarray) -> np.ndarray:
+    """float64 [items]: place along the axis on which fitted tastes differ most, beyond topics.
+
+    Unit standard deviation; the sign puts the longer tail above 0.
+    """
+    item = fitted.item.astype(np.float64)
+    design = np.hstack([topics, np.ones((len(item), 1))])
+    rest = item - design @ np.linalg.lstsq(design, item, rcond=None)[0]
+    _, vectors = np.linalg.eigh(rest.T @ rest)
+    place = rest @ vectors[:, -1]
+    place = (place - place.mean()) / (place.std() + 1e-12)
+    return np.asarray(place if (place**3).mean() >= 0 else -place)
+
+
+@contextmanager
+def _in_place_of(name: str) -> Iterator[Path]:
+    """A new folder beside the world's, moved to its place when the block ends without an error."""
+    final = world_dir(name)
+    folder = paths.worlds() / f".{name}.{os.getpid()}"
+    aside = paths.worlds() / f".{name}.{os.getpid()}.old"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        if final.exists():
+            final.rename(aside)
+        try:
+            folder.rename(final)
+        except OSError:
+            if aside.exists():
+                aside.rename(final)
+            raise
+    except OSError as error:
+        raise SandboxError(
+            "RUN-005", where=str(final), seen=str(error), expected="a writable folder with space",
+            fix="free some space, or set SANDBOX_HOME to another disk",
+        ) from error  # fmt: skip
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)
