@@ -1,0 +1,174 @@
+"""Locust drives the gateway with the world's users: `locust -f loadtest/locustfile.py`, or `sandbox load run`.
+
+Each Locust user plays sessions from the world's arrival schedule. When all are busy the next session
+starts late: its intended and its actual time are both recorded, so that waiting cannot hide.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import grpc
+import grpc.experimental.gevent as grpc_gevent
+from locust import User, events, task
+from locust.env import Environment
+
+from loadtest.clients import Gateway, Rows
+from loadtest.schedule import Schedule
+from loadtest.sessions import Reaction, Visit, requests_per_session
+from loadtest.summary import Summary
+from sandbox.base.run import RunInfo, latest_run
+from sandbox.world.behaviour import Behaviour
+from services.proto.recsys.v1 import gateway_pb2
+
+grpc_gevent.init_gevent()
+
+
+@events.init_command_line_parser.add_listener
+def _arguments(parser: Any) -> None:
+    group = parser.add_argument_group("recommender sandbox")
+    group.add_argument("--run-dir", default="", help="run directory; default the latest")
+    group.add_argument(
+        "--rate", type=float, default=20.0, help="requests per wall second to aim at"
+    )
+    group.add_argument("--slate-size", type=int, default=10, help="items asked for")
+    group.add_argument("--load-seed", type=int, default=1, help="seed of who comes when")
+    group.add_argument("--diurnal", action="store_true", help="follow the hours of the day")
+    group.add_argument("--summary", default="", help="file for a summary as JSON")
+
+
+class Traffic:
+    """What the users of one Locust process share."""
+
+    def __init__(self, environment: Environment) -> None:
+        options: Any = environment.parsed_options
+        self.run = RunInfo.load(Path(options.run_dir) if options.run_dir else latest_run())
+        self.clock = self.run.clock()
+        self.behaviour = Behaviour.load(Path(self.run.world_dir))
+        per_world_s = options.rate / self.run.speed / requests_per_session(self.behaviour)
+        self.schedule = Schedule(
+            self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal
+        )
+        self.slate_size = options.slate_size
+        self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
+        self.mood: dict[int, float] = {}
+        self._later: list[tuple[float, int, Any]] = []
+        self._count = itertools.count()
+
+    def sleep_until(self, ts: float) -> None:
+        gevent.sleep(max(0.0, (ts - self.clock.now()) / self.run.speed))
+
+    def postpone(self, event: Any) -> None:
+        """Sends a feedback event when its time has come."""
+        heapq.heappush(self._later, (event.event_ts, next(self._count), event))
+
+    def housekeeping(self) -> None:
+        """Runs for the whole test: sends what is due, and the rows."""
+        while True:
+            due: list[Any] = []
+            now = self.clock.now()
+            while self._later and self._later[0][0] <= now and len(due) < 400:
+                due.append(heapq.heappop(self._later)[2])
+            if due:
+                self.send(due)
+            self.rows.flush()
+            gevent.sleep(0.2)
+
+    def send(self, batch: list[Any]) -> None:
+        began = time.perf_counter()
+        error = None
+        try:
+            self.gateway.feedback(batch)
+        except grpc.RpcError as failure:
+            error = failure
+        _report(self.environment, "LogFeedback", began, error)
+
+    environment: Environment
+
+
+def _report(environment: Environment, name: str, began: float, error: Exception | None) -> None:
+    environment.events.request.fire(
+        request_type="grpc", name=name, response_time=(time.perf_counter() - began) * 1000,
+        response_length=0, exception=error, context={},
+    )  # fmt: skip
+
+
+@events.test_start.add_listener
+def _start(environment: Environment, **_: Any) -> None:
+    traffic = Traffic(environment)
+    traffic.environment = environment
+    environment.traffic = traffic  # type: ignore[attr-defined]
+    environment.housekeeper = gevent.spawn(traffic.housekeeping)  # type: ignore[attr-defined]
+
+
+@events.test_stop.add_listener
+def _stop(environment: Environment, **_: Any) -> None:
+    traffic: Traffic = environment.traffic  # type: ignore[attr-defined]
+    environment.housekeeper.kill()  # type: ignore[attr-defined]
+    gevent.sleep(0.6)  # the last rows' flush interval
+    traffic.rows.flush()
+    path = environment.parsed_options.summary if environment.parsed_options else ""
+    if path:
+        Path(path).write_text(json.dumps(traffic.summary.document()))
+
+
+class SlateUser(User):
+    """A client program that plays one visit after another."""
+
+    @task
+    def visit(self) -> None:
+        traffic: Traffic = self.environment.traffic  # type: ignore[attr-defined]
+        intended, user, session = traffic.schedule.take()
+        traffic.sleep_until(intended)
+        visit = Visit(user, session, traffic.mood.get(user, 0.5))
+        while not visit.over:
+            self._request(traffic, visit, intended)
+            intended = traffic.clock.now() + visit.think_s(traffic.behaviour)
+            if not visit.over:
+                traffic.sleep_until(intended)
+        traffic.mood[user] = visit.satisfaction
+
+    def _request(self, traffic: Traffic, visit: Visit, intended: float) -> None:
+        started, began, error, answer = traffic.clock.now(), time.perf_counter(), None, None
+        try:
+            answer = traffic.gateway.recommend(
+                visit.user, visit.session, visit.depth + 1, traffic.slate_size, 1
+            )
+        except grpc.RpcError as failure:
+            error = failure
+        rt_ms = (time.perf_counter() - began) * 1000
+        _report(self.environment, "Recommend", began, error)
+        items = [item.item_id for item in answer.items] if answer is not None else []
+        request_id = answer.request_id if answer is not None else None
+        wait_ms = (started - intended) / traffic.run.speed * 1000
+        traffic.rows.add((started, type(self).__name__, request_id, intended, started, wait_ms,
+                          rt_ms, error is None, len(items)))  # fmt: skip
+        reactions = visit.answer(traffic.behaviour, items, rt_ms)
+        traffic.summary.add(wait_ms, rt_ms, error is None, len(items), reactions)
+        if request_id:
+            self._log(traffic, visit, request_id, reactions)
+
+    def _log(
+        self, traffic: Traffic, visit: Visit, request_id: str, reactions: list[Reaction]
+    ) -> None:
+        now, batch = traffic.clock.now(), []
+        if visit.over:
+            reactions = [*reactions, Reaction(0.0, -1, "leave", 1.0)]
+        for n, reaction in enumerate(reactions):
+            event = gateway_pb2.Feedback(
+                event_id=f"{request_id[:24]}-{reaction.kind[:3]}-{n}", event_ts=now + reaction.after_s,
+                request_id=request_id, session_id=str(visit.session), user_id=visit.user,
+                item_id=reaction.item_id, kind=reaction.kind, value=reaction.value,
+            )  # fmt: skip
+            if reaction.after_s > 60:
+                traffic.postpone(event)
+            else:
+                batch.append(event)
+        if batch:
+            traffic.send(batch)

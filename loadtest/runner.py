@@ -1,0 +1,92 @@
+"""Starts and stops Locust beside a running stack, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
+from sandbox.runtime.tether import tether
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+STOP_S = 15.0
+
+
+class Load:
+    """Traffic on one run: `rate` requests per wall second by the world's users, until stopped.
+
+    clients: visits that can go on at once; too few and sessions start late, which the rows show.
+    """
+
+    def __init__(
+        self, run: RunInfo, *, rate: float = 20.0, seed: int = 1, diurnal: bool = False,
+        clients: int | None = None, duration_s: float | None = None, slate_size: int = 10,
+    ) -> None:  # fmt: skip
+        if not 0 < rate <= 10_000:
+            raise SandboxError(
+                "CFG-004", where="load, rate", seen=rate, expected="above 0 and at most 10000 per second",
+                fix="ask for a rate that one machine can send",
+            )  # fmt: skip
+        self.run, self.summary_path = run, run.path / "load-summary.json"
+        # A visit lasts some ten wall seconds at 60x; the double leaves room for slow answers.
+        clients = clients or max(20, int(rate * 2 * 60 / min(run.speed, 60.0)))
+        self._command = [
+            sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary",
+            "-u", str(clients), "-r", str(clients), "--run-dir", run.run_dir, "--rate", str(rate),
+            "--load-seed", str(seed), "--slate-size", str(slate_size), "--stop-timeout", "2",
+            "--summary", str(self.summary_path), "--host", run.addresses["gateway"],
+        ]  # fmt: skip
+        if diurnal:
+            self._command.append("--diurnal")
+        if duration_s is not None:
+            self._command += ["-t", f"{duration_s:g}s"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.summary_path.unlink(missing_ok=True)
+        log_path = self.run.path / "logs" / "load.log"
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        parent = os.getpid()
+        with log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True, preexec_fn=lambda: tether(parent),
+                env={**os.environ, "OMP_NUM_THREADS": "1", "GRPC_VERBOSITY": "ERROR"},
+            )  # fmt: skip
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def wait(self) -> dict[str, Any]:
+        """The summary, when the run's duration is over. Raises LOAD-001 when Locust failed."""
+        assert self._process is not None, "start it first"
+        self._process.wait()
+        return self._summary()
+
+    def stop(self) -> dict[str, Any]:
+        """Ends the traffic and returns the summary. Raises LOAD-001 when there is none."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        return self._summary()
+
+    def _summary(self) -> dict[str, Any]:
+        try:
+            document: dict[str, Any] = json.loads(self.summary_path.read_text())
+        except (FileNotFoundError, ValueError) as error:
+            raise SandboxError(
+                "LOAD-001", where="locust", seen=str(error), expected="a summary at its end",
+                fix=f"see {self.run.path / 'logs' / 'load.log'}",
+            ) from error  # fmt: skip
+        return document

@@ -1,0 +1,94 @@
+"""One visit of one simulated user, as a pure state: what to ask next, what came of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sandbox.world.behaviour import Behaviour, SlateResponse
+
+REMEMBERED = 100  # items of a session that its user still knows when choosing
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """One thing a user does. after_s: world seconds after the slate was answered."""
+
+    after_s: float
+    item_id: int
+    kind: str
+    value: float
+
+
+@dataclass
+class Visit:
+    """A user's visit. depth counts the requests answered so far. over: the user has left."""
+
+    user: int
+    session: int
+    satisfaction: float
+    depth: int = 0
+    over: bool = False
+    clicked: list[int] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+
+    def answer(self, behaviour: Behaviour, items: list[int], latency_ms: float) -> list[Reaction]:
+        """The user's reactions to a slate (empty where none came), and the visit moved on by one."""
+        self.depth += 1
+        one = {
+            "user": np.array([self.user]),
+            "session": np.array([self.session]),
+            "request_no": np.array([self.depth]),
+            "latency_ms": np.array([latency_ms]),
+            "satisfaction": np.array([self.satisfaction]),
+        }
+        slate = np.array([items or [-1]], dtype=np.int64)
+        response = behaviour.respond(
+            **one,
+            item=slate,
+            recent_clicked=_recent(self.clicked),
+            recent_shown=_recent(self.shown),
+        )
+        self.over = bool(response.leave[0])
+        self.satisfaction = float(response.satisfaction[0])
+        self.shown.extend(items)
+        self.clicked.extend(int(i) for i in slate[0][response.click[0]])
+        return list(_reactions(items, response))
+
+    def think_s(self, behaviour: Behaviour) -> float:
+        """World seconds until the next request."""
+        place = (np.array([self.user]), np.array([self.session]), np.array([self.depth]))
+        return float(behaviour.think_s(*place)[0])
+
+
+def _recent(items: list[int]) -> np.ndarray:
+    return np.array([items[-REMEMBERED:]], dtype=np.int64).reshape(1, -1)
+
+
+def _reactions(items: list[int], response: SlateResponse) -> Iterator[Reaction]:
+    at_s = 0.0
+    for place, item in enumerate(items):
+        if response.hide[0, place]:
+            yield Reaction(at_s, item, "hide", 1.0)
+        if not response.click[0, place]:
+            continue
+        dwell_s = float(response.dwell_s[0, place])
+        yield Reaction(at_s, item, "click", 1.0)
+        yield Reaction(at_s + dwell_s, item, "dwell", dwell_s)
+        if response.like[0, place]:
+            yield Reaction(at_s + dwell_s, item, "like", 1.0)
+        delay_s: Any = response.conversion_delay_s[0, place]
+        if np.isfinite(delay_s):
+            yield Reaction(float(delay_s), item, "conversion", float(response.revenue[0, place]))
+        at_s += 1.0  # one thing after the other
+
+
+def requests_per_session(behaviour: Behaviour) -> float:
+    """Expected requests of a visit at middling mood and no delay: what a rate is divided by."""
+    users = np.arange(min(behaviour.n_users, 2_000))
+    ones = np.ones(len(users))
+    leave = behaviour.leave_probability(users, 0.5 * ones, 0 * ones, np.zeros(len(users), bool))
+    return float(np.mean(1 / leave))
