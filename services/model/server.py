@@ -194,7 +194,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
         """Everything the configuration names. What is loaded already is kept, not read anew."""
         held = self.versions
         rankers, towers, inputs = {}, {}, {}
-        keep = {artifact: config.keep_loaded for artifact in ("ranker", "two_tower")}
+        keep = dict.fromkeys(("ranker", "two_tower"), config.keep_loaded)
         for version in config.keep_loaded:
             of = [a for a in keep if self._exists(a, version)]
             if not of:
@@ -205,7 +205,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
                 rankers[version], inputs[version] = held.rankers[version], held.inputs[version]
                 continue
             found = registry.find(self.registries, "ranker", version)
-            tensors = found.read("ranker.safetensors")
+            tensors = found.read("model.safetensors")
             rankers[version] = load_ranker(tensors, found.manifest.config)
             inputs[version] = list(found.manifest.inputs)
         for version in dict.fromkeys([config.two_tower, *keep["two_tower"]]):
@@ -213,7 +213,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
                 towers[version] = held.towers[version]
                 continue
             found = registry.find(self.registries, "two_tower", version)
-            tensors = found.read("two_tower.safetensors")
+            tensors = found.read("model.safetensors")
             towers[version] = load_two_tower(tensors, found.manifest.config)
         return Versions(rankers, towers, inputs, config.ranker, config.two_tower)
 

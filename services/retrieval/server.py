@@ -13,7 +13,6 @@ from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE
-from sandbox.base.streams import uniform
 from sandbox.pipeline import registry
 from services.proto.recsys.v1 import (
     model_pb2,
@@ -62,10 +61,10 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         with self._reported("index", self.config.index_version):
             self.index = self._load_index(self.config.index_version)
         with self._reported("covisit", COVISIT_VERSION):
-            arrays = self._arrays("covisit", COVISIT_VERSION)
-            self.covisit = Covisit(arrays["neighbours"], arrays["weights"])
+            arrays = self._arrays("covisit", COVISIT_VERSION, "neighbours.safetensors")
+            self.covisit = Covisit(arrays["items"], arrays["scores"])
         with self._reported("popular", POPULAR_VERSION):
-            arrays = self._arrays("popular", POPULAR_VERSION)
+            arrays = self._arrays("popular", POPULAR_VERSION, "popular.safetensors")
             self.popular = [
                 Found(ids[ids >= 0].astype(np.int64), scores[ids >= 0])
                 for ids, scores in zip(arrays["items"], arrays["scores"], strict=True)
@@ -128,7 +127,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             deeper = self.popular[region].ids
             deeper = deeper[self.shelves.visible(deeper, now)]
             merged = top_up(merged, Found(deeper, NOTHING.scores), request.n_wanted)
-        if context.sampled or self._sampled(context):
+        if context.chosen(config.sample_share):
             self._report(found, now, context)
         return retrieval_pb2.RetrieveResponse(
             item_ids=merged.ids.tobytes(), scores=merged.scores.tobytes(),
@@ -206,11 +205,6 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             )  # fmt: skip
         return request.profile, np.frombuffer(request.recent, "<i8"), request.region
 
-    def _sampled(self, context: Context) -> bool:
-        share = self.config.sample_share
-        place = (max(context.user, 0), context.session, context.depth)
-        return share > 0 and uniform(self.host.run.seed, "sample/candidates", *place) < share
-
     def _report(self, found: dict[str, Found], now: float, context: Context) -> None:
         for source, answer in found.items():
             pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
@@ -221,9 +215,8 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
     def _load_index(self, version: str) -> Index:
         return Index.of(registry.find(self.registries, "index", version))
 
-    def _arrays(self, artifact: str, version: str) -> dict[str, np.ndarray]:
-        found = registry.find(self.registries, artifact, version)
-        return found.arrays(f"{artifact}.safetensors")
+    def _arrays(self, artifact: str, version: str, name: str) -> dict[str, np.ndarray]:
+        return registry.find(self.registries, artifact, version).arrays(name)
 
     @contextlib.contextmanager
     def _reported(self, artifact: str, version: str) -> Any:

@@ -1,0 +1,250 @@
+"""Business rules: from scored candidates to a slate, with every decision and who took it.
+
+Hard rules drop rows and hold everywhere, also for random and sponsored slots. Soft rules change the
+order. What each rule does stands in rules.yaml, its parameters in document.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.streams import uniforms
+from services.rules.document import Checked
+from services.rules.policy import Policy
+from services.rules.selection import Picked, pick
+
+_NOTED = 1.01  # a boost below 1 % is no decision worth a row
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Decision(NamedTuple):
+    """row: of the candidates. seq: order in which the rule ran, from 1. action: drop, demote, boost,
+    pin or insert. factor: on the score, or the value compared with the limit."""
+
+    row: int
+    rule: str
+    seq: int
+    action: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who asks, from where (code of the region), and the place that keys random slots."""
+
+    user: int
+    region: int
+    session: int = 0
+    depth: int = 0
+
+
+@dataclass
+class Slate:
+    """rows: candidates in display order; propensity and randomised: aligned with them. dropped: by
+    hard rules and caps. decisions: all others, in the order of the rules."""
+
+    rows: list[int]
+    propensity: list[float]
+    randomised: list[bool]
+    dropped: list[Decision] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+
+def apply(
+    policy: Policy, visit: Visit, item_id: Ints, score: Floats, seen: Ints, slate_size: int,
+    now: float,
+) -> Slate:  # fmt: skip
+    """A slate of at most slate_size of the candidates, no item twice.
+
+    item_id: int64 [n], best score first; an id the catalogue lacks has no rights anywhere. score:
+    float32 [n], higher is better; NaN counts as the worst. seen: int64 [m], newest first. now: world
+    seconds. Ties keep the order given. Raises WIRE-001 when item_id and score differ in n.
+    """
+    if item_id.shape != score.shape:
+        raise SandboxError(
+            "WIRE-001", where="rules.apply, score", seen=score.shape,
+            expected=f"{item_id.shape}", fix="send one score per candidate",
+        )  # fmt: skip
+    known = (item_id >= 0) & (item_id < policy.catalogue.n_items)
+    at = np.where(known, item_id, 0)
+    alive, dropped, spare = _hard(policy, visit, item_id, at, known, seen)
+    rows = np.flatnonzero(alive)
+    decisions: list[Decision] = []
+    worth: NDArray[np.floating[Any]] = _finite(score[rows])
+    freshness = policy.rules.get("freshness")
+    if freshness is not None and len(rows):
+        factor = _freshness(policy.catalogue.item_published_ts[at[rows]], now, freshness.params)
+        worth = worth + np.abs(worth) * (factor - 1)
+        for i in np.flatnonzero(factor >= _NOTED).tolist():
+            decisions.append(
+                Decision(int(rows[i]), freshness.id, freshness.seq, "boost", float(factor[i]))
+            )
+    order = np.argsort(-worth, kind="stable")
+    rows, worth = rows[order], worth[order]
+    items = at[rows]
+    pinned = _sponsored(policy, items, slate_size)
+    share = policy.terms.explore_share
+    chance = np.ones(slate_size)
+    if share > 0:
+        place = (visit.user, visit.session, visit.depth)
+        chance = uniforms(policy.seed, "rules/exploration", *place, np.arange(slate_size))
+    creators = policy.catalogue.item_creator[items]
+    picked = pick(
+        worth.astype(np.float32), policy.topics[items], creators, slate_size, policy.terms,
+        pinned=pinned, chance=chance,
+    )  # fmt: skip
+    slate = Slate(
+        [int(rows[i]) for i in picked.rows], picked.propensity, picked.randomised, dropped
+    )
+    _soft_decisions(policy, picked, rows, pinned, decisions, dropped)
+    missing = slate_size - len(slate.rows)
+    if missing and len(spare):
+        _refill(policy, slate, spare, at, missing, decisions)
+    slate.decisions = sorted(decisions, key=lambda decision: decision.seq)
+    return slate
+
+
+def _hard(
+    policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints
+) -> tuple[Mask, list[Decision], Ints]:
+    """Rows no hard rule refuses, the drops, and the seen rows that only `seen` refuses, the longest
+    ago seen first (empty when they may not come back)."""
+    alive, dropped = np.ones(len(at), bool), list[Decision]()
+    refused_else = np.zeros(len(at), bool)
+    was_seen = np.zeros(0, np.int64)
+    for rule in policy.hard:
+        refused, value = _refused(rule, policy, visit, item_id, at, known, seen)
+        if refused is None:
+            continue
+        rows = np.flatnonzero(refused & alive)
+        if rule.id == "seen":
+            was_seen = np.flatnonzero(refused) if rule.params["refill"] else was_seen
+        else:
+            refused_else |= refused
+        if len(rows):
+            alive[rows] = False
+            dropped += [
+                Decision(row, rule.id, rule.seq, "drop", factor)
+                for row, factor in zip(rows.tolist(), value[rows].tolist(), strict=True)
+            ]
+    spare = was_seen[~refused_else[was_seen]]
+    if len(spare):
+        place = {item: i for i, item in reversed(list(enumerate(seen.tolist())))}
+        spare = np.array(sorted(spare.tolist(), key=lambda row: -place[int(item_id[row])]))
+    return alive, dropped, spare
+
+
+def _refused(
+    rule: Checked, policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints
+) -> tuple[Mask | None, NDArray[Any]]:
+    """bool [n], True where the rule refuses (None: nowhere), and the value it compared."""
+    catalogue = policy.catalogue
+    if rule.id == "duplicate":
+        first = np.unique(item_id, return_index=True)[1]
+        if len(first) == len(item_id):
+            return None, item_id
+        again = np.ones(len(item_id), bool)
+        again[first] = False
+        return again, again
+    if rule.id == "seen":
+        if not len(seen):
+            return None, item_id
+        shown = np.isin(item_id, seen)
+        return shown, shown
+    if rule.id == "blocked_creator":
+        blocked = catalogue.blocked(visit.user) if 0 <= visit.user < catalogue.n_users else ()
+        if not len(blocked):
+            return None, item_id
+        creators = catalogue.item_creator[at]
+        return np.isin(creators, blocked) & known, creators
+    if rule.id == "region_rights":
+        allowed = ((catalogue.item_regions[at] >> visit.region) & 1).astype(bool) & known
+        return ~allowed, allowed
+    if rule.id == "maturity":
+        least = catalogue.item_maturity[at]
+        return (least > policy.age_years(visit.user)) & known, least
+    assert rule.id == "sensitivity", f"{rule.id} is no hard rule"
+    table = policy.sensitive[int(policy.is_minor(visit.user))]
+    return table[at] & known, catalogue.item_sens_score[at]
+
+
+def _freshness(
+    published_ts: NDArray[np.float64], now: float, params: dict[str, Any]
+) -> NDArray[np.float64]:
+    """Factor on the score, 1..1 + boost; it halves its excess every half_life_h."""
+    age_h = np.maximum(now - np.nan_to_num(published_ts), 0.0) / 3600.0
+    out: NDArray[np.float64] = 1.0 + params["boost"] * np.exp2(-age_h / params["half_life_h"])
+    return out
+
+
+def _sponsored(policy: Policy, items: Ints, slate_size: int) -> tuple[int, int] | None:
+    """(slot from 0, row of `items`) of the best sponsored item, if there is one and the slate has that
+    slot. It passed the hard rules like every other row."""
+    params = policy.params("sponsored")
+    if params is None or params["position"] > slate_size:
+        return None
+    rows = np.flatnonzero(policy.catalogue.item_sponsored[items])
+    return (int(params["position"]) - 1, int(rows[0])) if len(rows) else None
+
+
+def _soft_decisions(
+    policy: Policy, picked: Picked, rows: Ints, pinned: tuple[int, int] | None,
+    decisions: list[Decision], dropped: list[Decision],
+) -> None:  # fmt: skip
+    for rule_id, entries, action in (
+        ("creator_cap", picked.capped, "drop"),
+        ("diversity", list(picked.passed.items()), "demote"),
+    ):
+        rule = policy.rules.get(rule_id)
+        if rule is not None:
+            target = dropped if action == "drop" else decisions
+            target += [
+                Decision(int(rows[i]), rule_id, rule.seq, action, float(value))
+                for i, value in entries
+            ]
+    if pinned is not None:
+        rule = policy.rules["sponsored"]
+        decisions.append(
+            Decision(int(rows[pinned[1]]), rule.id, rule.seq, "pin", float(pinned[0] + 1))
+        )
+    for i, p, random in zip(picked.rows, picked.propensity, picked.randomised, strict=True):
+        if random:
+            rule = policy.rules["exploration"]
+            decisions.append(Decision(int(rows[i]), rule.id, rule.seq, "insert", p))
+
+
+def _refill(
+    policy: Policy, slate: Slate, spare: Ints, at: Ints, missing: int, decisions: list[Decision]
+) -> None:
+    """Append what was seen longest ago, below all else, within the creator cap."""
+    creators = policy.catalogue.item_creator
+    held: dict[int, int] = {}
+    for row in slate.rows:
+        held[int(creators[at[row]])] = held.get(int(creators[at[row]]), 0) + 1
+    seq = policy.rules["seen"].seq
+    back: set[int] = set()
+    for row in spare.tolist():
+        whose = int(creators[at[row]])
+        if held.get(whose, 0) >= policy.terms.max_per_creator:
+            continue
+        held[whose] = held.get(whose, 0) + 1
+        back.add(row)
+        slate.rows.append(row)
+        slate.propensity.append(1.0)
+        slate.randomised.append(False)
+        decisions.append(Decision(row, "seen", seq, "demote", 0.0))
+        if len(back) == missing:
+            break
+    slate.dropped[:] = [d for d in slate.dropped if d.row not in back or d.rule != "seen"]
+
+
+def _finite(score: Floats) -> Floats:
+    return np.nan_to_num(score, nan=-1e9, posinf=1e9, neginf=-1e9)

@@ -1,0 +1,137 @@
+"""The rules' shell: unpacks, applies the policy in force, packs, and records every decision that matters."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.base.catalogue import REGIONS, Catalogue
+from sandbox.base.config import Config, RulesConfig
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import N_SEEN
+from services.proto.recsys.v1 import gateway_pb2, rules_pb2, rules_pb2_grpc
+from services.rules import document
+from services.rules.core import Decision, Visit, apply
+from services.rules.policy import Policy
+from services.skeleton.context import Context
+from services.skeleton.host import Host, Registration
+
+N_MAX = 1000  # candidates of one call
+SLATE_MAX = 100
+# Recorded for every request: who was refused what, and why. The others only for sampled requests:
+# `seen` alone would be most of the lake.
+AUDITED = frozenset({"sensitivity", "maturity", "region_rights", "blocked_creator", "exploration"})
+
+
+class RulesServicer(rules_pb2_grpc.RulesServicer):
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        world = Path(host.run.world_dir)
+        self.catalogue = Catalogue.load(world / "public" / "catalogue.npz")
+        self.topic_names = _topic_names(world)
+        self.version, self.policy = "", self._policy(host.config.rules)
+
+    async def start(self) -> None:
+        self.version = self.host.config.rules.version
+
+    async def reconfigure(self, config: Config) -> None:
+        """Compiles the document that is asked for, then switches. Raises CFG-001 and CFG-003 and keeps
+        what is in force when it cannot."""
+        policy = self._policy(config.rules)
+        self.policy, self.version = policy, config.rules.version
+
+    async def stop(self) -> None:
+        pass
+
+    async def Apply(self, request: Any, context: Context) -> Any:
+        items, scores, seen = self._checked(request)
+        policy, version, now = self.policy, self.version, self.host.world.now()
+        visit = Visit(request.user_id, request.region, request.session, request.depth)
+        slate = apply(policy, visit, items, scores, seen, request.slate_size, now)
+        self._record(slate.dropped + slate.decisions, items, version, now, context)
+        notes: dict[int, list[Any]] = defaultdict(list)
+        for d in slate.decisions:
+            notes[d.row].append(gateway_pb2.RuleNote(rule=d.rule, action=d.action, factor=d.factor))
+        answer = rules_pb2.ApplyResponse(
+            slate=[
+                rules_pb2.Placed(row=row, propensity=p, randomised=random, rules=notes.get(row, ()))
+                for row, p, random in zip(
+                    slate.rows, slate.propensity, slate.randomised, strict=True
+                )
+            ],
+            rules_version=version,
+        )
+        if context.sampled:  # only then does anybody ask
+            answer.dropped_row.extend(d.row for d in slate.dropped)
+            answer.dropped_rule.extend(d.rule for d in slate.dropped)
+        return answer
+
+    def _record(
+        self,
+        decisions: list[Decision],
+        items: np.ndarray,
+        version: str,
+        now: float,
+        context: Context,
+    ) -> None:
+        everything, row = context.sampled, self.host.telemetry.row
+        for d in decisions:
+            if everything or d.rule in AUDITED:
+                row("rule_decisions", (
+                    now, context.trace_id, int(items[d.row]), d.rule, version, d.seq, d.action,
+                    d.factor,
+                ))  # fmt: skip
+
+    def _checked(self, request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Item ids, scores and seen items. Raises WIRE-001 and WIRE-002."""
+        if not 1 <= request.slate_size <= SLATE_MAX:
+            raise _refused("slate_size", request.slate_size, f"1..{SLATE_MAX}")
+        if request.region >= len(REGIONS):
+            raise _refused("region", request.region, f"a code below {len(REGIONS)}")
+        for name, width, most in (
+            ("item_ids", 8, N_MAX),
+            ("scores", 4, N_MAX),
+            ("seen", 8, N_SEEN),
+        ):
+            size = len(getattr(request, name))
+            if size % width or size > most * width:
+                raise _refused(name, f"{size} bytes", f"at most {most} times {width} bytes")
+        return (
+            np.frombuffer(request.item_ids, "<i8"),
+            np.frombuffer(request.scores, "<f4"),
+            np.frombuffer(request.seen, "<i8"),
+        )
+
+    def _policy(self, config: RulesConfig) -> Policy:
+        return Policy(
+            document.checked(config.rules or document.load()), config.sensitivity, self.catalogue,
+            topic_names=self.topic_names, explore_share=config.explore_share,
+            seed=self.host.run.seed,
+        )  # fmt: skip
+
+
+def _topic_names(world: Path) -> list[str]:
+    """The world's topic names by slot; empty where its manifest cannot be read."""
+    try:
+        return [str(name) for name in json.loads((world / "world.json").read_text())["topics"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _refused(name: str, seen: object, expected: str) -> SandboxError:
+    return SandboxError(
+        "WIRE-002", where=f"ApplyRequest.{name}", seen=seen, expected=expected,
+        fix="send a value in range",
+    )  # fmt: skip
+
+
+REGISTRATION = Registration(
+    "rules",
+    RulesServicer,
+    rules_pb2_grpc.add_RulesServicer_to_server,
+    rules_pb2.DESCRIPTOR.services_by_name["Rules"],
+)
