@@ -45,7 +45,10 @@ def to_arrow(table: str, rows: Sequence[Sequence[Any]]) -> tuple[pa.Table, int]:
         return _columns(spec, rows), 0
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         good = [row for row in (_coerced(spec, row) for row in rows) if row is not None]
-        return _columns(spec, good), len(rows) - len(good)
+        try:
+            return _columns(spec, good), len(rows) - len(good)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            return arrow_schema(table).empty_table(), len(rows)
 
 
 def _columns(spec: Table, rows: Sequence[Sequence[Any]]) -> pa.Table:

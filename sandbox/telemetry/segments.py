@@ -8,6 +8,7 @@ LINGER_S, longer than any reader holds a manifest.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Counters:
 
 @dataclass
 class SegmentStore:
-    """The writing side of a lake. Not thread-safe: one caller at a time.
+    """The writing side of a lake. `add` may be called while another thread does one of the rest.
 
     wall: seconds from any origin, for when a retired segment may go.
     """
@@ -54,6 +55,7 @@ class SegmentStore:
         self.root.mkdir(parents=True, exist_ok=True)
         self._live: dict[str, list[Segment]] = {}
         self._buffer: dict[str, list[Sequence[Any]]] = {}
+        self._adding = threading.Lock()
         self._retired: list[tuple[float, str]] = []  # (when it may go, file)
         self._number = 0
         self._generation = 0
@@ -62,6 +64,10 @@ class SegmentStore:
 
     def add(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         """Take rows in; they are visible after the next `flush`."""
+        with self._adding:
+            self._append(table, rows)
+
+    def _append(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         buffer = self._buffer.setdefault(table, [])
         buffer.extend(rows)
         excess = len(buffer) - MAX_BUFFERED_ROWS
@@ -74,20 +80,38 @@ class SegmentStore:
 
         Raises OSError when the disk takes no more: rows not written stay buffered for the next call.
         """
+        return self.publish(self.take_buffer())
+
+    def take_buffer(self) -> dict[str, list[Sequence[Any]]]:
+        """The buffered rows by table, which `publish` then writes, on another thread if need be."""
+        with self._adding:
+            buffer, self._buffer = self._buffer, {}
+            return buffer
+
+    def publish(self, buffer: dict[str, list[Sequence[Any]]]) -> int:
+        """Write rows and the manifest that names them; may run while `add` is called elsewhere.
+
+        Raises OSError when the disk takes no more: rows not written go back to the buffer.
+        """
         written = 0
+        waiting = {table: rows for table, rows in buffer.items() if rows}
         try:
-            for table in [name for name, rows in self._buffer.items() if rows]:
-                rows = self._buffer[table]
+            for table, rows in list(waiting.items()):
                 columns, bad = to_arrow(table, rows)
                 if columns.num_rows:
                     segment = self._write(table, columns)
                     self._live.setdefault(table, []).append(segment)
                     self._manifest_stale = True
-                self._buffer[table] = []
+                del waiting[table]
                 self.counters.dropped_bad += bad
                 written += columns.num_rows
         finally:
             self.counters.written += written
+            with self._adding:
+                for table, rows in waiting.items():
+                    later = self._buffer.get(table, [])
+                    self._buffer[table] = []
+                    self._append(table, [*rows, *later])
             self._publish()
         return written
 
@@ -160,9 +184,13 @@ class SegmentStore:
 
     def _resume(self) -> None:
         """Go on from what an earlier collector of this run left; its half-written files go later."""
-        with suppress(FileNotFoundError, ValueError, KeyError):
+        try:
             for table, entries in read_manifest(self.root).items():
                 self._live[table] = [s for s in entries if (self.root / s.file).exists()]
+        except FileNotFoundError:
+            pass
+        except (ValueError, KeyError, TypeError):  # damaged: rather rows twice than rows lost
+            self._adopt()
         live = {s.file for segments in self._live.values() for s in segments}
         for path in self.root.glob("*/*.parquet"):
             file = path.relative_to(self.root).as_posix()
@@ -172,6 +200,13 @@ class SegmentStore:
                 self._retired.append((self.wall() + LINGER_S, file))
         with suppress(OSError):  # a full disk at the start: the next flush tries again
             self._publish()
+
+    def _adopt(self) -> None:
+        for path in sorted(self.root.glob("*/*.parquet")):
+            with suppress(OSError, pa.ArrowException):
+                rows = pq.read_metadata(path).num_rows
+                file = path.relative_to(self.root).as_posix()
+                self._live.setdefault(path.parent.name, []).append(Segment(file, rows))
 
 
 def mergeable(segments: Sequence[Segment]) -> list[Segment]:

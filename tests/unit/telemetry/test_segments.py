@@ -141,3 +141,16 @@ def test_values_of_a_wrong_type_cost_their_row_and_no_other(tmp_path):
     assert store.counters.dropped_bad == 2
     kept = read_rows(tmp_path, "metrics").to_pylist()
     assert kept[1] == {"ts": None, "name": "5", "label": None, "value": 3.0}
+
+
+def test_a_damaged_manifest_costs_no_row(tmp_path):
+    first = SegmentStore(tmp_path, Wall())
+    first.add("metrics", [row(0)])
+    first.flush()
+    (tmp_path / "manifest.json").write_text('{"format": 1, "tab')
+
+    second = SegmentStore(tmp_path, Wall())
+    second.add("metrics", [row(1)])
+    second.flush()
+
+    assert values(tmp_path) == [0.0, 1.0]

@@ -1,0 +1,254 @@
+"""The collector: takes telemetry from every process of a run and appends it to the lake.
+
+The supervisor starts it as `sandbox.telemetry.collector:run`. It listens on RUN/collector.sock for
+frames (sandbox.base.frames), samples processes, Redis and the event stream once a wall second,
+derives `metrics` and `alerts` once a world minute, and publishes segments twice a wall second. No
+sender can stop it: a connection that sends anything but frames is closed, logged and counted. A
+full disk costs rows (counted), never the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.frames import GAUGES, Decoder, Frame
+from sandbox.base.run import RunInfo
+from sandbox.telemetry import alerts
+from sandbox.telemetry.indicators import Indicators
+from sandbox.telemetry.proc_probe import Gauges, ProcProbe
+from sandbox.telemetry.redis_probe import RedisLink, RedisProbe
+from sandbox.telemetry.segments import SegmentStore
+from sandbox.telemetry.settings import AlertSettings, CollectorSettings, IndicatorSettings
+
+_READ_BYTES = 1 << 18
+_MINUTE_S = 60.0  # world
+
+
+class Collector:
+    """One run's collector. Everything but the disk runs on the event loop; the disk has one thread."""
+
+    def __init__(
+        self,
+        run: RunInfo,
+        instance: str,
+        settings: CollectorSettings | None = None,
+        alert_settings: AlertSettings | None = None,
+    ) -> None:
+        self.run, self.instance = run, instance
+        self.settings = settings or CollectorSettings()
+        self.alert_settings = alert_settings or AlertSettings()
+        self.world = run.clock()
+        self.store = SegmentStore(run.lake, time.monotonic)
+        self.n_refused = 0  # connections closed for what they sent
+        n_items, in_group_b = _catalogue(Path(run.world_dir))
+        self.indicators = Indicators(
+            IndicatorSettings(), self.alert_settings, n_items=n_items, in_group_b=in_group_b
+        )
+        self._alert_state = alerts.State()
+        self._gauges = Gauges(self.settings.gauge_age_s)
+        self._procs = ProcProbe(run.path, instance, self._gauges)
+        self._redis = RedisProbe(RedisLink(Path(run.redis)))
+        self._redis_away = self._disk_full = False
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._senders: set[asyncio.Task[None]] = set()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Collect until `stop` is set, then take in what is on the way and publish everything."""
+        server = await asyncio.start_unix_server(self._accept, self._bind_path())
+        settings = self.settings
+        minute_s = max(1.0, _MINUTE_S / self.run.speed)
+        jobs = [
+            asyncio.create_task(self._every(settings.flush_s, self._flush)),
+            asyncio.create_task(self._every(settings.compact_every_s, self._tidy)),
+            asyncio.create_task(self._every(settings.sample_s, self._sample)),
+            asyncio.create_task(self._every(minute_s, self._minute)),
+        ]
+        self.log("info", "collecting", lake=str(self.run.lake))
+        await stop.wait()
+        server.close()
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await self._drain()
+        self.log("info", "stopped", written=self.store.counters.written)
+        await self._flush(0.0)
+        self._disk.shutdown()
+        with suppress(OSError):
+            self.run.collector_socket.unlink()
+
+    def take(self, table: str, rows: list[list[Any]]) -> None:
+        """Rows of one table, into the lake and the indicators."""
+        self.store.add(table, rows)
+        self.indicators.observe(table, rows)
+
+    def log(self, level: str, msg: str, **fields: Any) -> None:
+        """A line of the collector's own, to the lake and to its log."""
+        text = json.dumps(fields)
+        now = self.world.now()
+        self.take("logs", [[now, "collector", self.instance, level, msg, text, None]])
+        with suppress(OSError):  # the log may lie on the disk that is full
+            sys.stderr.write(f"{level} {msg} {text}\n")
+
+    def _bind_path(self) -> str:
+        path = self.run.collector_socket
+        if len(os.fsencode(path)) > 103:  # what every system's sockaddr_un holds
+            raise SandboxError(
+                "CFG-001", where="run directory", seen=str(path),
+                expected="a socket path of at most 103 bytes", fix="choose a shorter --run-dir",
+            )  # fmt: skip
+        path.unlink(missing_ok=True)  # of a collector that was killed
+        return str(path)
+
+    async def _every(self, seconds: float, job: Callable[[float], Awaitable[None] | None]) -> None:
+        """Run job(wall seconds since its last run) again and again; one that fails is logged."""
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(max(0.0, last + seconds - time.monotonic()))
+            now = time.monotonic()
+            since, last = now - last, now
+            try:
+                result = job(since)
+                if result is not None:
+                    await result
+            except (
+                Exception
+            ) as error:  # a process's edge: one bad sample must not end the run's telemetry
+                self.log("error", "collector job failed", job=job.__name__, error=repr(error)[:300])
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._senders.add(task)
+        try:
+            if len(self._senders) > self.settings.max_connections:
+                self._refuse("too many connections", len(self._senders))
+            else:
+                await self._receive(reader)
+        except SandboxError as error:
+            self._refuse("malformed frame", str(error.seen)[:200])
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._senders.discard(task)
+            writer.close()
+
+    async def _receive(self, reader: asyncio.StreamReader) -> None:
+        decoder = Decoder()
+        while received := await reader.read(_READ_BYTES):
+            for frame in decoder.feed(received):
+                self._take_frame(frame)
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.table == GAUGES:
+            self._gauges.take(frame, time.monotonic())
+        else:
+            self.take(frame.table, frame.rows)
+
+    def _refuse(self, why: str, seen: object) -> None:
+        self.n_refused += 1
+        self.log("warn", "telemetry connection closed", why=why, seen=seen, refused=self.n_refused)
+
+    async def _drain(self) -> None:
+        """Let senders that are still connected finish what they have sent, for at most a second."""
+        if self._senders:
+            _, late = await asyncio.wait(self._senders, timeout=1.0)
+            for task in late:
+                task.cancel()
+
+    async def _flush(self, _since: float) -> None:
+        rows = self.store.take_buffer()
+        try:
+            await self._on_disk(lambda: self.store.publish(rows))
+        except OSError as error:
+            if not self._disk_full:
+                self._disk_full = True
+                self.log("error", "lake cannot be written", error=str(error)[:200])
+            return
+        if self._disk_full:
+            self._disk_full = False
+            lost = self.store.counters.dropped_full
+            self.log("warn", "lake can be written again", rows_dropped=lost)
+
+    async def _tidy(self, _since: float) -> None:
+        with suppress(OSError):  # a full disk shows in _flush
+            await self._on_disk(self.store.compact)
+        await self._on_disk(self.store.sweep)
+
+    async def _on_disk(self, job: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, job)
+
+    async def _sample(self, since: float) -> None:
+        now = self.world.now()
+        self.take("procs", self._procs.sample(now, time.monotonic(), self._redis.pid))
+        try:
+            self.take("redis_stats", [await self._redis.stats(now, since)])
+            row = await self._redis.stream(now, since)
+        except OSError as error:
+            if not self._redis_away:
+                self._redis_away = True
+                self.log("warn", "redis does not answer", error=str(error)[:200])
+            return
+        if self._redis_away:
+            self._redis_away = False
+            self.log("info", "redis answers again")
+        if row is not None:
+            self.take("stream_stats", [row])
+
+    def _minute(self, since: float) -> None:
+        tick, rows = self.indicators.tick(self.world.now(), since)
+        self.take("metrics", rows)
+        self._alert_state, events = alerts.step(self._alert_state, tick, self.alert_settings)
+        self.take("alerts", [event.row() for event in events])
+
+
+async def serve(run: RunInfo, stop: asyncio.Event, instance: str = "collector-0") -> None:
+    """Collect for `run` until `stop` is set; then everything received is in the lake."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    await Collector(run, instance).serve(stop)
+
+
+def run(run: RunInfo, instance: str) -> None:
+    """The process: collects until SIGTERM or SIGINT."""
+
+    async def until_signalled() -> None:
+        stop = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        await serve(run, stop, instance)
+
+    asyncio.run(until_signalled())
+
+
+def _catalogue(world_dir: Path) -> tuple[int, np.ndarray | None]:
+    """Number of items, and bool [items] where the creator is of group B; (0, None) where unknown."""
+    path = world_dir / "public" / "catalogue.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            creator, group = arrays["item_creator"], arrays["creator_group"]
+            return len(creator), group[creator] == 1
+    except (OSError, ValueError, KeyError, IndexError):
+        return 0, None
+
+
+def _main(arguments: Iterable[str]) -> None:
+    (run_dir,) = arguments
+    run(RunInfo.load(Path(run_dir)), "collector-0")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

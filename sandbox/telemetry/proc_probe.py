@@ -1,0 +1,78 @@
+"""The run's processes as the operating system sees them, with what they say of themselves."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sandbox.base.frames import Frame
+from sandbox.base.run import load_services
+
+
+class Gauges:
+    """Each process's latest gauges. wall: seconds, when they came."""
+
+    def __init__(self, max_age_s: float) -> None:
+        self._max_age_s = max_age_s
+        self._latest: dict[str, tuple[float, int | None, int | None]] = {}
+        self._gc_ms: dict[str, float] = {}
+
+    def take(self, frame: Frame, wall: float) -> None:
+        for queue, inflight, gc_ms in frame.rows:
+            self._latest[frame.instance] = (wall, _whole(queue), _whole(inflight))
+            if isinstance(gc_ms, int | float):
+                self._gc_ms[frame.instance] = self._gc_ms.get(frame.instance, 0.0) + gc_ms
+
+    def of(self, instance: str, wall: float) -> tuple[int | None, int | None, float | None]:
+        """pool_queue, inflight, and gc_gen2_ms since the last call; None where it says nothing."""
+        at, queue, inflight = self._latest.get(instance, (float("-inf"), None, None))
+        if wall - at > self._max_age_s:
+            return None, None, None
+        return queue, inflight, self._gc_ms.pop(instance, 0.0)
+
+
+class ProcProbe:
+    """Rows of procs for the processes in services.json, for Redis and for the collector itself."""
+
+    def __init__(self, run_dir: Path, instance: str, gauges: Gauges) -> None:
+        self._run_dir, self._instance, self._gauges = run_dir, instance, gauges
+        self._known: dict[int, tuple[psutil.Process, int]] = {}  # pid -> process, switches so far
+
+    def sample(self, ts: float, wall: float, redis_pid: int | None) -> list[list[Any]]:
+        """One row per process that is alive. ts: world seconds. wall: of the gauges' clock."""
+        pids: dict[int, tuple[str, str]] = {os.getpid(): ("collector", self._instance)}
+        if redis_pid is not None:
+            pids[redis_pid] = ("redis", "redis-0")
+        pids |= {s.pid: (s.name, s.instance) for s in load_services(self._run_dir) if s.pid}
+        self._known = {pid: entry for pid, entry in self._known.items() if pid in pids}
+        rows = (self._row(ts, wall, pid, *names) for pid, names in pids.items())
+        return [row for row in rows if row is not None]
+
+    def _row(
+        self, ts: float, wall: float, pid: int, service: str, instance: str
+    ) -> list[Any] | None:
+        try:
+            known = self._known.get(pid)
+            process, switches_before = known or (psutil.Process(pid), None)
+            with process.oneshot():
+                cpu = process.cpu_percent()  # since the last call, 0 at the first
+                memory, threads = process.memory_info(), process.num_threads()
+                switches = int(process.num_ctx_switches().involuntary)
+                uptime = int(time.time() - process.create_time())
+        except psutil.Error:
+            self._known.pop(pid, None)
+            return None
+        self._known[pid] = (process, switches)
+        since = 0 if switches_before is None else switches - switches_before
+        return [
+            ts, service, instance, pid, cpu, memory.rss / 2**20, threads, since,
+            *self._gauges.of(instance, wall), uptime,
+        ]  # fmt: skip
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
