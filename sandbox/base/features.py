@@ -20,6 +20,10 @@ N_RECENT = 20  # recent clicked items kept in `user_session`, newest first, -1 w
 N_SEEN = 200  # shown items kept in `user_seen`, newest first, -1 where none
 DIM = 64  # width of two-tower embeddings
 LONG_DWELL_S = 30.0  # a dwell from here on counts as long
+RATE_SMOOTHING = 20.0  # tries that the overall rate is worth beside an entity's own
+TOPIC_SMOOTHING = 2.0  # clicks of no topic added to everybody's, so that few clicks say little
+SEGMENTS = ("light", "regular", "heavy")  # of users, by impressions of the last 28 days
+_SEGMENT_FROM = np.log1p([60.0, 240.0])  # impressions_28d_log at which regular and heavy begin
 
 _HEADER = struct.Struct("<HHIdQ")
 _HEADER_DTYPE = np.dtype(
@@ -107,6 +111,11 @@ ITEM_STATS = FeatureView(
     stream=False,
 )  # fmt: skip
 VIEWS = {view.name: view for view in (USER_PROFILE, USER_SESSION, USER_SEEN, ITEM_STATS)}
+
+
+def segment_codes(impressions_28d_log: np.ndarray | float) -> np.ndarray:
+    """Codes of SEGMENTS, in the shape of the argument (the column of `user_profile`)."""
+    return np.searchsorted(_SEGMENT_FROM, impressions_28d_log, side="right")
 
 
 def view_named(name: str) -> FeatureView:

@@ -31,8 +31,18 @@ class Context:
     sampled: bool = False
     deadline: float | None = None
 
+    def chosen(self, share: float) -> bool:
+        """True when this request is to be recorded in full: chosen upstream, or among that share of
+        all requests. Services agree: whoever records a smaller share records a part of the same."""
+        return self.sampled or lot(self.trace_id) < share
+
     def remaining_s(self) -> float | None:
         return None if self.deadline is None else self.deadline - time.perf_counter()
+
+
+def lot(trace_id: str) -> float:
+    """0 <= number < 1, the same in every process for one request. trace_id: hexadecimal or anything."""
+    return zlib.crc32(trace_id.encode()) / 2**32
 
 
 CURRENT: ContextVar[Context | None] = ContextVar("request_context", default=None)

@@ -1,0 +1,203 @@
+"""The stream processor: from the event stream to the rows of user_session and user_seen.
+
+A batch is read, applied to the rows that it concerns, and written in one transaction together with
+its acknowledgement: after a crash an entry is either done and acknowledged, or it is done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from redis.exceptions import ResponseError
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.config import Config
+from sandbox.base.features import USER_SEEN, USER_SESSION, key, pack, unpack_many
+from services.events import core
+from services.events.core import Entry, UserState
+from services.skeleton.host import Host, Registration
+from services.skeleton.seams import Call
+from services.skeleton.store import FAILURES, TIMEOUT_S, connect
+
+CONSUMER = "stream-0"
+PAUSE_S = 0.2  # wall seconds before the next try when the store is away
+_VIEWS = (USER_SESSION, USER_SEEN)
+Update = tuple[int, float, bytes]  # user, event time of the row, packed row
+
+
+@dataclass
+class Batch:
+    """Entries of one read. ids: all of them, also those that could not be decoded."""
+
+    ids: list[bytes]
+    entries: list[Entry]
+
+    @property
+    def newest_ts(self) -> float:
+        return max((entry.ts for entry in self.entries), default=0.0)
+
+
+class StreamProcessor:
+    """Reads as one consumer of the group; its seam `write` is passed once for each view and batch."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
+        longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
+        self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
+        self.writer = zlib.crc32(f"{host.run.seed}/{host.instance}".encode())
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self._run())
+
+    async def reconfigure(self, config: Config) -> None:
+        """Settings are read from the host at each batch."""
+
+    async def stop(self) -> None:
+        if self.task:
+            self.task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.task
+        await self.redis.aclose()
+
+    async def _run(self) -> None:
+        ready = away = False
+        while True:
+            try:
+                if not ready:
+                    await self._begin()
+                    ready = True
+                batch = await self._read(">")
+                if batch.ids:
+                    await self._process(batch)
+                away = False
+            except FAILURES as error:
+                ready = False  # the store may come back without the group
+                if not away:
+                    self.host.telemetry.log("warn", "event store unreachable", error=repr(error))
+                away = True
+                await self.host.wall.wait_until(self.host.wall.now() + PAUSE_S)
+            except Exception as error:  # an edge of the process: say so and go on
+                self.host.telemetry.log("error", "batch failed", error=repr(error))
+                ready = False
+                await self.host.wall.wait_until(self.host.wall.now() + PAUSE_S)
+
+    async def _begin(self) -> None:
+        """Makes the group unless it exists, then does what an earlier run read and left undone."""
+        try:
+            await self.redis.xgroup_create(core.STREAM, core.GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+        while (batch := await self._read("0")).ids:
+            await self._process(batch)
+
+    async def _read(self, after: str) -> Batch:
+        """after: ">" for entries nobody has read, "0" for our own that are not acknowledged."""
+        config = self.host.config.stream
+        block = config.block_ms if after == ">" else None
+        streams: dict[Any, Any] = {core.STREAM: after}
+        answer: Any = await self.redis.xreadgroup(core.GROUP, CONSUMER, streams, count=config.batch, block=block)  # fmt: skip
+        rows = _entries_of(answer)
+        decoded = [Entry.decode(fields[b"e"]) if b"e" in fields else None for _, fields in rows]
+        n_bad = sum(entry is None for entry in decoded)
+        if n_bad:
+            self.host.telemetry.log("warn", "stream entries passed over", n=n_bad)
+        return Batch([entry_id for entry_id, _ in rows], [entry for entry in decoded if entry])
+
+    async def _process(self, batch: Batch) -> None:
+        users = sorted({e.user for e in batch.entries if e.user < self.catalogue.n_users})
+        states = await self._states(users)
+        known = (entry for entry in batch.entries if entry.user in states)
+        sessions, seen = core.apply_events(states, known, self.catalogue.n_items)
+        topics = self.catalogue.item_topics
+        written: dict[str, bytes] = {}
+        for view, changed in zip(_VIEWS, (sessions, seen), strict=True):
+            updates: list[Update] = []
+            for user in sorted(changed):
+                state = states[user]
+                if view is USER_SESSION:
+                    row, ts = state.session_row(topics), state.ts
+                else:
+                    row, ts = state.seen_row(), state.seen_ts
+                updates.append((user, ts, pack(view, row, ts, self.writer)))
+            written |= {key(view, u): row for u, _, row in await self._through_seam(view.name, updates, batch)}  # fmt: skip
+        written |= {_visit_key(user): b"%d" % states[user].session for user in sorted(sessions)}
+        await self._commit(batch, written)
+
+    async def _through_seam(self, view: str, updates: list[Update], batch: Batch) -> list[Update]:
+        """The updates that are to be written, after whatever is put on the write seam."""
+        if not updates or not self.host.seams.write:
+            return updates
+        call = Call(
+            "write", "stream", view, "apply", user=updates[0][0], payload=updates,
+            attributes={"event_ts": batch.newest_ts, "n": len(updates)},
+        )  # fmt: skip
+        passed: list[Update] = await self.host.seams.write.run(call, _payload)
+        return passed
+
+    async def _commit(self, batch: Batch, written: dict[str, bytes]) -> None:
+        before = await self.redis.hget(core.PROGRESS, "processed_ts")
+        newest = max(batch.newest_ts, float(before or 0.0))
+        async with self.redis.pipeline(transaction=True) as pipe:
+            if written:
+                pipe.mset(written)
+            pipe.xack(core.STREAM, core.GROUP, *batch.ids)
+            pipe.hset(core.PROGRESS, "processed_ts", repr(newest))
+            await pipe.execute()
+
+    async def _states(self, users: list[int]) -> dict[int, UserState]:
+        """The rows as they stand, whatever their age: a user who was away keeps the recent clicks."""
+        if not users:
+            return {}
+        keys = [key(view, user) for view in _VIEWS for user in users]
+        blobs: list[Any] = await self.redis.mget(keys + [_visit_key(u) for u in users])
+        n = len(users)
+        session = unpack_many(USER_SESSION, blobs[:n], -np.inf)
+        seen = unpack_many(USER_SEEN, blobs[n : 2 * n], -np.inf)
+        visits, since, seen_since = (
+            blobs[2 * n :],
+            *map(_or_zero, (session.event_ts, seen.event_ts)),
+        )
+        return {
+            user: UserState.of_rows(
+                int(visits[i] or -1), session.values[i], since[i], seen.values[i], seen_since[i]
+            )
+            for i, user in enumerate(users)
+        }
+
+
+async def _payload(call: Call) -> Any:
+    return call.payload
+
+
+def _entries_of(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Entries of the one stream that was read. A trimmed entry that is still pending has no fields."""
+    if isinstance(answer, dict):
+        answer = list(answer.items())
+    if not answer:
+        return []
+    rows = answer[0][1]
+    if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], tuple | list):
+        rows = rows[0]  # RESP3 nests once more
+    return [(entry_id, fields or {}) for entry_id, fields in rows]
+
+
+def _or_zero(ts: np.ndarray) -> list[float]:
+    times: list[float] = np.nan_to_num(ts, nan=0.0).tolist()
+    return times
+
+
+def _visit_key(user: int) -> str:
+    """Holds the number of the visit that the counters of the user's session row belong to."""
+    return f"visit:{user}"
+
+
+REGISTRATION = Registration("stream", StreamProcessor)

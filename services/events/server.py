@@ -1,0 +1,125 @@
+"""The events service: feedback and impressions into the event stream and the lake, each event once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.config import Config
+from services.events import core
+from services.events.core import Entry
+from services.proto.recsys.v1 import events_pb2, events_pb2_grpc, gateway_pb2
+from services.skeleton.context import Context
+from services.skeleton.host import Host, Registration
+from services.skeleton.seams import Call
+from services.skeleton.store import FAILURES, connect, unreachable
+
+# One round trip, and whole or not at all: an id is remembered exactly when its entry is in the stream.
+_APPEND = """
+local maxlen, remember_ms, newest = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local taken = {}
+for i = 4, #ARGV, 2 do
+  local id, fresh = ARGV[i], true
+  if id ~= '' then fresh = redis.call('SET', 'e:' .. id, '1', 'NX', 'PX', remember_ms) end
+  if fresh then redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxlen, '*', 'e', ARGV[i + 1]) end
+  taken[#taken + 1] = fresh and 1 or 0
+end
+local before = tonumber(redis.call('HGET', KEYS[2], 'written_ts') or '0')
+if newest > before then redis.call('HSET', KEYS[2], 'written_ts', ARGV[3]) end
+return taken
+"""
+_SHA = hashlib.sha1(_APPEND.encode()).hexdigest()  # by which the store knows the script
+
+
+class EventsServicer(events_pb2_grpc.EventsServicer):
+    """Takes a call's events all or none; those with a known id count as duplicates."""
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
+        self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
+        self.redis = connect(host.run.redis)
+
+    async def start(self) -> None:
+        """The store may be away: calls then answer STORE-001 until it is back."""
+
+    async def reconfigure(self, config: Config) -> None:
+        """Settings are read from the host at each call."""
+
+    async def stop(self) -> None:
+        await self.redis.aclose()
+
+    async def Append(self, request: Any, context: Context) -> Any:
+        now, catalogue = self.host.world.now(), self.catalogue
+        entries = core.check_feedback(request.events, now, catalogue.n_users, catalogue.n_items)
+        if not entries:
+            return gateway_pb2.LogFeedbackResponse()
+        taken = await self._write("Append", entries, context)
+        accepted = 0
+        for entry, fresh, event in zip(entries, taken, request.events, strict=False):
+            if fresh:
+                accepted += 1
+                self.telemetry.row("outcomes", (
+                    entry.ts, now, entry.event_id, entry.request_id, event.session_id, entry.user,
+                    entry.items[0], entry.kind, entry.value,
+                ))  # fmt: skip
+        return gateway_pb2.LogFeedbackResponse(accepted=accepted, duplicate=len(entries) - accepted)
+
+    async def AppendImpressions(self, request: Any, context: Context) -> Any:
+        entry = core.check_impressions(
+            request.user_id, request.item_ids, request.event_ts, request.session_id,
+            request.request_id, self.host.world.now(), self.catalogue.n_users, self.catalogue.n_items,
+        )  # fmt: skip
+        if entry.items:
+            await self._write("AppendImpressions", [entry], context)
+        return events_pb2.AppendImpressionsResponse()
+
+    async def _write(self, op: str, entries: list[Entry], context: Context) -> list[bool]:
+        """Which of the entries were taken in; the others were there already. Raises STORE-001."""
+        if not self.seams.write:
+            return await self._append(entries)
+        first = entries[0]
+        call = Call(
+            "write", "events", core.STREAM, op, first.user, max(first.session, 0),
+            payload=entries, attributes={"event_ts": max(entry.ts for entry in entries)},
+        )  # fmt: skip
+        taken: list[bool] = await self.seams.write.run(call, self._proceed)
+        return taken
+
+    async def _proceed(self, call: Call) -> list[bool]:
+        return await self._append(call.payload)
+
+    async def _append(self, entries: list[Entry]) -> list[bool]:
+        if not entries:
+            return []
+        config = self.host.config.events
+        arguments: list[Any] = [
+            config.stream_maxlen, int(config.dedupe_s * 1000), repr(max(e.ts for e in entries)),
+        ]  # fmt: skip
+        for entry in entries:
+            arguments += (entry.event_id, entry.encode())
+        try:
+            return [bool(taken) for taken in await self._run(arguments)]
+        except FAILURES as error:
+            raise unreachable("events, XADD", error) from error
+
+    async def _run(self, arguments: list[Any]) -> list[int]:
+        keys = (core.STREAM, core.PROGRESS)
+        try:
+            answer = self.redis.evalsha(_SHA, len(keys), *keys, *arguments)
+            taken: list[int] = await answer
+        except NoScriptError:  # a store that has just started
+            answer = self.redis.eval(_APPEND, len(keys), *keys, *arguments)
+            taken = await answer
+        return taken
+
+
+REGISTRATION = Registration(
+    "events",
+    EventsServicer,
+    events_pb2_grpc.add_EventsServicer_to_server,
+    events_pb2.DESCRIPTOR.services_by_name["Events"],
+)

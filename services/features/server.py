@@ -1,0 +1,149 @@
+"""The features service: packed rows out of Redis, with age, version and status of each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import numpy as np
+
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import FeatureView, Rows, Status, key, unpack_many
+from services.features import core
+from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
+from services.skeleton.context import Context
+from services.skeleton.host import Host, Registration
+from services.skeleton.seams import Call
+from services.skeleton.store import FAILURES, connect, unreachable
+
+_STATUS = {int(status): status.name for status in Status}
+
+
+class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
+    """Holds nothing but a connection: rows are read anew for every call."""
+
+    def __init__(self, host: Host) -> None:
+        self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
+        self.redis = connect(host.run.redis)
+        self._configure(host.config)
+
+    def _configure(self, config: Config) -> None:
+        self.views = core.views_with(config.features.max_age_s)
+        self.share = config.features.sample_share
+
+    async def start(self) -> None:
+        """The store may be away: calls then answer STORE-001 until it is back."""
+
+    async def reconfigure(self, config: Config) -> None:
+        self._configure(config)
+
+    async def stop(self) -> None:
+        await self.redis.aclose()
+
+    async def GetUser(self, request: Any, context: Context) -> Any:
+        if not 1 <= len(request.views) <= core.MAX_VIEWS or request.user_id < 0:
+            raise SandboxError(
+                "WIRE-002", where="GetUser", seen=f"user {request.user_id}, {len(request.views)} views",
+                expected=f"user 0 or above, 1 to {core.MAX_VIEWS} views", fix="correct the request",
+            )  # fmt: skip
+        views = core.asked_views(request.views, "user", self.views)
+        blobs = await self._fetch([key(view, request.user_id) for view in views], context)
+        now = self.host.world.now()
+        ids = np.array([request.user_id])
+        answers = [
+            self._decode(view, ids, [blob], now, "GetUser", context)
+            for view, blob in zip(views, blobs, strict=True)
+        ]
+        rows = await asyncio.gather(*answers) if self.seams.read else [await a for a in answers]
+        return features_pb2.GetUserResponse(
+            rows=[_pack(view, found) for view, found in zip(views, rows, strict=True)]
+        )
+
+    async def GetItems(self, request: Any, context: Context) -> Any:
+        (view,) = core.asked_views([request.view], "item", self.views)
+        ids = core.asked_items(request.item_ids)
+        prefix = f"f:{view.name}:"
+        assert key(view, 0) == f"{prefix}0"
+        blobs = await self._fetch([f"{prefix}{i}" for i in ids.tolist()], context)
+        rows = await self._decode(view, ids, blobs, self.host.world.now(), "GetItems", context)
+        return features_pb2.GetItemsResponse(rows=_pack(view, rows))
+
+    async def _fetch(self, keys: list[str], context: Context) -> list[bytes | None]:
+        """One round trip. Raises STORE-001."""
+        if not keys:
+            return []
+        began_world, began, status, size = self.host.world.now(), time.perf_counter(), "OK", 0
+        try:
+            blobs: list[Any] = await self.redis.mget(keys)
+            size = sum(len(blob) for blob in blobs if blob)
+            return blobs
+        except FAILURES as error:
+            status = "UNAVAILABLE"
+            raise unreachable("features, MGET", error) from error
+        finally:
+            self.telemetry.row("spans", (
+                began_world, context.trace_id, self.host.spans.next(), context.span_id, "features",
+                self.host.instance, "MGET", "store", "redis", (time.perf_counter() - began) * 1000,
+                None, status, 1, len(keys), size, None,
+            ))  # fmt: skip
+
+    async def _decode(
+        self, view: FeatureView, ids: np.ndarray, blobs: list[bytes | None], now: float,
+        op: str, context: Context,
+    ) -> Rows:  # fmt: skip
+        """Rows out of blobs, through the read seam, logged as they are served."""
+        rows = unpack_many(view, blobs, now)
+        if self.seams.read:
+            call = Call(
+                "read", "features", view.name, op, context.user, context.session, context.depth,
+                context.region, payload={"entity_ids": ids, "rows": rows},
+            )  # fmt: skip
+            rows = await self.seams.read.run(call, _rows)
+        found = core.figures(rows, now)
+        self.telemetry.row(
+            "feature_reads", (now, context.trace_id, context.caller, view.name, *found)
+        )
+        if context.chosen(self.share):
+            self._log_served(view, ids, rows, now, context.trace_id)
+        return rows
+
+    def _log_served(
+        self, view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
+    ) -> None:
+        step = max(1, len(ids) // core.LOGGED_ROWS)
+        for i in range(0, len(ids), step):
+            status = _STATUS[int(rows.status[i])]
+            event_ts = None if np.isnan(rows.event_ts[i]) else float(rows.event_ts[i])
+            entity, writer = str(ids[i]), str(rows.run[i])
+            for column, value in zip(view.columns, rows.values[i].tolist(), strict=True):
+                self.telemetry.row("served_features", (
+                    now, request_id, view.entity, entity, view.name, column, value, event_ts, status,
+                    writer,
+                ))  # fmt: skip
+
+
+async def _rows(call: Call) -> Rows:
+    rows: Rows = call.payload["rows"]
+    return rows
+
+
+def _pack(view: FeatureView, rows: Rows) -> Any:
+    return features_pb2.PackedRows(
+        view=view.name,
+        version=view.version,
+        n_columns=len(view.columns),
+        values=rows.values.astype("<f4", copy=False).tobytes(),
+        event_ts=rows.event_ts.astype("<f8", copy=False).tobytes(),
+        status=rows.status.tobytes(),
+        writer_run=rows.run.astype("<u8", copy=False).tobytes(),
+    )
+
+
+REGISTRATION = Registration(
+    "features",
+    FeaturesServicer,
+    features_pb2_grpc.add_FeaturesServicer_to_server,
+    features_pb2.DESCRIPTOR.services_by_name["Features"],
+)
