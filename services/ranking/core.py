@@ -195,7 +195,7 @@ def _crosses(
     norms = np.sqrt((taste**2).sum(1))[rows] * np.sqrt((topics**2).sum(1))
     recent = session[:, _RECENT].astype(np.int64)
     # A row of zeros is no session but what a caller passes who has none: its zeros name no item.
-    known = (recent >= 0) & (recent < catalogue.n_items) & session.any(axis=1)[:, None]
+    known = (recent >= 0) & (recent < catalogue.n_items) & session.any(axis=1, keepdims=True)
     creators = np.where(known, catalogue.item_creator[np.where(known, recent, 0)], -1)
     same_creator = creators[rows] == catalogue.item_creator[item_id][:, None]
     same_item = np.where(known, recent, -1)[rows] == item_id[:, None]

@@ -1,0 +1,362 @@
+"""The models of a world: built once, kept by content hash, and trained anew for a release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sandbox.base.features import USER_SESSION
+from sandbox.base.streams import seed_of
+from sandbox.pipeline import covisit, index, popular, ranker, registry, training_set, two_tower
+from sandbox.pipeline.events import DAY_S, Log, Source, read_source
+from sandbox.pipeline.features import WINDOW_S, Histories, snapshot
+from sandbox.pipeline.golden import golden_set
+from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
+from sandbox.pipeline.ranker import RankerSettings
+from sandbox.pipeline.registry import Artefact, Lineage, Manifest
+from sandbox.pipeline.training_set import Examples, Joined, Sampling, Stages
+from sandbox.pipeline.two_tower import Pairs, Progress, TowerSettings
+from services.model.core import TwoTower, dump, encode_items
+from services.ranking.core import INPUTS
+
+PREFIX = {"two_tower": "tt", "ranker": "rk", "index": "ix", "covisit": "cv", "popular": "pp", "features": "fs"}  # fmt: skip
+N_TRAINING_ROWS = 5_000  # rows of the training set that are kept with the ranker, to be looked at
+
+
+@dataclass(frozen=True)
+class BuiltModels:
+    """registry: directory of the artefacts. versions: artifact -> version."""
+
+    registry: Path
+    versions: dict[str, str]
+
+    def artefact(self, name: str) -> Artefact:
+        """Raises MODEL-001, MODEL-002."""
+        return registry.load(self.registry, name, self.versions[name])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and on how much is trained; part of the content hash."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    tower: TowerSettings = field(default_factory=TowerSettings)
+    ranker: RankerSettings = field(default_factory=RankerSettings)
+
+
+def ensure_models(
+    world_dir: Path,
+    progress: Progress | None = None,
+    *,
+    force: bool = False,
+    recipe: Recipe | None = None,
+) -> BuiltModels:
+    """The first generation (tt-1, rk-1, ix-1, cv-1, pp-1, fs-1), built if it is absent or out of date.
+
+    Raises WORLD-001, WORLD-003, CFG-002. A build that is killed leaves every version whole or absent.
+    """  # fmt: skip
+    target = world_dir / "registry"
+    built = BuiltModels(target, {name: f"{short}-1" for name, short in PREFIX.items()})
+    recipe = recipe or Recipe()
+    key = _key(world_dir, recipe, "first")
+    if not force and _is_current(built, key):
+        return built
+    source = read_source(world_dir)
+    seed = seed_of(source.manifest.seed, "models", 1)
+    run = _Run(source, target, seed, key, "1", recipe, Stages(), progress)
+    with _one_thread_each(), ThreadPoolExecutor(2) as pool:
+        towers = pool.submit(run.towers)
+        rank = pool.submit(run.ranker)
+        run.lists()
+        run.features()
+        towers.result(), rank.result()
+    return built
+
+
+def train_release(
+    world_dir: Path,
+    *,
+    seed: int,
+    suffix: str,
+    stages: Stages | None = None,
+    artifacts: tuple[str, ...] = ("two_tower", "ranker"),
+    registry_dir: Path | None = None,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+) -> BuiltModels:
+    """Another generation: tt-`suffix` with ix-`suffix`, and rk-`suffix`, as `artifacts` names them.
+
+    stages: wrapped steps of the training run, with a `key` that says what they do. registry_dir: where
+    the versions go, default the world's registry; what was trained is kept in WORLD/registry-cache.
+    """
+    stages, recipe = stages or Stages(), recipe or Recipe()
+    source_key = _key(world_dir, recipe, f"{seed}/{suffix}/{stages.key}/{','.join(artifacts)}")
+    cache = world_dir / "registry-cache" / source_key
+    names = [*artifacts, *(["index"] if "two_tower" in artifacts else [])]
+    cached = BuiltModels(cache, {name: f"{PREFIX[name]}-{suffix}" for name in names})
+    if not _is_current(cached, source_key):
+        run = _Run(
+            read_source(world_dir), cache, seed, source_key, suffix, recipe, stages, progress
+        )
+        jobs = {"two_tower": run.towers, "ranker": run.ranker}
+        with _one_thread_each(), ThreadPoolExecutor(2) as pool:
+            for job in [pool.submit(jobs[name]) for name in artifacts]:
+                job.result()
+    target = registry_dir or world_dir / "registry"
+    for name, version in cached.versions.items():
+        source = registry.load(cache, name, version).path
+        shutil.copytree(source, target / name / version, dirs_exist_ok=True)
+    return BuiltModels(target, cached.versions)
+
+
+class _Run:
+    """One training run over one log. Its steps are independent, so that they may run side by side."""
+
+    def __init__(
+        self, source: Source, target: Path, seed: int, key: str, suffix: str,
+        recipe: Recipe, stages: Stages, progress: Progress | None,
+    ) -> None:  # fmt: skip
+        self.source, self.target, self.seed, self.key = source, target, seed, key
+        self.suffix, self.recipe, self.stages, self.progress = suffix, recipe, stages, progress
+        self.log, self.catalogue = stages.log(source.log), source.catalogue
+        self.end_ts = source.manifest.history_end_ts
+        self.cut_ts = _cut(self.log, self.end_ts, daily=source.manifest.has_negatives)
+
+    def towers(self) -> None:
+        """Two-tower and index."""
+        examples = self._examples(self.recipe.sampling, negatives=False)
+        train, held = self._pairs(examples)
+        model, loss = two_tower.train(
+            train,
+            self.catalogue,
+            seed=self.seed,
+            settings=self.recipe.tower,
+            progress=self.progress,
+        )
+        vectors = encode_items(model)
+        metrics = {"loss": loss, **tower_metrics(model, vectors, held)}
+        tensors, config = dump(model)
+        lineage = _lineage(examples)
+        self._register(
+            "two_tower", {"model.safetensors": tensors}, lineage, metrics=metrics,
+            config={**config, "settings": asdict(self.recipe.tower)},
+        )  # fmt: skip
+        self._index(model, vectors, lineage)
+
+    def _index(self, model: TwoTower, vectors: np.ndarray, lineage: Lineage) -> None:
+        built = index.build(vectors, seed=self.seed)
+        rows = np.linspace(0, len(vectors) - 1, min(200, len(vectors))).astype(int)
+        encoder = f"tt-{self.suffix}"
+        files = {
+            "index.faiss": index.dump(built),
+            "vectors.safetensors": registry.pack_arrays({"vectors": vectors}),
+        }
+        config = {"encoder_version": encoder, "metric": "ip", "nlist": int(getattr(built, "nlist", 0)),
+                  "nprobe": int(getattr(built, "nprobe", 0)), "ntotal": len(vectors), "dim": model.config.dim}  # fmt: skip
+        metrics = {"recall@50_vs_exact": index.recall(built, vectors, vectors[rows])}
+        self._register(
+            "index", files, lineage, metrics=metrics, config=config, parents={"two_tower": encoder}
+        )
+
+    def ranker(self) -> None:
+        """The multi-task ranker, with a sample of what it was trained on."""
+        negatives = not self.source.manifest.has_negatives
+        examples = self._examples(self.recipe.sampling, negatives=negatives)
+        joined = self._join(examples, with_inputs=True)
+        held = examples.ts >= self.cut_ts
+        train = take(joined, ~held)
+        model, loss = ranker.train(
+            train,
+            self.catalogue,
+            seed=self.seed,
+            settings=self.recipe.ranker,
+            progress=self.progress,
+        )
+        metrics = {"loss": loss, **ranker_metrics(model, take(joined, held), self.catalogue)}
+        tensors, config = dump(model)
+        files = {
+            "model.safetensors": tensors,
+            "training_rows.safetensors": _sample(train),
+        }
+        self._register(
+            "ranker", files, _lineage(train.examples), metrics=metrics, inputs=list(INPUTS),
+            config={**config, "settings": asdict(self.recipe.ranker)},
+        )  # fmt: skip
+
+    def lists(self) -> None:
+        """Co-visitation and popular items."""
+        daily, n_items = self.source.manifest.has_negatives, self.catalogue.n_items
+        lineage = _lineage(training_set.examples_of(self.log, self.end_ts))
+        ids, scores = covisit.neighbours(self.log, n_items, whole_user=not daily)
+        packed = registry.pack_arrays({"items": ids, "scores": scores})
+        self._register("covisit", {"neighbours.safetensors": packed}, lineage)
+        half_life = (
+            {}
+            if daily
+            else {"half_life_s": self.end_ts - self.source.manifest.history_start_ts + 1}
+        )
+        ids, scores = popular.by_region(self.log, self.catalogue, self.end_ts, **half_life)
+        packed = registry.pack_arrays({"items": ids, "scores": scores})
+        self._register("popular", {"popular.safetensors": packed}, lineage)
+
+    def features(self) -> None:
+        """Rows of every view as of the end of the history, for users who may be known."""
+        window = WINDOW_S if self.source.manifest.has_negatives else np.inf
+        shot = snapshot(self.log, self.catalogue, self.end_ts, window)
+        user = np.flatnonzero(self.catalogue.user_personalised).astype(np.int64)
+        histories, now = Histories(self.log, self.catalogue), np.full(len(user), self.end_ts)
+        latest = histories.last_event(user, now)
+        seen = histories.seen(user, now).astype(np.float32)
+        # The row as the stream processor left it: at the user's last event, not at the end of the history.
+        moment = np.where(np.isfinite(latest), np.nextafter(latest, np.inf), self.end_ts)
+        session = histories.session_rows(user, moment)
+        there = np.isfinite(latest)
+        arrays = {
+            "user_id": user, "user_profile": shot.profile[user], "item_stats": shot.stats,
+            "stream_user_id": user[there], "stream_ts": latest[there],
+            "user_session": session[there], "user_seen": seen[there],
+        }  # fmt: skip
+        assert arrays["user_session"].shape[1] == len(USER_SESSION.columns), "a column per feature"
+        golden = golden_set(
+            self.log, histories, shot.profile, self.catalogue.user_personalised, self.cut_ts
+        )
+        lineage = _lineage(training_set.examples_of(self.log, self.end_ts))
+        config = {"as_of": self.end_ts, "window_s": min(window, self.end_ts)}
+        self._register(
+            "features",
+            {
+                "features.safetensors": registry.pack_arrays(arrays),
+                "golden.safetensors": registry.pack_arrays(golden),
+            },
+            lineage,
+            config=config,
+        )
+
+    def _examples(self, sampling: Sampling, *, negatives: bool) -> Examples:
+        examples = training_set.examples_of(self.log, self.end_ts)
+        days = sampling.days if self.source.manifest.has_negatives else np.inf
+        examples = training_set.sampled(examples, replace(sampling, days=days), self.seed)
+        if negatives:
+            examples = training_set.with_negatives(examples, self.catalogue.n_items, self.seed)
+        return self.stages.training_set(examples)
+
+    def _join(self, examples: Examples, *, with_inputs: bool) -> Joined:
+        return training_set.join(
+            examples, self.log, self.catalogue, seed=self.seed, with_inputs=with_inputs,
+            has_negatives=self.source.manifest.has_negatives,
+        )  # fmt: skip
+
+    def _pairs(self, examples: Examples) -> tuple[Pairs, Pairs]:
+        clicks = examples.take(examples.click)
+        joined = self._join(clicks, with_inputs=False)
+        pairs = Pairs(joined.user, clicks.item, joined.profile, joined.recent)
+        held = clicks.ts >= self.cut_ts
+        return take_pairs(pairs, ~held), take_pairs(pairs, held)
+
+    def _register(
+        self, artifact: str, files: dict[str, bytes], lineage: Lineage, *,
+        metrics: dict[str, float] | None = None, config: Mapping[str, object] | None = None,
+        inputs: list[str] | None = None, parents: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        manifest = Manifest(
+            artifact=artifact, version=f"{PREFIX[artifact]}-{self.suffix}", created_ts=self.end_ts,
+            code_hash=code_hash(), seed=self.seed, data=lineage, metrics=metrics or {},
+            parents=parents or {}, inputs=inputs or [], config={**(config or {}), "key": self.key},
+        )  # fmt: skip
+        registry.register(self.target, manifest, files)
+
+
+def take(joined: Joined, rows: np.ndarray) -> Joined:
+    """The rows of a mask."""
+    return Joined(
+        joined.examples.take(rows), joined.user[rows], joined.profile[rows], joined.recent[rows],
+        joined.x[rows], joined.as_of[rows],
+    )  # fmt: skip
+
+
+def take_pairs(pairs: Pairs, rows: np.ndarray) -> Pairs:
+    """The rows of a mask."""
+    return Pairs(pairs.user[rows], pairs.item[rows], pairs.profile[rows], pairs.recent[rows])
+
+
+def code_hash() -> str:
+    """A hash of the source files that decide what comes out of a build."""
+    here = Path(__file__).resolve().parent
+    root = here.parent.parent
+    steps = ("build", "events", "features", "training_set", "two_tower", "ranker", "index", "covisit",
+             "popular", "metrics")  # fmt: skip
+    files = [*(here / f"{step}.py" for step in steps), root / "services/model/core.py", root / "services/ranking/core.py",
+             root / "sandbox/base/features.py", root / "sandbox/base/streams.py"]  # fmt: skip
+    whole = hashlib.sha256()
+    for path in files:
+        whole.update(path.read_bytes())
+    return whole.hexdigest()[:16]
+
+
+def _key(world_dir: Path, recipe: Recipe, what: str) -> str:
+    manifest = world_dir / "world.json"
+    world = json.loads(manifest.read_text()).get("content_hash", "") if manifest.exists() else ""
+    text = json.dumps([world, code_hash(), asdict(recipe), what])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_current(built: BuiltModels, key: str) -> bool:
+    for name, version in built.versions.items():
+        path = built.registry / name / version / "manifest.json"
+        if not path.exists():
+            return False
+        if registry.describe(built.registry, name, version).manifest.config.get("key") != key:
+            return False
+    return True
+
+
+def _cut(log: Log, end_ts: float, *, daily: bool) -> float:
+    """Where training stops and the held-out rows begin: the last day, or the last twentieth."""
+    if daily or len(log) == 0:
+        return end_ts - DAY_S
+    return float(log.ts[int(len(log) * 0.95)])
+
+
+def _lineage(examples: Examples) -> Lineage:
+    if len(examples) == 0:
+        return Lineage(from_ts=0.0, to_ts=0.0, rows=0, digest=examples.digest())
+    return Lineage(
+        from_ts=float(examples.ts[0]), to_ts=float(examples.ts[-1]), rows=len(examples),
+        digest=examples.digest(), label_window_h=training_set.LABEL_WINDOW_H,
+        pos_rate=float(np.average(examples.click, weights=examples.weight)),
+    )  # fmt: skip
+
+
+def _sample(joined: Joined) -> bytes:
+    """A sample of the training set as safetensors: evenly over its rows."""
+    n = len(joined.examples)
+    rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, N_TRAINING_ROWS)).astype(np.int64))
+    e = joined.examples.take(rows)
+    return registry.pack_arrays(
+        {
+            "user_id": e.user, "item_id": e.item, "position": e.position, "weight": e.weight,
+            "click": e.click.astype(np.uint8), "long_dwell": e.long_dwell.astype(np.uint8),
+            "conversion": e.conversion.astype(np.uint8), "event_ts": e.ts, "label_ts": e.label_ts,
+            "feature_as_of": joined.as_of[rows],
+        }
+    )  # fmt: skip
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """One torch thread per job: two jobs fill two cores, and sums come in one order on any machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,193 @@
+"""The log as training reads it: one row per shown item, with what came of it and when that was known."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.errors import SandboxError
+from sandbox.base.worlds import WorldManifest
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Log:
+    """Rows sorted by `ts`. Where a source logged no impressions, its interactions stand for them.
+
+    Times are world seconds since the epoch. A row is one (request, item).
+    """
+
+    ts: np.ndarray  # float64 [n], shown
+    request: np.ndarray  # int64 [n]
+    session: np.ndarray  # int64 [n]
+    user: np.ndarray  # int32 [n]
+    item: np.ndarray  # int32 [n]
+    position: np.ndarray  # int16 [n], from 1
+    randomised: np.ndarray  # bool [n], shown by chance (logged propensity below 1)
+    clicked: np.ndarray  # bool [n]
+    click_ts: np.ndarray  # float64 [n], NaN where there is none; so below
+    dwell_s: np.ndarray  # float32 [n]
+    liked: np.ndarray  # bool [n]
+    hidden: np.ndarray  # bool [n]
+    converted_ts: np.ndarray  # float64 [n]
+    value: np.ndarray  # float32 [n], of the click: the rating in a world of ratings, else 1
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def take(self, rows: np.ndarray) -> Log:
+        """The rows of a mask or of sorted positions."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def before(self, ts: float) -> Log:
+        """What was known at `ts`: rows shown before it, and nothing that came of them later."""
+        past = self.take(np.arange(np.searchsorted(self.ts, ts)))
+        late_click = ~(past.click_ts < ts)
+        late_conversion = ~(past.converted_ts < ts)
+        return replace(
+            past,
+            clicked=past.clicked & ~late_click,
+            click_ts=np.where(late_click, np.nan, past.click_ts),
+            dwell_s=np.where(late_click, np.nan, past.dwell_s).astype(np.float32),
+            liked=past.liked & ~late_click,
+            hidden=past.hidden,
+            converted_ts=np.where(late_conversion, np.nan, past.converted_ts),
+        )
+
+    def digest(self) -> str:
+        """A hash of all rows."""
+        whole = hashlib.sha256()
+        for f in fields(self):
+            whole.update(np.ascontiguousarray(getattr(self, f.name)).tobytes())
+        return whole.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The public part of a world, in memory."""
+
+    world: Path
+    manifest: WorldManifest
+    catalogue: Catalogue
+    log: Log
+
+
+def read_source(world_dir: Path) -> Source:
+    """Manifest, catalogue and log of a world. Raises WORLD-001, WORLD-003, CFG-002."""
+    path = world_dir / "world.json"
+    if not path.exists():
+        raise SandboxError(
+            "WORLD-001", where="world", seen=str(world_dir), expected="a directory with a world.json",
+            fix="build it: sandbox world build NAME",
+        )  # fmt: skip
+    try:
+        manifest = WorldManifest.model_validate_json(path.read_text())
+    except ValueError as error:
+        raise _damaged(path, str(error)[:300], "a manifest of format 1") from error
+    catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
+    return Source(world_dir, manifest, catalogue, read_log(world_dir / "public", catalogue))
+
+
+def read_log(public: Path, catalogue: Catalogue) -> Log:
+    """The joined log of impressions.parquet and outcomes.parquet. Raises WORLD-003 for a file that
+    cannot be read, lacks a column or names an item or user outside of the catalogue."""
+    shown = _columns(
+        public / "impressions.parquet",
+        ("ts", "request_id", "session_id", "user_id", "item_id", "position", "propensity"),
+    )
+    events = _columns(
+        public / "outcomes.parquet",
+        ("event_ts", "request_id", "session_id", "user_id", "item_id", "kind", "value"),
+    )
+    if len(shown["ts"]) == 0:
+        shown = _as_impressions(events)
+    for name, bound in (("user_id", catalogue.n_users), ("item_id", catalogue.n_items)):
+        for where, table in (("impressions", shown), ("outcomes", events)):
+            ids = table[name]
+            if len(ids) and (ids.min() < 0 or ids.max() >= bound):
+                seen = f"{name} from {ids.min()} to {ids.max()}"
+                raise _damaged(public / f"{where}.parquet", seen, f"ids from 0 to {bound - 1}")
+    order = np.lexsort((shown["position"], shown["request_id"], shown["ts"]))
+    shown = {name: column[order] for name, column in shown.items()}
+    return _joined(shown, events, catalogue.n_items)
+
+
+def _joined(shown: dict[str, np.ndarray], events: dict[str, np.ndarray], n_items: int) -> Log:
+    n = len(shown["ts"])
+    requests, request_row = np.unique(shown["request_id"], return_inverse=True)
+    keys = request_row.astype(np.int64) * n_items + shown["item_id"]
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+
+    def rows_of(kind: str) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of `shown` that had such an outcome, and its rows in `events`, earliest first."""
+        mine = np.flatnonzero(events["kind"] == kind)
+        mine = mine[np.argsort(events["event_ts"][mine], kind="stable")]
+        request = events["request_id"][mine]
+        at = np.minimum(np.searchsorted(requests, request), max(len(requests) - 1, 0))
+        key = np.where(requests[at] == request, at * n_items + events["item_id"][mine], -1)
+        place = np.minimum(np.searchsorted(ordered, key), n - 1)
+        known = ordered[place] == key
+        return order[place[known]], mine[known]
+
+    def earliest(kind: str, column: str) -> np.ndarray:
+        out = np.full(n, np.nan)
+        if n:
+            at, source = rows_of(kind)
+            out[at[::-1]] = events[column][source[::-1]]  # the earliest is written last and stays
+        return out
+
+    click_ts = earliest("click", "event_ts")
+    value = earliest("click", "value")
+    propensity = shown["propensity"]
+    return Log(
+        ts=shown["ts"].astype(np.float64),
+        request=shown["request_id"].astype(np.int64),
+        session=shown["session_id"].astype(np.int64),
+        user=shown["user_id"].astype(np.int32),
+        item=shown["item_id"].astype(np.int32),
+        position=shown["position"].astype(np.int16),
+        randomised=np.nan_to_num(propensity, nan=1.0) < 1.0,
+        clicked=~np.isnan(click_ts),
+        click_ts=click_ts,
+        dwell_s=earliest("dwell", "value").astype(np.float32),
+        liked=~np.isnan(earliest("like", "event_ts")),
+        hidden=~np.isnan(earliest("hide", "event_ts")),
+        converted_ts=earliest("conversion", "event_ts"),
+        value=np.nan_to_num(value, nan=0.0).astype(np.float32),
+    )
+
+
+def _as_impressions(events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    clicks = events["kind"] == "click"
+    n = int(clicks.sum())
+    return {
+        "ts": events["event_ts"][clicks],
+        "position": np.ones(n, np.int16),
+        "propensity": np.full(n, np.nan, np.float32),
+        **{
+            name: events[name][clicks]
+            for name in ("request_id", "session_id", "user_id", "item_id")
+        },
+    }
+
+
+def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    try:
+        table = pq.read_table(path, columns=list(names))
+        return {name: table.column(name).to_numpy() for name in names}
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(path, str(error)[:300], f"columns {', '.join(names)}") from error
+
+
+def _damaged(path: Path, seen: str, expected: str) -> SandboxError:
+    return SandboxError(
+        "WORLD-003", where=str(path), seen=seen, expected=expected,
+        fix="build the world anew: sandbox world build NAME --force",
+    )  # fmt: skip

@@ -1,0 +1,235 @@
+"""Offline features of users and items as of a time: what the batch job writes to the online store,
+and what training joins to its rows. Nothing here may look past the time that it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.features import (
+    ITEM_STATS,
+    LONG_DWELL_S,
+    N_RECENT,
+    N_SEEN,
+    N_TOPICS,
+    USER_PROFILE,
+    USER_SESSION,
+)
+from sandbox.pipeline.events import DAY_S, Log
+
+WINDOW_S = 28 * DAY_S
+_SMOOTHING = 20.0  # impressions (or clicks) that the overall rate is worth beside an entity's own
+_TOPIC_SMOOTHING = 2.0  # clicks of no topic added to everybody's, so that few clicks say little
+_MATURITY = np.array([0, 13, 16, 18])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Batch features as of `ts`. profile: float32 [users, 36]; stats: float32 [items, 16]."""
+
+    ts: float
+    profile: np.ndarray
+    stats: np.ndarray
+
+
+def snapshot(log: Log, catalogue: Catalogue, ts: float, window_s: float = WINDOW_S) -> Snapshot:
+    """user_profile and item_stats from what was known at `ts`, over the window before it.
+
+    log: may reach past `ts`; the rest is not looked at. window_s: world seconds.
+    """
+    past = log.before(ts)
+    past = past.take(np.arange(np.searchsorted(past.ts, ts - window_s), len(past)))
+    return Snapshot(ts, _profile(past, catalogue, ts), _stats(past, catalogue, ts))
+
+
+def _profile(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
+    n = catalogue.n_users
+    clicks = past.take(past.clicked)
+    shown, clicked = _count(past.user, n), _count(clicks.user, n)
+    last = np.full(n, -np.inf)
+    np.maximum.at(last, past.user, past.ts)
+    topics = _topic_sums(clicks, catalogue, n)
+    long = clicks.take(clicks.dwell_s >= LONG_DWELL_S)
+    bought = clicks.take(~np.isnan(clicks.converted_ts))
+    columns = {
+        "impressions_28d_log": np.log1p(shown),
+        "clicks_28d_log": np.log1p(clicked),
+        "ctr_28d": _rate(clicked, shown),
+        "long_dwell_rate_28d": _rate(_count(long.user, n), clicked),
+        "conversion_rate_28d": _rate(_count(bought.user, n), clicked),
+        "days_since_last": np.minimum((ts - last) / DAY_S, 28.0),
+        "tenure_days_log": np.log1p(np.maximum(ts - catalogue.user_created_ts, 0.0) / DAY_S),
+        "age_band_ord": catalogue.user_age_band,
+        "gender_f": catalogue.user_gender == 1,
+        "gender_m": catalogue.user_gender == 2,
+        "region_id": catalogue.user_region,
+        "language_id": catalogue.user_language,
+    }
+    mass = topics.sum(axis=1, keepdims=True)
+    shares = topics / (mass + _TOPIC_SMOOTHING)
+    columns |= {f"topic_{t:02d}": shares[:, t] for t in range(N_TOPICS)}
+    return np.stack([columns[c] for c in USER_PROFILE.columns], 1).astype(np.float32)
+
+
+def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
+    n, creator = catalogue.n_items, catalogue.item_creator
+    clicks = past.take(past.clicked)
+    today = past.take(np.arange(np.searchsorted(past.ts, ts - DAY_S), len(past)))
+    shown, clicked = _count(past.item, n), _count(clicks.item, n)
+    dwelt = clicks.take(~np.isnan(clicks.dwell_s))
+    dwell_sum = np.bincount(dwelt.item, weights=dwelt.dwell_s, minlength=n)
+    long = clicks.take(clicks.dwell_s >= LONG_DWELL_S)
+    bought = clicks.take(~np.isnan(clicks.converted_ts))
+    n_creators = len(catalogue.creator_group)
+    by_creator = _rate(
+        np.bincount(creator, clicked, minlength=n_creators),
+        np.bincount(creator, shown, minlength=n_creators),
+    )
+    columns = {
+        "impressions_log": np.log1p(shown),
+        "clicks_log": np.log1p(clicked),
+        "ctr_28d": _rate(clicked, shown),
+        "ctr_24h": _rate(_count(today.take(today.clicked).item, n), _count(today.item, n)),
+        "long_dwell_rate": _rate(_count(long.item, n), clicked),
+        "like_rate": _rate(_count(clicks.take(clicks.liked).item, n), clicked),
+        "hide_rate": _rate(_count(past.take(past.hidden).item, n), shown),
+        "conversion_rate": _rate(_count(bought.item, n), clicked),
+        "dwell_mean_log": np.log1p(dwell_sum / np.maximum(_count(dwelt.item, n), 1.0)),
+        "age_h_log": np.log1p(np.maximum(ts - catalogue.item_published_ts, 0.0) / 3600.0),
+        "duration_log": np.log1p(catalogue.item_duration_s),
+        "price_log": np.log1p(catalogue.item_price),
+        "creator_followers_log": np.log1p(catalogue.creator_followers[creator]),
+        "creator_ctr": by_creator[creator],
+        "maturity_ord": np.searchsorted(_MATURITY, catalogue.item_maturity),
+        "sens_score": catalogue.item_sens_score,
+    }
+    return np.stack([columns[c] for c in ITEM_STATS.columns], 1).astype(np.float32)
+
+
+class Histories:
+    """Every user's clicks and impressions in order of time, to be asked as of any moment."""
+
+    def __init__(self, log: Log, catalogue: Catalogue) -> None:
+        clicks = np.flatnonzero(log.clicked)
+        order = np.lexsort((log.click_ts[clicks], log.user[clicks]))
+        rows = clicks[order]
+        self.catalogue = catalogue
+        self.item = log.item[rows].astype(np.int64)
+        self._clicks = _Timeline(log.user[rows], log.click_ts[rows], catalogue.n_users)
+        topics = catalogue.item_topics[self.item].astype(np.float64)
+        self._topics = np.concatenate([np.zeros((1, N_TOPICS)), np.cumsum(topics, axis=0)])
+        order = np.lexsort((log.ts, log.user))
+        self.shown_item = log.item[order].astype(np.int64)
+        self.shown_session = log.session[order]
+        self._shown = _Timeline(log.user[order], log.ts[order], catalogue.n_users)
+        self._shown_ts, self._click_ts = log.ts[order], log.click_ts[rows]
+        self._click_session = log.session[rows]
+
+    def recent(self, user: np.ndarray, ts: np.ndarray, n: int = N_RECENT) -> np.ndarray:
+        """int64 [m, n]: items clicked before ts, newest first, -1 where there are no more."""
+        end, start = self._clicks.until(user, ts), self._clicks.start[user]
+        at = end[:, None] - 1 - np.arange(n)
+        return np.where(at >= start[:, None], self._safe(self.item, at), -1)
+
+    def seen(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
+        """int64 [m, N_SEEN]: items shown before ts, newest first, -1 where there are no more."""
+        end, start = self._shown.until(user, ts), self._shown.start[user]
+        at = end[:, None] - 1 - np.arange(N_SEEN)
+        return np.where(at >= start[:, None], self._safe(self.shown_item, at), -1)
+
+    def last_event(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
+        """float64 [m]: time of the latest impression or click before ts, -inf where there is none."""
+        latest = np.full(len(user), -np.inf)
+        for line, times in ((self._shown, self._shown_ts), (self._clicks, self._click_ts)):
+            end = line.until(user, ts)
+            there = end > line.start[user]
+            latest = np.maximum(latest, np.where(there, self._safe(times, end - 1), -np.inf))
+        return latest
+
+    def session_rows(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
+        """Rows of `user_session`, float32 [m, 47], as the stream processor has them just before ts.
+
+        The view's maximum age holds as in serving: a user who was away longer gets the default row.
+        """
+        latest = self.last_event(user, ts)
+        fresh = ts - latest <= USER_SESSION.max_age_s
+        recent = self.recent(user, ts)
+        n = (recent >= 0).sum(1)
+        end = self._clicks.until(user, ts)
+        sums = (
+            self._topics[end] - self._topics[np.maximum(end - N_RECENT, self._clicks.start[user])]
+        )
+        last_click = np.where(n > 0, self._safe(self._click_ts, end - 1) / 3600.0, 0.0)
+        shown_end = self._shown.until(user, ts)
+        session = np.where(
+            shown_end > self._shown.start[user], self._safe(self.shown_session, shown_end - 1), -1
+        )
+        rows = np.concatenate(
+            [
+                np.log1p(self._run_length(shown_end, self.shown_session, session, self._shown.start[user]))[:, None],
+                np.log1p(self._run_length(end, self._click_session, session, self._clicks.start[user]))[:, None],
+                last_click[:, None],
+                recent,
+                sums / np.maximum(n, 1)[:, None],
+            ],
+            axis=1,
+        ).astype(np.float32)  # fmt: skip
+        rows[~fresh] = USER_SESSION.default_row
+        return rows
+
+    def _run_length(
+        self, end: np.ndarray, sessions: np.ndarray, session: np.ndarray, start: np.ndarray
+    ) -> np.ndarray:
+        """How many entries just before `end` belong to `session`, at most 500."""
+        length, alive = np.zeros(len(end), np.int64), np.ones(len(end), bool)
+        if len(sessions) == 0:
+            return length
+        for back in range(1, 501):
+            at = end - back
+            alive &= (at >= start) & (self._safe(sessions, at) == session)
+            if not alive.any():
+                break
+            length += alive
+        return length
+
+    @staticmethod
+    def _safe(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """values[at], anything where `at` points outside: the caller masks those."""
+        if len(values) == 0:
+            return np.zeros(at.shape, values.dtype)
+        return np.asarray(values[np.clip(at, 0, len(values) - 1)])
+
+
+class _Timeline:
+    """Entries sorted by (user, ts). start: int64 [users + 1], where each user's begin."""
+
+    def __init__(self, user: np.ndarray, ts: np.ndarray, n_users: int) -> None:
+        self.start = np.searchsorted(user, np.arange(n_users + 1))
+        # One sorted key per entry: user in the whole part, rank of the time in the fraction's place.
+        self._times, rank = np.unique(ts, return_inverse=True)
+        self._scale = len(self._times) + 1
+        self._key = user.astype(np.int64) * self._scale + rank
+
+    def until(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
+        """int64 [m]: position after the user's last entry strictly before ts."""
+        rank = np.searchsorted(self._times, ts)
+        return np.asarray(np.searchsorted(self._key, user.astype(np.int64) * self._scale + rank))
+
+
+def _count(ids: np.ndarray, n: int) -> np.ndarray:
+    return np.asarray(np.bincount(ids, minlength=n), np.float64)
+
+
+def _rate(hits: np.ndarray, tries: np.ndarray) -> np.ndarray:
+    overall = float(hits.sum()) / max(float(tries.sum()), 1.0)
+    return (hits + _SMOOTHING * overall) / (tries + _SMOOTHING)
+
+
+def _topic_sums(clicks: Log, catalogue: Catalogue, n_users: int) -> np.ndarray:
+    ones = np.ones(len(clicks))
+    matrix = sparse.csr_matrix((ones, (clicks.user, clicks.item)), (n_users, catalogue.n_items))
+    return np.asarray(matrix @ catalogue.item_topics.astype(np.float64))
