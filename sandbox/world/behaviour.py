@@ -94,6 +94,21 @@ class Behaviour:
             pull += w.intent_gain * truth.item_topics[item, self.intent(user, session)[:, None]]
         return np.asarray(pull)
 
+    def attraction_to_all(self, user: np.ndarray, session: np.ndarray | None = None) -> np.ndarray:
+        """float32 [n, items], logits: `attraction` to every item, without gathering any."""
+        truth, w = self.latent, self.weights
+        pull = truth.user_taste[user] @ truth.item_taste.T + self._item_pull
+        pull += truth.user_bias[user][:, None]
+        if session is not None:
+            pull += w.intent_gain * truth.item_topics.T[self.intent(user, session)]
+        return np.asarray(pull)
+
+    def value_to_all(self, user: np.ndarray) -> np.ndarray:
+        """float32 [n, items], logits: `value` of every item."""
+        truth = self.latent
+        taste = truth.user_taste[user] @ truth.item_taste.T
+        return np.asarray(self.weights.value_taste * taste + self._item_worth)
+
     def value(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [n, k], logits: what the user gets from item, clicked or not."""
         return np.asarray(

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.random import Generator
 
 from sandbox.base.streams import stream
 from sandbox.world.behaviour import Behaviour, SlateResponse
 from sandbox.world.items import Items
+from sandbox.world.log import IMPRESSIONS, impressions_writer, write_outcomes
 from sandbox.world.policy import LegacyPolicy
 from sandbox.world.population import DAY_S, Users
 from sandbox.world.presets import HISTORY_END_TS, MAX_DEPTH, SLATE, Preset
 
-KINDS = ("click", "dwell", "like", "hide", "conversion")
 LATE_SHARE, LATE_MEAN_S, PROMPT_MEAN_S = (
     0.01,
     3_600.0,
@@ -26,20 +25,6 @@ LATE_SHARE, LATE_MEAN_S, PROMPT_MEAN_S = (
 )  # how long an outcome takes to be ingested
 _RECENT = 20  # clicked items of the session that users remember
 _WEEKDAY = (0.97, 0.93, 0.94, 0.97, 1.06, 1.10, 1.03)  # Monday first
-IMPRESSIONS = pa.schema(
-    [
-        ("ts", pa.float64()), ("request_id", pa.int64()), ("session_id", pa.int64()),
-        ("user_id", pa.int32()), ("item_id", pa.int32()), ("position", pa.int16()),
-        ("propensity", pa.float32()),
-    ]
-)  # fmt: skip
-OUTCOMES = pa.schema(
-    [
-        ("event_ts", pa.float64()), ("ingest_ts", pa.float64()), ("request_id", pa.int64()),
-        ("session_id", pa.int64()), ("user_id", pa.int32()), ("item_id", pa.int32()),
-        ("kind", pa.string()), ("value", pa.float32()),
-    ]
-)  # fmt: skip
 _Columns = dict[str, np.ndarray]
 
 
@@ -68,11 +53,9 @@ def write_history(
     run = _Simulation(preset, behaviour, policy, mood)
     carried: _Columns | None = None  # of sessions that went on past midnight
     n_impressions = 0
-    with pq.ParquetWriter(
-        folder / "impressions.parquet", IMPRESSIONS, compression="zstd"
-    ) as writer:
+    with impressions_writer(folder / "impressions.parquet") as writer:
         for day in range(preset.days):
-            progress(day / preset.days, f"history, day {day + 1} of {preset.days}")
+            progress(day / preset.days, f"history of {preset.days} days")
             rows = run.day(day, start_ts + day * DAY_S)
             if carried is not None:
                 rows = _concatenate([carried, rows])
@@ -84,13 +67,8 @@ def write_history(
     outcomes = _concatenate(run.outcomes)
     known = np.maximum(outcomes["event_ts"], outcomes["ingest_ts"]) < HISTORY_END_TS
     outcomes = _in_order(_where(outcomes, known), ("kind", "item_id", "request_id", "event_ts"))
-    # Dictionaries only in memory: the file holds plain strings.
-    kind = pa.DictionaryArray.from_arrays(pa.array(outcomes.pop("kind")), pa.array(KINDS))
-    table = (
-        pa.table({**outcomes, "kind": kind.cast(pa.string())}).select(OUTCOMES.names).cast(OUTCOMES)
-    )
-    pq.write_table(table, folder / "outcomes.parquet", compression="zstd")
-    return HistoryTotals(n_impressions, len(table), mood.astype(np.float32))
+    write_outcomes(folder / "outcomes.parquet", outcomes)
+    return HistoryTotals(n_impressions, len(outcomes["event_ts"]), mood.astype(np.float32))
 
 
 class _Simulation:

@@ -17,8 +17,8 @@ from sandbox.world.words import TOPICS
 DAY_S = 86_400.0
 GROUP_B_SHARE = 0.22  # of items
 GROUP_MANNER = (-0.25, 0.90)  # where group A and group B lie on the first residual axis
-APPEAL_SD, CREATOR_APPEAL_SD = 0.45, 0.25
-RESIDUAL_SD = 0.45
+APPEAL_SD, CREATOR_APPEAL_SD = 0.30, 0.15
+RESIDUAL_SD = 0.40
 _LANGUAGE_SHARES = (0.70, 0.06, 0.05, 0.06, 0.06, 0.03, 0.02, 0.02)
 # Harmless items that a sensitivity classifier is unsure about: by topic, and in thinly trained languages.
 _UNSURE_TOPICS = {"health": 0.45, "faith": 0.40, "relationships": 0.55}

@@ -32,14 +32,14 @@ from sandbox.base.errors import SandboxError
 class Weights:
     """Scalars of the behaviour model. Logits unless the name says otherwise."""
 
-    b0: float = -4.2  # level of attraction: sets the click rate
-    click_quality: float = 0.5
-    click_bait: float = 0.8
-    intent_gain: float = 1.2  # attraction of an item wholly on the session's topic
+    b0: float = -3.05  # level of attraction: sets the click rate
+    click_quality: float = 0.35
+    click_bait: float = 1.2
+    intent_gain: float = 1.8  # attraction of an item wholly on the session's topic
     value_b0: float = 0.0
     value_taste: float = 0.5
     value_quality: float = 1.0
-    value_bait: float = -1.2
+    value_bait: float = -2.5
     examine_eta: float = (
         0.8  # examination of position k: k ** -eta, for a user of middling patience
     )

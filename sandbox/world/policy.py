@@ -17,11 +17,11 @@ from sandbox.world.population import Users
 from sandbox.world.presets import SLATE
 
 DRAWS = 30  # candidates drawn for a slate of ten, before what may not be shown falls away
-POPULARITY_POWER = 0.85  # of recent clicks in the weight of an item
-POPULARITY_NOISE = 0.7  # log sd of the daily noise on weights
+POPULARITY_POWER = 0.6  # of recent clicks in the weight of an item
+POPULARITY_NOISE = 0.6  # log sd of the daily noise on weights
 PRIOR_CLICKS = 2.0
 KEEP = 0.85  # share of the click counts kept from one day to the next
-TASTE_SHARE = 0.65  # of candidates drawn by topic, for users who consented
+TASTE_SHARE = 0.8  # of candidates drawn by topic, for users who consented
 FOREIGN_SHARE = 0.25  # of candidates in a language not the user's that are kept
 _ADULT_FROM = 2  # first age band (18-24) whose users count as grown up; unknown counts as minor
 

@@ -50,11 +50,11 @@ _ODDS_YOUNG = {
     "finance": 0.7,
 }
 _ODDS_OLD = {"gardening": 1.7, "history": 1.5, "health": 1.4, "news": 1.4, "gaming": 0.5}
-TASTE_GAIN = 4.2  # logits between an item wholly off and wholly on a user's taste
+TASTE_GAIN = 2.8  # logits between an item wholly off and wholly on a user's taste
 RESIDUAL_DIMS = 8  # taste that no topic explains; the first is the taste for creator group B
-RESIDUAL_SD = 0.45
+RESIDUAL_SD = 0.40
 FAN_SHARE, FAN_TASTE = 0.25, 1.3  # users whose main taste is group B's manner
-SECOND_LANGUAGE, FOREIGN_LANGUAGE = -0.3, -1.5  # logits: English to others; a language not spoken
+SECOND_LANGUAGE, FOREIGN_LANGUAGE = -0.2, -1.0  # logits: English to others; a language not spoken
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def draw_users(preset: Preset, topic_prior: np.ndarray) -> Users:
     speaks[np.arange(n), language] = 0.0
 
     wide = np.sqrt(theta)  # sessions wander further than taste as a whole
-    intent = 0.8 * wide / wide.sum(axis=1, keepdims=True) + 0.2 * topic_prior
+    intent = 0.7 * wide / wide.sum(axis=1, keepdims=True) + 0.3 * topic_prior
     activity = rng.lognormal(0, 0.95, n)
     recent = rng.random(n) < 0.06
     age_days = np.where(recent, rng.random(n) * preset.days, preset.days + rng.exponential(400, n))
