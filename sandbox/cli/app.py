@@ -34,6 +34,7 @@ _COMMANDS = {  # command -> module and function
     "trace": ("sandbox.cli.trace", "trace"),
     "act": ("sandbox.cli.act", "act"),
     "bench": ("sandbox.cli.bench", "bench"),
+    "completion": ("sandbox.cli.completion", "completion"),
 }
 
 

@@ -1,0 +1,49 @@
+# Every target does the whole set-up on a fresh machine with Python 3.11 or 3.12. Nothing else is needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup drill test bench lint types layers docs clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
+	  { echo "Python 3.11 or 3.12 is needed, $(PYTHON) is another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "· creating $(VENV) and installing pinned dependencies (first time: a few minutes)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# With a terminal: you are paged, in the drill shell. Without: a scripted responder runs the same drill.
+drill: setup
+	@$(BIN)/sandbox drill start --gentlest
+
+test: setup
+	@$(BIN)/python -m pytest
+
+bench: setup
+	@mkdir -p bench-out
+	@for name in stack serving features faults; do \
+	  echo "· bench $$name" >&2; $(BIN)/sandbox bench $$name --json > bench-out/$$name.json || exit 1; cat bench-out/$$name.json; done
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup
+	@$(BIN)/mypy
+
+layers: setup
+	@$(BIN)/lint-imports
+
+# Generated references; `make docs` writes them, CI fails when they are out of date.
+docs: setup
+	@$(BIN)/python -m sandbox.telemetry.reference > docs/sql.md
+	@$(BIN)/python -m faults.reference > docs/faults.md
+	@$(BIN)/python -m sandbox.cli.reference > docs/cli.md
+	@$(BIN)/python -m sandbox.drill.schema > scenarios/schema.json
+	@$(BIN)/python -m services.proto.generate
+
+clean:
+	rm -rf $(VENV) bench-out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,69 @@
+"""Prints docs/faults.md from the catalogue. `--check FILE` only says whether FILE is up to date."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from faults.base import Fault
+from faults.catalogue import CATALOGUE
+
+_INTRO = """# Faults
+
+After this page you can tell what each fault does to the stack, how it shows, with what it is confused
+and what puts it right. It is printed from the classes in `faults/` (`make docs`).
+
+A fault sits at a *seam* of serving (rpc, write, read, log, index, model) or at a *stage* of the offline
+plane (release, training_log). What all faults share is the wrapper's: whom it hits (`scope`), what
+part of them (`share`), how it comes (`onset`: step, ramp, pulses, drift) and the seed of its rolls.
+Taking the wrapper off is the whole recovery; what it did to data meanwhile stays until an action
+repairs it. How to write one: [writing-a-fault.md](writing-a-fault.md).
+"""
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    parts = [_INTRO, "| fault | layer | seam | what it does |\n|---|---|---|---|"]
+    for name, fault in CATALOGUE.items():
+        summary = fault.describe()["summary"]
+        parts.append(f"| [`{name}`](#{name}) | {fault.layer} | {fault.seam} | {summary} |")
+    return "\n".join([*parts, *(_section(fault) for fault in CATALOGUE.values())]) + "\n"
+
+
+def _section(fault: type[Fault]) -> str:
+    row = fault.describe()
+    lines = [
+        f"\n### `{fault.name}`\n",
+        inspect.cleandoc(fault.__doc__ or ""),
+        f"\n- **moves**: {row['moves']}",
+        f"- **does not move**: {row['stays']}",
+        f"- **look-alikes**: {', '.join(row['look_alikes'])}",
+        f"- **repairs**: {row['repairs']}",
+        f"- **armed in**: {', '.join(fault.services) or 'the ' + fault.seam + ' stage'}",
+    ]
+    for knob, schema in row["knobs"].items():
+        limits = ", ".join(
+            f"{word} {schema[key]}"
+            for key, word in (("exclusiveMinimum", "above"), ("minimum", "at least"), ("maximum", "at most"))
+            if key in schema
+        )  # fmt: skip
+        one_of = f"one of {schema['enum']}" if "enum" in schema else ""
+        told = "; ".join(t for t in (schema["description"], limits, one_of) if t)
+        lines.append(f"- knob `{knob}` (default `{schema.get('default')}`): {told}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    if "--check" in sys.argv:
+        path = Path(sys.argv[sys.argv.index("--check") + 1])
+        if path.read_text() != page():
+            sys.stderr.write(f"{path} is out of date: make docs\n")
+            return 1
+        return 0
+    sys.stdout.write(page())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

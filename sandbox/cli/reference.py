@@ -1,0 +1,69 @@
+"""Prints docs/cli.md from the command tree itself. `--check FILE` only says whether FILE is up to date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from sandbox.cli.app import root
+
+_INTRO = (Path(__file__).parent / "reference_intro.md").read_text()
+
+
+def command_paths() -> Iterator[tuple[str, click.Command]]:
+    """Every command by its path below `sandbox`, e.g. "drill start"."""
+
+    def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+        names = getattr(command, "list_commands", None)
+        if names is None:
+            yield " ".join(path), command
+            return
+        context = click.Context(command)
+        for name in sorted(names(context)):
+            below = command.get_command(context, name)  # type: ignore[attr-defined]
+            if below is not None and not below.hidden:
+                yield from walk(below, (*path, name))
+
+    yield from walk(root(), ())
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    sections = [_section(path, command) for path, command in command_paths()]
+    return "\n".join([_INTRO, "## Commands", *sections])
+
+
+def _section(path: str, command: click.Command) -> str:
+    lines = [f"\n### `sandbox {path}`\n", (command.help or "").strip(), ""]
+    for parameter in command.params:
+        if getattr(parameter, "hidden", False) or parameter.name == "help":
+            continue
+        if isinstance(parameter, click.Option) or parameter.param_type_name == "option":
+            name = ", ".join((*parameter.opts, *parameter.secondary_opts))
+            said = getattr(parameter, "help", "") or ""
+        else:
+            name = (parameter.name or "").upper()
+            said = getattr(parameter, "help", "") or ""
+        default = parameter.default
+        shown = "" if default in (None, False, ()) or callable(default) else f" (default {default})"
+        required = " (required)" if parameter.required else ""
+        lines.append(f"- `{name}`: {said}{shown}{required}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main() -> int:
+    if "--check" in sys.argv:
+        path = Path(sys.argv[sys.argv.index("--check") + 1])
+        if path.read_text() != page():
+            sys.stderr.write(f"{path} is out of date: make docs\n")
+            return 1
+        return 0
+    sys.stdout.write(page())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
