@@ -35,6 +35,34 @@ def movielens(
     _run(lambda: reader.read(folder), name, force, json_)
 
 
+@app.command()
+def obd(folder: Folder, name: Name = "obd", force: Force = False, json_: Json = False) -> None:
+    """Open Bandit Dataset: impressions with position, propensity and click."""
+    from sandbox.world.importers import obd as reader
+
+    _run(lambda: reader.read(folder), name, force, json_)
+
+
+@app.command()
+def csv(
+    interactions: Annotated[Path, typer.Option(help="The log: a row per interaction.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the world.")],
+    items: Annotated[Path | None, typer.Option(help="A row per item.")] = None,
+    users: Annotated[Path | None, typer.Option(help="A row per user.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="ROLE=COLUMN: user, item, time, value, or an attribute."),
+    ] = None,
+    force: Force = False,
+    json_: Json = False,
+) -> None:
+    """Any log: delimiter, quoting, encoding and form of time are recognised."""
+    from sandbox.world.importers import table as reader
+
+    mapping = reader.parse_map(map_ or [])
+    _run(lambda: reader.read(interactions, items, users, mapping), name, force, json_)
+
+
 def _run(read: Callable[[], Source], name: str, force: bool, json_: bool) -> None:
     from sandbox.world.importers.importing import import_world
 

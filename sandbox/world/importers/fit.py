@@ -49,6 +49,7 @@ class Fitted:
     item: np.ndarray
     appeal: np.ndarray
     quality: dict[str, float]
+    bias: np.ndarray | None = None  # float32 [U], logits, where the log tells of it
 
     def scale(self, slope: float, level: float) -> None:
         self.item = np.asarray(self.item * slope, dtype=np.float32)

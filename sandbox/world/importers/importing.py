@@ -19,6 +19,7 @@ from sandbox.base.worlds import WorldManifest, world_dir
 from sandbox.world.importers import recognise
 from sandbox.world.importers.complete import complete
 from sandbox.world.importers.fit import Fitted, fit_choices
+from sandbox.world.importers.fit_shown import fit_shown
 from sandbox.world.importers.source import Source
 from sandbox.world.importers.truth import policy_ctr, truth_of
 from sandbox.world.importers.writing import write_public
@@ -28,6 +29,7 @@ from sandbox.world.presets import PRESETS
 Progress = Callable[[float, str], None]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 SEED = 7
+CAROUSEL_ETA = 0.3  # position matters little where three slots stand side by side
 
 
 def _silent(share: float, what: str) -> None:
@@ -90,10 +92,14 @@ def _write(
     log = source.log
     start_ts, end_ts = float(log.ts[0]), float(np.floor(log.ts[-1]) + 1)
     names, topics = recognise.topic_slots(source.items.text("topics"))
-    fitted = fit_choices(log, len(source.users), topics, seed)
+    if source.has_negatives:
+        fitted = fit_shown(source, seed)
+    else:
+        fitted = fit_choices(log, len(source.users), topics, seed)
     progress(0.8, "filling in what the source lacks")
     filled = complete(source, seed, names, topics, manner_of(fitted, topics), start_ts, end_ts)
-    latent = truth_of(fitted, log, filled.catalogue, seed, Weights())
+    weights = Weights(examine_eta=CAROUSEL_ETA) if source.has_negatives else Weights()
+    latent = truth_of(fitted, log, filled.catalogue, seed, weights)
     latent.save(folder)
     progress(0.9, "writing")
     impressions, events = write_public(folder / "public", source, filled, seed)

@@ -94,7 +94,9 @@ class Source:
 
     like_from: value from which an interaction counts as a like, NaN where values mean nothing.
     skipped: reason -> rows left out. notes: sentences for the person who imports.
-    digest: hash of the bytes read.
+    digest: hash of the bytes read. Where the log has negatives: traits int64 [users, any], codes of
+    what is known of a user, each trait's codes apart from the others'; liked_before int64 [any, 2],
+    pairs of user and item clicked before the log begins.
     """
 
     kind: str
@@ -106,6 +108,8 @@ class Source:
     skipped: Skips = field(default_factory=Skips)
     notes: list[str] = field(default_factory=list)
     digest: str = ""
+    traits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    liked_before: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
 
 class Ids:

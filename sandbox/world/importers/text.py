@@ -113,7 +113,7 @@ def digest_of(*paths: Path) -> str:
 
 def _reader(lines: Iterator[str], delimiter: str, quoting: int):  # type: ignore[no-untyped-def]
     csv.field_size_limit(MAX_FIELD)
-    return csv.reader(lines, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
+    return csv.reader(lines, delimiter=delimiter, quoting=quoting)
 
 
 def _first_row(lines: Sequence[str], delimiter: str, quoting: int) -> list[str]:

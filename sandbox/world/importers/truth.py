@@ -9,7 +9,7 @@ import numpy as np
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import stream
 from sandbox.world.behaviour import Behaviour
-from sandbox.world.importers.fit import Fitted
+from sandbox.world.importers.fit import Fitted, sigmoid
 from sandbox.world.importers.source import Log
 from sandbox.world.latent import Latent, Weights, hourly_profile
 
@@ -29,7 +29,8 @@ def truth_of(fitted: Fitted, log: Log, catalogue: Catalogue, seed: int, weights:
     The fit says how items compare for a user; how often people click at all it can't know, as a log
     of choices doesn't hold what was passed over. So levels are set: `UNIFORM_CTR` for a uniform
     policy, and logits shrunk, if need be, until the best possible policy gets `ORACLE_CTR`. Orders
-    within a user stay as fitted.
+    within a user stay as fitted. A log with negatives knows its level: there the shown slots get, under
+    the world's own examination, the clicks that they got.
     """
     quality, known = item_quality(log, catalogue.n_items)
     spread = float(np.std(_pairs(fitted, seed))) or 1.0
@@ -53,6 +54,8 @@ def truth_of(fitted: Fitted, log: Log, catalogue: Catalogue, seed: int, weights:
         user_rate=session_rates(log, catalogue.n_users),
         diurnal=hours(log),
     )
+    if fitted.bias is not None:
+        return _at_logged_level(replace(latent, user_bias=fitted.bias - fitted.bias.mean()), log)
     return _levelled(latent)
 
 
@@ -137,6 +140,21 @@ def _levelled(latent: Latent) -> Latent:
             break
         shrink *= max(0.6, (ORACLE_CTR / best) ** 0.5)
     return trial
+
+
+def _at_logged_level(latent: Latent, log: Log) -> Latent:
+    rows = np.arange(0, len(log), max(1, len(log) // 50_000))
+    behaviour = Behaviour(replace(latent, weights=replace(latent.weights, b0=0.0)))
+    user, item = log.user[rows], log.item[rows][:, None]
+    seen = behaviour.examination(user, int(log.position.max()))
+    seen = seen[np.arange(len(rows)), log.position[rows].astype(np.int64) - 1]
+    pull = behaviour.attraction(user, item, np.arange(len(rows)))[:, 0].astype(np.float64)
+    low, high = -20.0, 5.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        ctr = float((seen * sigmoid(pull + middle)).mean())
+        low, high = (middle, high) if ctr < log.click[rows].mean() else (low, middle)
+    return replace(latent, weights=replace(latent.weights, b0=low))
 
 
 def _scaled(latent: Latent, shrink: float) -> Latent:
