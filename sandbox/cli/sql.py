@@ -1,0 +1,174 @@
+"""`sandbox sql`: SQL on the telemetry of a run, read-only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo, latest_run
+from sandbox.base.schema import IC_COMMENT, TABLES
+from sandbox.cli.output import emit, out
+
+SHOWN_ROWS = 200  # on the terminal; --json gives all
+MAX_BLOCKS = 20  # rows shown one below the other when they are too wide for a table
+_WIDEST = 40  # characters that a cell may ask for before it is folded
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help="one SELECT; - reads it from stdin")] = "",
+    run_dir: Annotated[
+        Path | None, typer.Option(help="run directory (default: the latest)")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="print {columns, rows}")] = False,
+    file: Annotated[Path | None, typer.Option(help="read the statement from a file")] = None,
+    timeout: Annotated[float, typer.Option(help="time limit, wall seconds")] = 10.0,
+    tables: Annotated[bool, typer.Option("--tables", help="list the tables")] = False,
+    describe: Annotated[str, typer.Option(help="list the columns of a table")] = "",
+) -> None:
+    """Ask the telemetry of a run a question in SQL (DuckDB's dialect), read-only.
+
+    Times are world time. Example: sandbox sql "SELECT region, count(*) FROM requests GROUP BY 1"
+    """
+    if tables:
+        return list_tables(json_)
+    if describe:
+        return describe_table(describe, json_)
+    # Imported late: neither --tables nor --describe needs a run.
+    from sandbox.telemetry.sql import query
+
+    text = _statement(statement, file)
+    run = RunInfo.load(run_dir or latest_run())
+    started = time.perf_counter()
+    result = query(run.lake, text, timeout_s=timeout)
+    took_s = time.perf_counter() - started
+    document = {"columns": result.columns, "rows": [[plain(v) for v in r] for r in result.rows]}
+    if result.truncated:
+        document["truncated"] = True
+
+    def human() -> None:
+        out.print(render(result.columns, result.types, result.rows, out.width))
+        n = len(result.rows)
+        more = f", the first {SHOWN_ROWS} shown" if n > SHOWN_ROWS else ""
+        cut = " (there are more: LIMIT or aggregate)" if result.truncated else ""
+        out.print(f"[dim]{n} row{'s' * (n != 1)}{cut}{more} in {took_s:.2f} s[/]")
+
+    emit(document, human, json_)
+    return None
+
+
+def render(
+    columns: list[str], types: list[str], rows: list[list[Any]], width: int
+) -> RenderableType:
+    """A result for a terminal of so many columns: a table, or one block per row where none fits."""
+    shown = rows[:SHOWN_ROWS]
+    needed = sum(
+        max([len(name), *(min(_WIDEST, len(Text.from_markup(cell(row[i])))) for row in shown)]) + 3
+        for i, name in enumerate(columns)
+    )
+    if needed + 1 > width and len(shown) <= MAX_BLOCKS:
+        return Group(*(_block(columns, row, number) for number, row in enumerate(shown, 1)))
+    numeric = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
+    table = RichTable(header_style="bold")
+    for name, type_ in zip(columns, types, strict=True):
+        right = any(word in type_ for word in numeric) and "[" not in type_
+        table.add_column(escape(name), justify="right" if right else "left", overflow="fold")
+    for row in shown:
+        table.add_row(*(cell(value) for value in row))
+    return table
+
+
+def _block(columns: list[str], row: list[Any], number: int) -> RichTable:
+    table = RichTable(title=f"row {number}", title_justify="left", box=None, show_header=False)
+    for name, value in zip(columns, row, strict=True):
+        table.add_row(f"[bold]{escape(name)}[/]", cell(value))
+    return table
+
+
+def cell(value: Any) -> str:
+    """A value for people: times without the fraction, numbers to six digits."""
+    if value is None:
+        return "[dim]NULL[/]"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ", "seconds" if not value.microsecond else "milliseconds")
+    return escape(str(value))
+
+
+def plain(value: Any) -> Any:
+    """A value for JSON: times as ISO strings, what is no number as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def list_tables(json_: bool) -> None:
+    document = [{"table": t.name, "row": t.row, "writer": t.writer} for t in TABLES.values()]
+    document.append({"table": "ic", "row": IC_COMMENT, "writer": "view"})
+
+    def human() -> None:
+        table = RichTable("table", "one row per", "written by", header_style="bold")
+        for entry in document:
+            table.add_row(*(escape(entry[key]) for key in ("table", "row", "writer")))
+        out.print(table)
+        out.print("[dim]columns: sandbox sql --describe TABLE[/]")
+
+    emit(document, human, json_)
+
+
+def describe_table(name: str, json_: bool) -> None:
+    """Raises LAKE-004 when there is no such table."""
+    from sandbox.telemetry.reference import columns_of
+
+    columns = columns_of(name)
+    document = [{"column": c.name, "type": c.type, "comment": c.comment} for c in columns]
+
+    def human() -> None:
+        table = RichTable("column", "type", "holds", header_style="bold")
+        for column in columns:
+            table.add_row(column.name, column.type, escape(column.comment))
+        out.print(table)
+
+    emit(document, human, json_)
+
+
+def _statement(statement: str, file: Path | None) -> str:
+    if statement and file:
+        raise _bad("a statement and --file", "one of the two")
+    if file is not None:
+        try:
+            return file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SandboxError(
+                "CFG-002", where="--file", seen=str(error), expected="a readable text file",
+                fix="check the path",
+            ) from error  # fmt: skip
+    if statement == "-":
+        return sys.stdin.read()
+    if not statement.strip():
+        raise _bad("no statement", "a SELECT, --file, --tables or --describe")
+    return statement
+
+
+def _bad(seen: str, expected: str) -> SandboxError:
+    fix = 'for example: sandbox sql "SELECT count(*) FROM requests"'
+    return SandboxError("CFG-004", where="sandbox sql", seen=seen, expected=expected, fix=fix)
