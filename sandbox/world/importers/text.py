@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from sandbox.world.importers.source import Skips, refuse
 
@@ -111,9 +111,9 @@ def digest_of(*paths: Path) -> str:
     return whole.hexdigest()
 
 
-def _reader(lines: Iterator[str], delimiter: str, quoting: int):  # type: ignore[no-untyped-def]
+def _reader(lines: Iterator[str], delimiter: str, quoting: int) -> Any:
     csv.field_size_limit(MAX_FIELD)
-    return csv.reader(lines, delimiter=delimiter, quoting=quoting)
+    return csv.reader(lines, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
 
 
 def _first_row(lines: Sequence[str], delimiter: str, quoting: int) -> list[str]:

@@ -177,10 +177,14 @@ def _level(latent: Latent) -> float:
 
 
 def policy_ctr(latent: Latent, *, oracle: bool) -> float:
-    """Expected clicks per slot of a first slate: filled by true attraction, or uniformly."""
+    """Expected clicks per slot of a first slate: filled by true attraction, or uniformly.
+
+    Over sessions: users who come more often count more.
+    """
     behaviour = Behaviour(latent)
     rng = stream(latent.seed, "import/levels")
-    user = rng.integers(0, latent.n_users, _SAMPLE)
+    share = np.cumsum(latent.user_rate, dtype=np.float64)
+    user = np.searchsorted(share, rng.random(_SAMPLE) * share[-1])
     session = np.arange(_SAMPLE)
     k = min(_SLATE, latent.n_items)
     if oracle:
