@@ -85,7 +85,8 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             raise _shape("profile", len(request.profile), f"{4 * N_PROFILE} bytes")
         if len(request.recent) % 8 or len(request.recent) > 8 * N_RECENT:
             raise _shape("recent", len(request.recent), f"int64, at most {N_RECENT}")
-        profile = self._finite(np.frombuffer(request.profile, "<f4")[None, :], context)
+        profile = np.frombuffer(request.profile, "<f4")[None, :].copy()  # torch wants it writable
+        profile = self._finite(profile, context)
         recent = np.full((1, N_RECENT), -1, np.int64)
         recent[0, : len(request.recent) // 8] = np.frombuffer(request.recent, "<i8")
         user = np.array([request.user_id], np.int64)

@@ -46,15 +46,31 @@ class Visit:
     depth: int = 0
 
 
+class Dropped(NamedTuple):
+    """What one rule dropped. rows: int64 [m]. factor: [m], the value compared with the limit."""
+
+    rule: str
+    seq: int
+    rows: Ints
+    factor: NDArray[Any]
+
+    def decisions(self) -> list[Decision]:
+        return [
+            Decision(row, self.rule, self.seq, "drop", float(factor))
+            for row, factor in zip(self.rows.tolist(), self.factor.tolist(), strict=True)
+        ]
+
+
 @dataclass
 class Slate:
     """rows: candidates in display order; propensity and randomised: aligned with them. dropped: by
-    hard rules and caps. decisions: all others, in the order of the rules."""
+    hard rules and caps, as arrays: most requests need few of them. decisions: all others, in the
+    order of the rules."""
 
     rows: list[int]
     propensity: list[float]
     randomised: list[bool]
-    dropped: list[Decision] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
 
@@ -81,9 +97,9 @@ def apply(
     worth: NDArray[np.floating[Any]] = _finite(score[rows])
     freshness = policy.rules.get("freshness")
     if freshness is not None and len(rows):
-        factor = _freshness(policy.catalogue.item_published_ts[at[rows]], now, freshness.params)
+        factor = _freshness(policy.published_ts[at[rows]], now, freshness.params)
         worth = worth + np.abs(worth) * (factor - 1)
-        for i in np.flatnonzero(factor >= _NOTED).tolist():
+        for i in (factor >= _NOTED).nonzero()[0].tolist():
             decisions.append(
                 Decision(int(rows[i]), freshness.id, freshness.seq, "boost", float(factor[i]))
             )
@@ -104,20 +120,21 @@ def apply(
     slate = Slate(
         [int(rows[i]) for i in picked.rows], picked.propensity, picked.randomised, dropped
     )
-    _soft_decisions(policy, picked, rows, pinned, decisions, dropped)
+    _soft_decisions(policy, picked, rows, pinned, slate, decisions)
     missing = slate_size - len(slate.rows)
     if missing and len(spare):
-        _refill(policy, slate, spare, at, missing, decisions)
-    slate.decisions = sorted(decisions, key=lambda decision: decision.seq)
+        _refill(policy, slate, spare, item_id, seen, missing, decisions)
+    decisions.sort(key=lambda decision: decision.seq)
+    slate.decisions = decisions
     return slate
 
 
 def _hard(
     policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints
-) -> tuple[Mask, list[Decision], Ints]:
-    """Rows no hard rule refuses, the drops, and the seen rows that only `seen` refuses, the longest
-    ago seen first (empty when they may not come back)."""
-    alive, dropped = np.ones(len(at), bool), list[Decision]()
+) -> tuple[Mask, list[Dropped], Ints]:
+    """Rows no hard rule refuses, the drops, and the seen rows that only `seen` refuses (empty when
+    they may not come back)."""
+    alive, dropped = np.ones(len(at), bool), list[Dropped]()
     refused_else = np.zeros(len(at), bool)
     was_seen = np.zeros(0, np.int64)
     for rule in policy.hard:
@@ -131,15 +148,8 @@ def _hard(
             refused_else |= refused
         if len(rows):
             alive[rows] = False
-            dropped += [
-                Decision(row, rule.id, rule.seq, "drop", factor)
-                for row, factor in zip(rows.tolist(), value[rows].tolist(), strict=True)
-            ]
-    spare = was_seen[~refused_else[was_seen]]
-    if len(spare):
-        place = {item: i for i, item in reversed(list(enumerate(seen.tolist())))}
-        spare = np.array(sorted(spare.tolist(), key=lambda row: -place[int(item_id[row])]))
-    return alive, dropped, spare
+            dropped.append(Dropped(rule.id, rule.seq, rows, value[rows]))
+    return alive, dropped, was_seen[~refused_else[was_seen]]
 
 
 def _refused(
@@ -180,7 +190,7 @@ def _freshness(
     published_ts: NDArray[np.float64], now: float, params: dict[str, Any]
 ) -> NDArray[np.float64]:
     """Factor on the score, 1..1 + boost; it halves its excess every half_life_h."""
-    age_h = np.maximum(now - np.nan_to_num(published_ts), 0.0) / 3600.0
+    age_h = np.maximum(now - published_ts, 0.0) / 3600.0
     out: NDArray[np.float64] = 1.0 + params["boost"] * np.exp2(-age_h / params["half_life_h"])
     return out
 
@@ -196,55 +206,61 @@ def _sponsored(policy: Policy, items: Ints, slate_size: int) -> tuple[int, int] 
 
 
 def _soft_decisions(
-    policy: Policy, picked: Picked, rows: Ints, pinned: tuple[int, int] | None,
-    decisions: list[Decision], dropped: list[Decision],
+    policy: Policy, picked: Picked, rows: Ints, pinned: tuple[int, int] | None, slate: Slate,
+    decisions: list[Decision],
 ) -> None:  # fmt: skip
-    for rule_id, entries, action in (
-        ("creator_cap", picked.capped, "drop"),
-        ("diversity", list(picked.passed.items()), "demote"),
-    ):
-        rule = policy.rules.get(rule_id)
-        if rule is not None:
-            target = dropped if action == "drop" else decisions
-            target += [
-                Decision(int(rows[i]), rule_id, rule.seq, action, float(value))
-                for i, value in entries
-            ]
+    if picked.capped:
+        capped = np.array(picked.capped)
+        seq = policy.rules["creator_cap"].seq
+        slate.dropped.append(Dropped("creator_cap", seq, rows[capped[:, 0]], capped[:, 1]))
+    rule = policy.rules.get("diversity")
+    if rule is not None:
+        for i, cosine in picked.passed.items():
+            decisions.append(Decision(int(rows[i]), rule.id, rule.seq, "demote", cosine))
     if pinned is not None:
         rule = policy.rules["sponsored"]
         decisions.append(
             Decision(int(rows[pinned[1]]), rule.id, rule.seq, "pin", float(pinned[0] + 1))
         )
-    for i, p, random in zip(picked.rows, picked.propensity, picked.randomised, strict=True):
-        if random:
-            rule = policy.rules["exploration"]
-            decisions.append(Decision(int(rows[i]), rule.id, rule.seq, "insert", p))
+    if any(picked.randomised):
+        rule = policy.rules["exploration"]
+        for i, p, random in zip(picked.rows, picked.propensity, picked.randomised, strict=True):
+            if random:
+                decisions.append(Decision(int(rows[i]), rule.id, rule.seq, "insert", p))
 
 
 def _refill(
-    policy: Policy, slate: Slate, spare: Ints, at: Ints, missing: int, decisions: list[Decision]
-) -> None:
+    policy: Policy, slate: Slate, spare: Ints, item_id: Ints, seen: Ints, missing: int,
+    decisions: list[Decision],
+) -> None:  # fmt: skip
     """Append what was seen longest ago, below all else, within the creator cap."""
+    place = {item: i for i, item in reversed(list(enumerate(seen.tolist())))}  # newest sight counts
+    spare_rows = sorted(spare.tolist(), key=lambda row: -place[int(item_id[row])])
     creators = policy.catalogue.item_creator
     held: dict[int, int] = {}
     for row in slate.rows:
-        held[int(creators[at[row]])] = held.get(int(creators[at[row]]), 0) + 1
-    seq = policy.rules["seen"].seq
-    back: set[int] = set()
-    for row in spare.tolist():
-        whose = int(creators[at[row]])
+        whose = int(creators[item_id[row]])
+        held[whose] = held.get(whose, 0) + 1
+    seq, back = policy.rules["seen"].seq, list[int]()
+    for row in spare_rows:
+        whose = int(creators[item_id[row]])
         if held.get(whose, 0) >= policy.terms.max_per_creator:
             continue
         held[whose] = held.get(whose, 0) + 1
-        back.add(row)
+        back.append(row)
         slate.rows.append(row)
         slate.propensity.append(1.0)
         slate.randomised.append(False)
         decisions.append(Decision(row, "seen", seq, "demote", 0.0))
         if len(back) == missing:
             break
-    slate.dropped[:] = [d for d in slate.dropped if d.row not in back or d.rule != "seen"]
+    for i, drop in enumerate(slate.dropped):
+        if drop.rule == "seen" and back:
+            stays = ~np.isin(drop.rows, back)
+            slate.dropped[i] = drop._replace(rows=drop.rows[stays], factor=drop.factor[stays])
 
 
 def _finite(score: Floats) -> Floats:
+    if np.isfinite(score.sum(dtype=np.float64)):
+        return score
     return np.nan_to_num(score, nan=-1e9, posinf=1e9, neginf=-1e9)

@@ -33,6 +33,7 @@ class Policy:
         self.catalogue, self.seed = catalogue, seed
         self.rules = {rule.id: rule for rule in rules if rule.enabled}
         self.hard = [rule for rule in rules if rule.enabled and rule.id in HARD]
+        self.published_ts = np.nan_to_num(catalogue.item_published_ts)
         norm = np.linalg.norm(catalogue.item_topics, axis=1, keepdims=True)
         self.topics = np.ascontiguousarray(catalogue.item_topics / np.maximum(norm, 1e-9))
         self.sensitive = _sensitive(

@@ -47,6 +47,7 @@ def pick(
     """
     n, weight, share = len(score), np.float32(terms.relevance_weight), terms.explore_share
     out, held = Picked(), dict[int, int]()
+    against = np.float32(1) - weight
     worth = weight * _unit(score)  # -inf once a row is no longer open
     closest = np.zeros(n, np.float32)
     state = _Open(worth, creator, terms.max_per_creator, held, out)
@@ -59,7 +60,7 @@ def pick(
         elif state.n == 0:
             break
         else:
-            best = int(np.argmax(worth - (1 - weight) * closest))
+            best = int((worth - against * closest).argmax())
             if state.first() != best:
                 out.passed.setdefault(state.top, float(closest[state.top]))
             lot = float(chance[len(out.rows)])
@@ -104,7 +105,7 @@ class _Open:
         whose = int(self.creator[row])
         count = self.held[whose] = self.held.get(whose, 0) + 1
         if count >= self.most:
-            lost = np.flatnonzero((self.creator == whose) & (self.worth > -np.inf))
+            lost = ((self.creator == whose) & (self.worth > -np.inf)).nonzero()[0]
             if len(lost):
                 self.worth[lost] = -np.inf
                 self.n -= len(lost)

@@ -15,7 +15,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_SEEN
 from services.proto.recsys.v1 import gateway_pb2, rules_pb2, rules_pb2_grpc
 from services.rules import document
-from services.rules.core import Decision, Visit, apply
+from services.rules.core import Decision, Slate, Visit, apply
 from services.rules.policy import Policy
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
@@ -52,7 +52,7 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
         policy, version, now = self.policy, self.version, self.host.world.now()
         visit = Visit(request.user_id, request.region, request.session, request.depth)
         slate = apply(policy, visit, items, scores, seen, request.slate_size, now)
-        self._record(slate.dropped + slate.decisions, items, version, now, context)
+        self._record(slate, items, version, now, context)
         notes: dict[int, list[Any]] = defaultdict(list)
         for d in slate.decisions:
             notes[d.row].append(gateway_pb2.RuleNote(rule=d.rule, action=d.action, factor=d.factor))
@@ -66,25 +66,24 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
             rules_version=version,
         )
         if context.sampled:  # only then does anybody ask
-            answer.dropped_row.extend(d.row for d in slate.dropped)
-            answer.dropped_rule.extend(d.rule for d in slate.dropped)
+            for drop in slate.dropped:
+                answer.dropped_row.extend(drop.rows.tolist())
+                answer.dropped_rule.extend([drop.rule] * len(drop.rows))
         return answer
 
     def _record(
-        self,
-        decisions: list[Decision],
-        items: np.ndarray,
-        version: str,
-        now: float,
-        context: Context,
+        self, slate: Slate, items: np.ndarray, version: str, now: float, context: Context
     ) -> None:
         everything, row = context.sampled, self.host.telemetry.row
-        for d in decisions:
-            if everything or d.rule in AUDITED:
-                row("rule_decisions", (
-                    now, context.trace_id, int(items[d.row]), d.rule, version, d.seq, d.action,
-                    d.factor,
-                ))  # fmt: skip
+        audited: list[Decision] = []
+        for drop in slate.dropped:
+            if everything or drop.rule in AUDITED:
+                audited += drop.decisions()
+        audited += [d for d in slate.decisions if everything or d.rule in AUDITED]
+        for d in audited:
+            row("rule_decisions", (
+                now, context.trace_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor,
+            ))  # fmt: skip
 
     def _checked(self, request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Item ids, scores and seen items. Raises WIRE-001 and WIRE-002."""
