@@ -123,7 +123,8 @@ def safe_items(
     allowed &= (catalogue.item_regions[shown] >> np.uint16(region) & 1) == 1
     allowed &= catalogue.item_published_ts[shown] <= now
     allowed &= ~np.isin(catalogue.item_creator[shown], catalogue.blocked(user))
-    return shown[allowed][:k]
+    safe: Ints = shown[allowed][:k]
+    return safe
 
 
 def popular_items(stored: NDArray[np.int64] | None, catalogue: Catalogue) -> list[Ints]:
