@@ -109,7 +109,8 @@ def check_folder(manifest: WorldManifest, folder: Path) -> list[Check]:
 
 def _bands(manifest: WorldManifest) -> dict[str, Band]:
     if manifest.source not in PRESETS:
-        return IMPORTED
+        # A log with impressions keeps its own click rates, and shops get less than feeds.
+        return IMPORTED | {"ctr_oracle": (0.005, 0.40)} if manifest.has_negatives else IMPORTED
     return TINY if manifest.source == "tiny" else LAPTOP
 
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import WorldManifest, world_dir
 from sandbox.world.importers import recognise
@@ -25,9 +20,9 @@ from sandbox.world.importers.truth import policy_ctr, truth_of
 from sandbox.world.importers.writing import write_public
 from sandbox.world.latent import Weights
 from sandbox.world.presets import PRESETS
+from sandbox.world.store import check_name, locked, place_for
 
 Progress = Callable[[float, str], None]
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 SEED = 7
 CAROUSEL_ETA = 0.3  # position matters little where three slots stand side by side
 
@@ -54,18 +49,18 @@ class Imported:
         }  # fmt: skip
 
 
-def check_name(name: str, *, force: bool) -> None:
+def check_free(name: str, *, force: bool) -> None:
     """Raises CFG-004 for a name that can't be one, WORLD-004 when it's taken and not `force`."""
-    if not _NAME.fullmatch(name) or name in PRESETS:
+    check_name(name)
+    if name in PRESETS:
         raise SandboxError(
-            "CFG-004", where="--name", seen=name,
-            expected="lower-case letters, digits, '.', '_' and '-', and not the name of a preset",
+            "CFG-004", where="--name", seen=name, expected="a name that is not a preset's",
             fix="choose another name, such as my-log",
         )  # fmt: skip
     if world_dir(name).exists() and not force:
         raise SandboxError(
             "WORLD-004", where=str(world_dir(name)), seen=name, expected="a name not in use",
-            fix="choose another name, or overwrite it with --force",
+            fix="choose another name, or replace that world with --force",
         )  # fmt: skip
 
 
@@ -76,14 +71,16 @@ def import_world(
     """Read, fit and write a world. built: ISO time, handed in.
 
     Nothing is left behind, and a world that `force` would replace stays, unless all of it succeeds.
-    Raises WORLD-002 for a source that cannot be used, and what `check_name` raises.
+    Raises WORLD-002 for a source that cannot be used, and what `check_free` raises.
     """
-    check_name(name, force=force)
+    check_free(name, force=force)
     progress(0.0, "reading")
     source = read()
     progress(0.3, "fitting the behaviour")
-    with _in_place_of(name) as folder:
-        return _write(folder, source, name, built, seed, progress)
+    with locked(name):
+        check_free(name, force=force)  # another import may have taken it meanwhile
+        with place_for(name) as folder:
+            return _write(folder, source, name, built, seed, progress)
 
 
 def _write(
@@ -149,31 +146,3 @@ def manner_of(fitted: Fitted, topics: np.ndarray) -> np.ndarray:
     place = rest @ vectors[:, -1]
     place = (place - place.mean()) / (place.std() + 1e-12)
     return np.asarray(place if (place**3).mean() >= 0 else -place)
-
-
-@contextmanager
-def _in_place_of(name: str) -> Iterator[Path]:
-    """A new folder beside the world's, moved to its place when the block ends without an error."""
-    final = world_dir(name)
-    folder = paths.worlds() / f".{name}.{os.getpid()}"
-    aside = paths.worlds() / f".{name}.{os.getpid()}.old"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-        if final.exists():
-            final.rename(aside)
-        try:
-            folder.rename(final)
-        except OSError:
-            if aside.exists():
-                aside.rename(final)
-            raise
-    except OSError as error:
-        raise SandboxError(
-            "RUN-005", where=str(final), seen=str(error), expected="a writable folder with space",
-            fix="free some space, or set SANDBOX_HOME to another disk",
-        ) from error  # fmt: skip
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if final.exists():
-            shutil.rmtree(aside, ignore_errors=True)
