@@ -74,10 +74,9 @@ class RunInfo:
         """Where the process `name` takes orders from the runtime (JSON lines)."""
         return self.sockets_dir / f"ctl-{name}.sock"
 
-    @property
-    def redis_options(self) -> dict[str, Any]:
-        """Keyword arguments for redis.Redis or redis.asyncio.Redis that reach the store."""
-        if "/" in self.redis:
+    def redis_kwargs(self) -> dict[str, Any]:
+        """How redis.Redis or redis.asyncio.Redis reaches the store."""
+        if self.redis.startswith("/"):
             return {"unix_socket_path": self.redis}
         host, port = self.redis.rsplit(":", 1)
         return {"host": host, "port": int(port)}

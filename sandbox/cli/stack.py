@@ -1,0 +1,99 @@
+"""`sandbox up`, `down`, `status` and `doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sandbox.cli.output import emit, err, out, progress
+
+RunDir = Annotated[Path | None, typer.Option(help="Run directory; default the latest.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def up(
+    world: Annotated[str, typer.Option(help="World: a preset or an imported one.")] = "laptop",
+    speed: Annotated[float, typer.Option(help="World seconds per wall second.")] = 60.0,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Run directory; default a fresh one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the run's random draws.")] = 1,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, and take all down on Ctrl-C.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Start every service of the recommender, and return when all are ready."""
+    from sandbox.runtime.stack import Stack
+
+    with progress(json_) as say:
+        stack = Stack.up(world, speed=speed, run_dir=run_dir, seed=seed, progress=say)
+    try:
+        document = stack.status()
+        emit(document, lambda: _show(document), json_)
+        if foreground:
+            err.print("running; Ctrl-C takes it down")
+            stack.wait_until_down()
+    finally:
+        if foreground:
+            stack.down()
+
+
+def status(run_dir: RunDir = None, json_: Json = False) -> None:
+    """What runs, and how it is. Exit code 1 when something is not ready."""
+    from sandbox.runtime.stack import Stack
+
+    document = Stack.attach(run_dir).status()
+    emit(document, lambda: _show(document), json_)
+    if not document["ready"]:
+        raise typer.Exit(1)
+
+
+def down(run_dir: RunDir = None, json_: Json = False) -> None:
+    """Take the stack down. What it recorded stays in the run directory."""
+    from sandbox.runtime.stack import Stack
+
+    stack = Stack.attach(run_dir)
+    with progress(json_) as say:
+        say("stopping, callers first", None)
+        stopped = stack.down()
+    document = {"run_dir": str(stack.run_dir), "stopped": stopped}
+    text = f"stopped {len(stopped)} processes" if stopped else "nothing was running"
+    emit(document, lambda: out.print(f"{text}; telemetry and logs stay in {stack.run_dir}"), json_)
+
+
+def doctor(json_: Json = False) -> None:
+    """Say what is missing on this machine, and what to do. Exit code 1 when something needed is."""
+    from sandbox.runtime.doctor import examine
+
+    findings = examine()
+    emit([f.as_json() for f in findings], lambda: _show_findings(findings), json_)
+    if any(f.needed and not f.ok for f in findings):
+        raise typer.Exit(1)
+
+
+def _show(document: dict[str, Any]) -> None:
+    ready = "[green]ready[/]" if document["ready"] else "[red]not ready[/]"
+    out.print(f"{ready}: world {document['world']}, world time {document['world_time']}")
+    table = Table("process", "state", "pid", "address", "memory", "restarts")
+    for row in document["services"]:
+        mark = f"[green]{row['state']}[/]" if row["healthy"] else f"[red]{row['state']}[/]"
+        memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
+        address = row["address"] if ":" in row["address"] else Path(row["address"]).name
+        pid = str(row["pid"] or "-")
+        table.add_row(row["name"], mark, pid, address, memory, str(row["restarts"]))
+    out.print(table)
+    out.print(f"run directory {document['run_dir']}", soft_wrap=True)
+
+
+def _show_findings(findings: list[Any]) -> None:
+    for f in findings:
+        mark = (
+            "[green]ok[/]     " if f.ok else "[red]missing[/]" if f.needed else "[yellow]absent[/] "
+        )
+        out.print(f"{mark} {f.check}: {f.seen}", soft_wrap=True)
+        if not f.ok:
+            out.print(f"        -> {f.fix}", soft_wrap=True)

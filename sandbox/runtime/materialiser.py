@@ -1,0 +1,177 @@
+"""The batch job that writes features to the store: everything at the start, the batch views each hour.
+
+At the start it writes what the pipeline computed offline; from then on it reads the event stream and
+writes user_profile and item_stats anew every world hour, so that their ages stay within bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import WallClock
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import (
+    ITEM_STATS,
+    USER_PROFILE,
+    USER_SEEN,
+    USER_SESSION,
+    FeatureView,
+    key,
+    pack_many,
+)
+from sandbox.base.run import RunInfo
+from sandbox.pipeline import registry
+from sandbox.runtime.live_features import LiveFeatures
+from services.events.core import STREAM, Entry
+from services.skeleton.seams import Seams
+from services.skeleton.store import FAILURES, connect, unreachable
+from services.skeleton.telemetry import Telemetry
+
+EVERY_S = 3_600.0  # world seconds between two runs
+LEAST_WALL_S = 20.0  # at high speeds: a run takes about half a second of one core
+WINDOW_S = 28 * 86_400.0  # world seconds of input behind the batch views
+_ROWS_PER_WRITE = 500  # about 100 kB: the store answers others between two writes
+_ENTRIES_PER_READ = 5_000
+_VERSION = "fs-1"  # the offline snapshot of every world
+
+
+class Materialiser:
+    """One run's batch job. `orders` are what its control socket answers."""
+
+    def __init__(self, run: RunInfo) -> None:
+        self.run, self.world = run, run.clock()
+        self.telemetry = Telemetry(
+            run.collector_socket, "materialiser", "materialiser-0", Seams(self.world, WallClock())
+        )
+        self.ready = False
+        self.orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
+            "ping": self._ping, "materialise": self._materialise_now,
+        }  # fmt: skip
+        self._store = connect(run.redis, timeout_s=10.0)
+        self._n = 0  # runs so far: also the writer of the rows
+        self._position = "-"  # in the event stream: what was read so far
+        self._one_at_a_time = asyncio.Lock()
+        self._snapshot: dict[str, np.ndarray] = {}
+        self._live: LiveFeatures
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises MODEL-001, MODEL-002 when the offline features cannot be used."""
+        await self.telemetry.start()
+        self._load()
+        await self._materialise_now()
+        self.ready = True
+        self.telemetry.log("info", "ready", snapshot=_VERSION)
+        every_s = max(EVERY_S, LEAST_WALL_S * self.run.speed)
+        while not stop.is_set():
+            due = self.world.now() + every_s
+            waiting = asyncio.create_task(self.world.wait_until(due))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            stopped.cancel()
+            if not stop.is_set():
+                with suppress(SandboxError):  # noted as a failed run; the next hour tries again
+                    await self._materialise(stream_views=False)
+        await self._store.aclose()
+        await self.telemetry.stop()
+
+    def _load(self) -> None:
+        world = Path(self.run.world_dir)
+        artefact = registry.load(world / "registry", "features", _VERSION)
+        self._snapshot = artefact.arrays("features.safetensors")
+        catalogue = Catalogue.load(world / "public" / "catalogue.npz")
+        self._live = LiveFeatures(
+            catalogue, self._snapshot["user_id"], self._snapshot["user_profile"],
+            self._snapshot["item_stats"], artefact.manifest.created_ts,
+        )  # fmt: skip
+
+    async def _ping(self) -> dict[str, Any]:
+        return {"ready": self.ready}
+
+    async def _materialise_now(self) -> dict[str, Any]:
+        # The rows of the stream processor are its own once it runs: only an empty store gets them back.
+        try:
+            sample = key(USER_SEEN, int(self._snapshot["stream_user_id"][0])) if len(
+                self._snapshot["stream_user_id"]
+            ) else ""  # fmt: skip
+            stream_views = not (sample and await self._store.exists(sample))
+        except FAILURES as error:
+            raise unreachable("materialiser", error) from error
+        return {"rows_written": await self._materialise(stream_views=stream_views)}
+
+    async def _materialise(self, *, stream_views: bool) -> int:
+        """One run over all batch views. Returns rows written. Raises STORE-001."""
+        async with self._one_at_a_time:
+            self._n += 1
+            started = self.world.now()
+            try:
+                read = await self._read_events()
+                # Input counts as complete up to here; at the start that is the end of the history.
+                until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
+                written = 0
+                for view, ids, rows, ts in self._views(until, stream_views):
+                    began = self.world.now()
+                    n = await self._write(view, ids, rows, ts)
+                    self._note(view, began, until, read + (n if self._n == 1 else 0), n, "OK")
+                    written += n
+            except FAILURES as error:
+                failure = unreachable("materialiser", error)
+                self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
+                self.telemetry.log("error", "feature write failed", error=repr(error)[:200])
+                raise failure from error
+        return written
+
+    def _views(
+        self, until: float, stream_views: bool
+    ) -> Iterator[tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]]:
+        """(view, entity ids, rows, event times) of what a run writes."""
+        live, users = self._live, self._snapshot["user_id"]
+        n_items = live.catalogue.n_items
+        yield USER_PROFILE, users, live.profile(until), np.full(len(users), until)
+        yield ITEM_STATS, np.arange(n_items), live.stats(until), np.full(n_items, until)
+        if stream_views:
+            ids, ts = self._snapshot["stream_user_id"], self._snapshot["stream_ts"]
+            yield USER_SESSION, ids, self._snapshot["user_session"], ts
+            yield USER_SEEN, ids, self._snapshot["user_seen"], ts
+
+    async def _read_events(self) -> int:
+        """Counts in what the stream holds since the last run. Returns entries read."""
+        n = 0
+        while True:
+            entries: Any = await self._store.xrange(
+                STREAM, min=self._position, count=_ENTRIES_PER_READ
+            )
+            decoded = (Entry.decode(fields.get(b"e", b"")) for _, fields in entries)
+            n += self._live.add(entry for entry in decoded if entry is not None)
+            if entries:
+                self._position = "(" + entries[-1][0].decode()
+            if len(entries) < _ENTRIES_PER_READ:
+                return n
+
+    async def _write(
+        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
+    ) -> int:
+        for start in range(0, len(ids), _ROWS_PER_WRITE):
+            part = slice(start, start + _ROWS_PER_WRITE)
+            packed = pack_many(view, rows[part], ts[part], self._n)
+            await self._store.mset(
+                {key(view, int(i)): row for i, row in zip(ids[part], packed, strict=True)}
+            )
+        return len(ids)
+
+    def _note(
+        self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str
+    ) -> None:
+        newest = self._live.newest_event_ts
+        self.telemetry.row("materialization_runs", (
+            str(self._n), view.name, started, self.world.now(), until - WINDOW_S, until,
+            newest if math.isfinite(newest) else None, n_read, n, status,
+        ))  # fmt: skip

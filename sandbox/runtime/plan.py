@@ -1,0 +1,77 @@
+"""What is asked of a run, and the plan that follows: addresses, sockets, clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import GRPC_PROCESSES, RunInfo, write_atomically
+from sandbox.runtime import ports
+
+REQUEST, FAILED, PID = "request.json", "failed.json", "supervisor.pid"  # in the run directory
+_MAX_SOCKET_PATH = 100  # bytes; sun_path holds 108 on Linux and 104 on macOS, with its end
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `up` asks of the supervisor: RUN/request.json. world_start: world seconds since the epoch."""
+
+    world: str
+    world_dir: str
+    world_start: float
+    speed: float
+    seed: int
+
+    def save(self, run_dir: Path) -> None:
+        write_atomically(run_dir / REQUEST, json.dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, run_dir: Path) -> Request:
+        """Raises RUN-001 when nothing was asked there, CFG-003 when it cannot be read."""
+        path = run_dir / REQUEST
+        try:
+            return cls(**json.loads(path.read_text()))
+        except FileNotFoundError as error:
+            raise SandboxError(
+                "RUN-001", where="run directory", seen=str(run_dir), expected="a directory made by `sandbox up`",
+                fix="start a stack: sandbox up",
+            ) from error  # fmt: skip
+        except (ValueError, TypeError) as error:
+            raise SandboxError(
+                "CFG-003", where=str(path), seen=str(error), expected="the request that `sandbox up` wrote",
+                fix="start a new stack: sandbox up",
+            ) from error  # fmt: skip
+
+
+def plan(request: Request, run_dir: Path, attempt: int = 0) -> RunInfo:
+    """The run as all of its processes will know it. attempt: 0, then counting up when a port was taken."""
+    free = ports.pick(2 * len(GRPC_PROCESSES), run_dir, attempt)
+    sockets = _short_directory(run_dir)
+    n = len(GRPC_PROCESSES)
+    address = [f"{ports.LOOPBACK}:{port}" for port in free]
+    return RunInfo(
+        run_dir=str(run_dir),
+        world=request.world,
+        world_dir=request.world_dir,
+        world_start=request.world_start,
+        wall_start=time.time(),
+        speed=request.speed,
+        seed=request.seed,
+        redis=str((Path(sockets) if sockets else run_dir) / "redis.sock"),
+        addresses=dict(zip(GRPC_PROCESSES, address[:n], strict=True)),
+        metrics=dict(zip(GRPC_PROCESSES, address[n:], strict=True)),
+        sockets=sockets,
+    )
+
+
+def _short_directory(run_dir: Path) -> str:
+    """Empty when sockets fit into run_dir, else a directory whose path is short enough for them."""
+    longest = run_dir / "ctl-materialiser.sock"
+    if len(os.fsencode(longest)) <= _MAX_SOCKET_PATH:
+        return ""
+    return tempfile.mkdtemp(prefix="sandbox-")

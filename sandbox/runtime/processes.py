@@ -1,0 +1,152 @@
+"""One process of a run as its supervisor sees it: command, start, end, health."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import GRPC_PROCESSES, RunInfo, ServiceInfo
+from sandbox.runtime import control, redis_server, settings, tether
+from services.skeleton.store import FAILURES, connect
+
+
+class Process:
+    """A child of the supervisor. Its restarts are decided by the supervisor, not here."""
+
+    def __init__(self, name: str, run: RunInfo, redis_executable: str) -> None:
+        self.name, self.run = name, run
+        self.redis_executable = redis_executable
+        address = run.redis if name == "redis" else run.addresses.get(name, "")
+        self.info = ServiceInfo(name, f"{name}-0", None, address, "down", False, 0, 0.0)
+        self.child: asyncio.subprocess.Process | None = None
+        self.log = run.path / "logs" / f"{name}.log"
+        self.failures_in_a_row = 0  # health checks
+        self.crashes_in_a_row = 0
+        self.started = 0.0  # of the event loop, seconds
+        self.ready_once = asyncio.Event()
+        self._channel: aio.Channel | None = None
+
+    def command(self) -> list[str]:
+        """Every command ends the process when the supervisor dies."""
+        if self.name == "redis":
+            tie = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
+            return [
+                *tie,
+                *redis_server.command(self.redis_executable, self.run.path, self.run.redis),
+            ]
+        return [sys.executable, "-m", "sandbox.runtime.child", self.name, self.run.run_dir]
+
+    async def start(self) -> None:
+        """Returns when the process exists, which is long before it is ready."""
+        self.info.state, self.info.healthy, self.failures_in_a_row = "starting", False, 0
+        self.ready_once = asyncio.Event()
+        if self.name == "redis":
+            Path(self.run.redis).unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            self.child = await asyncio.create_subprocess_exec(
+                *self.command(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                env=child_environment(), start_new_session=True,  # Ctrl-C is for the supervisor alone
+            )  # fmt: skip
+        self.info.pid, self.info.started_wall = self.child.pid, time.time()
+        self.started = asyncio.get_running_loop().time()
+
+    @property
+    def running(self) -> bool:
+        return self.child is not None and self.child.returncode is None
+
+    async def stop(self, within_s: float = settings.STOP_S) -> int | None:
+        """SIGTERM, and SIGKILL when it has not ended in time. Returns the exit code."""
+        if self.child is None:
+            return None
+        self.info.state, self.info.healthy = "draining", False
+        with suppress(ProcessLookupError):
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.child.wait(), within_s)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self.child.kill()
+            await self.child.wait()
+        self.info.state, self.info.pid = "down", None
+        await self.forget_channel()
+        return self.child.returncode
+
+    async def forget_channel(self) -> None:
+        if self._channel is not None:
+            channel, self._channel = self._channel, None
+            await channel.close()
+
+    async def check(self) -> bool:
+        """Whether it serves: gRPC health, PING, or an answer at the control socket."""
+        try:
+            async with asyncio.timeout(settings.HEALTH_TIMEOUT_S):
+                if self.name == "redis":
+                    return await self._ping_redis()
+                if self.name in GRPC_PROCESSES:
+                    return await self._check_grpc()
+                answer = await control.ask_async(self.run.control_socket(self.name), "ping")
+                listens = self.name != "collector" or self.run.collector_socket.exists()
+                return listens and bool(answer.get("ready", True))
+        except (TimeoutError, SandboxError, aio.AioRpcError):
+            return False
+
+    async def _ping_redis(self) -> bool:
+        client = connect(self.run.redis, timeout_s=settings.HEALTH_TIMEOUT_S)
+        try:
+            return bool(await client.ping())
+        except FAILURES:
+            return False
+        finally:
+            await client.aclose()
+
+    async def _check_grpc(self) -> bool:
+        if self._channel is None:
+            self._channel = aio.insecure_channel(
+                self.info.address,
+                options=(
+                    ("grpc.initial_reconnect_backoff_ms", 100),
+                    ("grpc.min_reconnect_backoff_ms", 100),
+                    ("grpc.max_reconnect_backoff_ms", 300),
+                ),
+            )
+        answer = await health_pb2_grpc.HealthStub(self._channel).Check(
+            health_pb2.HealthCheckRequest(), timeout=settings.HEALTH_TIMEOUT_S
+        )
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def child_environment() -> dict[str, str]:
+    """For every process that this one starts: it ends with its supervisor."""
+    return {**os.environ, **settings.CHILD_ENVIRONMENT, "SANDBOX_SUPERVISOR": str(os.getpid())}
+
+
+def last_lines(log: Path, n: int = 12) -> str:
+    """The end of a log, for whoever has to find out why a process did not start."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-n:])
+    except OSError as error:
+        return f"(no log: {error})"
+
+
+async def serving(address: str, timeout_s: float = settings.HEALTH_TIMEOUT_S) -> bool:
+    """Whether a gRPC server at host:port answers SERVING."""
+    async with aio.insecure_channel(address) as channel:
+        try:
+            answer = await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=timeout_s
+            )
+        except grpc.RpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

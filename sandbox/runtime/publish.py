@@ -1,0 +1,203 @@
+"""Tables of the lake that are fixed when a run begins: `python -m sandbox.runtime.publish [RUN_DIR]`.
+
+Catalogue, users, consents, and what the offline plane left in the registry. A process of its own that
+ends when it is done: Parquet and the offline files stay out of the memory of whoever runs on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import ITEM_STATS, N_TOPICS, SEGMENTS, USER_PROFILE, segment_codes
+from sandbox.base.run import RunInfo
+from sandbox.base.worlds import WorldManifest, load_manifest
+from sandbox.pipeline import registry
+from sandbox.pipeline.registry import Artefact
+from sandbox.runtime.rows import send_rows
+from sandbox.runtime.settings import ContainerSettings
+from sandbox.runtime.tether import tether
+
+_SAMPLED_ENTITIES = 500  # of each kind in offline_features: enough to compare with what is served
+_LABELS = ("click", "long_dwell", "conversion")
+
+
+def publish(run: RunInfo) -> dict[str, int]:
+    """Sends every fixed table to the collector. Returns rows by table.
+
+    Raises WORLD-001, MODEL-001, MODEL-002, and RUN-001 when there is no collector.
+    """
+    world = Path(run.world_dir)
+    manifest = load_manifest(run.world)
+    there = {
+        (a.manifest.artifact, a.manifest.version): a for a in registry.versions(world / "registry")
+    }
+    features = registry.load(world / "registry", "features", "fs-1")
+    tables = {
+        **catalogue_tables(world / "public", manifest, features),
+        "offline_features": list(offline_rows(features)),
+        **registry_tables(list(there.values())),
+    }
+    for table, rows in tables.items():
+        if not send_rows(run, table, rows, "runtime"):
+            raise SandboxError(
+                "RUN-001", where="collector", seen=f"no connection for {table}", expected="a running collector",
+                fix="see the collector's log",
+            )  # fmt: skip
+    return {table: len(rows) for table, rows in tables.items()}
+
+
+def catalogue_tables(
+    public: Path, manifest: WorldManifest, features: Artefact
+) -> dict[str, list[tuple[Any, ...]]]:
+    """items, users, creators and consent_ledger in the column order of the schema."""
+    items = pq.read_table(public / "items.parquet").to_pydict()
+    users = pq.read_table(public / "users.parquet").to_pydict()
+    creators = pq.read_table(public / "creators.parquet").to_pydict()
+    ledger = pq.read_table(public / "consent_ledger.parquet").to_pydict()
+    segment, main_topic = _user_traits(features, len(users["user_id"]), manifest.topics)
+    return {
+        "items": _rows(
+            items["item_id"], items["title"], items["published_ts"], items["creator_id"],
+            items["creator_group"], items["category"], items["lang"], items["sensitivity"],
+            items["sens_score"], items["sens_labelled_ts"], items["age_rating"],
+            [",".join(r or ()) for r in items["regions"]], items["duration_s"], items["price"],
+            items["sponsored"], items["in_stock"], [None] * len(items["item_id"]),
+        ),
+        "users": _rows(
+            users["user_id"], users["region"], users["jurisdiction"], users["lang"],
+            users["age_band"], users["gender"], segment, main_topic, users["created_ts"],
+        ),
+        "creators": _rows(
+            creators["creator_id"], creators["name"], creators["creator_group"], creators["followers"]
+        ),
+        "consent_ledger": _rows(
+            ledger["user_id"], ledger["purpose"], ledger["state"], ledger["effective_ts"],
+            ledger["jurisdiction"], ledger["signal"],
+        ),
+    }  # fmt: skip
+
+
+def _user_traits(
+    features: Artefact, n_users: int, topics: Sequence[str]
+) -> tuple[list[str], list[str | None]]:
+    """Segment and main topic of every user, as serving sees them; `new` for whom it may not know."""
+    arrays = features.arrays("features.safetensors")
+    segment, main = ["new"] * n_users, [None] * n_users  # type: list[str], list[str | None]
+    profile, at = arrays["user_profile"], USER_PROFILE.columns.index
+    codes = segment_codes(profile[:, at("impressions_28d_log")])
+    shares = profile[:, at("topic_00") : at("topic_00") + N_TOPICS]
+    for row, user in enumerate(arrays["user_id"].tolist()):
+        segment[user] = SEGMENTS[int(codes[row])]
+        best = int(shares[row].argmax())
+        main[user] = topics[best] if shares[row, best] > 0 and best < len(topics) else None
+    return segment, main
+
+
+def offline_rows(features: Artefact) -> Iterable[tuple[Any, ...]]:
+    """A sample of what the batch job computed, for comparison with what is served."""
+    arrays, as_of = features.arrays("features.safetensors"), features.manifest.created_ts
+    n_items = len(arrays["item_stats"])
+    for view, ids, values in (
+        (USER_PROFILE, arrays["user_id"], arrays["user_profile"]),
+        (ITEM_STATS, np.arange(n_items), arrays["item_stats"]),
+    ):
+        step = max(1, len(ids) // _SAMPLED_ENTITIES)
+        for row in range(0, len(ids), step):
+            entity_id = str(ids[row])
+            for column, value in zip(view.columns, values[row].tolist(), strict=True):
+                yield as_of, view.entity, entity_id, view.name, column, value
+
+
+def registry_tables(artefacts: list[Artefact]) -> dict[str, list[tuple[Any, ...]]]:
+    """train_runs, eval_metrics, registry_events and training_rows of the first generation."""
+    runs: list[tuple[Any, ...]] = []
+    metrics: list[tuple[Any, ...]] = []
+    events: list[tuple[Any, ...]] = []
+    sample: list[tuple[Any, ...]] = []
+    for artefact in artefacts:
+        m = artefact.manifest
+        if not m.version.endswith("-1"):
+            continue  # trained for a release: it enters the lake with its rollout
+        for action in ("registered", "promoted"):
+            events.append(
+                (m.created_ts, m.artifact, m.version, action, "pipeline", "pass", artefact.digest)
+            )
+        metrics += metric_rows(artefact)
+        if m.artifact in ("two_tower", "ranker"):
+            runs.append(train_run_row(artefact))
+        if "training_rows.safetensors" in m.files:
+            sample += training_rows(artefact)
+    return {
+        "train_runs": runs,
+        "eval_metrics": metrics,
+        "registry_events": events,
+        "training_rows": sample,
+    }
+
+
+def metric_rows(artefact: Artefact) -> list[tuple[Any, ...]]:
+    """Rows of eval_metrics. A metric called `name[column=value]` belongs to that slice."""
+    m, rows = artefact.manifest, []
+    for name, value in sorted(m.metrics.items()):
+        metric, bracket, slice_ = name.partition("[")
+        where = slice_.rstrip("]") if bracket else "all"
+        rows.append((m.version, "held_out", where, metric, value, m.created_ts))
+    return rows
+
+
+def train_run_row(artefact: Artefact) -> tuple[Any, ...]:
+    """Row of train_runs. World time stands still while the first generation is trained."""
+    m = artefact.manifest
+    return (
+        m.version, m.artifact, m.created_ts, m.created_ts, m.data.from_ts, m.data.to_ts,
+        round(m.data.label_window_h), m.data.rows, m.data.pos_rate,
+        str(m.config.get("key", m.code_hash)), m.data.digest, m.parents.get(m.artifact),
+    )  # fmt: skip
+
+
+def training_rows(artefact: Artefact) -> list[tuple[Any, ...]]:
+    """Rows of training_rows: the sample kept with the ranker, one row per label."""
+    a, version = artefact.arrays("training_rows.safetensors"), artefact.manifest.version
+    n, rows = len(a["user_id"]), []
+    for label in _LABELS:
+        rows += _rows(
+            [version] * n, a["user_id"].tolist(), a["item_id"].tolist(),
+            a[label].astype(float).tolist(), [label] * n, a["event_ts"].tolist(),
+            [_time(t) for t in a["label_ts"].tolist()], a["feature_as_of"].tolist(),
+            a["weight"].tolist(), a["position"].tolist(),
+        )  # fmt: skip
+    return rows
+
+
+def _time(ts: float) -> float | None:
+    return ts if np.isfinite(ts) else None
+
+
+def _rows(*columns: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return list(zip(*columns, strict=True))
+
+
+def main(argv: list[str]) -> int:
+    """argv: [RUN_DIR]; without it the environment of a container says where the run is."""
+    if supervised := os.environ.get("SANDBOX_SUPERVISOR"):
+        tether(int(supervised))
+    run_dir = Path(argv[0]) if argv else ContainerSettings.read().run_dir
+    try:
+        n = publish(RunInfo.load(run_dir))
+    except SandboxError as error:
+        print(f"error {error}", file=sys.stderr)  # noqa: T201 the process's own log file
+        return 1
+    print(f"info published {sum(n.values())} rows of {len(n)} tables")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

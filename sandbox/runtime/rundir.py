@@ -1,0 +1,86 @@
+"""The run directory: its lock, its space, and what went wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from sandbox.base.errors import SandboxError
+from sandbox.runtime.settings import MIN_FREE_MB
+
+_LOCK = "lock"
+
+
+class RunLock:
+    """Held by the supervisor of a run. The kernel drops it with its process, however that ends."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._file = -1
+
+    def __enter__(self) -> RunLock:
+        """Raises RUN-002 when another process holds it."""
+        self._file = os.open(self.run_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._file)
+            raise in_use(self.run_dir) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+
+    @staticmethod
+    def me() -> int:
+        return os.getpid()
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Whether a supervisor lives in run_dir."""
+    if not (run_dir / _LOCK).exists():
+        return False
+    try:
+        with RunLock(run_dir):
+            return False
+    except SandboxError:
+        return True
+
+
+def in_use(run_dir: Path) -> SandboxError:
+    return SandboxError(
+        "RUN-002", where="run directory", seen=str(run_dir), expected="a directory in which no stack runs",
+        fix="stop that one: sandbox down --run-dir DIR; or leave --run-dir out for a directory of its own",
+    )  # fmt: skip
+
+
+def require_space(run_dir: Path) -> None:
+    """Raises RUN-005 when a run could not write even a short drill's telemetry there."""
+    free_mb = shutil.disk_usage(run_dir).free >> 20
+    if free_mb < MIN_FREE_MB:
+        raise SandboxError(
+            "RUN-005", where=str(run_dir), seen=f"{free_mb} MB free", expected=f"at least {MIN_FREE_MB} MB",
+            fix="free some space, or set SANDBOX_HOME or --run-dir to another disk",
+        )  # fmt: skip
+
+
+def disk_error(run_dir: Path, error: OSError) -> SandboxError:
+    """RUN-005 for a full disk, CFG-002 for a place that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SandboxError(
+            "RUN-005", where=error.filename or str(run_dir), seen=str(error), expected="space to write",
+            fix="free some space, or set SANDBOX_HOME or --run-dir to another disk",
+        )  # fmt: skip
+    return SandboxError(
+        "CFG-002", where=error.filename or str(run_dir), seen=str(error), expected="a directory that can be written",
+        fix="set SANDBOX_HOME or --run-dir to a directory of yours",
+    )  # fmt: skip

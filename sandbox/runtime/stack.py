@@ -1,0 +1,329 @@
+"""A running stack as programs use it: up, status, orders, down. The CLI, drills and tests stand on this."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from sandbox.base import paths
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
+from sandbox.base.worlds import load_manifest
+from sandbox.runtime import control, settings
+from sandbox.runtime.plan import FAILED, PID, Request
+from sandbox.runtime.processes import last_lines
+from sandbox.runtime.rundir import disk_error, in_use, is_locked, require_space
+from sandbox.runtime.supervisor import clear_sockets
+
+ProgressFn = Callable[[str, float | None], None]  # what is being done, share done 0..1 or None
+
+
+def _quiet(what: str, share: float | None = None) -> None:
+    pass
+
+
+class Stack:
+    """One run's stack. As a context manager it is taken down at the end of the block."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir.resolve()
+
+    @classmethod
+    def up(
+        cls, world: str = "laptop", *, speed: float = 60.0, run_dir: Path | None = None, seed: int = 1,
+        config: Config | None = None, progress: ProgressFn = _quiet,
+    ) -> Stack:  # fmt: skip
+        """Builds the world and its models where they are missing, starts everything, returns when ready.
+
+        speed: world seconds per wall second. run_dir: a fresh one when None. seed: of the run's draws.
+        Raises CFG-001, RUN-002, RUN-003, RUN-005, WORLD-*, MODEL-*; then nothing is left running.
+        """
+        stack = prepare(world, speed, run_dir, seed, config, progress)
+        log = stack.run_dir / "logs" / "supervisor.log"
+        with log.open("ab") as out:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "sandbox.runtime.supervisor", str(stack.run_dir)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
+            )  # fmt: skip
+        try:
+            stack._await_ready(supervisor.poll, settings.READY_S + 30, progress)
+        except BaseException:  # Ctrl-C too
+            with contextlib.suppress(ProcessLookupError):
+                supervisor.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                supervisor.wait(30)
+            if supervisor.poll() is None:
+                supervisor.kill()
+            stack._clear()
+            raise
+        return stack
+
+    @classmethod
+    def attach(cls, run_dir: Path | None = None) -> Stack:
+        """The stack of run_dir, the latest one when None. Raises RUN-001 when there never was one."""
+        stack = cls(run_dir or latest_run())
+        _ = stack.run
+        return stack
+
+    @property
+    def run(self) -> RunInfo:
+        return RunInfo.load(self.run_dir)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its supervisor lives."""
+        return self.run_dir.is_dir() and is_locked(self.run_dir)
+
+    def status(self) -> dict[str, Any]:
+        """{ready, run_dir, world, world_time, services: [{name, pid, address, healthy, rss_bytes,
+        restarts, state}]}, the supervisor first. world_time: ISO, UTC."""
+        run, alive = self.run, self.alive
+        services = [self._supervisor_info(alive), *load_services(self.run_dir)]
+        rows = [_service_row(info, alive) for info in services]
+        return {
+            "ready": alive and len(rows) > 1 and all(row["healthy"] for row in rows),
+            "run_dir": str(self.run_dir),
+            "world": run.world,
+            "world_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.clock().now())),
+            "services": rows,
+        }
+
+    def wait_ready(self, timeout_s: float = settings.READY_S) -> None:
+        """Returns when every process is healthy. Raises RUN-001 or RUN-003."""
+        self._await_ready(lambda: None if self.alive else 1, timeout_s, _quiet)
+
+    def wait_until_down(self) -> None:
+        """Returns when its supervisor has ended."""
+        while self.alive:
+            time.sleep(0.5)  # between two looks at the condition
+
+    def reload(self, service: str) -> int:
+        """Makes a service read RUN/config.json anew. Returns the version now in force.
+
+        Raises RUN-007, or what the service raised: then the old configuration stays in force.
+        """
+        import grpc
+
+        from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
+        from services.skeleton.status import from_rpc_error
+
+        address = self._address(service)
+        with grpc.insecure_channel(address) as channel:
+            try:
+                answer = admin_pb2_grpc.AdminStub(channel).Reload(
+                    admin_pb2.ReloadRequest(), timeout=30
+                )
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, f"runtime->{service}") from None
+        return int(answer.config_version)
+
+    def restart(self, service: str) -> None:
+        """Drains a process and starts it again; returns when it is ready. Raises RUN-003, RUN-007."""
+        self._order("restart", name=service, timeout_s=settings.READY_S + settings.STOP_S)
+
+    def arm(self, service: str, spec: dict[str, Any]) -> str:
+        """Puts a wrapper on a seam of a service; a restart does not take it off.
+
+        spec: {id, fault, params, scope, share, onset, seed, since}; see faults.arming.Spec.
+        Returns its id. Raises FLT-001..003, RUN-007.
+        """
+        return str(self._order("arm", name=service, **spec)["id"])
+
+    def disarm(self, service: str, id: str) -> bool:
+        """Takes a wrapper off. False when there was none of that id."""
+        return bool(self._order("disarm", name=service, id=id)["was_armed"])
+
+    def materialise(self) -> dict[str, Any]:
+        """Runs the batch job that writes features to the store, now. Returns {rows_written}."""
+        return control.ask(self.run.control_socket("materialiser"), "materialise", timeout_s=60)
+
+    def down(self) -> list[str]:
+        """Takes everything down, also what a killed supervisor left behind. Returns what was stopped."""
+        names = [s.name for s in load_services(self.run_dir) if s.pid and _lives(s)]
+        if self.alive:
+            names = ["supervisor", *names]
+            self._stop_supervisor()
+        self._end_leftovers()
+        self._clear()
+        return names
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.down()
+
+    def _order(self, op: str, *, timeout_s: float = 30.0, **fields: Any) -> dict[str, Any]:
+        path = self.run.control_socket("supervisor")
+        return control.ask(path, op, timeout_s=timeout_s, **fields)
+
+    def _address(self, service: str) -> str:
+        addresses = self.run.addresses
+        if service not in addresses:
+            raise SandboxError(
+                "RUN-007", where="stack", seen=service, expected=f"one of {sorted(addresses)}",
+                fix="see `sandbox status`",
+            )  # fmt: skip
+        return addresses[service]
+
+    def _await_ready(
+        self, ended: Callable[[], int | None], timeout_s: float, progress: ProgressFn
+    ) -> None:
+        until = time.monotonic() + timeout_s
+        services: list[ServiceInfo] = []
+        while time.monotonic() < until:
+            code = ended()
+            if code is not None:
+                raise self._failure(code)
+            services = load_services(self.run_dir) if (self.run_dir / PID).exists() else []
+            healthy = sum(s.healthy for s in services)
+            if services:
+                progress("starting the services", healthy / len(services))
+                if healthy == len(services):
+                    return
+            time.sleep(0.05)  # between two looks at the condition
+        late = [s.name for s in services if not s.healthy] or ["supervisor"]
+        raise SandboxError(
+            "RUN-003", where=", ".join(late), seen=f"not ready after {timeout_s:g} s", expected="healthy processes",
+            fix=f"read the logs in {self.run_dir / 'logs'}; check the machine: sandbox doctor",
+        )  # fmt: skip
+
+    def _failure(self, code: int) -> SandboxError:
+        try:
+            return control.from_json(json.loads((self.run_dir / FAILED).read_text()))
+        except (OSError, ValueError):
+            lines = last_lines(self.run_dir / "logs" / "supervisor.log")
+            return SandboxError(
+                "RUN-003", where="supervisor", seen=f"exit code {code}; last lines of its log:\n{lines}",
+                expected="a supervisor that runs", fix="check the machine: sandbox doctor",
+            )  # fmt: skip
+
+    def _stop_supervisor(self) -> None:
+        try:
+            pid = int((self.run_dir / PID).read_text())
+            process = psutil.Process(pid)
+            process.send_signal(signal.SIGTERM)
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            return
+        try:
+            process.wait(4 * settings.STOP_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+    def _end_leftovers(self) -> None:
+        """Where the kernel could not tie the processes to their supervisor, some outlive its SIGKILL."""
+        left = [psutil.Process(s.pid) for s in load_services(self.run_dir) if s.pid and _lives(s)]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(left, timeout=settings.STOP_S)[1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _clear(self) -> None:
+        with contextlib.suppress(OSError, SandboxError):
+            (self.run_dir / PID).unlink(missing_ok=True)
+            clear_sockets(self.run)
+
+    def _supervisor_info(self, alive: bool) -> ServiceInfo:
+        pid = None
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.run_dir / PID).read_text())
+        state = "ready" if alive else "down"
+        address = str(self.run.control_socket("supervisor"))
+        return ServiceInfo("supervisor", "supervisor-0", pid, address, state, alive, 0, 0.0)
+
+
+def prepare(
+    world: str, speed: float, run_dir: Path | None, seed: int, config: Config | None, progress: ProgressFn
+) -> Stack:  # fmt: skip
+    """A run directory with all that a supervisor needs to begin. Raises as `Stack.up`."""
+    if not 0.01 <= speed <= 3600:
+        raise SandboxError(
+            "CFG-001", where="speed", seen=speed, expected="0.01 to 3600 world seconds per wall second",
+            fix="leave it out for 60",
+        )  # fmt: skip
+    directory = (run_dir or _fresh_run_dir()).absolute()
+    try:
+        (directory / "logs").mkdir(parents=True, exist_ok=True)
+        if is_locked(directory):
+            raise in_use(directory)
+        require_space(directory)
+        world_dir = ensure_built(world, progress)
+        for leftover in (FAILED, PID, "services.json", "run.json"):
+            (directory / leftover).unlink(missing_ok=True)
+        manifest = load_manifest(world)
+        Request(world, str(world_dir), manifest.history_end_ts, speed, seed).save(directory)
+        (config or Config()).save(directory)
+        _point_latest_to(directory)
+    except OSError as error:
+        raise disk_error(directory, error) from error
+    return Stack(directory)
+
+
+def ensure_built(world: str, progress: ProgressFn = _quiet) -> Path:
+    """The directory of a world that is built and has its models. Raises WORLD-*, MODEL-*."""
+    from sandbox.pipeline.build import ensure_models
+    from sandbox.world.store import ensure
+
+    world_dir = ensure(world, lambda share, what: progress(f"world {world}: {what}", share))
+    ensure_models(world_dir, lambda what, share: progress(f"models: {what}", share))
+    return world_dir
+
+
+def _fresh_run_dir() -> Path:
+    return paths.runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+
+
+def _point_latest_to(run_dir: Path) -> None:
+    link = paths.runs() / "latest"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    aside = link.with_name(f".latest-{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(run_dir)
+    aside.replace(link)
+
+
+def _lives(info: ServiceInfo) -> bool:
+    """Whether that very process lives: a pid alone may by now be someone else's."""
+    try:
+        process = psutil.Process(info.pid)
+        same = abs(process.create_time() - info.started_wall) < 5
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, TypeError):
+        return False
+
+
+def _service_row(info: ServiceInfo, alive: bool) -> dict[str, Any]:
+    rss = None
+    if alive and info.pid:
+        with contextlib.suppress(psutil.Error):
+            rss = psutil.Process(info.pid).memory_info().rss
+    return {
+        "name": info.name,
+        "pid": info.pid if alive else None,
+        "address": info.address,
+        "healthy": alive and info.healthy,
+        "rss_bytes": rss,
+        "restarts": info.restarts,
+        "state": info.state if alive else "down",
+    }
