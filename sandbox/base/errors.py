@@ -22,6 +22,7 @@ _ALL = (
     Kind("WIRE-004", "DEADLINE_EXCEEDED", False, "deadline exceeded"),
     Kind("WIRE-005", "UNAVAILABLE", False, "dependency unavailable"),
     Kind("WIRE-006", "INTERNAL", False, "unexpected failure inside a service"),
+    Kind("WIRE-007", "INVALID_ARGUMENT", True, "malformed message"),
     # CFG: settings, configuration documents, command line
     Kind("CFG-001", "INVALID_ARGUMENT", True, "setting out of range"),
     Kind("CFG-002", "NOT_FOUND", True, "no such file or directory"),

@@ -120,6 +120,5 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
 REGISTRATION = Registration(
     "events",
     EventsServicer,
-    events_pb2_grpc.add_EventsServicer_to_server,
     events_pb2.DESCRIPTOR.services_by_name["Events"],
 )

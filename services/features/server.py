@@ -144,6 +144,5 @@ def _pack(view: FeatureView, rows: Rows) -> Any:
 REGISTRATION = Registration(
     "features",
     FeaturesServicer,
-    features_pb2_grpc.add_FeaturesServicer_to_server,
     features_pb2.DESCRIPTOR.services_by_name["Features"],
 )

@@ -303,6 +303,5 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
 REGISTRATION = Registration(
     "gateway",
     GatewayServicer,
-    gateway_pb2_grpc.add_RecommenderServicer_to_server,
     gateway_pb2.DESCRIPTOR.services_by_name["Recommender"],
 )

@@ -240,6 +240,5 @@ def _shape(name: str, n_bytes: int, expected: str) -> SandboxError:
 REGISTRATION = Registration(
     "model",
     ModelServicer,
-    model_pb2_grpc.add_ModelServicer_to_server,
     model_pb2.DESCRIPTOR.services_by_name["Model"],
 )

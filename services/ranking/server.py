@@ -210,6 +210,5 @@ def _no_rows(n: int) -> Rows:
 REGISTRATION = Registration(
     "ranking",
     RankingServicer,
-    ranking_pb2_grpc.add_RankingServicer_to_server,
     ranking_pb2.DESCRIPTOR.services_by_name["Ranking"],
 )

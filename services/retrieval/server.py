@@ -241,6 +241,5 @@ def _refused(name: str, seen: object, expected: str) -> SandboxError:
 REGISTRATION = Registration(
     "retrieval",
     RetrievalServicer,
-    retrieval_pb2_grpc.add_RetrievalServicer_to_server,
     retrieval_pb2.DESCRIPTOR.services_by_name["Retrieval"],
 )

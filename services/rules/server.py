@@ -131,6 +131,5 @@ def _refused(name: str, seen: object, expected: str) -> SandboxError:
 REGISTRATION = Registration(
     "rules",
     RulesServicer,
-    rules_pb2_grpc.add_RulesServicer_to_server,
     rules_pb2.DESCRIPTOR.services_by_name["Rules"],
 )

@@ -10,7 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import grpc
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -41,13 +44,12 @@ class Servicer(Protocol):
 
 @dataclass(frozen=True)
 class Registration:
-    """name: of the service. build: makes the servicer for a host. add: the generated add_…_to_server.
-    descriptor: of the protobuf service. A process without RPCs of its own (the stream processor)
-    leaves out the last two and still has health, admin, metrics and telemetry."""
+    """name: of the service. build: makes the servicer for a host. descriptor: of the protobuf service.
+    A process without RPCs of its own (the stream processor) leaves it out and still has health, admin,
+    metrics and telemetry."""
 
     name: str
     build: Callable[[Host], Any]
-    add: Callable[[Any, aio.Server], None] | None = None
     descriptor: ServiceDescriptor | None = None
 
 
@@ -102,11 +104,16 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         )  # fmt: skip
 
 
-def _handler(host: Host, op: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-    """`method` with its context, queue, span, metrics and typed errors around it."""
+def _handler(
+    host: Host,
+    op: str,
+    method: Callable[..., Awaitable[Any]],
+    parse_request: Callable[[bytes], Any],
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    """`method` with its context, queue, span, metrics and typed errors around it; bytes in, bytes out."""
     telemetry, metrics, quiet = host.telemetry, host.metrics, op in ("Reload", "Describe")
 
-    async def handle(request: Any, call: Any) -> Any:
+    async def handle(raw: bytes, call: Any) -> bytes:
         began, began_world, status = time.perf_counter(), telemetry.world.now(), "OK"
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
         CURRENT.set(context)
@@ -117,14 +124,16 @@ def _handler(host: Host, op: str, method: Callable[..., Awaitable[Any]]) -> Call
             host.waiting -= 1
         queue_ms = (time.perf_counter() - began) * 1000
         host.inflight += 1
-        size = 0
+        answer = b""
         try:
-            answer = await method(request, context)
-            size = request.ByteSize() + answer.ByteSize()
+            answer = (
+                await method(_parsed(parse_request, raw, host, op), context)
+            ).SerializeToString()
             return answer
         except SandboxError as error:
             status = error.kind.status
             await call.abort_with_status(grpc_status(error))
+            raise  # never reached: the abort raises
         except asyncio.CancelledError:
             status = "CANCELLED"
             raise
@@ -136,6 +145,7 @@ def _handler(host: Host, op: str, method: Callable[..., Awaitable[Any]]) -> Call
                 fix=f"see the log of {host.name}",
             )  # fmt: skip
             await call.abort_with_status(grpc_status(failure))
+            raise  # never reached: the abort raises
         finally:
             host.inflight -= 1
             host.pool.release()
@@ -145,15 +155,32 @@ def _handler(host: Host, op: str, method: Callable[..., Awaitable[Any]]) -> Call
                 telemetry.row("spans", (
                     began_world, context.trace_id, context.span_id, context.parent_id, host.name,
                     host.instance, op, "server", context.caller, seconds * 1000, queue_ms, status,
-                    1, None, size, None,
+                    1, None, len(raw) + len(answer), None,
                 ))  # fmt: skip
 
     return handle
 
 
-def _wrap(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> None:
+def _parsed(parse_request: Callable[[bytes], Any], raw: bytes, host: Host, op: str) -> Any:
+    try:
+        return parse_request(raw)
+    except DecodeError as error:
+        raise SandboxError(
+            "WIRE-007", where=f"{host.name}.{op}", seen=raw[:40].hex(), expected="the request's protobuf",
+            fix="send a message of services/proto/recsys/v1",
+        ) from error  # fmt: skip
+
+
+def _handlers(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> grpc.GenericRpcHandler:
+    """All methods of a service. They parse their own bytes, so that malformed ones get a typed error."""
+    handlers = {}
     for method in descriptor.methods:
-        setattr(servicer, method.name, _handler(host, method.name, getattr(servicer, method.name)))
+        request_class = GetMessageClass(method.input_type)
+        handle = _handler(
+            host, method.name, getattr(servicer, method.name), request_class.FromString
+        )
+        handlers[method.name] = grpc.unary_unary_rpc_method_handler(handle)
+    return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
 
 
 async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> None:
@@ -165,16 +192,17 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     server = aio.server(options=(("grpc.max_receive_message_length", 16 << 20),
                                  ("grpc.so_reuseport", 0)))  # fmt: skip
     admin = AdminServicer(host, servicer)
-    _wrap(host, admin, admin_pb2.DESCRIPTOR.services_by_name["Admin"])
-    names = ["recsys.v1.Admin", health.SERVICE_NAME, reflection.SERVICE_NAME]
-    if registration.descriptor and registration.add:
-        _wrap(host, servicer, registration.descriptor)
-        registration.add(servicer, server)
-        names.append(registration.descriptor.full_name)
-    admin_pb2_grpc.add_AdminServicer_to_server(admin, server)
+    descriptors = {admin_pb2.DESCRIPTOR.services_by_name["Admin"]: admin}
+    if registration.descriptor:
+        descriptors[registration.descriptor] = servicer
+    for descriptor, implementation in descriptors.items():
+        server.add_generic_rpc_handlers((_handlers(host, implementation, descriptor),))
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    reflection.enable_server_reflection(names, server)
+    names = [d.full_name for d in descriptors]
+    reflection.enable_server_reflection(
+        (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
     address = host.run.addresses[host.name]
     try:
         server.add_insecure_port(address)
