@@ -20,16 +20,19 @@ from services.skeleton.store import FAILURES, connect, unreachable
 
 # One round trip, and whole or not at all: an id is remembered exactly when its entry is in the stream.
 _APPEND = """
-local maxlen, remember_ms, newest = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local maxlen, remember_ms = ARGV[1], ARGV[2]
+local newest = redis.call('HGET', KEYS[2], 'written_ts') or '0'
 local taken = {}
-for i = 4, #ARGV, 2 do
+for i = 3, #ARGV, 3 do
   local id, fresh = ARGV[i], true
   if id ~= '' then fresh = redis.call('SET', 'e:' .. id, '1', 'NX', 'PX', remember_ms) end
-  if fresh then redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxlen, '*', 'e', ARGV[i + 1]) end
+  if fresh then
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxlen, '*', 'e', ARGV[i + 2])
+    if tonumber(ARGV[i + 1]) > tonumber(newest) then newest = ARGV[i + 1] end
+  end
   taken[#taken + 1] = fresh and 1 or 0
 end
-local before = tonumber(redis.call('HGET', KEYS[2], 'written_ts') or '0')
-if newest > before then redis.call('HSET', KEYS[2], 'written_ts', ARGV[3]) end
+redis.call('HSET', KEYS[2], 'written_ts', newest)
 return taken
 """
 _SHA = hashlib.sha1(_APPEND.encode()).hexdigest()  # by which the store knows the script
@@ -96,11 +99,9 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         if not entries:
             return []
         config = self.host.config.events
-        arguments: list[Any] = [
-            config.stream_maxlen, int(config.dedupe_s * 1000), repr(max(e.ts for e in entries)),
-        ]  # fmt: skip
+        arguments: list[Any] = [config.stream_maxlen, int(config.dedupe_s * 1000)]
         for entry in entries:
-            arguments += (entry.event_id, entry.encode())
+            arguments += (entry.event_id, repr(entry.ts), entry.encode())
         try:
             return [bool(taken) for taken in await self._run(arguments)]
         except FAILURES as error:
