@@ -1,0 +1,127 @@
+"""The scripted responder: asks what a person could ask, by the same public ways, and no more.
+
+It knows the scenario's gold evidence, and concludes an incident only if every predicate holds on what
+the running stack answers. Left without its fault, a drill must leave it unconvinced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill.patterns import ActionPattern
+from sandbox.drill.queries import filled, first_row, verdict
+from sandbox.drill.report import Report, Statement
+from sandbox.drill.scenario import Evidence, Scenario
+
+EVERY_S = 120.0  # world seconds between two rounds of queries
+STEADY = 2  # rounds in a row in which everything must hold: one could be luck
+
+
+class Desk(Protocol):
+    """What the responder has at hand: the clock, the SQL console, the page and `sandbox act`."""
+
+    def now(self) -> float: ...  # world seconds since the epoch
+    def wait_until(self, ts: float) -> None: ...
+    def paged(self) -> float | None: ...
+    def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]: ...
+    def act(self, action: str) -> None: ...
+
+
+@dataclass
+class Finding:
+    """What the responder came to. answers: first row by evidence id. convinced: everything held."""
+
+    convinced: bool
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    held: dict[str, bool] = field(default_factory=dict)
+    onset_ts: float | None = None
+    detected_ts: float | None = None
+
+
+def respond(
+    scenario: Scenario, desk: Desk, began_ts: float, say: Callable[[str], None] = lambda _: None
+) -> tuple[Report, Finding]:
+    """Waits for the page, investigates, acts if convinced, and writes the report."""
+    deadline = began_ts + scenario.evidence_by_s
+    finding = _investigate(scenario, desk, began_ts, deadline, say)
+    if not finding.convinced:
+        say("not convinced: reporting that nothing is wrong")
+        return _all_clear(scenario, finding), finding
+    done: list[str] = []
+    if scenario.accept:
+        action = scenario.accept[0]
+        say(f"acting: {action}")
+        desk.act(action)
+        done.append(str(ActionPattern.parse(action)))
+    truth = scenario.truth
+    report = Report(
+        incident=True, detected_at=finding.detected_ts,
+        started_at=min(finding.onset_ts or desk.now(), finding.detected_ts or desk.now()),
+        component=truth.component, mechanism=truth.mechanism, segment=truth.segment, actions=done,
+        evidence=[Statement(claim=e.claim, sql=e.sql) for e in scenario.evidence],
+        ruled_out=list(scenario.look_alikes), confidence=0.9,
+        notes="Written by the scripted responder.",
+    )  # fmt: skip
+    return report, finding
+
+
+def _all_clear(scenario: Scenario, finding: Finding) -> Report:
+    return Report(
+        incident=False, mechanism="coincident-change", confidence=0.8,
+        evidence=[
+            Statement(claim=f"does not hold: {e.claim}"[:400], sql=e.sql)
+            for e in scenario.evidence if not finding.held.get(e.id, False)
+        ],
+        notes="Written by the scripted responder.",
+    )  # fmt: skip
+
+
+def _investigate(
+    scenario: Scenario, desk: Desk, began_ts: float, deadline: float, say: Callable[[str], None]
+) -> Finding:
+    finding, in_a_row = Finding(False), 0
+    paged: float | None = None
+    while desk.now() < deadline:
+        if paged is None:
+            paged = desk.paged()
+            if paged is None:
+                desk.wait_until(min(desk.now() + EVERY_S / 4, deadline))
+                continue
+            say("paged; asking for the evidence")
+        times = {"began": began_ts, "paged": paged, "now": desk.now()}
+        _ask_all(scenario.evidence, desk, times, finding)
+        in_a_row = in_a_row + 1 if all(finding.held.values()) else 0
+        say(", ".join(f"{e}: {'holds' if ok else 'no'}" for e, ok in finding.held.items()))
+        if in_a_row and finding.detected_ts is None:
+            finding.detected_ts = times["now"]
+        if not in_a_row:
+            finding.detected_ts = None
+        if in_a_row >= STEADY:
+            finding.convinced = True
+            break
+        desk.wait_until(min(desk.now() + EVERY_S, deadline))
+    return finding
+
+
+def _ask_all(
+    evidence: tuple[Evidence, ...], desk: Desk, times: Mapping[str, float], finding: Finding
+) -> None:
+    for one in evidence:
+        try:
+            columns, rows = desk.ask(filled(one.sql, times))
+        except SandboxError as error:
+            if error.kind.code not in ("LAKE-002", "LAKE-003"):
+                raise  # SQL that does not run is the scenario's fault, not an answer
+            finding.held[one.id] = False
+            continue
+        row = first_row(columns, rows)
+        finding.answers[one.id] = row
+        finding.held[one.id] = verdict(one, columns, rows)
+        onset = row.get("onset")
+        if isinstance(onset, datetime):
+            when = onset.replace(tzinfo=UTC) if onset.tzinfo is None else onset
+            finding.onset_ts = when.timestamp()

@@ -1,0 +1,71 @@
+"""The driver: the process that runs one drill beside its stack. `python -m sandbox.drill.driver DIR`.
+
+It holds the run directory's lock, keeps the traffic going and ticks the engine, until the report is in
+or the stack is gone. Its arguments name a directory and nothing else.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from loadtest.runner import Load
+from sandbox.base.errors import SandboxError
+from sandbox.drill import store
+from sandbox.drill.engine import Engine
+from sandbox.drill.live import LiveStage
+from sandbox.drill.store import Drill
+from sandbox.runtime.stack import Stack
+
+TICK_S = 0.25  # wall seconds between two looks at the clock: a quarter of a world minute at 60x
+
+
+def drive(drill: Drill, stop: threading.Event) -> None:
+    """Runs the drill to its end. Raises DRILL-004 when another one runs there, RUN-001 without a stack."""
+    plan, scenario = drill.plan, drill.scenario
+    stack = Stack.attach(Path(plan.run_dir))
+    with store.lock(stack.run_dir):
+        load = Load(stack.run, rate=scenario.load.rate_per_s, seed=plan.seed)
+        clock = stack.run.clock()
+        load.start()
+        began_ts = clock.now()
+        stage = LiveStage(stack, began_ts)
+        engine = Engine(scenario, stage, drill.journal, began_ts, plan.seed, plan.faults)
+        try:
+            engine.begin()
+            while stack.alive and not stop.wait(TICK_S):
+                if not engine.tick(clock.now()):
+                    break
+                if not load.running:
+                    drill.journal.append(clock.now(), "engine", "failure", why="the load ended")
+                    load.start()
+        finally:
+            with suppress(SandboxError, OSError):  # the stack may be gone already
+                engine.finish(clock.now(), "the drill was ended")
+            stage.close()
+            with suppress(SandboxError):
+                load.stop()
+
+
+def main(arguments: list[str]) -> int:
+    drill = Drill(Path(arguments[0]))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        drive(drill, stop)
+    except Exception as error:  # the edge of the process: whoever started it reads the journal
+        traceback.print_exc()
+        told = error.as_json() if isinstance(error, SandboxError) else {"seen": repr(error)}
+        with suppress(OSError):
+            drill.journal.append(0.0, "engine", "phase", name="failed", error=told)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""The journal of a drill: append-only lines of JSON, each one on disk before its writer goes on.
+
+It is the only state of a drill: whoever wants to know where a drill stands replays it. It holds the
+truth's doings too, so it lies in the drill's own directory, which no query can reach.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Kinds that a trainee may be shown; all others stay with the engine until the debrief.
+PUBLIC = ("phase", "page", "hint", "action", "report")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """world_ts: world seconds since the epoch. wall_ts: `time.time()`. who: engine, trainee or
+    colleague. what: phase, step, armed, disarmed, page, hint, action, report, grade or failure."""
+
+    world_ts: float
+    wall_ts: float
+    who: str
+    what: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class Journal:
+    """path: the file; made when first written to. Several processes may append, each line whole."""
+
+    def __init__(self, path: Path, wall: Callable[[], float] = time.time) -> None:
+        self.path, self._wall = path, wall
+
+    def append(self, world_ts: float, who: str, what: str, **fields: Any) -> Entry:
+        """Write one entry and wait until it is on disk. Raises OSError on a full disk."""
+        entry = Entry(world_ts, self._wall(), who, what, fields)
+        line = json.dumps(asdict(entry), separators=(",", ":"), default=str).encode() + b"\n"
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            size = os.fstat(fd).st_size
+            if size and os.pread(fd, 1, size - 1) != b"\n":
+                # The line before was cut off: end it, or this one would be lost with it.
+                line = b"\n" + line
+            _write_whole(fd, line, size)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        return entry
+
+    def read(self) -> list[Entry]:
+        """All entries in order. A line that was cut off counts as never written."""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        return [entry for line in raw.split(b"\n") if (entry := _parse(line)) is not None]
+
+
+def public(entries: list[Entry]) -> list[Entry]:
+    """What the trainee may see while the drill runs."""
+    return [entry for entry in entries if entry.what in PUBLIC]
+
+
+def phase(entries: list[Entry]) -> str:
+    """briefing, baseline, incident, report, debrief or failed: where a replay of the entries ends."""
+    for entry in reversed(entries):
+        if entry.what == "phase":
+            return str(entry.fields["name"])
+    return "briefing"
+
+
+def first(entries: list[Entry], what: str, **fields: Any) -> Entry | None:
+    """The first entry of that kind with those fields."""
+    for entry in entries:
+        if entry.what == what and all(entry.fields.get(k) == v for k, v in fields.items()):
+            return entry
+    return None
+
+
+def _write_whole(fd: int, line: bytes, size: int) -> None:
+    try:
+        written = os.write(fd, line)
+        if written < len(line):
+            raise OSError(28, "no space left for a whole line")
+    except OSError:
+        os.ftruncate(fd, size)  # half an entry is none
+        raise
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
+    return entry

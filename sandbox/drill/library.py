@@ -1,0 +1,126 @@
+"""Scenarios on disk: loaded strictly, listed, named; and their JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill import strict_yaml
+from sandbox.drill.scenario import Scenario
+
+_CODE = "DRILL-002"
+
+
+def root() -> Path:
+    """The folder of the packs: scenarios/ of this installation."""
+    return Path(str(resources.files("scenarios")))
+
+
+def load(path: Path) -> Scenario:
+    """The scenario in a file. Raises DRILL-002 with file, line and path; CFG-002 without a file."""
+    document = strict_yaml.read(path, _CODE)
+    return checked(document)
+
+
+def checked(document: strict_yaml.Document) -> Scenario:
+    """Raises DRILL-002 for the first thing that the schema does not allow."""
+    if not isinstance(document.value, dict):
+        raise document.refusal((), seen=type(document.value).__name__, expected="a mapping",
+                               fix="start from a scenario of scenarios/core")  # fmt: skip
+    try:
+        return Scenario.model_validate(document.value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place, message = _place_of(first, document)
+        seen = first.get("input")
+        raise document.refusal(
+            place, seen=seen if isinstance(seen, int | float | str) else _short(seen),
+            expected=message, fix="change that line; docs/scenarios.md shows every key",
+        ) from error  # fmt: skip
+
+
+def _place_of(error: Any, document: strict_yaml.Document) -> tuple[strict_yaml.Place, str]:
+    """Where in the document, and what was expected. A check on a whole part names the key itself."""
+    place: strict_yaml.Place = tuple(error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    key, colon, rest = message.partition(": ")
+    if error["type"] != "value_error" or not colon:
+        return place, message
+    inner = place + tuple(key.split("."))
+    if inner in document.lines:
+        where, _, tail = rest.partition(": ")
+        knob = where.rpartition(", ")[2]  # "fault, params.delay_ms"
+        deeper = inner + tuple(knob.split(".")) if knob.startswith("params.") else inner
+        return (deeper if deeper in document.lines else inner), tail or rest
+    return place, message
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def load_all(folder: Path | None = None) -> dict[str, Scenario]:
+    """All scenarios by id. Raises DRILL-002 when one is refused, or two share an id."""
+    found: dict[str, Scenario] = {}
+    for path in sorted((folder or root()).rglob("*.yaml")):
+        scenario = load(path)
+        if scenario.id in found or scenario.id != path.stem:
+            raise SandboxError(
+                _CODE, where=f"{path.name}, id", seen=scenario.id,
+                expected="the name of its file, used once", fix="rename the file or the id",
+            )  # fmt: skip
+        found[scenario.id] = scenario
+    return found
+
+
+def named(name: str, folder: Path | None = None) -> Scenario:
+    """The scenario of that id, or in the file of that path. Raises DRILL-001 when there is none."""
+    if name.endswith((".yaml", ".yml")):
+        return load(Path(name))
+    there = sorted((folder or root()).rglob("*.yaml"))
+    for path in there:
+        if path.stem == name:
+            return load(path)
+    raise SandboxError(
+        "DRILL-001", where="scenario", seen=name, expected=f"one of {[p.stem for p in there]}",
+        fix="see `sandbox drill list`",
+    )  # fmt: skip
+
+
+def gentlest(folder: Path | None = None) -> Scenario:
+    """The scenario with the fewest stars, then the fewest minutes."""
+    return min(load_all(folder).values(), key=lambda s: (s.stars, s.minutes, s.id))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file."""
+    document = Scenario.model_json_schema()
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return document
+
+
+def schema_text() -> str:
+    return json.dumps(schema(), indent=1) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write scenarios/schema.json; with --check only say whether it is current."""
+    path = root() / "schema.json"
+    if "--check" in arguments:
+        if path.exists() and path.read_text() == schema_text():
+            return 0
+        sys.stderr.write(f"{path} is out of date: run python -m sandbox.drill.library\n")
+        return 1
+    path.write_text(schema_text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,162 @@
+"""The stage of a live stack: faults put on seams, releases rolled out, alerts read, actions followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faults.arming import wrapper
+from faults.catalogue import fault_named
+from sandbox.base.catalogue import CREATOR_GROUPS, Catalogue
+from sandbox.base.clock import WallClock
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
+from sandbox.drill.engine import Alert
+from sandbox.drill.grading import Action
+from sandbox.drill.queries import sql_time
+from sandbox.drill.scenario import Scenario, Step
+from sandbox.pipeline.rollout import Release
+from sandbox.pipeline.training_set import Stages
+from sandbox.runtime.operations import Operations
+from sandbox.runtime.stack import Stack
+from sandbox.telemetry.sql import SqlWorker
+from services.ranking.core import INPUTS
+from services.skeleton.seams import Call
+
+OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
+RELEASE_SEED = 1  # of the trainings behind releases: one cache for all drills of a world
+
+
+class LiveStage:
+    """Carries out what the engine decides. began_ts: trainee's actions before it do not count."""
+
+    def __init__(self, stack: Stack, began_ts: float) -> None:
+        self._stack, self._run, self._began_ts = stack, stack.run, began_ts
+        self._operations = Operations(self._run)
+        self._sql = SqlWorker(self._run.lake)
+        self._alerts: list[Alert] = []
+        self._looked_ts = 0.0
+
+    def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
+        self._stack.arm(service, {"id": name, **spec})
+
+    def disarm(self, name: str, service: str) -> None:
+        self._stack.disarm(service, name)
+
+    def release(self, step: Step, seed: int, faulty: bool) -> str:
+        """Rolls it out, through the fault where it has one at that stage. Returns old -> new."""
+        assert step.release is not None
+        patches = {service: dict(fields) for service, fields in step.release.patches.items()}
+        if patches.get("ranking", {}).get("contract") == []:
+            patches["ranking"]["contract"] = list(INPUTS)
+        wanted = Release(
+            step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches
+        )  # fmt: skip
+        through = []
+        if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
+            through.append(wrapper(step.spec(seed), self._run.clock(), WallClock()).around_sync)
+        record = self._operations.release(wanted, through)
+        return f"{record.old} -> {record.new}"
+
+    def note(self, step: Step) -> str:
+        assert step.change is not None
+        change = step.change
+        self._operations.note(
+            actor=change.actor, op="change", arguments={"key": change.key, "new": change.new},
+            target=step.target, key=change.key, old=change.old or "-", new=change.new, note=change.note,
+        )  # fmt: skip
+        return f"{change.key}: {change.old or '-'} -> {change.new}"
+
+    def actions(self) -> list[Action]:
+        return actions_of(self._run, self._began_ts)
+
+    def alerts(self, since_ts: float) -> list[Alert]:
+        """A second of wall time old at most: alerts are judged no oftener."""
+        now_ts = self._run.clock().now()
+        if now_ts - self._looked_ts >= self._run.speed:
+            self._looked_ts = now_ts
+            self._alerts = [
+                Alert(float(ts), str(rule), str(state))
+                for ts, rule, state in self._sql.query(
+                    f"SELECT epoch(ts), rule, state FROM alerts WHERE ts >= {sql_time(since_ts)} ORDER BY ts"
+                ).rows
+            ]
+        return self._alerts
+
+    def close(self) -> None:
+        self._sql.close()
+
+
+def actions_of(run: RunInfo, since_ts: float) -> list[Action]:
+    """What the trainee did on the stack since then, oldest first."""
+    return [
+        Action.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
+        for r in Operations(run).records()
+        if r.actor == OPERATOR and r.ts >= since_ts
+    ]
+
+
+def stage_models(
+    scenario: Scenario,
+    world_dir: Path,
+    registry: Path,
+    *,
+    faults: bool,
+    progress: Callable[..., None],
+) -> None:
+    """Trains, or takes from the cache, the versions that the scenario's releases bring.
+
+    registry: RUN/registry, where services look first. faults: False trains them on the whole log.
+    Raises MODEL-*, WORLD-*.
+    """
+    from sandbox.pipeline.build import train_release  # torch: only when a scenario needs it
+
+    for step in scenario.timeline:
+        if step.release is None or step.release.retrain is None:
+            continue
+        wanted = {name for fields in step.release.patches.values() for name in fields}
+        artifacts = tuple(a for a in ("two_tower", "ranker") if a in wanted)
+        train_release(
+            world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=registry,
+            stages=_stages(step, world_dir) if faults else Stages(), artifacts=artifacts,
+            progress=lambda share, what: progress(f"models of the day: {what}", share),
+        )  # fmt: skip
+
+
+def _stages(step: Step, world_dir: Path) -> Stages:
+    """The training run of a release, wrapped by the step's fault where it sits at one of its stages."""
+    if step.fault is None:
+        return Stages()
+    spec = step.spec(RELEASE_SEED)
+    seam = fault_named(spec.fault).seam
+    if seam not in ("training_log", "training_set"):
+        return Stages()
+    catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
+    item_group = np.array(CREATOR_GROUPS)[catalogue.creator_group[catalogue.item_creator]]
+    attributes = {"item_group": item_group, "seed": RELEASE_SEED}
+    armed = wrapper(spec.model_copy(update={"since": 0.0}), _AlwaysOn(), WallClock())
+
+    def through(rows: Any) -> Any:
+        call = Call(seam, "pipeline", "training", "rows", payload=rows, attributes=attributes)
+        return armed.around_sync(call, lambda inner: inner.payload)
+
+    key = spec.model_dump_json()
+    stages = Stages(log=through) if seam == "training_log" else Stages(training_set=through)
+    return replace(stages, key=key)
+
+
+class _AlwaysOn:
+    """World time in a training run: long after arming, so that every onset has come."""
+
+    def now(self) -> float:
+        return 1e12
+
+    async def wait_until(self, when: float) -> None:
+        raise SandboxError(
+            "FLT-003", where="training run", seen="a wait", expected="a fault that only changes rows",
+            fix="arm it at a seam of serving",
+        )  # fmt: skip

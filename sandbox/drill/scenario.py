@@ -1,0 +1,262 @@
+"""What a scenario is: one YAML file, checked so strictly that a drill never fails for a misspelling.
+
+Times are world seconds since the drill began, unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from faults.arming import Spec, params_of
+from faults.catalogue import fault_named
+from faults.onset import Onset
+from faults.scope import Scope
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.drill import taxonomy
+from sandbox.drill.patterns import ActionPattern
+from sandbox.drill.predicate import Predicate
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+STAGES = ("release", "training_log", "training_set")  # seams of the offline plane
+
+
+def _pattern(text: str) -> str:
+    ActionPattern.parse(text)
+    return text
+
+
+def _predicate(text: str) -> str:
+    Predicate.parse(text)
+    return text
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]
+PredicateText = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_predicate)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Line = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Part(BaseModel, extra="forbid", frozen=True):
+    """Unknown keys are refused, in every part."""
+
+
+class Load(Part):
+    """Traffic of the drill. rate_per_s: recommendation requests per wall second."""
+
+    shape: Literal["steady"] = "steady"
+    rate_per_s: float = Field(25.0, gt=0, le=500)
+
+
+class Change(Part):
+    """An entry of the change log that is only that: text, a dashboard, a ticket. Nothing moves."""
+
+    key: Line
+    old: str = ""
+    new: Line
+    note: str = Field("", max_length=400)
+    actor: Line = "release-bot"
+
+
+class Release(Part):
+    """A release that really goes out: settings by service, as in sandbox.base.config.
+
+    key: what is released; new: its version. retrain: generation of models to train for it (2 makes
+    tt-2, rk-2, ix-2); None needs none. An empty `ranking.contract` stands for the model's own inputs.
+    """
+
+    key: Line
+    new: Line
+    patches: dict[str, dict[str, Any]] = {}
+    retrain: int | None = Field(None, ge=2, le=9)
+    note: str = Field("", max_length=400)
+    actor: Line = "release-bot"
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> Release:
+        documents = Config().model_dump()
+        for service, settings in self.patches.items():
+            if not isinstance(documents.get(service), dict):
+                raise ValueError(f"patches.{service}: no service with settings is called that")
+            for setting in settings:
+                if setting not in documents[service]:
+                    raise ValueError(f"patches.{service}.{setting}: there is no such setting")
+        return self
+
+
+class FaultUse(Part):
+    """Which fault, with which knobs."""
+
+    name: str
+    params: dict[str, Any] = {}
+
+
+class Step(Part):
+    """One entry of the timeline: a change, a release or both, or a fault armed in a process.
+
+    target: the service concerned; for a fault on an edge `caller->callee`. A fault whose seam is
+    a stage comes with the `release` that it spoils; without it the release goes out healthy.
+    ends_on: actions that end it, beside taking back what was released.
+    """
+
+    at_s: float = Field(ge=0)
+    target: Line
+    change: Change | None = None
+    release: Release | None = None
+    fault: FaultUse | None = None
+    scope: Scope = Scope()
+    share: float = Field(1.0, gt=0, le=1)
+    onset: Onset = Onset()
+    ends_on: tuple[Pattern, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Step:
+        if self.change is None and self.release is None and self.fault is None:
+            raise ValueError("a step has a change, a release or a fault")
+        if self.fault is None:
+            return self
+        try:
+            seam = fault_named(self.fault.name).seam
+            params_of(self.spec(0), "fault")
+        except SandboxError as error:
+            raise ValueError(f"fault: {error.where}: {error.seen!r}; {error.expected}") from error
+        if (seam in STAGES) != (self.release is not None):
+            raise ValueError(
+                f"fault: {self.fault.name} sits at {seam}, so it "
+                + (
+                    "needs the release that it spoils"
+                    if seam in STAGES
+                    else "comes without a release"
+                )
+            )
+        services = fault_named(self.fault.name).services
+        if services and self.service not in services:
+            raise ValueError(
+                f"target: {self.fault.name} can be armed in {', '.join(services)} only"
+            )
+        return self
+
+    def spec(self, seed: int) -> Spec:
+        """The fault as the runtime arms it. Only for steps that have one."""
+        assert self.fault is not None
+        callee = self.target.partition("->")[2] or None
+        scope = self.scope if callee is None else self.scope.model_copy(update={"callee": callee})
+        return Spec(fault=self.fault.name, params=self.fault.params, scope=scope, share=self.share,
+                    onset=self.onset, seed=seed)  # fmt: skip
+
+    @property
+    def service(self) -> str:
+        """The process in which a fault is armed: the caller of an edge."""
+        return self.target.partition("->")[0]
+
+
+class Pager(Part):
+    """How the trainee learns of it. alert: when `rule` (a shell-style pattern) fires, or at `at_s` at
+    the latest. human: somebody writes at `at_s`, every alert may be green."""
+
+    kind: Literal["alert", "human"]
+    text: Text
+    at_s: float = Field(gt=0)
+    rule: str = "*"
+
+
+class Truth(Part):
+    """What a report is graded against. segment: column -> value; empty: everyone."""
+
+    incident: bool
+    component: str
+    mechanism: str
+    onset_s: float | None = Field(None, ge=0)
+    segment: dict[str, str | list[str]] = {}
+    neighbours: tuple[str, ...] = ()  # beside those of the taxonomy
+
+    @model_validator(mode="after")
+    def _known(self) -> Truth:
+        for name in (self.component, *self.neighbours):
+            if name not in taxonomy.COMPONENTS:
+                raise ValueError(f"component: {name!r} is not in the taxonomy")
+        if self.mechanism not in taxonomy.MECHANISMS:
+            raise ValueError(f"mechanism: {self.mechanism!r} is not in the taxonomy")
+        for column in self.segment:
+            if column not in taxonomy.SEGMENT_COLUMNS:
+                raise ValueError(f"segment: no segment is named by {column!r}")
+        benign = taxonomy.family_of(self.mechanism) == "benign"
+        consistent = (self.onset_s is not None, self.component != taxonomy.NONE, not benign)
+        if set(consistent) != {self.incident}:
+            raise ValueError(
+                "incident: an incident has an onset, a component and a mechanism at work"
+            )
+        return self
+
+
+class Evidence(Part):
+    """A query and what its answer must be. `$began`, `$paged` and `$now` stand for world times.
+
+    An answer may have a column `onset`, a time: the scripted responder reports the first it finds.
+    """
+
+    id: str = Field(pattern=SLUG)
+    claim: Line
+    sql: Text
+    predicate: PredicateText
+
+
+class Scenario(Part):
+    """A whole scenario. minutes: of the trainee's time, wall. evidence_by_s: until then the scripted
+    responder waits for its evidence. world_rate: world seconds per wall second."""
+
+    id: str = Field(pattern=SLUG, max_length=60)
+    title: Line
+    stars: int = Field(ge=1, le=5)
+    minutes: float = Field(gt=0, le=60)
+    world: str = "laptop"
+    seed: int = Field(1, ge=0)
+    world_rate: float = Field(60.0, gt=0, le=600)
+    load: Load = Load()
+    briefing: Text
+    pager: Pager
+    timeline: tuple[Step, ...] = Field(min_length=1, max_length=40)
+    truth: Truth
+    evidence: tuple[Evidence, ...] = Field(min_length=1, max_length=10)
+    evidence_by_s: float = Field(gt=0)
+    accept: tuple[Pattern, ...] = ()
+    penalise: tuple[Pattern, ...] = ()
+    hints: tuple[Line, Line, Line]
+    teaches: Line
+    precedent: Line
+    look_alikes: tuple[str, ...] = ()
+    kpi_gets_better: bool = False
+    explanation: Text
+
+    @property
+    def length_s(self) -> float:
+        """World seconds that the trainee has."""
+        return self.minutes * 60 * self.world_rate
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Scenario:
+        times = [step.at_s for step in self.timeline]
+        if times != sorted(times):
+            raise ValueError("timeline: steps stand in the order of at_s")
+        for name, at_s in (("timeline", times[-1]), ("pager", self.pager.at_s),
+                           ("evidence_by_s", self.evidence_by_s)):  # fmt: skip
+            if at_s >= self.length_s:
+                raise ValueError(f"{name}: {at_s:g} s is past the drill's {self.length_s:g} s")
+        at_work = [
+            s.at_s for s in self.timeline if s.fault and not fault_named(s.fault.name).control
+        ]
+        if self.truth.incident != bool(at_work):
+            raise ValueError("truth: incident says whether a fault of the timeline does harm")
+        if self.truth.onset_s is not None and self.truth.onset_s not in at_work:
+            raise ValueError(f"truth: onset_s is the at_s of a fault, one of {at_work}")
+        if self.truth.incident and not (
+            self.accept and ActionPattern.parse(self.accept[0]).concrete
+        ):
+            raise ValueError(
+                "accept: its first action holds no wildcard, it is the one carried out"
+            )
+        if len({e.id for e in self.evidence}) < len(self.evidence):
+            raise ValueError("evidence: an id is used twice")
+        return self

@@ -1,0 +1,263 @@
+"""Starting, steering and ending a drill on a live stack: what the commands and the shell call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
+from sandbox.drill import course, library, store
+from sandbox.drill.autopilot import respond
+from sandbox.drill.journal import Entry, first, public
+from sandbox.drill.live import OPERATOR, stage_models
+from sandbox.drill.patterns import ActionPattern
+from sandbox.drill.report import Report, within
+from sandbox.drill.scenario import Scenario
+from sandbox.drill.store import Drill
+from sandbox.runtime.actions import Action
+from sandbox.runtime.operations import Operations, wait_for
+from sandbox.runtime.stack import ProgressFn, Stack, ensure_built, fresh_run_dir
+from sandbox.telemetry.sql import SqlWorker
+
+START_S = 60.0  # for the driver to begin, wall
+END_S = 40.0  # for the driver to let go, wall
+
+
+def start(
+    scenario: Scenario, *, world: str | None, seed: int | None, speed: float | None, run_dir: Path | None,
+    faults: bool, autopilot: bool, progress: ProgressFn,
+) -> Drill:  # fmt: skip
+    """Brings up a stack (or takes the one running in run_dir), and the drill's driver beside it.
+
+    Returns when the drill's clock runs. Raises DRILL-004 and whatever a stack raises that does not come
+    up; then nothing of it is left running.
+    """
+    directory = (run_dir or fresh_run_dir()).absolute()
+    if store.running_on(directory):
+        raise store.occupied(directory)
+    running = directory.is_dir() and Stack(directory).alive
+    chosen = RunInfo.load(directory).world if running else world or scenario.world
+    world_dir = ensure_built(chosen, progress)
+    (directory / "registry").mkdir(parents=True, exist_ok=True)
+    stage_models(scenario, world_dir, directory / "registry", faults=faults, progress=progress)
+    seed = scenario.seed if seed is None else seed
+    if running:
+        stack = Stack(directory)
+    else:
+        stack = Stack.up(
+            chosen,
+            speed=speed or scenario.world_rate,
+            run_dir=directory,
+            seed=seed,
+            progress=progress,
+        )
+    try:
+        drill = store.create(scenario, run_dir=directory, seed=seed, faults=faults,
+                             autopilot=autopilot, own_stack=not running)  # fmt: skip
+        store.announce(drill)
+        progress("starting the users", None)
+        _drive(drill)
+    except BaseException:  # Ctrl-C too: a stack that came up for this drill goes with it
+        if not running:
+            stack.down()
+        raise
+    return drill
+
+
+def _drive(drill: Drill) -> None:
+    with (drill.directory / "driver.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.drill.driver", str(drill.directory)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def begun() -> bool:
+        return process.poll() is not None or drill.phase in ("baseline", "failed")
+
+    try:
+        wait_for(begun, START_S, "the drill's driver", drill.directory)
+        if process.poll() is not None or drill.phase == "failed":
+            raise failure(drill)
+    except BaseException:
+        process.terminate()
+        process.wait(END_S)
+        raise
+
+
+def failure(drill: Drill) -> SandboxError:
+    """Why the driver gave up."""
+    entry = first(drill.entries(), "phase", name="failed")
+    told = (entry.fields.get("error") or {}) if entry else {}
+    code = told.get("code", "DRILL-006")
+    return SandboxError(
+        code, where=str(told.get("where", "the drill's driver")), seen=told.get("seen", "it ended"),
+        expected=str(told.get("expected", "a driver that runs until the report")),
+        fix=str(told.get("fix", f"see {drill.directory / 'driver.log'}")),
+    )  # fmt: skip
+
+
+def status(drill: Drill) -> dict[str, Any]:
+    """Where the drill stands, as its trainee may know: {drill, title, phase, world_time, elapsed_s,
+    left_s, pages, hints_given, hints_left, actions}. Seconds are of world time."""
+    entries, scenario, began = drill.entries(), drill.scenario, drill.began()
+    seen = public(entries)
+    now = drill.run.clock().now()
+    ended = first(entries, "phase", name="debrief")
+    elapsed = ((ended.world_ts if ended else now) - began) if began is not None else 0.0
+    hints = [str(e.fields["text"]) for e in seen if e.what == "hint"]
+    return {
+        "drill": drill.plan.drill,
+        "title": scenario.title,
+        "phase": drill.phase,
+        "world_time": _iso(now),
+        "elapsed_s": round(elapsed),
+        "left_s": round(max(0.0, scenario.length_s - elapsed)),
+        "pages": [
+            {"ts": _iso(e.world_ts), "text": e.fields["text"]} for e in seen if e.what == "page"
+        ],
+        "hints_given": hints,
+        "hints_left": len(scenario.hints) - len(hints),
+        "actions": [
+            {"ts": _iso(e.world_ts), "action": e.fields["text"]} for e in seen if e.what == "action"
+        ],
+    }
+
+
+def hint(drill: Drill) -> str:
+    """The next hint, noted in the journal. Raises DRILL-006 when there is none left or no drill."""
+    _require_running(drill)
+    given = sum(e.what == "hint" for e in drill.entries())
+    hints = drill.scenario.hints
+    if given >= len(hints):
+        raise SandboxError(
+            "DRILL-006", where="hint", seen=f"{given} given", expected=f"at most {len(hints)}",
+            fix="all hints are out: see `sandbox drill status`, or hand in what you have",
+        )  # fmt: skip
+    drill.journal.append(drill.run.clock().now(), "trainee", "hint", text=hints[given])
+    return hints[given]
+
+
+def file_report(drill: Drill, report: Report) -> dict[str, Any]:
+    """Hands the report in, waits until the drill has closed, and returns the grade's document.
+
+    Raises DRILL-003 for times outside the drill, DRILL-006 when it does not run.
+    """
+    _require_running(drill)
+    now, began = drill.run.clock().now(), drill.began()
+    assert began is not None
+    within(report, began, now)
+    drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
+    with suppress(
+        SandboxError
+    ):  # a driver that was killed closes nothing: the grade stands all the same
+        wait_for(
+            lambda: not store.running_on(Path(drill.plan.run_dir)),
+            END_S,
+            "the drill",
+            drill.directory,
+        )
+    return grade(drill)
+
+
+def grade(drill: Drill) -> dict[str, Any]:
+    """The grade of the report that was handed in. Raises DRILL-006 when none was."""
+    entries = drill.entries()
+    filed = first(entries, "report")
+    if filed is None:
+        raise SandboxError(
+            "DRILL-006", where="debrief", seen=f"phase {drill.phase}", expected="a report that was handed in",
+            fix="hand one in: sandbox drill report",
+        )  # fmt: skip
+    report = Report.model_validate(filed.fields["report"])
+    pack = library.load_all().values()
+    marks, baseline = course.graded(drill.scenario, entries, report, pack)
+    return course.result(drill.plan.run_dir, report, marks, baseline)
+
+
+def filed_report(entries: list[Entry]) -> Report | None:
+    """The report in the journal, None when there is none."""
+    entry = first(entries, "report")
+    return Report.model_validate(entry.fields["report"]) if entry else None
+
+
+def autopilot(drill: Drill, say: Callable[[str], None]) -> dict[str, Any]:
+    """Lets the scripted responder answer the drill. Returns the grade's document."""
+    began = drill.began()
+    assert began is not None
+    desk = LiveDesk(drill)
+    try:
+        report, _ = respond(drill.scenario, desk, began, say)
+    finally:
+        desk.close()
+    return file_report(drill, report)
+
+
+class LiveDesk:
+    """The responder's desk at a live stack: each way out is one that a person has too."""
+
+    def __init__(self, drill: Drill) -> None:
+        self._drill, self._run = drill, drill.run
+        self._clock, self._sql = self._run.clock(), SqlWorker(self._run.lake)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def wait_until(self, ts: float) -> None:
+        """Returns at that world time. Raises DRILL-006 when the drill ends before."""
+        while (left := ts - self._clock.now()) > 0:
+            if not store.running_on(Path(self._drill.plan.run_dir)):
+                raise failure(self._drill)
+            asyncio.run(self._clock.wait_until(ts - max(0.0, left - 0.5 * self._run.speed)))
+
+    def paged(self) -> float | None:
+        entry = first(self._drill.entries(), "page")
+        return entry.world_ts if entry else None
+
+    def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
+        answer = self._sql.query(sql)
+        return answer.columns, answer.rows
+
+    def act(self, action: str) -> None:
+        operations = Operations(self._run)
+        chosen = Action.parse(_typed(action, operations).split())
+        chosen.preview(operations)
+        chosen.run(operations, OPERATOR)
+
+    def close(self) -> None:
+        self._sql.close()
+
+
+def _typed(action: str, operations: Operations) -> str:
+    """An action as one types it: `revert target=… key=…` names a change, which has a number."""
+    pattern = ActionPattern.parse(action)
+    wanted = dict(pattern.arguments)
+    if pattern.op != "revert" or "change" in wanted:
+        return action
+    for record in reversed(operations.records()):
+        if record.before and all(getattr(record, name) == value for name, value in wanted.items()):
+            return f"revert change={record.n}"
+    raise SandboxError(
+        "DRILL-007", where="act revert", seen=action, expected="a change that was made and can be reverted",
+        fix="see `sandbox act --list-changes`",
+    )  # fmt: skip
+
+
+def _require_running(drill: Drill) -> None:
+    if not store.running_on(Path(drill.plan.run_dir)) or first(drill.entries(), "report"):
+        raise SandboxError(
+            "DRILL-006", where="drill", seen=f"phase {drill.phase}", expected="a drill that is running",
+            fix="see the outcome: sandbox drill debrief; or start one: sandbox drill start NAME",
+        )  # fmt: skip
+
+
+def _iso(ts: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ts))

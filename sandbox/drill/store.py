@@ -1,0 +1,154 @@
+"""Where a drill lies: SANDBOX_HOME/drills/<id>/, apart from the run directory, which holds no truth.
+
+drills/<id>/plan.json      what was started: the scenario as it was, the seed, whether faults were left out
+drills/<id>/journal.jsonl  what happened
+RUN/drill.json             the id alone, for whoever has the run directory
+RUN/drill.lock             held by the driver for as long as the drill runs
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.base import paths
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo, latest_run, write_atomically
+from sandbox.drill.journal import Entry, Journal, first, phase
+from sandbox.drill.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Plan:
+    """scenario: as it was when the drill was started. seed: of load and rolls. faults: False leaves
+    them out. autopilot: the scripted responder answers. own_stack: the drill brought the stack up."""
+
+    drill: str
+    scenario: dict[str, Any]
+    seed: int
+    faults: bool
+    run_dir: str
+    autopilot: bool
+    own_stack: bool
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One drill on disk."""
+
+    directory: Path
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(**json.loads((self.directory / "plan.json").read_text()))
+
+    @property
+    def scenario(self) -> Scenario:
+        return Scenario.model_validate(self.plan.scenario)
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.directory / "journal.jsonl")
+
+    @property
+    def run(self) -> RunInfo:
+        return RunInfo.load(Path(self.plan.run_dir))
+
+    def entries(self) -> list[Entry]:
+        return self.journal.read()
+
+    @property
+    def phase(self) -> str:
+        return phase(self.entries())
+
+    def began(self) -> float | None:
+        """World seconds since the epoch at which its clock began, None before."""
+        entry = first(self.entries(), "phase", name="baseline")
+        return entry.world_ts if entry else None
+
+
+def root() -> Path:
+    return paths.home() / "drills"
+
+
+def create(
+    scenario: Scenario, *, run_dir: Path, seed: int, faults: bool, autopilot: bool, own_stack: bool
+) -> Drill:
+    """A fresh drill directory, readable by this user alone. Raises DRILL-004 where one is running."""
+    if running_on(run_dir):
+        raise occupied(run_dir)
+    # The name must not tell what is inside: process arguments and file names show it.
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    directory = root() / name
+    directory.mkdir(parents=True, mode=0o700)
+    plan = Plan(
+        name, scenario.model_dump(mode="json"), seed, faults, str(run_dir), autopilot, own_stack
+    )
+    write_atomically(directory / "plan.json", json.dumps(asdict(plan), indent=1))
+    return Drill(directory)
+
+
+def announce(drill: Drill) -> None:
+    """Leaves the drill's id in its run directory."""
+    write_atomically(
+        Path(drill.plan.run_dir) / "drill.json", json.dumps({"drill": drill.plan.drill})
+    )
+
+
+def of_run(run_dir: Path | None) -> Drill:
+    """The latest drill of a run directory, by default of the latest run. Raises DRILL-006."""
+    where = run_dir or latest_run()
+    try:
+        name = str(json.loads((where / "drill.json").read_text())["drill"])
+        drill = Drill(root() / Path(name).name)
+        _ = drill.plan
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SandboxError(
+            "DRILL-006", where="drill", seen=str(where), expected="a run directory with a drill",
+            fix="start one: sandbox drill start NAME",
+        ) from error  # fmt: skip
+    return drill
+
+
+def occupied(run_dir: Path) -> SandboxError:
+    return SandboxError(
+        "DRILL-004", where="run directory", seen=str(run_dir), expected="no drill running on that stack",
+        fix="end it first (sandbox drill report, or sandbox down), or start with another --run-dir",
+    )  # fmt: skip
+
+
+def running_on(run_dir: Path) -> bool:
+    """True while a driver holds the lock of that run directory."""
+    try:
+        fd = os.open(run_dir / "drill.lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+@contextmanager
+def lock(run_dir: Path) -> Iterator[None]:
+    """Holds the lock of a run directory. Raises DRILL-004 when another drill has it."""
+    fd = os.open(run_dir / "drill.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise occupied(run_dir) from error
+        yield
+    finally:
+        os.close(fd)
