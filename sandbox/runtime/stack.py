@@ -22,16 +22,11 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime import control, settings
+from sandbox.runtime.building import ProgressFn, ensure_built, quiet
 from sandbox.runtime.plan import FAILED, PID, Request
 from sandbox.runtime.processes import last_lines
 from sandbox.runtime.rundir import disk_error, in_use, is_locked, require_space
 from sandbox.runtime.supervisor import clear_sockets
-
-ProgressFn = Callable[[str, float | None], None]  # what is being done, share done 0..1 or None
-
-
-def _quiet(what: str, share: float | None = None) -> None:
-    pass
 
 
 class Stack:
@@ -43,7 +38,7 @@ class Stack:
     @classmethod
     def up(
         cls, world: str = "laptop", *, speed: float = 60.0, run_dir: Path | None = None, seed: int = 1,
-        config: Config | None = None, progress: ProgressFn = _quiet,
+        config: Config | None = None, progress: ProgressFn = quiet,
     ) -> Stack:  # fmt: skip
         """Builds the world and its models where they are missing, starts everything, returns when ready.
 
@@ -103,7 +98,7 @@ class Stack:
 
     def wait_ready(self, timeout_s: float = settings.READY_S) -> None:
         """Returns when every process is healthy. Raises RUN-001 or RUN-003."""
-        self._await_ready(lambda: None if self.alive else 1, timeout_s, _quiet)
+        self._await_ready(lambda: None if self.alive else 1, timeout_s, quiet)
 
     def wait_until_down(self) -> None:
         """Returns when its supervisor has ended."""
@@ -262,7 +257,7 @@ def prepare(
             "CFG-001", where="speed", seen=speed, expected="0.01 to 3600 world seconds per wall second",
             fix="leave it out for 60",
         )  # fmt: skip
-    directory = (run_dir or _fresh_run_dir()).absolute()
+    directory = (run_dir or fresh_run_dir()).absolute()
     try:
         (directory / "logs").mkdir(parents=True, exist_ok=True)
         if is_locked(directory):
@@ -280,17 +275,8 @@ def prepare(
     return Stack(directory)
 
 
-def ensure_built(world: str, progress: ProgressFn = _quiet) -> Path:
-    """The directory of a world that is built and has its models. Raises WORLD-*, MODEL-*."""
-    from sandbox.pipeline.build import ensure_models
-    from sandbox.world.store import ensure
-
-    world_dir = ensure(world, lambda share, what: progress(f"world {world}: {what}", share))
-    ensure_models(world_dir, lambda what, share: progress(f"models: {what}", share))
-    return world_dir
-
-
-def _fresh_run_dir() -> Path:
+def fresh_run_dir() -> Path:
+    """A path for a run directory that nobody has used."""
     return paths.runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
