@@ -64,7 +64,7 @@ class SqlWorker:
             except BaseException:  # also Ctrl-C: the answer to this query must not reach the next
                 self._kill()
                 raise
-            if answer["peak_mb"] > _RECYCLE_MB:
+            if answer["rss_mb"] > _RECYCLE_MB:
                 self._kill()
         if "error" in answer:
             error = answer["error"]

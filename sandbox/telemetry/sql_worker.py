@@ -3,7 +3,7 @@
 Requests on stdin, answers on stdout: 4 bytes little-endian length, then msgpack.
     request  {"sql": text, "max_rows": n, "cpu_s": seconds of processor time it may take}
     answer   {"columns": [...], "types": [...], "rows": [...], "truncated": bool}
-          or {"error": {"code", "where", "seen", "expected", "fix"}}; either with "peak_mb"
+          or {"error": {"code", "where", "seen", "expected", "fix"}}; either with "rss_mb"
 It ends when stdin does. Memory: some functions (repeat) heed no limit of DuckDB's, hence RLIMIT_AS.
 """
 
@@ -45,14 +45,14 @@ def serve(lake: Lake, requests: BinaryIO, answers: BinaryIO) -> None:
         request = msgpack.unpackb(message)
         _limit_cpu(request["cpu_s"])
         try:
-            answer = pack(run(lake, request["sql"], request["max_rows"]) | _peak())
+            answer = pack(run(lake, request["sql"], request["max_rows"]) | _size())
             if len(answer) > MAX_ANSWER_BYTES:
                 raise _too_large(f"an answer of {len(answer) >> 20} MiB")
         except SandboxError as error:
-            answer = pack({"error": error.as_json()} | _peak())
+            answer = pack({"error": error.as_json()} | _size())
         except MemoryError:
             answer = pack(
-                {"error": _too_large("no memory left for the answer").as_json()} | _peak()
+                {"error": _too_large("no memory left for the answer").as_json()} | _size()
             )
         write_message(answers, answer)
 
@@ -87,10 +87,20 @@ def run(lake: Lake, sql: str, max_rows: int) -> dict[str, Any]:
     raise AssertionError("unreachable")
 
 
-def _peak() -> dict[str, float]:
-    """Resident memory at its highest, MiB: DuckDB gives little of it back."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20}
+def _size() -> dict[str, float]:
+    """Resident memory now, MiB, 0 where it cannot be read: DuckDB keeps much of what it once took.
+
+    Not ru_maxrss: a child begins with that of its parent.
+    """
+    return {"rss_mb": _pages(1) * resource.getpagesize() / 2**20}
+
+
+def _pages(which: int) -> int:
+    """Of address space (0) or resident (1); 0 without /proc (macOS)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[which])
+    except OSError:
+        return 0
 
 
 def _too_large(seen: str) -> SandboxError:
@@ -102,11 +112,9 @@ def _too_large(seen: str) -> SandboxError:
 
 def _limit_memory(extra_mb: int) -> None:
     """Address space from here on. Measured from what is mapped now: DuckDB maps far more than it uses."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # no /proc (macOS, where RLIMIT_AS is not kept to either): DuckDB's limit alone
+    mapped = _pages(0) * resource.getpagesize()
+    if mapped == 0:  # macOS, where RLIMIT_AS is not kept to either: DuckDB's limit alone
         return
-    mapped = pages * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + extra_mb * 2**20,) * 2)
 
 

@@ -76,8 +76,11 @@ def build(trace_id: str, spans: Sequence[dict[str, Any]], speed: float) -> Water
     begin = min(span["ts"] for span in spans)
     bars: list[Bar] = []
     pending = [(span, 0) for span in reversed(children[None])]
+    waiting = sorted(spans, key=lambda s: s["ts"], reverse=True)  # for spans in a circle: no root
     drawn: set[str] = set()
-    while pending:
+    while pending or waiting:
+        if not pending:
+            pending.append((waiting.pop(), 0))
         span, depth = pending.pop()
         if span["span_id"] in drawn:
             continue
