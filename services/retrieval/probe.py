@@ -22,6 +22,7 @@ from services.skeleton.client import Callee
 from services.skeleton.host import Host
 
 N_SELF = 64  # of the index's own vectors used as queries
+MIN_WALL_S = 2.0  # between two probes, or a fast world clock would leave time for nothing else
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Probe:
         current: Callable[[], tuple[Index | None, RetrievalConfig]],
     ) -> None:  # fmt: skip
         self.host, self.model, self.current = host, model, current
+        self._reached = False  # the model answered once; before that it may still be starting
 
     async def run(self, golden: Golden | None) -> None:
         while True:
@@ -61,7 +63,8 @@ class Probe:
             if index is not None:
                 await self.once(index, config, golden)
             world = self.host.world
-            await world.wait_until(world.now() + config.probe_every_s)
+            every_s = max(config.probe_every_s, MIN_WALL_S * self.host.run.speed)
+            await world.wait_until(world.now() + every_s)
 
     async def once(self, index: Index, config: RetrievalConfig, golden: Golden | None) -> None:
         now, instance = self.host.world.now(), self.host.instance
@@ -80,8 +83,10 @@ class Probe:
             vectors, encoder_version = await self._encode(golden, config)
             found = await asyncio.to_thread(index.nearest, vectors)
         except (SandboxError, AssertionError, ValueError) as error:
-            self.host.telemetry.log("warn", "probe failed", error=str(error)[:200])
+            if self._reached:
+                self.host.telemetry.log("warn", "probe failed", error=str(error)[:200])
             return
+        self._reached = True
         share = recall(found, golden.held_out)
         self._write(now, index, encoder_version, "golden", share, len(golden.user))
 

@@ -13,6 +13,7 @@ from services.rules.core import Decision, Slate, Visit, apply
 from services.rules.policy import Policy
 
 NOW = 1_000_000.0
+RULES = document.load()
 ADULT, MINOR, UNKNOWN, BLOCKER = 0, 1, 2, 3
 EU, US = REGIONS.index("EU"), REGIONS.index("US")
 
@@ -42,7 +43,7 @@ def small_catalogue(n: int = 12) -> Catalogue:
 def policy_of(catalogue: Catalogue, *, explore_share: float = 0.0, sensitivity: SensitivityList | None = None,
               rules: list[Rule] | None = None) -> Policy:  # fmt: skip
     return Policy(
-        document.checked(rules or document.load()), sensitivity or SensitivityList(), catalogue,
+        document.checked(rules or RULES), sensitivity or SensitivityList(), catalogue,
         topic_names=[f"t{i}" for i in range(24)], explore_share=explore_share, seed=1,
     )  # fmt: skip
 
