@@ -130,16 +130,6 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, **settings.CHILD_ENVIRONMENT, "SANDBOX_SUPERVISOR": str(os.getpid())}
 
 
-def last_lines(log: Path, n: int = 12) -> str:
-    """The end of a log, for whoever has to find out why a process did not start."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-n:])
-    except OSError as error:
-        return f"(no log: {error})"
-
-
 async def serving(address: str, timeout_s: float = settings.HEALTH_TIMEOUT_S) -> bool:
     """Whether a gRPC server at host:port answers SERVING."""
     async with aio.insecure_channel(address) as channel:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
 from sandbox.runtime.settings import MIN_FREE_MB
 
 _LOCK = "lock"
@@ -84,3 +85,22 @@ def disk_error(run_dir: Path, error: OSError) -> SandboxError:
         "CFG-002", where=error.filename or str(run_dir), seen=str(error), expected="a directory that can be written",
         fix="set SANDBOX_HOME or --run-dir to a directory of yours",
     )  # fmt: skip
+
+
+def clear_sockets(run: RunInfo) -> None:
+    """Removes the unix sockets of a run that has ended."""
+    if run.sockets:
+        shutil.rmtree(run.sockets, ignore_errors=True)
+        return
+    for path in run.path.glob("*.sock"):
+        path.unlink(missing_ok=True)
+
+
+def last_lines(log: Path, n: int = 12) -> str:
+    """The end of a log, for whoever has to find out why a process did not start."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-n:])
+    except OSError as error:
+        return f"(no log: {error})"

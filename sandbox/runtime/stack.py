@@ -24,9 +24,14 @@ from sandbox.base.worlds import load_manifest
 from sandbox.runtime import control, settings
 from sandbox.runtime.building import ProgressFn, ensure_built, quiet
 from sandbox.runtime.plan import FAILED, PID, Request
-from sandbox.runtime.processes import last_lines
-from sandbox.runtime.rundir import disk_error, in_use, is_locked, require_space
-from sandbox.runtime.supervisor import clear_sockets
+from sandbox.runtime.rundir import (
+    clear_sockets,
+    disk_error,
+    in_use,
+    is_locked,
+    last_lines,
+    require_space,
+)
 
 
 class Stack:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import sys
 from collections import defaultdict
@@ -21,9 +20,9 @@ from sandbox.base.run import PROCESSES, RunInfo, save_services, write_atomically
 from sandbox.runtime import control, settings
 from sandbox.runtime.child import PORT_TAKEN, failure_file
 from sandbox.runtime.plan import FAILED, PID, Request, plan
-from sandbox.runtime.processes import Process, child_environment, last_lines
+from sandbox.runtime.processes import Process, child_environment
 from sandbox.runtime.redis_server import find_redis
-from sandbox.runtime.rundir import RunLock, disk_error
+from sandbox.runtime.rundir import RunLock, clear_sockets, disk_error, last_lines
 from services.skeleton.seams import Seams
 from services.skeleton.telemetry import Telemetry
 
@@ -312,15 +311,6 @@ class Supervisor:
         async with self._busy[process.name]:
             pid = process.info.pid
             self._note(process, "stopped", await process.stop(), pid)
-
-
-def clear_sockets(run: RunInfo) -> None:
-    """Removes the unix sockets of a run that has ended."""
-    if run.sockets:
-        shutil.rmtree(run.sockets, ignore_errors=True)
-        return
-    for path in run.path.glob("*.sock"):
-        path.unlink(missing_ok=True)
 
 
 def main(run_dir: Path) -> int:
