@@ -58,6 +58,7 @@ class Traffic:
         self.slate_size = options.slate_size
         self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
         self.mood: dict[int, float] = {}
+        self.environment = environment
         self._later: list[tuple[float, int, Any]] = []
         self._count = itertools.count()
 
@@ -89,8 +90,6 @@ class Traffic:
             error = failure
         _report(self.environment, "LogFeedback", began, error)
 
-    environment: Environment
-
 
 def _report(environment: Environment, name: str, began: float, error: Exception | None) -> None:
     environment.events.request.fire(
@@ -100,17 +99,15 @@ def _report(environment: Environment, name: str, began: float, error: Exception 
 
 
 @events.test_start.add_listener
-def _start(environment: Environment, **_: Any) -> None:
-    traffic = Traffic(environment)
-    traffic.environment = environment
-    environment.traffic = traffic  # type: ignore[attr-defined]
-    environment.housekeeper = gevent.spawn(traffic.housekeeping)  # type: ignore[attr-defined]
+def _start(environment: Any, **_: Any) -> None:
+    environment.traffic = traffic = Traffic(environment)
+    environment.housekeeper = gevent.spawn(traffic.housekeeping)
 
 
 @events.test_stop.add_listener
-def _stop(environment: Environment, **_: Any) -> None:
-    traffic: Traffic = environment.traffic  # type: ignore[attr-defined]
-    environment.housekeeper.kill()  # type: ignore[attr-defined]
+def _stop(environment: Any, **_: Any) -> None:
+    traffic: Traffic = environment.traffic
+    environment.housekeeper.kill()
     gevent.sleep(0.6)  # the last rows' flush interval
     traffic.rows.flush()
     path = environment.parsed_options.summary if environment.parsed_options else ""
@@ -123,7 +120,7 @@ class SlateUser(User):
 
     @task
     def visit(self) -> None:
-        traffic: Traffic = self.environment.traffic  # type: ignore[attr-defined]
+        traffic: Traffic = self.environment.traffic
         intended, user, session = traffic.schedule.take()
         traffic.sleep_until(intended)
         visit = Visit(user, session, traffic.mood.get(user, 0.5))

@@ -7,9 +7,10 @@ import json
 import sys
 from typing import Any
 
-import click
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from sandbox.base.errors import SandboxError
 from sandbox.cli.output import err
@@ -34,36 +35,40 @@ _COMMANDS = {  # command -> module and function
     "trace": ("sandbox.cli.trace", "trace"),
     "act": ("sandbox.cli.act", "act"),
     "bench": ("sandbox.cli.bench", "bench"),
-    "completion": ("sandbox.cli.completion", "completion"),
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(TyperGroup):
     """Loads the module of a command when it is used: `sandbox sql` must not wait for torch."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return sorted([*_GROUPS, *_COMMANDS])
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name in _GROUPS:
-            command = typer.main.get_command(importlib.import_module(_GROUPS[name]).app)
-        elif name in _COMMANDS:
-            module, function = _COMMANDS[name]
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _GROUPS:
+            command = typer.main.get_command(importlib.import_module(_GROUPS[cmd_name]).app)
+        elif cmd_name in _COMMANDS:
+            module, function = _COMMANDS[cmd_name]
             single = typer.Typer(add_completion=False)
-            single.command(name)(getattr(importlib.import_module(module), function))
+            single.command(cmd_name)(getattr(importlib.import_module(module), function))
             command = typer.main.get_command(single)
         else:
             return None
-        command.name = name
+        command.name = cmd_name
         return command
 
 
-def root() -> click.Group:
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """A recommender system that people are meant to break: drills for debugging ML in production."""
+
+
+def root() -> Any:
     """The whole command tree, for `main`, the reference and the audit."""
-    return LazyGroup(
-        name="sandbox",
-        help="A recommender system that people are meant to break: drills for debugging ML in production.",
-    )
+    return typer.main.get_command(app)
 
 
 def _fail(error: SandboxError, json_: bool) -> int:
@@ -76,6 +81,11 @@ def _fail(error: SandboxError, json_: bool) -> int:
     return 3 if error.kind.status in _STACK_FAILED else 2
 
 
+def _told(error: TyperException) -> str:
+    formatted = getattr(error, "format_message", None)
+    return str(formatted() if formatted else error)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command and exits: see the exit codes above."""
     args = sys.argv[1:] if arguments is None else arguments
@@ -84,15 +94,18 @@ def main(arguments: list[str] | None = None) -> None:
         code: Any = root().main(args=args, prog_name="sandbox", standalone_mode=False)
     except SandboxError as error:
         code = _fail(error, json_)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         code = stop.exit_code
-    except click.ClickException as error:
+    except TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group alone: its help was the answer
+            sys.stdout.write(_told(error) + "\n")
+            sys.exit(0)
         bad = SandboxError(
-            "CFG-004", where=" ".join(["sandbox", *args[:2]]), seen=error.format_message(),
+            "CFG-004", where=" ".join(["sandbox", *args[:2]]), seen=_told(error),
             expected="options as in --help", fix="see `sandbox --help` and `sandbox COMMAND --help`",
         )  # fmt: skip
         code = _fail(bad, json_)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-import click
+from typing import Any
 
 from sandbox.cli.app import root
 
 _INTRO = (Path(__file__).parent / "reference_intro.md").read_text()
 
 
-def command_paths() -> Iterator[tuple[str, click.Command]]:
+def command_paths() -> Iterator[tuple[str, Any]]:
     """Every command by its path below `sandbox`, e.g. "drill start"."""
 
-    def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         names = getattr(command, "list_commands", None)
         if names is None:
             yield " ".join(path), command
             return
-        context = click.Context(command)
-        for name in sorted(names(context)):
-            below = command.get_command(context, name)  # type: ignore[attr-defined]
+        for name in sorted(names(None)):
+            below = command.get_command(None, name)
             if below is not None and not below.hidden:
                 yield from walk(below, (*path, name))
 
@@ -36,12 +34,12 @@ def page() -> str:
     return "\n".join([_INTRO, "## Commands", *sections])
 
 
-def _section(path: str, command: click.Command) -> str:
+def _section(path: str, command: Any) -> str:
     lines = [f"\n### `sandbox {path}`\n", (command.help or "").strip(), ""]
     for parameter in command.params:
         if getattr(parameter, "hidden", False) or parameter.name == "help":
             continue
-        if isinstance(parameter, click.Option) or parameter.param_type_name == "option":
+        if parameter.param_type_name == "option":
             name = ", ".join((*parameter.opts, *parameter.secondary_opts))
             said = getattr(parameter, "help", "") or ""
         else:

@@ -198,7 +198,7 @@ def _backlog(run: RunInfo) -> int:
     group = next((g for g in client.xinfo_groups(STREAM_KEY) if g["name"] == GROUP.encode()), None)
     if group is None:
         return 0
-    after = client.xrange(STREAM_KEY, min=b"(" + group["last-delivered-id"], count=100_000)
+    after: Any = client.xrange(STREAM_KEY, min=b"(" + group["last-delivered-id"], count=100_000)
     return len(after) + int(group["pending"])
 
 

@@ -1,0 +1,108 @@
+"""The project looked at as a whole: what can be registered must be documented, tested and used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from faults.catalogue import CATALOGUE
+from sandbox.base.errors import KINDS
+from sandbox.base.schema import TABLES
+from sandbox.cli.reference import command_paths
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = sorted(
+    path
+    for folder in ("sandbox", "services", "faults", "loadtest")
+    for path in (ROOT / folder).rglob("*.py")
+    if "_pb2" not in path.name
+)
+PROTOS = sorted((ROOT / "services/proto/recsys/v1").glob("*.proto"))
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_fault_is_documented_tested_and_used(name):
+    layer, module = CATALOGUE[name].__module__.split(".")[1:]
+    assert f"\n### `{name}`\n" in (ROOT / "docs/faults.md").read_text()
+    assert (ROOT / "tests/unit/faults" / layer / f"test_{module}.py").exists()
+    used = "".join(path.read_text() for path in (ROOT / "scenarios").rglob("*.yaml"))
+    assert name in used, "no scenario uses it"
+
+
+@pytest.mark.parametrize("path", [path for path, _ in command_paths()])
+def test_every_command_is_documented(path):
+    assert f"\n### `sandbox {path}`\n" in (ROOT / "docs/cli.md").read_text()
+
+
+@pytest.mark.parametrize(("path", "command"), command_paths(), ids=[p for p, _ in command_paths()])
+def test_every_command_that_prints_data_has_json(path, command):
+    silent = {"completion", "drill shell"}  # one prints a script, the other is for people only
+    if path not in silent:
+        assert "--json" in {option for p in command.params for option in p.opts}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_every_lake_column_says_what_it_holds(table):
+    assert table.row
+    assert all(len(column.comment) > 3 for column in table.columns)
+    assert len(set(table.names)) == len(table.names)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_lake_table_is_documented(table):
+    assert f"`{table}`" in (ROOT / "docs/sql.md").read_text()
+
+
+@pytest.mark.parametrize("proto", PROTOS, ids=lambda p: p.stem)
+def test_every_protobuf_field_says_what_it_is(proto):
+    fields = re.findall(r"^  (?:repeated )?\w+ \w+ = \d+;(.*)$", proto.read_text(), re.M)
+    assert all(rest.strip().startswith("//") for rest in fields)
+
+
+@pytest.mark.parametrize("code", KINDS)
+def test_every_error_is_raised_somewhere(code):
+    uses = sum(f'"{code}"' in path.read_text() for path in OURS if path.name != "errors.py")
+    assert uses, "nothing raises it: take it out before it is released"
+
+
+BANNED = {  # call -> where it is allowed, and what to use instead
+    "time.sleep": ({"sandbox/base/clock.py"}, "wait for a condition"),
+    "np.random.seed": (set(), "sandbox.base.streams"),
+    "np.random.default_rng": (set(), "sandbox.base.streams.stream"),
+    "random.random": (set(), "sandbox.base.streams"),
+    "random.seed": (set(), "sandbox.base.streams"),
+    "pickle.load": (set(), "safetensors, npz or JSON"),
+    "pickle.loads": (set(), "safetensors, npz or JSON"),
+    "torch.load": (set(), "safetensors"),
+    "datetime.now": (set(), "a clock that was handed in"),
+}
+# Programs that wait for other processes or for people, by polling a condition; only ever shorter.
+POLLS = {
+    "sandbox/runtime/operations.py", "sandbox/cli/load.py", "sandbox/runtime/stack.py",
+    "sandbox/drill/live.py", "sandbox/drill/autopilot.py", "sandbox/runtime/processes.py",
+}  # fmt: skip
+
+
+def calls(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found.add(ast.unparse(node.func))
+    return found
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_banned_call(path):
+    name = str(path.relative_to(ROOT))
+    for call in calls(path) & BANNED.keys():
+        allowed, instead = BANNED[call]
+        assert name in allowed or (call == "time.sleep" and name in POLLS), f"{call}: use {instead}"
+
+
+def test_nothing_tracked_names_this_machine():
+    for path in [*OURS, *(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "Makefile"]:
+        text = path.read_text()
+        assert not re.search(r"(?<![\w.])/(work|root|home/\w+)/", text), path
