@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, ndtr
+from scipy.optimize import brentq
+from scipy.special import betaincinv, expit, ndtr
 
 from sandbox.base.catalogue import LANGUAGES, REGIONS, SENSITIVITIES
 from sandbox.base.features import N_TOPICS
@@ -160,10 +161,14 @@ def _groups(rng: np.random.Generator, creator: np.ndarray, n_creators: int) -> n
 
 
 def _evening_out(users: Users) -> float:
-    """Logits to add to group B, so that the average user clicks both groups alike."""
+    """Logits to add to group B, so that the average user clicks an item of it as often as one of A's
+    where slates usually lie: at odds of about one to six once it is looked at."""
     manner = users.taste[:, N_TOPICS].astype(np.float64)
-    a, b = (np.log(np.exp(manner * where).mean()) for where in GROUP_MANNER)
-    return float(a - b)
+    level = -np.log(6.0)
+    wanted = expit(level + manner * GROUP_MANNER[0]).mean()
+    return float(
+        brentq(lambda b: expit(level + manner * GROUP_MANNER[1] + b).mean() - wanted, -3.0, 3.0)
+    )
 
 
 def _mixtures(rng: np.random.Generator, main: np.ndarray, prior: np.ndarray) -> np.ndarray:
