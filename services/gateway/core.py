@@ -22,6 +22,7 @@ STAGES = ("features", "retrieval", "ranking", "rules")
 _MAX_TEXT = 40  # characters of surface and client
 # Share of the time left that a stage may use up: what comes after it must still be able to run.
 _SHARE = {"features": 0.35, "retrieval": 0.55, "ranking": 0.75, "rules": 0.9}
+ANSWER_SHARE = 0.1  # of the whole budget, kept back for the answer itself
 _SAFE_SENS_SCORE = 0.5  # classifier scores from here on stay out of a slate that no rule has seen
 
 

@@ -7,7 +7,6 @@ import itertools
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,11 +17,11 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline import registry
 from services.gateway import core, record
+from services.gateway.behind import Behind
 from services.gateway.core import Asked
 from services.gateway.record import Record
 from services.gateway.stages import VIEWS, Candidates, Ranked, UserRows, dropped_by
 from services.proto.recsys.v1 import (
-    events_pb2,
     events_pb2_grpc,
     features_pb2,
     features_pb2_grpc,
@@ -36,11 +35,10 @@ from services.proto.recsys.v1 import (
     rules_pb2_grpc,
 )
 from services.skeleton.client import MARGIN_S
-from services.skeleton.context import CURRENT, Context
+from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
 
 POPULAR_VERSION = "pp-1"
-MAX_BEHIND = 500  # appends of impressions in progress; further ones are left out and counted
 MAX_FEEDBACK = 500
 T = TypeVar("T")
 
@@ -59,14 +57,14 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             "events": host.callee("events", events_pb2_grpc.EventsStub),
         }
         self.counter = itertools.count(1)
-        self.behind: set[asyncio.Task[None]] = set()
-        self.left_out = 0
+        self.behind = Behind(host, self.callees["events"])
         self.popular: list[core.Ints] = []
         self._configure(host.config)
 
     def _configure(self, config: Config) -> None:
         self.config = config.gateway
         self.edges = {name: getattr(config.gateway, name) for name in self.callees}
+        self.behind.edge = self.edges["events"]
 
     async def start(self) -> None:
         """Without the popular artefact the newest items stand in: the process comes up all the same."""
@@ -83,8 +81,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         self._configure(config)
 
     async def stop(self) -> None:
-        if self.behind:
-            await asyncio.wait(self.behind, timeout=2.0)
+        await self.behind.finish()
 
     async def Recommend(self, request: Any, context: Context) -> Any:
         now, began = self.host.world.now(), time.perf_counter()
@@ -94,7 +91,8 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         try:
             asked = core.check_request(request, self.catalogue.n_users)
             self._place(asked, context, seen)
-            context.deadline = began + min(budget_ms, self.config.deadline_ms) / 1000
+            whole_s = min(budget_ms, self.config.deadline_ms) / 1000
+            context.deadline = began + whole_s * (1 - core.ANSWER_SHARE)
             return await self._answer(asked, context, seen)
         except SandboxError as error:
             seen.status = error.kind.status
@@ -147,7 +145,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         now = self.host.world.now()
         record.write_impressions(self.telemetry, now, context, asked.user, answer.items, ranked.model_version)  # fmt: skip
         if self.config.impressions_to_stream and answer.items:
-            self._append_behind(now, asked.user, answer, context)
+            self.behind.append(now, answer, context)
         return answer
 
     async def _stage(
@@ -263,28 +261,6 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         )  # fmt: skip
         for place, item in enumerate(items.tolist(), 1):
             answer.items.add(item_id=item, position=place, sources=("popular",), propensity=1.0)
-
-    def _append_behind(self, ts: float, user: int, answer: Any, context: Context) -> None:
-        """Tells the events service what was shown, after the answer has gone out."""
-        if len(self.behind) >= MAX_BEHIND:
-            self.left_out += 1
-            if self.left_out % MAX_BEHIND == 1:
-                self.telemetry.log("warn", "impressions not appended", n=self.left_out)
-            return
-        request = events_pb2.AppendImpressionsRequest(
-            event_ts=ts, request_id=context.trace_id, session_id=str(context.session), user_id=user,
-            item_ids=[item.item_id for item in answer.items],
-        )  # fmt: skip
-        task = asyncio.create_task(self._append(request, replace(context, deadline=None)))
-        self.behind.add(task)
-        task.add_done_callback(self.behind.discard)
-
-    async def _append(self, request: Any, context: Context) -> None:
-        CURRENT.set(context)
-        try:
-            await self.callees["events"].call("AppendImpressions", request, self.edges["events"])
-        except SandboxError as error:
-            self.telemetry.log("warn", "impressions not appended", context.trace_id, code=error.kind.code)  # fmt: skip
 
     async def LogFeedback(self, request: Any, context: Context) -> Any:
         if len(request.events) > MAX_FEEDBACK:
