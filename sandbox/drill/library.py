@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ _CODE = "DRILL-002"
 
 
 def root() -> Path:
-    """The folder of the packs: scenarios/ of this installation."""
-    return Path(str(resources.files("scenarios")))
+    """The folder of the packs: scenarios/ beside this package, in a checkout and when installed."""
+    return Path(__file__).resolve().parents[2] / "scenarios"
 
 
 def load(path: Path) -> Scenario:

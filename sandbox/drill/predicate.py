@@ -10,6 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 MAX_LENGTH = 300
@@ -112,7 +113,7 @@ def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
         return -_known(_value(node.operand, scope))
     if isinstance(node, ast.BinOp):
         left, right = _value(node.left, scope), _value(node.right, scope)
-        return _BINARY[type(node.op)](_known(left), _known(right))
+        return _BINARY[type(node.op)](_number(left), _number(right))
     if isinstance(node, ast.Compare):
         values = [_known(_value(part, scope)) for part in (node.left, *node.comparators)]
         pairs = zip(node.ops, values, values[1:], strict=False)
@@ -127,6 +128,13 @@ def _verdict(node: ast.expr, scope: Mapping[str, Any]) -> bool:
         return bool(_known(_value(node, scope)))
     except _UnknownError:
         return False
+
+
+def _number(value: Any) -> Any:
+    """Arithmetic is for numbers: a text times a number would grow without bounds."""
+    if not isinstance(_known(value), int | float | Decimal):
+        raise TypeError(f"no arithmetic with {type(value).__name__}")
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _known(value: Any) -> Any:

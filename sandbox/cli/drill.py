@@ -1,0 +1,247 @@
+"""`sandbox drill`: list, start, steer and close drills."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sandbox.base.errors import SandboxError
+from sandbox.cli.output import emit, err, out, progress
+
+app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+RunDir = Annotated[Path | None, typer.Option(help="Run directory; default the latest.")]
+
+
+@app.command("list")
+def list_(json_: Json = False) -> None:
+    """All scenarios, the gentlest first."""
+    from sandbox.drill import library
+
+    pack = sorted(library.load_all().values(), key=lambda s: (s.stars, s.minutes, s.id))
+    rows = [
+        {"name": s.id, "title": s.title, "difficulty": s.stars, "teaches": s.teaches, "minutes": s.minutes}
+        for s in pack
+    ]  # fmt: skip
+
+    def human() -> None:
+        table = Table("name", "title", "difficulty", "minutes")
+        for s in pack:
+            table.add_row(s.id, s.title, "★" * s.stars, f"{s.minutes:g}")
+        out.print(table)
+
+    emit(rows, human, json_)
+
+
+@app.command()
+def show(name: str, json_: Json = False) -> None:
+    """The briefing of a scenario, without its truth."""
+    from sandbox.drill import library
+
+    s = library.named(name)
+    row = {"name": s.id, "title": s.title, "difficulty": s.stars, "minutes": s.minutes,
+           "world": s.world, "world_rate": s.world_rate, "briefing": s.briefing}  # fmt: skip
+
+    def human() -> None:
+        out.print(
+            f"[bold]{escape(s.title)}[/]  {'★' * s.stars}  {s.minutes:g} minutes, world {s.world}\n"
+        )
+        out.print(escape(s.briefing))
+
+    emit(row, human, json_)
+
+
+@app.command()
+def start(
+    name: Annotated[str | None, typer.Argument(help="Scenario; see `sandbox drill list`.")] = None,
+    gentlest: Annotated[
+        bool, typer.Option("--gentlest", help="Take the gentlest scenario.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
+    world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
+    speed: Annotated[float | None, typer.Option(help="World seconds per second.")] = None,
+    autopilot: Annotated[
+        bool,
+        typer.Option("--autopilot", help="Let the scripted responder answer, from up to down."),
+    ] = False,
+    without_fault: Annotated[
+        bool, typer.Option("--without-fault", help="Leave the faults out; all else happens.")
+    ] = False,
+    shell: Annotated[bool, typer.Option(help="Open the drill shell.")] = True,
+    run_dir: Annotated[Path | None, typer.Option(help="Use this run directory or stack.")] = None,
+    json_: Json = False,
+) -> None:
+    """Start a drill. With a terminal it opens the drill shell; --autopilot needs nobody."""
+    from sandbox.drill import library
+
+    if name is None and not gentlest:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill start", seen="no name", expected="a scenario's name or --gentlest",
+            fix="see `sandbox drill list`",
+        )  # fmt: skip
+    scenario = library.gentlest() if name is None else library.named(name)
+    options = {
+        "seed": seed,
+        "world": world,
+        "speed": speed,
+        "run_dir": run_dir,
+        "faults": not without_fault,
+    }
+    if autopilot:
+        return _by_script(scenario, options, json_)
+    _by_hand(
+        scenario, options, json_, shell and sys.stdin.isatty() and sys.stdout.isatty() and not json_
+    )
+
+
+def _by_script(scenario: Any, options: dict[str, Any], json_: bool) -> None:
+    from sandbox.drill import session
+    from sandbox.drill.debrief import render
+    from sandbox.runtime.stack import Stack
+
+    with progress(json_) as show_progress:
+        drill = session.start(scenario, **options, autopilot=True, progress=show_progress)
+    stack = Stack(Path(drill.plan.run_dir))
+    try:
+        result = session.autopilot(drill, _sayer(drill.run.clock()))
+        entries = drill.entries()
+    finally:
+        if drill.plan.own_stack:
+            stack.down()
+
+    def human() -> None:
+        report = session.filed_report(entries)
+        assert report is not None
+        out.print(render(drill.scenario, entries, report, result))
+
+    emit(result, human, json_)
+
+
+def _sayer(clock: Any) -> Callable[[str], None]:
+    from sandbox.drill.report import world_time
+
+    def say(what: str) -> None:
+        err.print(f"[dim]{world_time(clock.now())[11:]}[/] {escape(what)}")
+
+    return say
+
+
+def _by_hand(scenario: Any, options: dict[str, Any], json_: bool, shell: bool) -> None:
+    from sandbox.drill import session
+
+    with progress(json_) as show_progress:
+        drill = session.start(scenario, **options, autopilot=False, progress=show_progress)
+    if shell:
+        from sandbox.drill.shell import open_shell
+
+        return open_shell(drill)
+    document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "title": scenario.title,
+                "briefing": scenario.briefing}  # fmt: skip
+
+    def human() -> None:
+        out.print(f"[bold]{escape(scenario.title)}[/]\n\n{escape(scenario.briefing)}")
+        out.print("The stack is up. Ask it: sandbox sql, sandbox trace, sandbox act;")
+        out.print(
+            "pages: sandbox drill status; when you know: sandbox drill report; at last: sandbox down"
+        )
+
+    emit(document, human, json_)
+
+
+@app.command()
+def status(run_dir: RunDir = None, json_: Json = False) -> None:
+    """Where the drill stands: its clock, the pages, the hints taken, what you did."""
+    from sandbox.drill import session, store
+    from sandbox.drill.views import status_view
+
+    document = session.status(store.of_run(run_dir))
+    emit(document, lambda: out.print(status_view(document)), json_)
+
+
+@app.command()
+def hint(run_dir: RunDir = None, json_: Json = False) -> None:
+    """The next of three hints."""
+    from sandbox.drill import session, store
+
+    text = session.hint(store.of_run(run_dir))
+    emit({"hint": text}, lambda: out.print(escape(text)), json_)
+
+
+@app.command()
+def report(
+    file: Annotated[Path | None, typer.Option("--file", help="YAML file with the report.")] = None,
+    template: Annotated[bool, typer.Option("--template", help="Print an empty report.")] = False,
+    run_dir: RunDir = None,
+    json_: Json = False,
+) -> None:
+    """Hand in the incident report, from a file or from prompts, and read the debrief."""
+    from sandbox.drill import report as reports
+    from sandbox.drill import session, store
+    from sandbox.drill.debrief import render
+
+    if template:
+        out.print(reports.TEMPLATE, markup=False, end="")
+        return
+    drill = store.of_run(run_dir)
+    if file is not None:
+        written = reports.load(file)
+    elif sys.stdin.isatty() and not json_:
+        from sandbox.drill.interview import interview
+
+        written = interview(drill)
+    else:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill report", seen="no --file", expected="a file, or a terminal for prompts",
+            fix="print an empty report: sandbox drill report --template > report.yaml",
+        )  # fmt: skip
+    result = session.file_report(drill, written)
+    emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
+
+
+@app.command()
+def debrief(run_dir: RunDir = None, json_: Json = False) -> None:
+    """What really happened, once the report is in."""
+    from sandbox.drill import session, store
+    from sandbox.drill.debrief import document, render
+
+    drill = store.of_run(run_dir)
+    result, entries = session.grade(drill), drill.entries()
+    written = session.filed_report(entries)
+    assert written is not None
+    emit(
+        document(drill.scenario, entries, result),
+        lambda: out.print(render(drill.scenario, entries, written, result)),
+        json_,
+    )
+
+
+@app.command()
+def words(json_: Json = False) -> None:
+    """The words of a report: components, families and mechanisms, columns of segments."""
+    from sandbox.drill import taxonomy
+    from sandbox.drill.views import words_view
+
+    document = {
+        "components": {c.name: c.about for c in taxonomy.COMPONENTS.values()},
+        "mechanisms": {
+            family: {m.name: m.about for m in taxonomy.MECHANISMS.values() if m.family == family}
+            for family in taxonomy.FAMILIES
+        },
+        "segment_columns": dict(taxonomy.SEGMENT_COLUMNS),
+    }
+    emit(document, lambda: out.print(words_view()), json_)
+
+
+def make_drill() -> None:
+    """`make drill`: the gentlest drill in the shell, or by the scripted responder without a terminal."""
+    from sandbox.cli.app import main
+
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    main(["drill", "start", "--gentlest", *([] if terminal else ["--autopilot"])])

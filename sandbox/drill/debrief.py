@@ -1,0 +1,134 @@
+"""The debrief: what really happened, beside what was said and done."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from sandbox.drill.course import course_of
+from sandbox.drill.journal import Entry
+from sandbox.drill.report import Report, world_time
+from sandbox.drill.scenario import Scenario
+
+_TOLD = {"step": "change", "armed": "the fault begins", "disarmed": "the fault ends", "page": "page",
+         "action": "you act", "hint": "you take a hint", "report": "you report"}  # fmt: skip
+
+
+def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -> dict[str, Any]:
+    """The debrief for programs: the grade, the truth and the timeline."""
+    truth = scenario.truth.model_dump(mode="json")
+    return {
+        **result,
+        "title": scenario.title,
+        "truth": truth,
+        "explanation": scenario.explanation,
+        "teaches": scenario.teaches,
+        "precedent": scenario.precedent,
+        "look_alikes": list(scenario.look_alikes),
+        "evidence": [e.model_dump() for e in scenario.evidence],
+        "accepted": list(scenario.accept),
+        "timeline": [
+            {"ts": world_time(e.world_ts), "what": _TOLD[e.what], "words": _words(e)}
+            for e in entries if e.what in _TOLD
+        ],
+    }  # fmt: skip
+
+
+def render(
+    scenario: Scenario, entries: list[Entry], report: Report, result: dict[str, Any]
+) -> RenderableType:
+    """The debrief for people."""
+    score, baseline = result["score"], result["baseline_score"]
+    happened = course_of(scenario, entries).onset_s is not None
+    head = Text.from_markup(
+        f"[bold]{escape(scenario.title)}[/]    score [bold]{score:.0%}[/]"
+        f"    (an answer without looking: {baseline:.0%})"
+    )
+    parts: list[RenderableType] = [head, _items(result)]
+    parts.append(_truth(scenario, happened, report))
+    parts.append(_timeline(entries))
+    if happened or not scenario.truth.incident:
+        parts.append(Panel(escape(scenario.explanation.strip()), title="What happened"))
+    else:
+        parts.append(
+            Panel("This time the fault was left out: nothing was wrong.", title="What happened")
+        )
+    parts.append(_evidence(scenario))
+    parts.append(
+        Text.from_markup(
+            f"[dim]teaches[/]      {escape(scenario.teaches)}\n"
+            f"[dim]precedent[/]    {escape(scenario.precedent)}\n"
+            f"[dim]looks like[/]   {escape(', '.join(scenario.look_alikes)) or '-'}"
+        )
+    )
+    return Group(*parts)
+
+
+def _items(result: dict[str, Any]) -> Table:
+    table = Table("item", "score", "of", "why", box=None, pad_edge=False)
+    for item in result["items"]:
+        if item["max"] == 0 and item["item"] in ("impact", "evidence"):
+            continue
+        full = item["max"] > 0 and item["score"] >= item["max"] - 1e-9
+        colour = "green" if full else "yellow" if item["score"] > 0 else "red"
+        shown = f"[{colour}]{item['score']:.2f}[/]" if item["max"] else "[dim]-[/]"
+        table.add_row(item["item"], shown, f"{item['max']:.2f}", escape(item["why"]))
+    return table
+
+
+def _truth(scenario: Scenario, happened: bool, report: Report) -> Table:
+    truth = scenario.truth
+    table = Table("", "it was", "you said", box=None, pad_edge=False)
+    everyone = "everyone"
+    component = truth.component if happened else "none"
+    mechanism = truth.mechanism if happened or not truth.incident else "none"
+    table.add_row("component", component, report.component)
+    table.add_row("mechanism", mechanism, report.mechanism)
+    table.add_row("whom", str(truth.segment or everyone) if happened else "nobody",
+                  str(report.segment or everyone) if report.incident else "nobody")  # fmt: skip
+    return table
+
+
+def _timeline(entries: list[Entry]) -> Table:
+    table = Table("world time", "", "", box=None, pad_edge=False)
+    for entry in entries:
+        if entry.what not in _TOLD:
+            continue
+        hot = entry.what in ("armed", "page", "disarmed")
+        stamp = time.strftime("%H:%M:%S", time.gmtime(entry.world_ts))
+        told = f"[bold]{_TOLD[entry.what]}[/]" if hot else _TOLD[entry.what]
+        table.add_row(stamp, told, escape(_words(entry)))
+    return table
+
+
+def _words(entry: Entry) -> str:
+    fields = entry.fields
+    if entry.what == "step":
+        return f"{fields['target']}: " + "; ".join(
+            str(fields[k]) for k in ("change", "release") if k in fields
+        )
+    if entry.what == "armed":
+        return f"{fields['fault']} on {fields['target']}"
+    if entry.what == "disarmed":
+        return f"ended by: {fields['why']}"
+    if entry.what == "page":
+        return str(fields["text"]).strip().splitlines()[0]
+    if entry.what == "report":
+        said = fields["report"]
+        return (
+            f"{said['component']}: {said['mechanism']}" if said["incident"] else "nothing is wrong"
+        )
+    return str(fields.get("text", ""))
+
+
+def _evidence(scenario: Scenario) -> Table:
+    table = Table("evidence", "query", box=None, pad_edge=False)
+    for one in scenario.evidence:
+        table.add_row(escape(one.claim), Text(one.sql.strip(), style="dim"))
+    return table

@@ -1,0 +1,83 @@
+"""The incident report by questions, for whoever sits at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prompt_toolkit import prompt
+from prompt_toolkit.completion import WordCompleter
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill import taxonomy
+from sandbox.drill.journal import first
+from sandbox.drill.report import Report, checked, within, world_time
+from sandbox.drill.store import Drill
+
+Ask = Callable[[str, str, list[str]], str]  # question, default, words to complete -> answer
+
+
+def ask_at_terminal(question: str, default: str, words: list[str]) -> str:
+    """One line from the terminal, with completion."""
+    completer = WordCompleter(words, sentence=True, match_middle=True) if words else None
+    return prompt(f"{question} ", default=default, completer=completer).strip()
+
+
+def interview(
+    drill: Drill, ask: Ask = ask_at_terminal, say: Callable[[str], None] = print
+) -> Report:
+    """Asks for each part of the report, again where an answer is refused."""
+    began = drill.began()
+    assert began is not None
+    now = drill.run.clock().now()
+    page = first(drill.entries(), "page")
+    fields: dict[str, Any] = {
+        "incident": _yes(ask("Was there an incident (yes or no)?", "yes", ["yes", "no"]))
+    }
+    if fields["incident"]:
+        day = world_time(now)[:11]
+        fields |= {
+            "started_at": ask("When did it start (world time)?", day, []),
+            "detected_at": ask("When was it detected?", world_time(page.world_ts if page else now), []),
+            "component": ask("Which component?", "", list(taxonomy.COMPONENTS)),
+            "mechanism": ask(
+                "Which mechanism, or family?", "", [*taxonomy.MECHANISMS, *taxonomy.FAMILIES]
+            ),
+            "segment": _segment(
+                ask("Whom did it hit (column=value ..., nothing for everyone)?", "",
+                    [f"{c}=" for c in taxonomy.SEGMENT_COLUMNS])
+            ),
+        }  # fmt: skip
+    else:
+        benign = [m.name for m in taxonomy.MECHANISMS.values() if m.family == "benign"]
+        fields["mechanism"] = ask("What explains what was seen?", "coincident-change", benign)
+    fields["confidence"] = ask("How sure are you, 0 to 1?", "0.7", [])
+    fields["notes"] = ask("Notes (one line)?", "", [])
+    while True:
+        try:
+            return within(checked(_numbers(fields)), began, now)
+        except SandboxError as error:
+            name = error.where.rpartition(", ")[2].partition("[")[0].partition(".")[0]
+            say(f"{error.where}: {error.seen!r}; expected {error.expected}")
+            fields[name] = ask(f"{name}?", str(fields.get(name) or ""), [])
+            if name == "segment":
+                fields[name] = _segment(fields[name])
+            if name == "incident":
+                fields[name] = _yes(fields[name])
+
+
+def _yes(text: str) -> bool:
+    return text.lower() in ("y", "yes", "true", "1")
+
+
+def _segment(text: str) -> dict[str, Any]:
+    pairs = (word.partition("=") for word in text.replace(",", " ").split())
+    return {column: value for column, _, value in pairs}
+
+
+def _numbers(fields: dict[str, Any]) -> dict[str, Any]:
+    """Answers with confidence as a number where it is one; what is not is refused by name."""
+    try:
+        return {**fields, "confidence": float(fields["confidence"])}
+    except ValueError:
+        return fields

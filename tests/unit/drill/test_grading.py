@@ -1,0 +1,189 @@
+"""Grading: the truth earns everything, doing nothing earns little, and looking closer never costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.drill import taxonomy
+from sandbox.drill.grading import (
+    FAMILY,
+    INCIDENT_WEIGHTS,
+    NEIGHBOUR,
+    NULL_WEIGHTS,
+    Course,
+    Grade,
+    grade,
+    onset_credit,
+)
+from sandbox.drill.report import Report
+from tests.unit.drill.scenes import deed, scenario
+
+BEGAN = 1_000_000.0
+COURSE = Course(
+    BEGAN, 36_000.0, 1_200.0, 2_400.0, 4_000.0, (deed(3_000, "restart service=stream"),)
+)
+PERFECT = Report(
+    incident=True, started_at=BEGAN + 1_200, detected_at=BEGAN + 2_500, component="stream",
+    mechanism="stream-lag", segment={"region": "EU"},
+)  # fmt: skip
+NOTHING = Report(incident=False)
+
+
+def item(grade: Grade, name: str) -> float:
+    return next(i.score for i in grade.items if i.item == name)
+
+
+def changed(**fields) -> Grade:
+    return grade(scenario(), COURSE, PERFECT.model_copy(update=fields))
+
+
+def test_the_truth_and_the_right_deed_earn_everything():
+    marks = grade(scenario(), COURSE, PERFECT)
+
+    assert marks.score == 1.0
+    assert [i.item for i in marks.items] == list(INCIDENT_WEIGHTS)
+
+
+def test_the_weights_of_either_kind_of_drill_sum_to_one():
+    assert sum(INCIDENT_WEIGHTS.values()) == pytest.approx(1)
+    assert sum(NULL_WEIGHTS.values()) == pytest.approx(1)
+
+
+def test_a_missed_incident_earns_nothing_but_for_what_was_done():
+    silent = grade(scenario(), replace(COURSE, actions=()), NOTHING)
+    handy = grade(scenario(), COURSE, NOTHING)
+
+    assert silent.score == 0.0
+    assert handy.score == INCIDENT_WEIGHTS["mitigation"]
+
+
+def test_next_door_and_the_right_family_earn_a_part():
+    assert item(changed(component="events"), "component") == pytest.approx(0.2 * NEIGHBOUR)
+    assert item(changed(component="ranker"), "component") == 0
+    assert item(changed(mechanism="staleness"), "mechanism") == pytest.approx(0.2 * FAMILY)
+    assert item(changed(mechanism="index-outdated"), "mechanism") == pytest.approx(0.2 * FAMILY)
+    assert item(changed(mechanism="slow-edge"), "mechanism") == 0
+
+
+def test_whom_it_hit_earns_by_overlap():
+    assert item(changed(segment={"region": "US"}), "segment") == pytest.approx(0.1 * 0.25)
+    assert item(changed(segment={"region": ["EU", "US"]}), "segment") == pytest.approx(
+        0.1 * 2 / 3, abs=1e-4
+    )
+    assert item(changed(segment={}), "segment") == 0
+
+
+def test_only_a_helpful_deed_while_it_ran_counts():
+    def mitigated(*deeds, filed_s: float = 4_000.0) -> float:
+        course = replace(COURSE, actions=deeds, filed_s=filed_s)
+        return item(grade(scenario(), course, PERFECT), "mitigation")
+
+    assert mitigated() == 0
+    assert mitigated(deed(1_100, "restart service=stream")) == 0, "before it began"
+    assert mitigated(deed(4_100, "restart service=stream")) == 0, "after the report"
+    assert mitigated(deed(3_000, "restart service=gateway")) == 0
+    late = mitigated(deed(30_000, "restart service=stream"), filed_s=31_000)
+    assert 0.1 <= late < 0.2
+
+
+def test_an_action_counts_by_what_it_came_to():
+    by_effect = scenario(
+        accept=["restart service=stream", "set service=model field=ranker value=rk-1"]
+    )
+    reverted = deed(3_000, "revert change=4", ("set service=model field=ranker value=rk-1",))
+
+    marks = grade(by_effect, replace(COURSE, actions=(reverted,)), PERFECT)
+
+    assert item(marks, "mitigation") == pytest.approx(0.2)
+    assert item(marks, "side_effects") == pytest.approx(0.05)
+
+
+def test_needless_and_harmful_deeds_cost_and_harm_costs_more():
+    def side_effects(*texts: str) -> float:
+        deeds = tuple(deed(3_000, text) for text in ("restart service=stream", *texts))
+        return item(grade(scenario(), replace(COURSE, actions=deeds), PERFECT), "side_effects")
+
+    assert side_effects() == 0.05
+    assert side_effects("restart service=gateway") == pytest.approx(0.05 * 0.75)
+    assert side_effects("restart service=redis") == pytest.approx(0.05 * 0.5)
+    assert side_effects("restart service=redis", "promote artifact=ranker version=rk-2") == 0
+
+
+def test_on_a_null_drill_leaving_things_alone_is_right():
+    null = scenario(
+        timeline=[{"at_s": 600, "target": "gateway", "change": {"key": "banner", "new": "autumn"}}],
+        truth={"incident": False, "component": "none", "mechanism": "coincident-change"}, accept=[],
+    )  # fmt: skip
+    calm = replace(COURSE, onset_s=None, actions=())
+    right = Report(incident=False, mechanism="coincident-change")
+
+    assert grade(null, calm, right).score == 1.0
+    assert grade(null, calm, NOTHING).score == pytest.approx(1 - 0.15 * (1 - FAMILY))
+    assert grade(null, calm, PERFECT).score == 0.0
+    rash = replace(calm, actions=(deed(3_000, "restart service=redis"),))
+    assert grade(null, rash, right).score == pytest.approx(1 - 0.35 / 2)
+
+
+def test_a_drill_whose_fault_was_left_out_has_nothing_to_find():
+    healthy = replace(COURSE, onset_s=None, actions=())
+
+    assert grade(scenario(), healthy, NOTHING).score == 1.0
+    assert grade(scenario(), healthy, PERFECT).score == 0.0
+
+
+def test_being_said_to_have_seen_it_before_it_began_does_not_help():
+    early = changed(started_at=BEGAN + 100, detected_at=BEGAN + 200)
+
+    assert item(early, "detection") == pytest.approx(0.06)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_better_time_never_earns_less(a, b):
+    near, far = sorted((a, b))
+
+    assert 0 <= onset_credit(far) <= onset_credit(near) <= 1
+
+
+reports = st.builds(
+    lambda component, mechanism, start, segment: Report(
+        incident=True, component=component, mechanism=mechanism, started_at=BEGAN + start, segment=segment
+    ),
+    st.sampled_from([c for c in taxonomy.COMPONENTS if c != "none"]),
+    st.sampled_from([m for m in taxonomy.MECHANISMS if taxonomy.family_of(m) != "benign"]),
+    st.floats(0, 4_000),
+    st.dictionaries(st.sampled_from(list(taxonomy.SEGMENT_COLUMNS)), st.sampled_from(["EU", "US"])),
+)  # fmt: skip
+deeds = st.lists(
+    st.sampled_from(["restart service=gateway", "restart service=redis", "promote artifact=ranker version=x"]),
+    max_size=4,
+).map(lambda texts: tuple(deed(3_000, text) for text in texts))  # fmt: skip
+
+
+@given(reports, deeds)
+def test_correcting_any_one_field_never_costs(report, actions):
+    course = replace(COURSE, actions=actions)
+    before = grade(scenario(), course, report).score
+    assert 0 <= before <= 1
+
+    for name in ("component", "mechanism", "segment", "started_at"):
+        better = report.model_copy(update={name: getattr(PERFECT, name)})
+        assert grade(scenario(), course, better).score >= before - 1e-9
+
+
+@given(reports, deeds, st.sampled_from(["restart service=redis", "restart service=rules"]))
+def test_one_more_needless_deed_never_pays(report, actions, another):
+    course = replace(COURSE, actions=actions)
+    more = replace(COURSE, actions=(*actions, deed(3_500, another)))
+
+    assert grade(scenario(), more, report).score <= grade(scenario(), course, report).score
+
+
+@given(reports, deeds)
+def test_the_same_answer_is_worth_the_same_every_time(report, actions):
+    course = replace(COURSE, actions=actions)
+
+    assert grade(scenario(), course, report) == grade(scenario(), course, report)

@@ -1,0 +1,77 @@
+"""The journal outlives whoever writes it."""
+
+from __future__ import annotations
+
+import threading
+
+from sandbox.drill.journal import Journal, first, phase, public
+
+
+def journal(tmp_path) -> Journal:
+    return Journal(tmp_path / "journal.jsonl", wall=lambda: 1_000.0)
+
+
+def test_what_was_written_is_read_back_in_order(tmp_path):
+    book = journal(tmp_path)
+    book.append(10.0, "engine", "phase", name="baseline")
+    book.append(20.5, "trainee", "action", text="restart service=stream", forms=[["restart", []]])
+
+    entries = book.read()
+
+    assert [(e.world_ts, e.wall_ts, e.who, e.what) for e in entries] == [
+        (10.0, 1_000.0, "engine", "phase"),
+        (20.5, 1_000.0, "trainee", "action"),
+    ]
+    assert entries[1].fields["text"] == "restart service=stream"
+    assert phase(entries) == "baseline"
+
+
+def test_a_line_that_was_cut_off_loses_itself_alone(tmp_path):
+    book = journal(tmp_path)
+    book.append(1.0, "engine", "phase", name="baseline")
+    book.append(2.0, "engine", "page", text="PAGE")
+    whole = book.path.read_bytes()
+
+    first_line = whole.index(b"\n") + 1
+    for cut in (first_line, first_line + 1, len(whole) - 2):
+        book.path.write_bytes(whole[:cut])
+        survivors = book.read()
+        book.append(3.0, "engine", "phase", name="debrief")
+        assert book.read() == [*survivors, book.read()[-1]]
+        assert book.read()[-1].fields == {"name": "debrief"}
+        assert survivors[0].what == "phase"
+
+
+def test_nothing_there_is_an_empty_journal(tmp_path):
+    assert journal(tmp_path).read() == []
+    assert phase([]) == "briefing"
+
+
+def test_many_writers_never_tear_a_line(tmp_path):
+    book = journal(tmp_path)
+
+    def write(who: str) -> None:
+        for number in range(5):
+            book.append(float(number), who, "step", text="x" * 500)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(book.read()) == 20
+
+
+def test_the_trainee_sees_pages_and_deeds_but_nothing_of_the_truth(tmp_path):
+    book = journal(tmp_path)
+    book.append(1.0, "engine", "phase", name="baseline")
+    book.append(2.0, "colleague", "step", target="model", release="a -> b")
+    book.append(3.0, "engine", "armed", id="w1", fault="rpc-edge-latency")
+    book.append(4.0, "engine", "page", text="PAGE")
+
+    shown = public(book.read())
+
+    assert [e.what for e in shown] == ["phase", "page"]
+    assert first(book.read(), "armed", id="w1") is not None
+    assert "latency" not in str(shown)
