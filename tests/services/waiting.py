@@ -1,0 +1,32 @@
+"""Waiting for conditions in tests of real processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], within_s: float = 30.0, what: str = "") -> T:
+    """What `look` returned when it was first true. Gives up with the last value seen."""
+    until = time.monotonic() + within_s
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < until, f"{what or 'condition'} not within {within_s} s: {seen!r}"
+        time.sleep(0.05)
+
+
+def processes_of(run_dir: object) -> list[str]:
+    """Command lines of living processes that belong to a run directory."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if str(run_dir) in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found
