@@ -211,12 +211,14 @@ def _against_random(
     """
     user = np.repeat(chosen // n_items, per)
     item = rng.integers(0, n_items, len(user))
+    again = np.arange(len(user))
     for _ in range(_LATE_TRIES):
-        again = np.flatnonzero(_among(user * n_items + item, all_chosen))
+        again = again[_among(user[again] * n_items + item[again], all_chosen)]
         if len(again) == 0:
             break
         item[again] = rng.integers(0, n_items, len(again))
-    fine = ~_among(user * n_items + item, all_chosen)
+    fine = np.ones(len(user), dtype=bool)
+    fine[again[_among(user[again] * n_items + item[again], all_chosen)]] = False
     label = np.concatenate([np.ones(len(chosen)), np.zeros(fine.sum())]).astype(np.float32)
     return Examples(
         np.concatenate([chosen // n_items, user[fine]]),

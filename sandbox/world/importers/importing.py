@@ -15,8 +15,9 @@ from sandbox.world.importers import recognise
 from sandbox.world.importers.complete import complete
 from sandbox.world.importers.fit import Fitted, fit_choices
 from sandbox.world.importers.fit_shown import fit_shown
+from sandbox.world.importers.levels import policy_ctrs
 from sandbox.world.importers.source import Source
-from sandbox.world.importers.truth import policy_ctr, truth_of
+from sandbox.world.importers.truth import truth_of
 from sandbox.world.importers.writing import write_public
 from sandbox.world.latent import Weights
 from sandbox.world.presets import PRESETS
@@ -100,10 +101,7 @@ def _write(
     latent.save(folder)
     progress(0.9, "writing")
     impressions, events = write_public(folder / "public", source, filled, seed)
-    fit = fitted.quality | {
-        "ctr_uniform": policy_ctr(latent, oracle=False),
-        "ctr_oracle": policy_ctr(latent, oracle=True),
-    }
+    fit = fitted.quality | policy_ctrs(latent)
     manifest = WorldManifest(
         name=name,
         source=source.kind,

@@ -13,7 +13,7 @@ from sandbox.world.importers.source import Entities, Ids, Log, Skips, refuse
 from sandbox.world.importers.text import TextTable
 from sandbox.world.importers.times import TimeForm, recognise
 
-_TIME_SAMPLE = 2_000
+_TIME_SAMPLE = 400
 
 
 @dataclass

@@ -8,17 +8,13 @@ import numpy as np
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import stream
-from sandbox.world.behaviour import Behaviour
-from sandbox.world.importers.fit import Fitted, sigmoid
+from sandbox.world.importers.fit import Fitted
+from sandbox.world.importers.levels import at_logged_level, at_set_levels
 from sandbox.world.importers.source import Log
 from sandbox.world.latent import Latent, Weights, hourly_profile
 
 DAY_S = 86_400.0
 SESSION_GAP_S = 1_800.0  # idle time that ends a session
-UNIFORM_CTR = 0.02  # of slates filled uniformly
-ORACLE_CTR = 0.16  # of slates filled by true attraction, at most
-_SLATE = 10
-_SAMPLE = 400  # users whose slates set the levels
 _PRIOR = 5.0  # interactions' worth of the average user in everyone's intent
 _FIRST_HOURS = 240.0  # sessions' worth of the usual hours beside those of the log
 
@@ -55,8 +51,8 @@ def truth_of(fitted: Fitted, log: Log, catalogue: Catalogue, seed: int, weights:
         diurnal=hours(log),
     )
     if fitted.bias is not None:
-        return _at_logged_level(replace(latent, user_bias=fitted.bias - fitted.bias.mean()), log)
-    return _levelled(latent)
+        return at_logged_level(replace(latent, user_bias=fitted.bias - fitted.bias.mean()), log)
+    return at_set_levels(latent)
 
 
 def sessions(log: Log) -> np.ndarray:
@@ -126,75 +122,3 @@ def _pairs(fitted: Fitted, seed: int) -> np.ndarray:
     user, item = (rng.integers(0, len(a), 20_000) for a in (fitted.taste, fitted.item))
     taste: np.ndarray = np.einsum("nd,nd->n", fitted.taste[user], fitted.item[item])
     return taste.astype(np.float64)
-
-
-def _levelled(latent: Latent) -> Latent:
-    """The same orders, with the click rates of a uniform and of the best policy where they belong."""
-    shrink = 1.0
-    for _ in range(12):
-        trial = _scaled(latent, shrink)
-        level = _level(trial)
-        trial = replace(trial, weights=replace(trial.weights, b0=level))
-        best = policy_ctr(trial, oracle=True)
-        if best <= ORACLE_CTR * 1.02:
-            break
-        shrink *= max(0.6, (ORACLE_CTR / best) ** 0.5)
-    return trial
-
-
-def _at_logged_level(latent: Latent, log: Log) -> Latent:
-    rows = np.arange(0, len(log), max(1, len(log) // 50_000))
-    behaviour = Behaviour(replace(latent, weights=replace(latent.weights, b0=0.0)))
-    user, item = log.user[rows], log.item[rows][:, None]
-    seen = behaviour.examination(user, int(log.position.max()))
-    seen = seen[np.arange(len(rows)), log.position[rows].astype(np.int64) - 1]
-    pull = behaviour.attraction(user, item, np.arange(len(rows)))[:, 0].astype(np.float64)
-    low, high = -20.0, 5.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        ctr = float((seen * sigmoid(pull + middle)).mean())
-        low, high = (middle, high) if ctr < log.click[rows].mean() else (low, middle)
-    return replace(latent, weights=replace(latent.weights, b0=low))
-
-
-def _scaled(latent: Latent, shrink: float) -> Latent:
-    return replace(
-        latent,
-        item_taste=(latent.item_taste * np.float32(shrink)),
-        item_appeal=(latent.item_appeal * np.float32(shrink)),
-        weights=replace(latent.weights, value_taste=latent.weights.value_taste / shrink),
-    )
-
-
-def _level(latent: Latent) -> float:
-    """b0 at which a uniform policy gets UNIFORM_CTR, by bisection."""
-    low, high = -20.0, 5.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        ctr = policy_ctr(replace(latent, weights=replace(latent.weights, b0=middle)), oracle=False)
-        low, high = (middle, high) if ctr < UNIFORM_CTR else (low, middle)
-    return (low + high) / 2
-
-
-def policy_ctr(latent: Latent, *, oracle: bool) -> float:
-    """Expected clicks per slot of a first slate: filled by true attraction, or uniformly.
-
-    Over sessions: users who come more often count more.
-    """
-    behaviour = Behaviour(latent)
-    rng = stream(latent.seed, "import/levels")
-    share = np.cumsum(latent.user_rate, dtype=np.float64)
-    user = np.searchsorted(share, rng.random(_SAMPLE) * share[-1])
-    session = np.arange(_SAMPLE)
-    k = min(_SLATE, latent.n_items)
-    if oracle:
-        pull = np.stack([
-            behaviour.click_probability(user[r : r + 1], np.arange(latent.n_items)[None, :],
-                                        session[r : r + 1])[0]
-            for r in range(_SAMPLE)
-        ])  # fmt: skip
-        p = -np.sort(-np.partition(pull, latent.n_items - k, axis=1)[:, -k:], axis=1)
-    else:
-        items = rng.integers(0, latent.n_items, (_SAMPLE, 5 * k))
-        p = behaviour.click_probability(user, items, session).reshape(_SAMPLE, 5, k).mean(axis=1)
-    return float((behaviour.examination(user, k) * p).mean())
