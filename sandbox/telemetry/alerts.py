@@ -57,7 +57,8 @@ class State:
 
     ticks: those of the longest window, oldest first. firing: rule -> since when. calm: rule -> since
     when its short window is below the resolving level. learned: SLI -> (hits, all) of the healthy
-    minutes. median_ms: healthy median latency, None until known.
+    minutes. slow_ms, tail_ms: latencies from which a request counts as slow for the typical and for
+    the tail objective, from the healthy minutes; None until known.
     """
 
     ticks: tuple[Tick, ...] = ()
@@ -67,7 +68,8 @@ class State:
     learned_until: Mapping[str, float] = field(default_factory=dict)
     first_ts: float | None = None  # of the first request
     latencies: tuple[float, ...] = ()
-    median_ms: float | None = None
+    slow_ms: float | None = None
+    tail_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def step(state: State, tick: Tick, settings: AlertSettings) -> tuple[State, list
     if state.first_ts is None and tick.counts.get("errors", (0, 0))[1] > 0:
         state = replace(state, first_ts=tick.ts)
     state = _calibrate(state, tick, settings)
-    state = replace(state, ticks=_kept(state, _judged(tick, state, settings), settings))
+    state = replace(state, ticks=_kept(state, _judged(tick, state), settings))
     events: list[Event] = []
     firing, calm = dict(state.firing), dict(state.calm)
     for rule, severity, summary, verdict in _verdicts(state, settings):
@@ -166,27 +168,32 @@ def _below(
 
 
 def _calibrate(state: State, tick: Tick, settings: AlertSettings) -> State:
-    """Learn the healthy median, once, from the first requests after the warm-up."""
-    if state.median_ms is not None or state.first_ts is None:
+    """Learn what is slow here, once, from the first requests after the warm-up."""
+    if state.slow_ms is not None or state.first_ts is None:
         return state
     if tick.ts < state.first_ts + settings.warmup_s:
         return state
     latencies = state.latencies + tick.latency_ms
-    known = len(latencies) >= settings.median_requests
+    known = len(latencies) >= settings.calibrate_requests
     old_enough = tick.ts >= state.first_ts + settings.warmup_s + settings.baseline_s / 2
-    if known and old_enough:
-        return replace(state, latencies=(), median_ms=statistics.median(latencies))
-    return replace(state, latencies=latencies[-10 * settings.median_requests :])
+    if not (known and old_enough):
+        return replace(state, latencies=latencies[-10 * settings.calibrate_requests :])
+    cuts = statistics.quantiles(latencies, n=20)
+    return replace(
+        state,
+        latencies=(),
+        slow_ms=settings.median_factor * cuts[9],
+        tail_ms=max(settings.latency_ms, settings.tail_factor * cuts[18]),
+    )
 
 
-def _judged(tick: Tick, state: State, settings: AlertSettings) -> Tick:
+def _judged(tick: Tick, state: State) -> Tick:
     """The tick with its latencies counted against the objectives; the single values are let go."""
     counts = dict(tick.counts)
     n = float(len(tick.latency_ms))
-    counts["latency"] = (float(sum(ms > settings.latency_ms for ms in tick.latency_ms)), n)
-    if state.median_ms is not None:
-        limit = settings.median_factor * state.median_ms
-        counts["latency_typical"] = (float(sum(ms > limit for ms in tick.latency_ms)), n)
+    for sli, limit in (("latency", state.tail_ms), ("latency_typical", state.slow_ms)):
+        if limit is not None:
+            counts[sli] = (float(sum(ms > limit for ms in tick.latency_ms)), n)
     return Tick(tick.ts, counts)
 
 
