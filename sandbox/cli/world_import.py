@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from sandbox.cli.output import emit, err, out, progress
@@ -88,6 +89,6 @@ def _print(done: Imported) -> None:
     for reason, count in sorted(done.skipped.items()):
         err.print(f"[yellow]skipped[/] {count:,} rows: {reason}")
     for note in done.notes:
-        err.print(f"[yellow]note[/] {note}")
+        err.print(f"[yellow]note[/] {escape(note)}")
     out.print(f"[dim]filled in (see docs/worlds.md): {', '.join(done.filled)}[/]")
     out.print(f"next: sandbox up --world {manifest.name}")
