@@ -40,8 +40,14 @@ def test_an_imported_world_is_held_only_to_what_applies(tiny: World) -> None:
     ],
 )
 def test_a_world_out_of_tune_is_found_out(
-    tiny: World, tmp_path: Path, change: dict[str, float], fails: str
+    tiny: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, float],
+    fails: str,
 ) -> None:
+    monkeypatch.setattr("sandbox.world.check._USERS", 300)
+    monkeypatch.setattr("sandbox.world.check._REPEATS", 5)
     latent = Latent.load(tiny[1])
     (tmp_path / "public").symlink_to(tiny[1] / "public")
     replace(latent, weights=replace(latent.weights, **change)).save(tmp_path)
