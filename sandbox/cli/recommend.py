@@ -163,7 +163,7 @@ def _show(answer: Any, cards: dict[int, Card]) -> None:
         out.print(f"[bold black on yellow] degraded [/] a fallback answered for: {stages}")
     # A pipe or a file has no width: there a line may be as long as it needs to be.
     console = out if out.is_terminal else Console(width=_WIDE, highlight=False)
-    console.print(_table(answer.items, cards, console.width))
+    console.print(table(answer.items, cards, console.width))
     versions = (answer.model_version, answer.encoder_version, answer.index_version, answer.rules_version)  # fmt: skip
     said = " · ".join(
         f"{label} {version or 'none'}"
@@ -186,17 +186,17 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def _table(items: Any, cards: dict[int, Card], width: int) -> RichTable:
+def table(items: Any, cards: dict[int, Card], width: int) -> RichTable:
     """The slate for a terminal of so many columns; on a narrow one the lesser columns are left out."""
     shown = [name for name in _COLUMNS if width >= _ROOMY or name not in ("by", "ranker")]
-    table = RichTable(header_style="bold", box=None, pad_edge=False)
+    drawn = RichTable(header_style="bold", box=None, pad_edge=False)
     for name in shown:
         look: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"} | _COLUMNS[name]
-        table.add_column(name, **look)
+        drawn.add_column(name, **look)
     for item in items:
         cells = _cells(item, cards.get(item.item_id, Card(f"item {item.item_id}", (), "")))
-        table.add_row(*(escape(cells[name]) for name in shown))
-    return table
+        drawn.add_row(*(escape(cells[name]) for name in shown))
+    return drawn
 
 
 def _cells(item: Any, card: Card) -> dict[str, str]:
