@@ -19,9 +19,12 @@ from sandbox.drill.engine import Alert
 from sandbox.drill.grading import Action
 from sandbox.drill.queries import sql_time
 from sandbox.drill.scenario import Scenario, Step
+from sandbox.pipeline import registry
 from sandbox.pipeline.rollout import Release
 from sandbox.pipeline.training_set import Stages
+from sandbox.runtime import publish
 from sandbox.runtime.operations import Operations
+from sandbox.runtime.rows import send_rows
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
 from services.ranking.core import INPUTS
@@ -59,8 +62,27 @@ class LiveStage:
         through = []
         if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
             through.append(wrapper(step.spec(seed), self._run.clock(), WallClock()).around_sync)
+        self._publish(step)
         record = self._operations.release(wanted, through)
         return f"{record.old} -> {record.new}"
+
+    def _publish(self, step: Step) -> None:
+        """Brings the versions that were trained for a release into the lake, as any training run does."""
+        assert step.release is not None
+        if step.release.retrain is None:
+            return
+        now = self._run.clock().now()
+        for artefact in registry.versions(self._run.path / "registry"):
+            m = artefact.manifest
+            if not m.version.endswith(f"-{step.release.retrain}"):
+                continue
+            event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
+            send_rows(self._run, "registry_events", [event])
+            send_rows(self._run, "eval_metrics", publish.metric_rows(artefact))
+            if m.artifact in ("two_tower", "ranker"):
+                send_rows(self._run, "train_runs", [publish.train_run_row(artefact)])
+            if "training_rows.safetensors" in m.files:
+                send_rows(self._run, "training_rows", publish.training_rows(artefact))
 
     def note(self, step: Step) -> str:
         assert step.change is not None
