@@ -17,7 +17,7 @@ import torch
 from sandbox.base.features import USER_SESSION
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, index, popular, ranker, registry, training_set, two_tower
-from sandbox.pipeline.events import DAY_S, Log, Source, read_source
+from sandbox.pipeline.events import DAY_S, Log, Source, read_manifest, read_source
 from sandbox.pipeline.features import WINDOW_S, Histories, snapshot
 from sandbox.pipeline.golden import golden_set
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
@@ -66,19 +66,17 @@ def ensure_models(
     """  # fmt: skip
     target = world_dir / "registry"
     built = BuiltModels(target, {name: f"{short}-1" for name, short in PREFIX.items()})
-    recipe = recipe or Recipe()
+    recipe = recipe or recipe_for(world_dir)
     key = _key(world_dir, recipe, "first")
     if not force and _is_current(built, key):
         return built
     source = read_source(world_dir)
     seed = seed_of(source.manifest.seed, "models", 1)
     run = _Run(source, target, seed, key, "1", recipe, Stages(), progress)
+    steps = (run.towers, run.ranker, run.lists, run.features)
     with _one_thread_each(), ThreadPoolExecutor(2) as pool:
-        towers = pool.submit(run.towers)
-        rank = pool.submit(run.ranker)
-        run.lists()
-        run.features()
-        towers.result(), rank.result()
+        for job in [pool.submit(step) for step in steps]:
+            job.result()
     return built
 
 
@@ -98,7 +96,7 @@ def train_release(
     stages: wrapped steps of the training run, with a `key` that says what they do. registry_dir: where
     the versions go, default the world's registry; what was trained is kept in WORLD/registry-cache.
     """
-    stages, recipe = stages or Stages(), recipe or Recipe()
+    stages, recipe = stages or Stages(), recipe or recipe_for(world_dir)
     source_key = _key(world_dir, recipe, f"{seed}/{suffix}/{stages.key}/{','.join(artifacts)}")
     cache = world_dir / "registry-cache" / source_key
     names = [*artifacts, *(["index"] if "two_tower" in artifacts else [])]
@@ -118,6 +116,14 @@ def train_release(
     return BuiltModels(target, cached.versions)
 
 
+def recipe_for(world_dir: Path) -> Recipe:
+    """The default recipe: a log of ratings has many events for each user and bears more epochs."""
+    manifest = read_manifest(world_dir)
+    if manifest.has_negatives:
+        return Recipe()
+    return Recipe(tower=TowerSettings(epochs=12))
+
+
 class _Run:
     """One training run over one log. Its steps are independent, so that they may run side by side."""
 
@@ -129,12 +135,16 @@ class _Run:
         self.suffix, self.recipe, self.stages, self.progress = suffix, recipe, stages, progress
         self.log, self.catalogue = stages.log(source.log), source.catalogue
         self.end_ts = source.manifest.history_end_ts
+        self.joined = self._joined()
         self.cut_ts = _cut(self.log, self.end_ts, daily=source.manifest.has_negatives)
 
     def towers(self) -> None:
         """Two-tower and index."""
-        examples = self._examples(self.recipe.sampling, negatives=False)
-        train, held = self._pairs(examples)
+        joined = self.joined
+        clicks = take(joined, joined.examples.click)
+        pairs = Pairs(clicks.user, clicks.examples.item, clicks.profile, clicks.recent)
+        late = clicks.examples.ts >= self.cut_ts
+        train, held = take_pairs(pairs, ~late), take_pairs(pairs, late)
         model, loss = two_tower.train(
             train,
             self.catalogue,
@@ -145,7 +155,7 @@ class _Run:
         vectors = encode_items(model)
         metrics = {"loss": loss, **tower_metrics(model, vectors, held)}
         tensors, config = dump(model)
-        lineage = _lineage(examples)
+        lineage = _lineage(clicks.examples.take(~late))
         self._register(
             "two_tower", {"model.safetensors": tensors}, lineage, metrics=metrics,
             config={**config, "settings": asdict(self.recipe.tower)},
@@ -169,10 +179,8 @@ class _Run:
 
     def ranker(self) -> None:
         """The multi-task ranker, with a sample of what it was trained on."""
-        negatives = not self.source.manifest.has_negatives
-        examples = self._examples(self.recipe.sampling, negatives=negatives)
-        joined = self._join(examples, with_inputs=True)
-        held = examples.ts >= self.cut_ts
+        joined = self.joined
+        held = joined.examples.ts >= self.cut_ts
         train = take(joined, ~held)
         model, loss = ranker.train(
             train,
@@ -241,26 +249,20 @@ class _Run:
             config=config,
         )
 
-    def _examples(self, sampling: Sampling, *, negatives: bool) -> Examples:
+    def _joined(self) -> Joined:
+        """The training set of both models, with its features."""
+        has_negatives, n_items = self.source.manifest.has_negatives, self.catalogue.n_items
+        sampling = self.recipe.sampling
+        if not has_negatives:
+            sampling = replace(sampling, days=np.inf)
         examples = training_set.examples_of(self.log, self.end_ts)
-        days = sampling.days if self.source.manifest.has_negatives else np.inf
-        examples = training_set.sampled(examples, replace(sampling, days=days), self.seed)
-        if negatives:
-            examples = training_set.with_negatives(examples, self.catalogue.n_items, self.seed)
-        return self.stages.training_set(examples)
-
-    def _join(self, examples: Examples, *, with_inputs: bool) -> Joined:
+        examples = training_set.sampled(examples, sampling, self.seed)
+        if not has_negatives:
+            examples = training_set.with_negatives(examples, n_items, self.seed)
         return training_set.join(
-            examples, self.log, self.catalogue, seed=self.seed, with_inputs=with_inputs,
-            has_negatives=self.source.manifest.has_negatives,
+            self.stages.training_set(examples), self.log, self.catalogue,
+            seed=self.seed, has_negatives=has_negatives,
         )  # fmt: skip
-
-    def _pairs(self, examples: Examples) -> tuple[Pairs, Pairs]:
-        clicks = examples.take(examples.click)
-        joined = self._join(clicks, with_inputs=False)
-        pairs = Pairs(joined.user, clicks.item, joined.profile, joined.recent)
-        held = clicks.ts >= self.cut_ts
-        return take_pairs(pairs, ~held), take_pairs(pairs, held)
 
     def _register(
         self, artifact: str, files: dict[str, bytes], lineage: Lineage, *,
@@ -303,8 +305,7 @@ def code_hash() -> str:
 
 
 def _key(world_dir: Path, recipe: Recipe, what: str) -> str:
-    manifest = world_dir / "world.json"
-    world = json.loads(manifest.read_text()).get("content_hash", "") if manifest.exists() else ""
+    world = read_manifest(world_dir).content_hash
     text = json.dumps([world, code_hash(), asdict(recipe), what])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -41,23 +41,24 @@ class Log:
     def __len__(self) -> int:
         return len(self.ts)
 
-    def take(self, rows: np.ndarray) -> Log:
-        """The rows of a mask or of sorted positions."""
+    def take(self, rows: np.ndarray | slice) -> Log:
+        """The rows of a mask, of sorted positions or, without a copy, of a slice."""
+        if not isinstance(rows, slice) and rows.dtype == bool:
+            rows = np.flatnonzero(rows)  # found once, not once for each column
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def before(self, ts: float) -> Log:
         """What was known at `ts`: rows shown before it, and nothing that came of them later."""
-        past = self.take(np.arange(np.searchsorted(self.ts, ts)))
-        late_click = ~(past.click_ts < ts)
-        late_conversion = ~(past.converted_ts < ts)
+        past = self.take(slice(0, int(np.searchsorted(self.ts, ts))))
+        late = np.flatnonzero(past.clicked & ~(past.click_ts < ts))
+        late_conversion = np.flatnonzero(past.converted_ts >= ts)
         return replace(
             past,
-            clicked=past.clicked & ~late_click,
-            click_ts=np.where(late_click, np.nan, past.click_ts),
-            dwell_s=np.where(late_click, np.nan, past.dwell_s).astype(np.float32),
-            liked=past.liked & ~late_click,
-            hidden=past.hidden,
-            converted_ts=np.where(late_conversion, np.nan, past.converted_ts),
+            clicked=_with(past.clicked, late, False),
+            click_ts=_with(past.click_ts, late, np.nan),
+            dwell_s=_with(past.dwell_s, late, np.nan),
+            liked=_with(past.liked, late, False),
+            converted_ts=_with(past.converted_ts, late_conversion, np.nan),
         )
 
     def digest(self) -> str:
@@ -78,8 +79,8 @@ class Source:
     log: Log
 
 
-def read_source(world_dir: Path) -> Source:
-    """Manifest, catalogue and log of a world. Raises WORLD-001, WORLD-003, CFG-002."""
+def read_manifest(world_dir: Path) -> WorldManifest:
+    """The manifest of a world in any directory. Raises WORLD-001, WORLD-003."""
     path = world_dir / "world.json"
     if not path.exists():
         raise SandboxError(
@@ -87,9 +88,14 @@ def read_source(world_dir: Path) -> Source:
             fix="build it: sandbox world build NAME",
         )  # fmt: skip
     try:
-        manifest = WorldManifest.model_validate_json(path.read_text())
+        return WorldManifest.model_validate_json(path.read_text())
     except ValueError as error:
         raise _damaged(path, str(error)[:300], "a manifest of format 1") from error
+
+
+def read_source(world_dir: Path) -> Source:
+    """Manifest, catalogue and log of a world. Raises WORLD-001, WORLD-003, CFG-002."""
+    manifest = read_manifest(world_dir)
     catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
     return Source(world_dir, manifest, catalogue, read_log(world_dir / "public", catalogue))
 
@@ -162,6 +168,15 @@ def _joined(shown: dict[str, np.ndarray], events: dict[str, np.ndarray], n_items
         converted_ts=earliest("conversion", "event_ts"),
         value=np.nan_to_num(value, nan=0.0).astype(np.float32),
     )
+
+
+def _with(values: np.ndarray, rows: np.ndarray, value: float) -> np.ndarray:
+    """A copy with some rows set; the array itself where there are none."""
+    if len(rows) == 0:
+        return values
+    out = values.copy()
+    out[rows] = value
+    return out
 
 
 def _as_impressions(events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

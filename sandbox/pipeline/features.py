@@ -42,7 +42,7 @@ def snapshot(log: Log, catalogue: Catalogue, ts: float, window_s: float = WINDOW
     log: may reach past `ts`; the rest is not looked at. window_s: world seconds.
     """
     past = log.before(ts)
-    past = past.take(np.arange(np.searchsorted(past.ts, ts - window_s), len(past)))
+    past = past.take(slice(int(np.searchsorted(past.ts, ts - window_s)), None))
     return Snapshot(ts, _profile(past, catalogue, ts), _stats(past, catalogue, ts))
 
 
@@ -51,7 +51,7 @@ def _profile(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
     clicks = past.take(past.clicked)
     shown, clicked = _count(past.user, n), _count(clicks.user, n)
     last = np.full(n, -np.inf)
-    np.maximum.at(last, past.user, past.ts)
+    last[past.user] = past.ts  # rows are sorted by time: the latest is written last
     topics = _topic_sums(clicks, catalogue, n)
     long = clicks.take(clicks.dwell_s >= LONG_DWELL_S)
     bought = clicks.take(~np.isnan(clicks.converted_ts))
@@ -78,7 +78,7 @@ def _profile(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
 def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
     n, creator = catalogue.n_items, catalogue.item_creator
     clicks = past.take(past.clicked)
-    today = past.take(np.arange(np.searchsorted(past.ts, ts - DAY_S), len(past)))
+    today = past.take(slice(int(np.searchsorted(past.ts, ts - DAY_S)), None))
     shown, clicked = _count(past.item, n), _count(clicks.item, n)
     dwelt = clicks.take(~np.isnan(clicks.dwell_s))
     dwell_sum = np.bincount(dwelt.item, weights=dwelt.dwell_s, minlength=n)
@@ -93,10 +93,10 @@ def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
         "impressions_log": np.log1p(shown),
         "clicks_log": np.log1p(clicked),
         "ctr_28d": _rate(clicked, shown),
-        "ctr_24h": _rate(_count(today.take(today.clicked).item, n), _count(today.item, n)),
+        "ctr_24h": _rate(_count(today.item[today.clicked], n), _count(today.item, n)),
         "long_dwell_rate": _rate(_count(long.item, n), clicked),
-        "like_rate": _rate(_count(clicks.take(clicks.liked).item, n), clicked),
-        "hide_rate": _rate(_count(past.take(past.hidden).item, n), shown),
+        "like_rate": _rate(_count(clicks.item[clicks.liked], n), clicked),
+        "hide_rate": _rate(_count(past.item[past.hidden], n), shown),
         "conversion_rate": _rate(_count(bought.item, n), clicked),
         "dwell_mean_log": np.log1p(dwell_sum / np.maximum(_count(dwelt.item, n), 1.0)),
         "age_h_log": np.log1p(np.maximum(ts - catalogue.item_published_ts, 0.0) / 3600.0),
@@ -127,7 +127,8 @@ class Histories:
         self.shown_session = log.session[order]
         self._shown = _Timeline(log.user[order], log.ts[order], catalogue.n_users)
         self._shown_ts, self._click_ts = log.ts[order], log.click_ts[rows]
-        self._click_session = log.session[rows]
+        self._shown_runs = _Runs(log.user[order], log.session[order])
+        self._click_runs = _Runs(log.user[rows], log.session[rows])
 
     def recent(self, user: np.ndarray, ts: np.ndarray, n: int = N_RECENT) -> np.ndarray:
         """int64 [m, n]: items clicked before ts, newest first, -1 where there are no more."""
@@ -165,13 +166,12 @@ class Histories:
         )
         last_click = np.where(n > 0, self._safe(self._click_ts, end - 1) / 3600.0, 0.0)
         shown_end = self._shown.until(user, ts)
-        session = np.where(
-            shown_end > self._shown.start[user], self._safe(self.shown_session, shown_end - 1), -1
-        )
+        there = shown_end > self._shown.start[user]
+        session = np.where(there, self._safe(self.shown_session, shown_end - 1), -1)
         rows = np.concatenate(
             [
-                np.log1p(self._run_length(shown_end, self.shown_session, session, self._shown.start[user]))[:, None],
-                np.log1p(self._run_length(end, self._click_session, session, self._clicks.start[user]))[:, None],
+                np.log1p(self._shown_runs.until(shown_end, session, self._shown.start[user]))[:, None],
+                np.log1p(self._click_runs.until(end, session, self._clicks.start[user]))[:, None],
                 last_click[:, None],
                 recent,
                 sums / np.maximum(n, 1)[:, None],
@@ -180,21 +180,6 @@ class Histories:
         ).astype(np.float32)  # fmt: skip
         rows[~fresh] = USER_SESSION.default_row
         return rows
-
-    def _run_length(
-        self, end: np.ndarray, sessions: np.ndarray, session: np.ndarray, start: np.ndarray
-    ) -> np.ndarray:
-        """How many entries just before `end` belong to `session`, at most 500."""
-        length, alive = np.zeros(len(end), np.int64), np.ones(len(end), bool)
-        if len(sessions) == 0:
-            return length
-        for back in range(1, 501):
-            at = end - back
-            alive &= (at >= start) & (self._safe(sessions, at) == session)
-            if not alive.any():
-                break
-            length += alive
-        return length
 
     @staticmethod
     def _safe(values: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -218,6 +203,25 @@ class _Timeline:
         """int64 [m]: position after the user's last entry strictly before ts."""
         rank = np.searchsorted(self._times, ts)
         return np.asarray(np.searchsorted(self._key, user.astype(np.int64) * self._scale + rank))
+
+
+class _Runs:
+    """Entries of a timeline that belong to one visit and lie side by side."""
+
+    def __init__(self, user: np.ndarray, session: np.ndarray) -> None:
+        n = len(session)
+        begins = np.ones(n, bool)
+        begins[1:] = (session[1:] != session[:-1]) | (user[1:] != user[:-1])
+        self._begin = np.maximum.accumulate(np.where(begins, np.arange(n), 0))
+        self._session = session
+
+    def until(self, end: np.ndarray, session: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """int64 [m]: how many entries from `start` on that end just before `end` belong to `session`."""
+        if len(self._session) == 0:
+            return np.zeros(len(end), np.int64)
+        last = np.maximum(end - 1, 0)
+        same = (end > start) & (self._session[last] == session)
+        return np.where(same, end - self._begin[last], 0)
 
 
 def _count(ids: np.ndarray, n: int) -> np.ndarray:

@@ -78,12 +78,16 @@ def tower_metrics(
 
 
 def ranker_metrics(model: Ranker, held: Joined, catalogue: Catalogue) -> dict[str, float]:
-    """auc, gauc (by user) and logloss of the click over held-out rows, and auc by creator group."""
+    """auc, gauc (by user) of the click over held-out rows, auc by creator group; and over rows at the first
+    place logloss@1 and calibration@1 (clicks predicted over clicks)."""
     e = held.examples
     if len(e) == 0:
         return {}
     p = score(model, held.user, e.item, held.x)[:, 0].astype(np.float64).clip(1e-6, 1 - 1e-6)
     loss = -np.where(e.click, np.log(p), np.log1p(-p))
+    # Scores are those of the first place, so only rows that stood there can be compared in level.
+    first = np.where(e.position == 1, e.weight, 0.0)
+    clicks = max(float((e.click * first).sum()), 1.0)
     group = catalogue.creator_group[catalogue.item_creator[e.item]]
     slices = {
         f"auc[creator_group={name}]": auc(e.click[group == code], p[group == code])
@@ -92,8 +96,8 @@ def ranker_metrics(model: Ranker, held: Joined, catalogue: Catalogue) -> dict[st
     metrics = {
         "auc": auc(e.click, p),
         "gauc": group_auc(e.click, p, e.user),
-        "logloss": float(np.average(loss, weights=e.weight)),
-        "calibration": float((p * e.weight).sum() / max(float((e.click * e.weight).sum()), 1.0)),
+        "logloss@1": float((loss * first).sum() / max(float(first.sum()), 1.0)),
+        "calibration@1": float((p * first).sum() / clicks),
         **slices,
     }
     return {name: value for name, value in metrics.items() if np.isfinite(value)}

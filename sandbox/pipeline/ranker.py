@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import seed_of, stream
 from sandbox.pipeline.training_set import Joined
-from sandbox.pipeline.two_tower import Progress
+from sandbox.pipeline.two_tower import Progress, one_cycle
 from services.model.core import N_POSITIONS, Ranker, RankerConfig
 from services.ranking.core import INPUTS
 
@@ -22,7 +22,8 @@ class RankerSettings:
     """learning_rate: peak of a one-cycle schedule. id_decay: AdamW's weight decay on embeddings,
     weight_decay: on the rest. id_dropout: share of rows whose user or item id is left out."""
 
-    epochs: int = 3
+    epochs: int = 2
+    min_steps: int = 60  # more epochs where the log is too small for as many
     batch: int = 4096
     learning_rate: float = 4e-3
     weight_decay: float = 0.02
@@ -71,14 +72,13 @@ def train(
     rows = _Rows(joined)
     draw = stream(seed, "ranker batches")
     chance = torch.Generator().manual_seed(seed_of(seed, "ranker", "dropout"))
-    optimiser = torch.optim.AdamW(_groups(model, settings), settings.learning_rate)
-    steps = settings.epochs * -(-n // settings.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=steps + 1, pct_start=0.1
-    )
+    optimiser = torch.optim.AdamW(_groups(model, settings), settings.learning_rate, fused=True)
+    per_epoch = -(-n // settings.batch)
+    epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
+    schedule = one_cycle(optimiser, epochs * per_epoch)
     model.train()
     loss_sum = 0.0
-    for epoch in range(settings.epochs):
+    for epoch in range(epochs):
         order, loss_sum = torch.from_numpy(draw.permutation(n)), 0.0
         for at in range(0, n, settings.batch):
             batch = order[at : at + settings.batch]
@@ -91,7 +91,7 @@ def train(
                 model.position_bias.weight[0] = 0.0
             loss_sum += float(loss.detach()) * len(batch)
         if progress:
-            progress("ranker", (epoch + 1) / settings.epochs)
+            progress("ranker", (epoch + 1) / epochs)
     return model.eval(), loss_sum / n
 
 
@@ -125,17 +125,29 @@ class _Rows:
 
 
 def _start_at_base_rates(model: Ranker, joined: Joined) -> None:
+    """Biases of the heads at the logits of their rates at the first place, and the places' biases at
+    how much lower the others are: what is left to learn is who clicks what."""
     e = joined.examples
-    clicks = max(float((e.click * e.weight).sum()), 1.0)
-    rates = np.array(
-        [
-            clicks / float(e.weight.sum()),
-            float((e.long_dwell & e.click).sum()) / clicks,
-            float((e.conversion & e.click).sum()) / clicks,
-        ]
-    ).clip(1e-4, 1 - 1e-4)
+    place = np.clip(e.position, 1, N_POSITIONS) - 1
+    shown = np.bincount(place, weights=e.weight, minlength=N_POSITIONS)
+    clicked = np.bincount(place, weights=e.weight * e.click, minlength=N_POSITIONS)
+    overall = clicked.sum() / shown.sum()
+    by_place = _logit((clicked + 50 * overall) / (shown + 50))
+    clicks = max(float(clicked.sum()), 1.0)
+    given_click = [
+        float((label & e.click).sum()) / clicks for label in (e.long_dwell, e.conversion)
+    ]
+    start = np.array([by_place[0], *_logit(np.array(given_click))], np.float32)
     with torch.no_grad():
-        model.heads.bias.copy_(torch.from_numpy(np.log(rates / (1 - rates))))
+        model.heads.bias.copy_(torch.from_numpy(start))
+        model.position_bias.weight[:, 0] = torch.from_numpy(
+            (by_place - by_place[0]).astype(np.float32)
+        )
+
+
+def _logit(rate: np.ndarray) -> np.ndarray:
+    bounded = np.clip(rate, 1e-4, 1 - 1e-4)
+    return np.log(bounded / (1 - bounded))
 
 
 def _groups(model: Ranker, settings: RankerSettings) -> list[dict[str, object]]:

@@ -47,6 +47,7 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """The rows of a mask or of positions."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,13 +23,14 @@ class TowerSettings:
     and items whose id is left out of a batch, so that content alone is learned as well.
     history_dropout: share of recent items left out. n_negatives: items drawn beside the batch's own."""
 
-    epochs: int = 12
+    epochs: int = 3
+    min_steps: int = 100  # more epochs where the log is too small for as many
     batch: int = 1024
     learning_rate: float = 3e-3
     weight_decay: float = 0.3
     id_dropout: float = 0.05
     history_dropout: float = 0.2
-    n_negatives: int = 2048
+    n_negatives: int = 512
     all_items_below: int = 4096  # a smaller catalogue is not sampled
 
 
@@ -99,16 +101,15 @@ def train(
     draw = stream(seed, "two_tower batches")
     chance = torch.Generator().manual_seed(seed_of(seed, "two_tower", "dropout"))
     sampler = _Sampler(pairs.item, catalogue.n_items, settings, draw)
-    steps = settings.epochs * -(-n // settings.batch)
+    per_epoch = -(-n // settings.batch)
+    epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
     optimiser = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=steps + 1, pct_start=0.1
-    )
+    schedule = one_cycle(optimiser, epochs * per_epoch)
     batches, loss_sum = _Batches(pairs), 0.0
     model.train()
-    for epoch in range(settings.epochs):
+    for epoch in range(epochs):
         order, loss_sum = draw.permutation(n), 0.0
         for at in range(0, n, settings.batch):
             rows = order[at : at + settings.batch]
@@ -119,8 +120,20 @@ def train(
             schedule.step()
             loss_sum += float(loss.detach()) * len(rows)
         if progress:
-            progress("two_tower", (epoch + 1) / settings.epochs)
+            progress("two_tower", (epoch + 1) / epochs)
     return model.eval(), loss_sum / n
+
+
+def one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """Learning rate up to its peak in the first tenth of the steps, then down to 0 by a cosine."""
+    warm = max(steps // 10, 1)
+
+    def factor(step: int) -> float:
+        return (
+            min((step + 1) / warm, 1.0) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
+        )
+
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
 
 
 class _Batches:
