@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
 from sandbox.base.streams import uniforms
 from sandbox.world import arrivals as _arrivals
+from sandbox.world.draws import CONVERSION_WINDOW_S, contains, conversion_delay_s, normal
 from sandbox.world.latent import Latent
 
 DAY_S = 86_400.0
-CONVERSION_WINDOW_S = 30 * DAY_S
-# Share and mean of each part of the conversion delay: 34.5 % within an hour, 50 % within a day.
-# Source: shares published for the Criteo delayed-feedback log (Chapelle, KDD 2014).
-CONVERSION_DELAYS = ((0.345, 1_200.0), (0.09, 6 * 3_600.0), (0.565, 8 * DAY_S))
 
 
 @dataclass(frozen=True)
@@ -157,8 +154,8 @@ class Behaviour:
         affinity = self.affinity(user, safe)
         pull = affinity + self._item_pull[safe] + truth.user_bias[user][:, None]
         pull += w.intent_gain * truth.item_topics[safe, self.intent(user, session)[:, None]]
-        pull += w.repeat_clicked * _contains(recent_clicked, item)
-        pull += w.repeat_shown * _contains(recent_shown, item)
+        pull += w.repeat_clicked * contains(recent_clicked, item)
+        pull += w.repeat_shown * contains(recent_shown, item)
         worth = w.value_taste * affinity + self._item_worth[safe]
 
         looks = real & (uniforms(seed, "examine", *place) < self.examination(user, k))
@@ -203,7 +200,7 @@ class Behaviour:
         which, value = item[row, column], worth[row, column].astype(np.float64)
 
         length_s = truth.item_duration_s[which].astype(np.float64)
-        noise = w.dwell_sigma * _normal(uniforms(seed, "dwell", *place))
+        noise = w.dwell_sigma * normal(uniforms(seed, "dwell", *place))
         log_s = w.dwell_value * value + w.dwell_duration * np.log(length_s) + w.dwell_const + noise
         dwell_s[row, column] = np.minimum(length_s, np.exp(log_s))
         like[row, column] = uniforms(seed, "like", *place) < expit(w.like_b0 + value)
@@ -251,6 +248,10 @@ class Behaviour:
         """float64 [n]: sessions per world second at satisfaction .5."""
         return np.asarray(self.latent.user_rate[user].astype(np.float64) / DAY_S)
 
+    def satisfaction_at_start(self, user: np.ndarray) -> np.ndarray:
+        """float64 [n], 0..1: satisfaction when the history ends and live time begins."""
+        return np.asarray(self.latent.user_satisfaction[user].astype(np.float64))
+
     def return_factor(self, satisfaction: np.ndarray) -> np.ndarray:
         """float64 [n]: session rate at this satisfaction over the rate at satisfaction .5."""
         factor: np.ndarray = np.exp(
@@ -270,7 +271,7 @@ class Behaviour:
         """float64 [n]: world seconds between this request of the session and the next."""
         luck = uniforms(self.latent.seed, "think", user, session, request_no)
         gap: np.ndarray = np.exp(
-            self.weights.think_mean_log + self.weights.think_sigma * _normal(luck)
+            self.weights.think_mean_log + self.weights.think_sigma * normal(luck)
         )
         return gap
 
@@ -288,24 +289,3 @@ class Behaviour:
         Windows may be asked for in any pieces: the same sessions come out, with the same ids.
         """
         return _arrivals.arrivals(self.latent, start_ts, end_ts, rate_per_s, seed, shaped=shaped)
-
-
-def conversion_delay_s(part: np.ndarray, luck: np.ndarray) -> np.ndarray:
-    """float64: delays by two uniforms: which part of CONVERSION_DELAYS, and where in it."""
-    shares = np.cumsum([share for share, _ in CONVERSION_DELAYS])
-    means = np.array([mean for _, mean in CONVERSION_DELAYS])
-    chosen = np.minimum(np.searchsorted(shares, part, side="right"), len(means) - 1)
-    delay: np.ndarray = -means[chosen] * np.log1p(-luck)
-    return delay
-
-
-def _contains(recent: np.ndarray | None, item: np.ndarray) -> np.ndarray:
-    """bool [n, k]: is item[n, k] among recent[n, r]?"""
-    if recent is None or recent.shape[1] == 0:
-        return np.zeros(item.shape, dtype=bool)
-    return np.asarray((item[:, :, None] == recent[:, None, :]).any(axis=2))
-
-
-def _normal(luck: np.ndarray) -> np.ndarray:
-    deviate: np.ndarray = ndtri(np.clip(luck, 1e-12, 1 - 1e-12))
-    return deviate

@@ -27,7 +27,7 @@ from sandbox.world.presets import PRESETS, Preset, preset_named
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # What a preset world is made from: a change in any of these files makes built worlds out of date.
 _SOURCES = (
-    "arrivals", "behaviour", "build", "history", "items", "latent", "log", "policy", "population",
+    "arrivals", "behaviour", "build", "draws", "history", "items", "latent", "log", "policy", "population",
     "presets", "titles", "words",
 )  # fmt: skip
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sandbox.base.features import N_TOPICS
-from sandbox.world.behaviour import Behaviour, SlateResponse, conversion_delay_s
+from sandbox.world.behaviour import Behaviour, SlateResponse
+from sandbox.world.draws import conversion_delay_s
 from sandbox.world.latent import Latent, Weights
 
 N_USERS, N_ITEMS = 400, 120

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,3 +141,12 @@ def test_the_list_leaves_out_what_cannot_be_read(home: Path) -> None:
     (home / "broken" / "world.json").write_text("{")
 
     assert [m.name for m in store.worlds()] == ["tiny"]
+
+
+def test_everything_a_build_imports_counts_when_worlds_go_out_of_date() -> None:
+    folder = Path(store.__file__).parent
+    for module in store._SOURCES:
+        used = re.findall(
+            r"^from sandbox\.world\.(\w+) import", (folder / f"{module}.py").read_text(), re.M
+        )
+        assert set(used) <= set(store._SOURCES), f"{module}.py"
