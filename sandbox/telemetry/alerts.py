@@ -7,8 +7,8 @@ below half of it for a while. Source: multi-window, multi-burn-rate alerts, Beye
 Reliability Workbook", O'Reilly 2018, chapter 5; the windows here are scaled to world time.
 
 Rates without a promise (clicks per impression, conversions per click) are held against what the run
-itself showed while it was healthy: they fire when the long window lies below the tolerated fall by
-z_fire standard errors and the short window is below it too.
+itself showed while it was healthy: they fire when both windows lie below the tolerated fall, and the
+long one below the healthy rate by z_fire standard errors.
 """
 
 from __future__ import annotations
@@ -111,6 +111,8 @@ def _verdicts(state: State, settings: AlertSettings) -> Iterable[tuple[str, str,
     sums = _Sums(state.ticks)
     for objective in settings.objectives:
         for window in settings.windows:
+            if window.suffix not in objective.windows:
+                continue
             verdict = _burn(sums, objective, window, settings)
             if verdict:
                 yield (
@@ -153,14 +155,15 @@ def _below(
         if objective.sli not in state.learned_until:
             return None
         rate0, spread0 = hits0 / n0, 1 / n0
-    hits, n = sums.over(objective.sli, settings.short_s)
-    hits_long, n_long = sums.over(objective.sli, settings.long_s)
+    hits, n = sums.over(objective.sli, objective.short_s)
+    hits_long, n_long = sums.over(objective.sli, objective.long_s)
     if n < objective.min_events:
         return None
     limit = rate0 * (1 - objective.tolerance_share)
-    standard_error = math.sqrt(limit * (1 - limit) * (1 / n_long + spread0))
+    standard_error = math.sqrt(rate0 * (1 - rate0) * (1 / n_long + spread0))
+    certain = rate0 - settings.z_fire * standard_error
     return _Verdict(
-        burning=hits / n < limit and hits_long / n_long < limit - settings.z_fire * standard_error,
+        burning=hits / n < limit and hits_long / n_long < min(limit, certain),
         calm=hits / n > rate0 * (1 - settings.resolve_factor * objective.tolerance_share),
         value=hits / n,
         threshold=limit,
@@ -182,7 +185,7 @@ def _calibrate(state: State, tick: Tick, settings: AlertSettings) -> State:
     return replace(
         state,
         latencies=(),
-        slow_ms=settings.median_factor * cuts[9],
+        slow_ms=max(settings.median_factor * cuts[9], cuts[17]),
         tail_ms=max(settings.latency_ms, settings.tail_factor * cuts[18]),
     )
 
@@ -215,7 +218,7 @@ def _learn(state: State, tick: Tick, settings: AlertSettings) -> State:
 
 
 def _kept(state: State, tick: Tick, settings: AlertSettings) -> tuple[Tick, ...]:
-    longest = max([settings.long_s, *(w.long_s for w in settings.windows)])
+    longest = max(*(w.long_s for w in settings.windows), *(b.long_s for b in settings.baselines))
     ticks = state.ticks
     first = next((i for i, t in enumerate(ticks) if t.ts > tick.ts - longest), len(ticks))
     return (*ticks[first:], tick)

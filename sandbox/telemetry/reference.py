@@ -93,6 +93,27 @@ With this page you can ask a running stack what happened to it:
 - **Short forms**: `sandbox sql --tables`, `sandbox sql --describe TABLE`.
 """
 
+_ALERTS = """
+## What is in `alerts`
+
+Each objective has an error budget: the share of bad events it allows. A `fast-burn` alert pages when
+the budget burns six times too fast, a `slow-burn` ticket when it burns twice too fast, each over a
+short window (it is going on) and a long one (it matters). An alert resolves when its short window
+has stayed below {resolve:g} of the firing level for {calm:.0f} world minutes. Too few events in the
+short window: no verdict, and the state stays as it is.
+
+- **latency objective**: {latency_ms:.0f} ms, or {tail:g} times the healthy 95th percentile where that is
+  more; typical requests are held against the healthy 90th percentile, or {median:g} healthy medians.
+  What is healthy is learned after the first {warmup:.0f} world minutes of traffic.
+- **age objectives**: {age_h:.0f} world hours for the batch views; {session_min:.0f} world minutes for the
+  session row from a visit's second request on.
+- **healthy band** of clicks and conversions: learned over at least {baseline:.0f} world minutes after
+  that; the long window must lie below the healthy rate by {z:g} standard errors, too.
+
+| rule | severity | fires when |
+|---|---|---|
+{rows}"""
+
 
 def columns_of(name: str) -> tuple[Column, ...]:
     """The columns of a table or of `ic`. Raises LAKE-004 when there is no such table."""
@@ -109,6 +130,7 @@ def page() -> str:
     """The whole of docs/sql.md."""
     parts = [_HEAD, "\n## Questions to begin with\n"]
     parts += [f"\n{title}:\n\n```sql\n{query}\n```\n" for title, query in EXAMPLES]
+    parts += [_indicators(), _alerts()]
     parts.append("\n## Tables\n\n| table | one row per | written by |\n|---|---|---|\n")
     parts += [f"| [{t.name}](#{t.name}) | {_cell(t.row)} | {t.writer} |\n" for t in TABLES.values()]
     parts.append(f"| [ic](#ic) | view: {_cell(IC_COMMENT)} | |\n")
@@ -117,6 +139,37 @@ def page() -> str:
     ]
     parts.append(_section("ic", f"A view: {IC_COMMENT}."))
     return "".join(parts)
+
+
+def _indicators() -> str:
+    from sandbox.telemetry.indicators import INDICATORS
+
+    rows = "".join(f"| `{name}` | {_cell(text)} |\n" for name, text in INDICATORS.items())
+    return f"\n## What is in `metrics`\n\n| name | value |\n|---|---|\n{rows}"
+
+
+def _alerts() -> str:
+    from sandbox.telemetry.settings import AlertSettings
+
+    settings = AlertSettings()
+    rows = [
+        f"| `{o.name}-{w.suffix}` | {w.severity} | {o.summary}: {min(0.95, w.factor * o.budget_share):.1%}"
+        f" or more over {w.short_s / 60:.0f} and over {w.long_s / 60:.0f} world minutes |\n"
+        for o in settings.objectives
+        for w in settings.windows
+        if w.suffix in o.windows
+    ]
+    rows += [
+        f"| `{b.name}-low` | page | {b.summary}: {b.tolerance_share:.0%} or more below it over"
+        f" {b.short_s / 60:.0f} and over {b.long_s / 60:.0f} world minutes |\n"
+        for b in settings.baselines
+    ]
+    return _ALERTS.format(
+        latency_ms=settings.latency_ms, tail=settings.tail_factor, median=settings.median_factor, rows="".join(rows),
+        session_min=settings.session_age_s / 60, age_h=settings.age_s["item_stats"] / 3600,
+        warmup=settings.warmup_s / 60, baseline=settings.baseline_s / 60, z=settings.z_fire,
+        resolve=settings.resolve_factor, calm=settings.calm_s / 60,
+    )  # fmt: skip
 
 
 def _section(name: str, text: str) -> str:

@@ -33,7 +33,7 @@ class Objective(Document):
     """One promise about one indicator, kept as counts of bad among all.
 
     name: also of its alerts. sli: which counts. budget_share: bad that the promise allows, 0..1.
-    min_events: fewer in the short window give no verdict.
+    min_events: fewer in the short window give no verdict. windows: suffixes of those that apply.
     """
 
     name: str
@@ -41,13 +41,15 @@ class Objective(Document):
     budget_share: float = Field(gt=0, lt=1)
     min_events: int = Field(ge=1)
     summary: str
+    windows: tuple[str, ...] = ("fast-burn", "slow-burn")
 
 
 class BaselineObjective(Document):
     """A rate that must not fall below what the run itself showed in its first healthy minutes.
 
     tolerance_share: a fall by less is no incident. min_events: in the short window; learn_events:
-    before the baseline counts as known. baseline_rate: given instead of learned; None: learn it.
+    before the baseline counts as known. short_s, long_s: windows, world seconds. baseline_rate: given
+    instead of learned; None: learn it.
     """
 
     name: str
@@ -55,6 +57,8 @@ class BaselineObjective(Document):
     tolerance_share: float = Field(gt=0, lt=1)
     min_events: int = Field(ge=1)
     learn_events: int = Field(ge=1)
+    short_s: float = Field(gt=0)
+    long_s: float = Field(gt=0)
     summary: str
     baseline_rate: float | None = Field(None, gt=0, lt=1)
 
@@ -86,8 +90,9 @@ class AlertSettings(Document):
             summary="requests slower than the latency objective",
         ),
         Objective(
-            name="latency-typical", sli="latency_typical", budget_share=0.10, min_events=50,
-            summary="requests slower than twice the healthy median",
+            name="latency-typical", sli="latency_typical", budget_share=0.06, min_events=50,
+            summary="requests slower than nine of ten were while all was well",
+            windows=("fast-burn",),  # a tenth is slower at the best of times: no ticket for that
         ),
         Objective(
             name="errors", sli="errors", budget_share=0.005, min_events=50,
@@ -121,11 +126,11 @@ class AlertSettings(Document):
     baselines: tuple[BaselineObjective, ...] = (
         BaselineObjective(
             name="ctr", sli="ctr", tolerance_share=0.15, min_events=1_000, learn_events=4_000,
-            summary="clicks per impression below the healthy band",
+            short_s=900, long_s=1_800, summary="clicks per impression below the healthy band",
         ),
         BaselineObjective(
             name="conversion", sli="conversion", tolerance_share=0.30, min_events=300,
-            learn_events=1_000, summary="conversions per click below the healthy band",
+            learn_events=400, short_s=3_600, long_s=3_600, summary="conversions per click below the healthy band",
         ),
     )  # fmt: skip
     # Clients give up at 400 ms; half of it is what still feels immediate on a page. On a machine on
@@ -139,10 +144,8 @@ class AlertSettings(Document):
     baseline_s: float = Field(
         1_800.0, gt=0
     )  # world; what is learned is learned for at least so long
-    median_factor: float = Field(2.0, gt=1)  # latency_typical: times the healthy median
+    median_factor: float = Field(1.8, gt=1)  # latency_typical: at least so many healthy medians
     calibrate_requests: int = Field(200, ge=20)  # before healthy latencies count as known
-    short_s: float = Field(900.0, gt=0)  # world; windows of the baseline objectives
-    long_s: float = Field(3_600.0, gt=0)
-    z_fire: float = Field(4.0, gt=0)  # standard errors; clicks of one visit hang together, so not 3
+    z_fire: float = Field(3.5, gt=0)  # standard errors; clicks of one visit hang together, so not 3
     resolve_factor: float = Field(0.5, gt=0, lt=1)  # of the firing level: no flapping at the edge
     calm_s: float = Field(300.0, ge=0)  # world; below the resolving level for so long

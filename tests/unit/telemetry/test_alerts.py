@@ -60,10 +60,10 @@ def test_ten_healthy_hours_page_nobody(seed):
         ({"slow_ms": 300.0}, "latency-fast-burn", 10),
         ({"slow_ms": 300.0, "slow_share": 0.2}, "latency-fast-burn", 25),
         ({"slow_ms": 300.0, "slow_share": 0.05}, "latency-slow-burn", 180),
-        ({"slow_ms": 40.0}, "latency-typical-fast-burn", 45),
+        ({"slow_ms": 40.0}, "latency-typical-fast-burn", 30),
         ({"error_share": 0.2}, "errors-fast-burn", 15),
         ({"age_share": 0.9}, "feature-age-user_session-fast-burn", 45),
-        ({"ctr": 0.040}, "ctr-low", 60),
+        ({"ctr": 0.040}, "ctr-low", 40),
     ],
 )
 def test_a_fault_fires_its_alert_in_time_and_the_repair_resolves_it(fault, rule, within):

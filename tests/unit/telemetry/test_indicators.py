@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sandbox.telemetry.indicators import Indicators
+from sandbox.telemetry.indicators import INDICATORS, Indicators
 from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
 from tests.unit.telemetry.toy import START, request, row
 
@@ -14,7 +14,7 @@ def made(**more) -> Indicators:
 
 def metrics(indicators: Indicators, ts: float, wall_s: float = 1.0) -> dict:
     _, rows = indicators.tick(ts, wall_s)
-    assert all(r[0] == ts for r in rows)
+    assert all(r[0] == ts and r[1] in INDICATORS for r in rows)
     return {(name, label): value for _, name, label, value in rows}
 
 

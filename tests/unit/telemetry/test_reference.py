@@ -3,8 +3,10 @@
 import pytest
 
 from sandbox.base.schema import TABLES
+from sandbox.telemetry.indicators import INDICATORS
 from sandbox.telemetry.lake import Lake
 from sandbox.telemetry.reference import EXAMPLES, PAGE, columns_of, main, page
+from sandbox.telemetry.settings import AlertSettings
 from sandbox.telemetry.sql import SqlWorker
 from tests.unit.telemetry.toy import write_toy
 
@@ -41,6 +43,15 @@ def test_the_page_names_every_table_and_column():
     for table in TABLES.values():
         assert f"\n### {table.name}\n" in text
         assert all(f"| `{c.name}` | {c.type} | " in text for c in table.columns)
+
+
+def test_the_page_names_every_indicator_and_every_alert():
+    text, alerts = page(), AlertSettings()
+
+    assert all(f"| `{name}` |" in text for name in INDICATORS)
+    for objective in alerts.objectives:
+        assert all(f"| `{objective.name}-{suffix}` | " in text for suffix in objective.windows)
+    assert all(f"| `{baseline.name}-low` | page |" in text for baseline in alerts.baselines)
 
 
 def test_the_committed_page_is_the_printed_one():
