@@ -105,6 +105,7 @@ class EventsConfig(Document):
 class StreamConfig(Document):
     batch: int = Field(200, ge=1, le=5000)  # entries read at once
     block_ms: int = Field(200, ge=1, le=5000)  # wait for entries, ms
+    linger_ms: int = Field(100, ge=0, le=5000)  # between batches: one round trip for many entries
 
 
 class Config(BaseModel, extra="forbid"):

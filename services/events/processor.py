@@ -77,6 +77,7 @@ class StreamProcessor:
                 batch = await self._read(">")
                 if batch.ids:
                     await self._process(batch)
+                    await self._linger(len(batch.ids))
                 away = False
             except FAILURES as error:
                 ready = False  # the store may come back without the group
@@ -88,6 +89,12 @@ class StreamProcessor:
                 self.host.telemetry.log("error", "batch failed", error=repr(error))
                 ready = False
                 await self.host.wall.wait_until(self.host.wall.now() + PAUSE_S)
+
+    async def _linger(self, n: int) -> None:
+        """Lets entries gather, unless more than a batch waits already."""
+        config = self.host.config.stream
+        if n < config.batch:
+            await self.host.wall.wait_until(self.host.wall.now() + config.linger_ms / 1000)
 
     async def _begin(self) -> None:
         """Makes the group unless it exists, then does what an earlier run read and left undone."""

@@ -1,0 +1,110 @@
+"""What the seams cost while nothing is armed, and how exact an injected delay is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from grpc import aio
+
+from faults.arming import wrapper_for
+from sandbox.base.clock import WallClock
+from sandbox.base.config import Edge
+from sandbox.base.features import USER_PROFILE
+from sandbox.base.run import RunInfo
+from sandbox.bench import stats
+from sandbox.bench.processes import conditions
+from sandbox.bench.stats import Report
+from sandbox.runtime.stack import Stack
+from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
+from services.skeleton.client import Callee
+from services.skeleton.context import Context, SpanIds, headers
+from services.skeleton.seams import Seams
+from services.skeleton.telemetry import Telemetry
+
+CALLS_PER_BLOCK = 50
+DELAY_MS = 100.0
+N_DELAYED = 30
+EDGE = Edge(deadline_ms=5_000)
+
+
+class Bypassed(Callee):
+    """The same calling side, with the seam cut out of it."""
+
+    async def _send(
+        self, op: str, request: Any, path: str, context: Context, span_id: str, until: float
+    ) -> Any:
+        left = until - time.perf_counter()
+        metadata = headers(context, span_id, self.service)
+        method = getattr(self._stubs[path], op)
+        try:
+            return await method(request, timeout=left, metadata=metadata)
+        except aio.AioRpcError:
+            raise AssertionError("the features service of the bench does not answer") from None
+
+
+def measure(stack: Stack, n: int) -> Report:
+    """n calls of each kind in blocks by turns. throughput_unarmed: calls per second with the seam
+    unarmed over those with the seam cut out, median over pairs of blocks. delay_error_ms: by how much
+    the median call under an injected 100 ms misses the plain median plus 100 ms."""
+    report = Report(conditions=conditions(world=stack.run.world, n=n, calls_in_flight=1))
+    plain, unarmed, delayed = asyncio.run(_measure(stack.run, max(2, n // CALLS_PER_BLOCK)))
+    ratio, noise = stats.paired_ratio(plain, unarmed)  # seconds per block: the longer, the slower
+    base_ms = stats.median(unarmed) / CALLS_PER_BLOCK * 1000
+    report.figures |= {
+        "call_unarmed_ms": base_ms,
+        "call_bypassed_ms": stats.median(plain) / CALLS_PER_BLOCK * 1000,
+        "throughput_unarmed_noise": noise,
+        "delayed_call_ms": stats.median(delayed),
+        "delay_error_ms": abs(stats.median(delayed) - base_ms - DELAY_MS),
+        "delay_p99_ms": stats.quantile(delayed, 0.99) - base_ms,
+    }
+    report.ratios["throughput_unarmed"] = ratio
+    return report
+
+
+def _callee(cls: type[Callee], run: RunInfo) -> Callee:
+    seams = Seams(run.clock(), WallClock())
+    telemetry = Telemetry(run.collector_socket, "gateway", "bench", seams)
+    return cls(
+        "features", run.addresses["features"], features_pb2_grpc.FeaturesStub,
+        service="gateway", telemetry=telemetry, seams=seams, spans=SpanIds("bench", 0),
+    )  # fmt: skip
+
+
+async def _measure(run: RunInfo, n_blocks: int) -> tuple[list[float], list[float], list[float]]:
+    """Seconds per block bypassed and unarmed, and milliseconds of each delayed call."""
+    bypassed, seamed = _callee(Bypassed, run), _callee(Callee, run)
+    await _block(bypassed), await _block(seamed)
+    plain: list[float] = []
+    unarmed: list[float] = []
+    for i in range(n_blocks):  # ABBA: what drifts hits both alike
+        pair = [(bypassed, plain), (seamed, unarmed)]
+        for callee, series in pair if i % 2 else reversed(pair):
+            series.append(await _block(callee))
+    spec = {"fault": "rpc-edge-latency", "params": {"delay_ms": DELAY_MS}}
+    name, wrapper = wrapper_for(spec, seamed.seams, "gateway")
+    seamed.seams.named(name).put(wrapper)
+    delayed = []
+    for _ in range(N_DELAYED):
+        began = time.perf_counter()
+        await _call(seamed)
+        delayed.append((time.perf_counter() - began) * 1000)
+    await bypassed.close()
+    await seamed.close()
+    return plain, unarmed, delayed
+
+
+async def _block(callee: Callee) -> float:
+    began = time.perf_counter()
+    for _ in range(CALLS_PER_BLOCK):
+        await _call(callee)
+    callee.telemetry._rows.clear()  # nobody collects the bench's own spans
+    callee.telemetry._n = 0
+    return time.perf_counter() - began
+
+
+async def _call(callee: Callee) -> None:
+    request = features_pb2.GetUserRequest(user_id=1, views=[USER_PROFILE.name])
+    await callee.call("GetUser", request, EDGE)

@@ -1,0 +1,77 @@
+"""A read of 200 items x 16 features through the service, beside what it can't do without."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import numpy as np
+import redis.asyncio as redis
+from grpc import aio
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.features import ITEM_STATS, key
+from sandbox.base.streams import uniforms
+from sandbox.bench import echo, stats
+from sandbox.bench.processes import conditions
+from sandbox.bench.stats import Report
+from sandbox.runtime.processes import child_environment
+from sandbox.runtime.stack import Stack
+from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
+
+N_ITEMS = 200
+
+
+def measure(stack: Stack, n: int) -> Report:
+    """n reads of each kind, in turns. time_vs_floor: median of the service's read over the sum of the
+    medians of a bare packed MGET of the same keys and of a bare RPC of the same size."""
+    report = Report(conditions=conditions(world=stack.run.world, n=n, items=N_ITEMS,
+                                          columns=len(ITEM_STATS.columns)))  # fmt: skip
+    with echo.running(child_environment()) as (_, address):
+        service_ms, mget_ms, rpc_ms = asyncio.run(_in_turns(stack, address, n))
+    floor_ms = stats.median(mget_ms) + stats.median(rpc_ms)
+    report.figures |= {
+        "service_p50_ms": stats.median(service_ms),
+        "service_p99_ms": stats.quantile(service_ms, 0.99),
+        "mget_p50_ms": stats.median(mget_ms),
+        "rpc_p50_ms": stats.median(rpc_ms),
+        "floor_ms": floor_ms,
+    }
+    report.ratios["time_vs_floor"] = stats.median(service_ms) / floor_ms
+    return report
+
+
+async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float], ...]:
+    """Milliseconds of each service read, MGET and echo."""
+    run = stack.run
+    catalogue = Catalogue.load(Path(run.world_dir) / "public" / "catalogue.npz")
+    n_items = min(N_ITEMS, catalogue.n_items)
+    store = redis.Redis(**run.redis_kwargs())
+    times: tuple[list[float], ...] = ([], [], [])
+    async with (
+        aio.insecure_channel(run.addresses["features"]) as channel,
+        aio.insecure_channel(echo_address) as bare,
+    ):
+        stub, call = features_pb2_grpc.FeaturesStub(channel), bare.unary_unary(echo.METHOD)
+        for i in range(n + n // 10):
+            lots = uniforms(run.seed, "bench/items", i, np.arange(catalogue.n_items))
+            ids = np.argsort(lots)[:n_items].astype(np.int64)
+            keys = [key(ITEM_STATS, item) for item in ids.tolist()]
+            request = features_pb2.GetItemsRequest(view=ITEM_STATS.name, item_ids=ids.tobytes())
+            began = time.perf_counter()
+            answer = await stub.GetItems(request)
+            read = time.perf_counter()
+            await store.mget(keys)
+            fetched = time.perf_counter()
+            bytes_of_size = echo.request_of(request.ByteSize(), answer.ByteSize())
+            started = time.perf_counter()
+            await call(bytes_of_size)
+            echoed = time.perf_counter()
+            if i >= n // 10:  # the first tenth warms connections up
+                for series, seconds in zip(
+                    times, (read - began, fetched - read, echoed - started), strict=True
+                ):
+                    series.append(seconds * 1000)
+    await store.aclose()
+    return times

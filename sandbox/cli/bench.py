@@ -1,0 +1,105 @@
+"""`sandbox bench`: what it costs, beside the floors of the same run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sandbox.base.errors import SandboxError
+from sandbox.cli.output import ProgressFn, emit, out, progress
+
+if TYPE_CHECKING:
+    from sandbox.runtime.stack import Stack
+
+ON_A_STACK = ("serving", "features", "faults")
+NAMES = (*ON_A_STACK, "stack")
+_DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000}
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}, or all.")],
+    world: Annotated[str, typer.Option(help="World: a preset or an imported one.")] = "laptop",
+    n: Annotated[int, typer.Option(help="Calls to measure; 0 for the bench's own number.")] = 0,
+    drill: Annotated[
+        str, typer.Option(help="Drill that `stack` times: a name, gentlest, or none.")
+    ] = "gentlest",
+    run_dir: Annotated[
+        Path | None, typer.Option(help="A running stack to measure; default one of its own.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure speed and memory. Other work on the machine shows in the figures, less in the ratios."""
+    if name not in (*NAMES, "all"):
+        raise SandboxError(
+            "CFG-004", where="sandbox bench", seen=name, expected=f"one of {[*NAMES, 'all']}",
+            fix="name one of them",
+        )  # fmt: skip
+    if not 0 <= n <= 1_000_000:
+        raise SandboxError(
+            "CFG-001",
+            where="sandbox bench --n",
+            seen=n,
+            expected="0 to 1000000",
+            fix="leave it out",
+        )
+    with progress(json_) as say:
+        documents = _measure(NAMES if name == "all" else (name,), world, n, drill, run_dir, say)
+    document = documents if name == "all" else documents[name]
+    emit(document, lambda: _show(documents), json_)
+
+
+def _measure(
+    names: tuple[str, ...], world: str, n: int, drill: str, run_dir: Path | None, say: ProgressFn
+) -> dict[str, Any]:
+    from sandbox.bench import faults, features, serving, stack
+
+    measures = {"serving": serving.measure, "features": features.measure, "faults": faults.measure}
+    documents = {}
+    on_a_stack = [name for name in names if name in ON_A_STACK]
+    if on_a_stack:
+        with _running(world, run_dir, say) as running:
+            for name in on_a_stack:
+                say(f"measuring {name}", None)
+                documents[name] = measures[name](running, n or _DEFAULT_N[name]).document()
+    if "stack" in names:
+        say("measuring stack", None)
+        chosen = {"gentlest": stack.gentlest_drill, "none": lambda: None}.get(drill, lambda: drill)
+        documents["stack"] = stack.measure(world, chosen()).document()
+    return documents
+
+
+@contextlib.contextmanager
+def _running(world: str, run_dir: Path | None, say: ProgressFn) -> Iterator[Stack]:
+    """The stack of run_dir, or one that is taken down and forgotten afterwards."""
+    import shutil
+    import tempfile
+
+    from sandbox.runtime.stack import Stack
+
+    if run_dir is not None:
+        yield Stack.attach(run_dir)
+        return
+    directory = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        with Stack.up(world, run_dir=directory, progress=say) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _show(documents: dict[str, Any]) -> None:
+    for name, document in documents.items():
+        table = Table("figure", "value", title=name, title_justify="left", box=None)
+        for kind in ("ratios", "figures"):
+            for figure, value in document[kind].items():
+                style = "bold" if kind == "ratios" else ""
+                table.add_row(figure, f"{value:g}", style=style)
+        out.print(table)
+        machine = document["conditions"]
+        load = machine["load_average"][0]
+        out.print(f"[dim]{machine['cpus']} cpus, python {machine['python']}, load {load}[/]\n")
