@@ -62,7 +62,10 @@ def show(name: str, json_: Json = False) -> None:
 def start(
     name: Annotated[str | None, typer.Argument(help="Scenario; see `sandbox drill list`.")] = None,
     gentlest: Annotated[
-        bool, typer.Option("--gentlest", help="Take the gentlest scenario.")
+        bool,
+        typer.Option(
+            "--gentlest", help="Take the gentlest scenario; by script without a terminal."
+        ),
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
@@ -94,11 +97,10 @@ def start(
         "run_dir": run_dir,
         "faults": not without_fault,
     }
-    if autopilot:
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not json_
+    if autopilot or (gentlest and not terminal):
         return _by_script(scenario, options, json_)
-    _by_hand(
-        scenario, options, json_, shell and sys.stdin.isatty() and sys.stdout.isatty() and not json_
-    )
+    _by_hand(scenario, options, json_, shell and terminal)
 
 
 def _by_script(scenario: Any, options: dict[str, Any], json_: bool) -> None:
@@ -237,11 +239,3 @@ def words(json_: Json = False) -> None:
         "segment_columns": dict(taxonomy.SEGMENT_COLUMNS),
     }
     emit(document, lambda: out.print(words_view()), json_)
-
-
-def make_drill() -> None:
-    """`make drill`: the gentlest drill in the shell, or by the scripted responder without a terminal."""
-    from sandbox.cli.app import main
-
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    main(["drill", "start", "--gentlest", *([] if terminal else ["--autopilot"])])

@@ -1,9 +1,7 @@
-"""Scenarios on disk: loaded strictly, listed, named; and their JSON Schema."""
+"""Scenarios on disk: loaded strictly, listed, named."""
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,30 +94,3 @@ def named(name: str, folder: Path | None = None) -> Scenario:
 def gentlest(folder: Path | None = None) -> Scenario:
     """The scenario with the fewest stars, then the fewest minutes."""
     return min(load_all(folder).values(), key=lambda s: (s.stars, s.minutes, s.id))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a scenario file."""
-    document = Scenario.model_json_schema()
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return document
-
-
-def schema_text() -> str:
-    return json.dumps(schema(), indent=1) + "\n"
-
-
-def main(arguments: list[str]) -> int:
-    """Write scenarios/schema.json; with --check only say whether it is current."""
-    path = root() / "schema.json"
-    if "--check" in arguments:
-        if path.exists() and path.read_text() == schema_text():
-            return 0
-        sys.stderr.write(f"{path} is out of date: run python -m sandbox.drill.library\n")
-        return 1
-    path.write_text(schema_text())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import library, strict_yaml
+from sandbox.drill import library, schema, strict_yaml
 from tests.unit.drill.scenes import DOCUMENT
 
 
@@ -111,4 +111,4 @@ def test_a_name_that_is_no_scenario_is_answered_with_those_there_are():
 
 
 def test_the_schema_on_disk_is_current():
-    assert (library.root() / "schema.json").read_text() == library.schema_text()
+    assert (library.root() / "schema.json").read_text() == schema.text()
