@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import io
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime import control
+from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether
 
@@ -113,30 +113,11 @@ async def _serve(name: str, run: RunInfo) -> None:
             run.control_socket(name).unlink(missing_ok=True)
 
 
-class _Lossy(io.TextIOWrapper):
-    """A log that loses lines on a full disk instead of failing whoever writes them."""
-
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            return super().write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            super().flush()
-
-
-def _lossy(stream: Any) -> io.TextIOWrapper:
-    return _Lossy(
-        io.FileIO(stream.fileno(), "w", closefd=False), "utf-8", "replace", line_buffering=True
-    )
-
-
 def main(argv: list[str]) -> int:
     """argv: NAME [RUN_DIR]; without RUN_DIR the environment of a container says where the run is."""
     if supervised := os.environ.get("SANDBOX_SUPERVISOR"):
         tether(int(supervised))
-    sys.stdout, sys.stderr = _lossy(sys.stdout), _lossy(sys.stderr)
+    lose_lines_on_a_full_disk()
     name = argv[0] if argv else ""
     run_dir = Path(argv[1]) if len(argv) > 1 else ContainerSettings.read().run_dir
     try:

@@ -21,6 +21,7 @@ from sandbox.base.run import RunInfo
 from sandbox.base.worlds import WorldManifest, load_manifest
 from sandbox.pipeline import registry
 from sandbox.pipeline.registry import Artefact
+from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether
@@ -189,6 +190,7 @@ def main(argv: list[str]) -> int:
     """argv: [RUN_DIR]; without it the environment of a container says where the run is."""
     if supervised := os.environ.get("SANDBOX_SUPERVISOR"):
         tether(int(supervised))
+    lose_lines_on_a_full_disk()
     run_dir = Path(argv[0]) if argv else ContainerSettings.read().run_dir
     try:
         n = publish(RunInfo.load(run_dir))

@@ -14,6 +14,7 @@ from sandbox.base.run import RunInfo
 from sandbox.runtime.settings import MIN_FREE_MB
 
 _LOCK = "lock"
+_TAIL_BYTES = 8192  # of a log that are looked at
 
 
 class RunLock:
@@ -100,7 +101,7 @@ def last_lines(log: Path, n: int = 12) -> str:
     """The end of a log, for whoever has to find out why a process did not start."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-n:])
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            return "\n".join(file.read(_TAIL_BYTES).decode(errors="replace").splitlines()[-n:])
     except OSError as error:
         return f"(no log: {error})"

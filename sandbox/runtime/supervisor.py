@@ -19,6 +19,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.run import PROCESSES, RunInfo, save_services, write_atomically
 from sandbox.runtime import control, settings
 from sandbox.runtime.child import PORT_TAKEN, failure_file
+from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.plan import FAILED, PID, Request, plan
 from sandbox.runtime.processes import Process, child_environment
 from sandbox.runtime.redis_server import find_redis
@@ -315,6 +316,7 @@ class Supervisor:
 
 def main(run_dir: Path) -> int:
     """Supervises the run in run_dir until it is told to stop. 3 when the stack failed to come up."""
+    lose_lines_on_a_full_disk()
     try:
         with RunLock(run_dir):
             write_atomically(run_dir / PID, str(RunLock.me()))

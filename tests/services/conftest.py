@@ -28,7 +28,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def stack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """A whole stack on the tiny world, for the tests of one module."""
+    request.getfixturevalue("home")
     with Stack.up("tiny", run_dir=tmp_path_factory.mktemp("run"), speed=60.0) as running:
         yield running

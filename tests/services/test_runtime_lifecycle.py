@@ -1,0 +1,214 @@
+"""How stacks begin and end, by the command a person types: up, down, Ctrl-C, SIGKILL, bad starts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import load_services
+from sandbox.runtime import plan, ports, rundir
+from sandbox.runtime.building import quiet
+from sandbox.runtime.stack import Stack, prepare
+from sandbox.runtime.supervisor import Supervisor
+from tests.services.waiting import processes_of, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("home")]
+SANDBOX = [sys.executable, "-m", "sandbox.cli.app"]
+
+
+def sandbox(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SANDBOX, *map(str, words)], capture_output=True, text=True, timeout=170)
+
+
+def test_two_stacks_side_by_side_and_down_leaves_nothing(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / ("two-" + "x" * 110)  # too long a path for unix sockets
+    first = sandbox("up", "--world", "tiny", "--run-dir", one, "--json")
+    assert first.returncode == 0, first.stderr
+    second = sandbox("up", "--world", "tiny", "--run-dir", two, "--speed", "600", "--json")
+    assert second.returncode == 0, second.stderr
+    documents = [json.loads(first.stdout), json.loads(second.stdout)]
+    addresses = [{s["address"] for s in d["services"] if s["address"]} for d in documents]
+    sockets = Stack(two).run.sockets_dir
+
+    latest = json.loads(sandbox("status", "--json").stdout)
+    stopped = [sandbox("down", "--run-dir", d, "--json") for d in (one, two)]
+
+    assert all(d["ready"] for d in documents)
+    assert not addresses[0] & addresses[1]
+    assert latest["run_dir"] == str(two)
+    assert [json.loads(s.stdout)["run_dir"] for s in stopped] == [str(one), str(two)]
+    for directory in (one, two):
+        assert processes_of(directory) == []
+        assert not list(directory.glob("*.sock"))
+    assert not sockets.exists()
+    after = sandbox("status", "--run-dir", one, "--json")
+    assert after.returncode == 1
+    assert not json.loads(after.stdout)["ready"]
+
+
+def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(
+    tmp_path: Path,
+) -> None:
+    stack = Stack.up("tiny", run_dir=tmp_path)
+    supervisor = stack.status()["services"][0]["pid"]
+    pids = [s.pid for s in load_services(tmp_path)]
+
+    os.kill(supervisor, signal.SIGKILL)
+
+    wait_for(lambda: not any(_lives(pid) for pid in pids), 10, "children gone")
+    assert not stack.status()["ready"]
+    assert sandbox("down", "--run-dir", tmp_path).returncode == 0
+    assert not list(tmp_path.glob("*.sock"))
+    with Stack.up("tiny", run_dir=tmp_path) as again:
+        assert again.status()["ready"]
+    assert processes_of(tmp_path) == []
+
+
+def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
+    up = subprocess.Popen(
+        [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: len(load_services(tmp_path)) > 5, 60, "services starting")
+
+    up.send_signal(signal.SIGINT)
+
+    assert up.wait(40) == 130
+    assert processes_of(tmp_path) == []
+
+
+def test_ctrl_c_in_the_foreground_takes_all_down(tmp_path: Path) -> None:
+    up = subprocess.Popen(
+        [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path), "--foreground", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert up.stdout is not None
+    assert json.loads(up.stdout.readline())["ready"]
+
+    up.send_signal(signal.SIGINT)
+
+    assert up.wait(40) == 130
+    assert processes_of(tmp_path) == []
+
+
+def test_a_damaged_model_stops_the_start_with_its_own_error(home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "home"
+    shutil.copytree(home / "worlds" / "tiny", other / "worlds" / "tiny")
+    model = other / "worlds/tiny/registry/ranker/rk-1/model.safetensors"
+    model.write_bytes(model.read_bytes()[:-4] + b"oops")
+
+    up = subprocess.run(
+        [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path / "run"), "--json"],
+        capture_output=True, text=True, timeout=170, env={**os.environ, "SANDBOX_HOME": str(other)},
+    )  # fmt: skip
+
+    assert up.returncode == 3
+    assert up.stdout == ""
+    error = json.loads(up.stderr.splitlines()[-1])
+    assert error["code"] == "MODEL-002"
+    assert "rk-1" in error["where"]
+    assert processes_of(tmp_path / "run") == []
+
+
+async def test_a_port_that_was_taken_meanwhile_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = prepare("tiny", 60.0, tmp_path, 1, None, quiet).run_dir
+    pick = ports.pick
+
+    with socket.create_server((ports.LOOPBACK, 0)) as thief:
+        stolen = thief.getsockname()[1]
+
+        def pick_stolen_first(n: int, run_dir: Path, attempt: int = 0) -> list[int]:
+            free = pick(n, run_dir, attempt)
+            return [*free[:3], stolen, *free[4:]] if attempt == 0 else free
+
+        monkeypatch.setattr(plan.ports, "pick", pick_stolen_first)
+        supervisor = Supervisor(directory)
+        running = asyncio.create_task(supervisor.supervise())
+        async with asyncio.timeout(100):
+            while not (
+                supervisor.processes and all(p.info.healthy for p in supervisor.processes.values())
+            ):
+                assert not running.done(), running.exception()
+                await asyncio.sleep(0.1)
+        in_use = set(supervisor.run.addresses.values())
+        supervisor.stopping.set()
+        await running
+
+    assert f"{ports.LOOPBACK}:{stolen}" not in in_use
+    assert all(not p.running for p in supervisor.processes.values())
+
+
+def test_a_full_disk_is_an_error_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1 << 20)
+    monkeypatch.setattr(rundir.shutil, "disk_usage", lambda _: usage)
+
+    with pytest.raises(SandboxError) as refused:
+        Stack.up("tiny", run_dir=tmp_path)
+
+    assert refused.value.kind.code == "RUN-005"
+    assert processes_of(tmp_path) == []
+
+
+def test_logs_on_a_full_disk_stop_no_service(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in ("gateway", "features", "rules", "collector", "publish"):
+        (tmp_path / "logs" / f"{name}.log").symlink_to("/dev/full")  # every write: no space left
+
+    with Stack.up("tiny", run_dir=tmp_path) as stack:
+        stack.restart("rules")
+        assert stack.status()["ready"]
+
+
+@pytest.mark.parametrize("speed", [0, -1, 1e9, float("nan")])
+def test_an_absurd_speed_is_refused(tmp_path: Path, speed: float) -> None:
+    with pytest.raises(SandboxError) as refused:
+        Stack.up("tiny", run_dir=tmp_path, speed=speed)
+
+    assert refused.value.kind.code == "CFG-001"
+
+
+def test_an_unknown_world_is_named_and_nothing_starts(tmp_path: Path) -> None:
+    up = sandbox("up", "--world", "atlantis", "--run-dir", tmp_path, "--json")
+
+    assert up.returncode == 2
+    assert json.loads(up.stderr.splitlines()[-1])["code"] == "WORLD-001"
+    assert processes_of(tmp_path) == []
+
+
+def test_commands_on_no_stack_say_so(tmp_path: Path) -> None:
+    for command in ("status", "down"):
+        done = sandbox(command, "--run-dir", tmp_path, "--json")
+        assert done.returncode == 2
+        assert json.loads(done.stderr)["code"] == "RUN-001"
+
+
+def test_doctor_finds_a_machine_on_which_tests_run_fit() -> None:
+    done = sandbox("doctor", "--json")
+
+    findings = {f["check"]: f for f in json.loads(done.stdout)}
+    assert findings["redis-server"]["ok"]
+    assert findings["shared libraries"]["ok"]
+    assert all(f["fix"] for f in findings.values() if not f["ok"])
+    assert done.returncode == (0 if all(f["ok"] for f in findings.values() if f["needed"]) else 1)
+
+
+def _lives(pid: int | None) -> bool:
+    try:
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
