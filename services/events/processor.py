@@ -52,6 +52,7 @@ class StreamProcessor:
         longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
         self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
         self.writer = zlib.crc32(f"{host.run.seed}/{host.instance}".encode())
+        self.processed_ts = 0.0  # event time of the newest entry done, world seconds
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -103,6 +104,8 @@ class StreamProcessor:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+        before: Any = await self.redis.hget(core.PROGRESS, "processed_ts")
+        self.processed_ts = float(before or 0.0)
         while (batch := await self._read("0")).ids:
             await self._process(batch)
 
@@ -151,8 +154,7 @@ class StreamProcessor:
         return passed
 
     async def _commit(self, batch: Batch, written: dict[str, bytes]) -> None:
-        before = await self.redis.hget(core.PROGRESS, "processed_ts")
-        newest = max(batch.newest_ts, float(before or 0.0))
+        self.processed_ts = newest = max(batch.newest_ts, self.processed_ts)
         async with self.redis.pipeline(transaction=True) as pipe:
             if written:
                 pipe.mset(written)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import ResponseError
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
@@ -16,7 +16,7 @@ from services.proto.recsys.v1 import events_pb2, events_pb2_grpc, gateway_pb2
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
-from services.skeleton.store import FAILURES, connect, unreachable
+from services.skeleton.store import FAILURES, Store, unreachable
 
 # One round trip, and whole or not at all: an id is remembered exactly when its entry is in the stream.
 _APPEND = """
@@ -44,7 +44,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
     def __init__(self, host: Host) -> None:
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
-        self.redis = connect(host.run.redis)
+        self.store = Store(host.run.redis)
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""
@@ -53,7 +53,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         """Settings are read from the host at each call."""
 
     async def stop(self) -> None:
-        await self.redis.aclose()
+        await self.store.close()
 
     async def Append(self, request: Any, context: Context) -> Any:
         now, catalogue = self.host.world.now(), self.catalogue
@@ -110,11 +110,13 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
     async def _run(self, arguments: list[Any]) -> list[int]:
         keys = (core.STREAM, core.PROGRESS)
         try:
-            answer = self.redis.evalsha(_SHA, len(keys), *keys, *arguments)
-            taken: list[int] = await answer
-        except NoScriptError:  # a store that has just started
-            answer = self.redis.eval(_APPEND, len(keys), *keys, *arguments)
-            taken = await answer
+            answer = await self.store.command("EVALSHA", _SHA, len(keys), *keys, *arguments)
+        except ResponseError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+            # A store that has just started.
+            answer = await self.store.command("EVAL", _APPEND, len(keys), *keys, *arguments)
+        taken: list[int] = answer
         return taken
 
 

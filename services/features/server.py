@@ -16,7 +16,7 @@ from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
-from services.skeleton.store import FAILURES, connect, unreachable
+from services.skeleton.store import FAILURES, Store, unreachable
 
 _STATUS = {int(status): status.name for status in Status}
 
@@ -26,7 +26,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
 
     def __init__(self, host: Host) -> None:
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
-        self.redis = connect(host.run.redis)
+        self.store = Store(host.run.redis)
         self._configure(host.config)
 
     def _configure(self, config: Config) -> None:
@@ -40,7 +40,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         self._configure(config)
 
     async def stop(self) -> None:
-        await self.redis.aclose()
+        await self.store.close()
 
     async def GetUser(self, request: Any, context: Context) -> Any:
         if not 1 <= len(request.views) <= core.MAX_VIEWS or request.user_id < 0:
@@ -49,7 +49,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
                 expected=f"user 0 or above, 1 to {core.MAX_VIEWS} views", fix="correct the request",
             )  # fmt: skip
         views = core.asked_views(request.views, "user", self.views)
-        blobs = await self._fetch([key(view, request.user_id) for view in views], context)
+        blobs = await self._fetch([key(view, request.user_id).encode() for view in views], context)
         now = self.host.world.now()
         ids = np.array([request.user_id])
         answers = [
@@ -64,19 +64,18 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
     async def GetItems(self, request: Any, context: Context) -> Any:
         (view,) = core.asked_views([request.view], "item", self.views)
         ids = core.asked_items(request.item_ids)
-        prefix = f"f:{view.name}:"
-        assert key(view, 0) == f"{prefix}0"
-        blobs = await self._fetch([f"{prefix}{i}" for i in ids.tolist()], context)
+        prefix = key(view, 0)[:-1].encode()
+        blobs = await self._fetch([b"%b%d" % (prefix, i) for i in ids.tolist()], context)
         rows = await self._decode(view, ids, blobs, self.host.world.now(), "GetItems", context)
         return features_pb2.GetItemsResponse(rows=_pack(view, rows))
 
-    async def _fetch(self, keys: list[str], context: Context) -> list[bytes | None]:
+    async def _fetch(self, keys: list[bytes], context: Context) -> list[bytes | None]:
         """One round trip. Raises STORE-001."""
         if not keys:
             return []
         began_world, began, status, size = self.host.world.now(), time.perf_counter(), "OK", 0
         try:
-            blobs: list[Any] = await self.redis.mget(keys)
+            blobs: list[Any] = await self.store.command("MGET", *keys)
             size = sum(len(blob) for blob in blobs if blob)
             return blobs
         except FAILURES as error:
