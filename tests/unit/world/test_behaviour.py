@@ -175,3 +175,23 @@ def test_attraction_to_all_is_attraction_to_each() -> None:
         behaviour.attraction(user, every, session), abs=1e-5
     )
     assert behaviour.value_to_all(user) == pytest.approx(behaviour.value(user, every), abs=1e-5)
+
+
+def test_who_found_something_worthwhile_reads_no_further() -> None:
+    always = Weights(stop_share=1.0, value_b0=20.0, b0=1.0)
+    behaviour = Behaviour(latent(weights=always))
+
+    given = answer(behaviour, 3)
+
+    assert given.click.sum(axis=1).max() == 1
+    after = np.cumsum(given.click, axis=1) - given.click > 0
+    assert not (given.examined & after).any()
+
+
+def test_patient_users_look_further_and_stay_longer() -> None:
+    patient = np.where(np.arange(N_USERS) % 2 == 0, 0.9, 0.1)
+    given = answer(Behaviour(latent(user_patience=patient)), 3)
+
+    even = np.arange(N_USERS) % 2 == 0
+    assert given.examined[even].mean() > given.examined[~even].mean()
+    assert given.leave[even].mean() < given.leave[~even].mean()

@@ -132,6 +132,15 @@ def test_random_slots_are_as_random_as_their_propensity_says(tiny: World) -> Non
     assert abs(np.corrcoef(shown, popular)[0, 1]) < 0.35  # what is left comes of rights and dates
 
 
+def test_the_policy_seldom_shows_what_a_user_cannot_read(tiny: World) -> None:
+    share = """select avg((i.lang not in ('en', u.lang))::int) from IMPRESSIONS
+               join ITEMS i using (item_id) join USERS u using (user_id) where isnan(propensity) = {}"""
+
+    ((chosen,),), ((random,),) = (rows(tiny, share.format(kind)) for kind in ("true", "false"))
+
+    assert chosen < 0.6 * random
+
+
 def test_duckdb_finds_the_nan_propensities(tiny: World) -> None:
     """With Parquet statistics on that column it would take isnan for always false."""
     unknown = rows(tiny, "select count(*) from IMPRESSIONS where isnan(propensity)")[0][0]
