@@ -71,6 +71,11 @@ def build_world(
         )  # fmt: skip
     wanted = preset_named(preset or name)
     if seed is not None:
+        if not 0 <= seed < 1 << 63:
+            raise SandboxError(
+                "CFG-004", where="--seed", seen=seed, expected="a whole number from 0 to 2^63 - 1",
+                fix="choose a small one, such as 7",
+            )  # fmt: skip
         wanted = replace(wanted, seed=seed)
     if _is_there(name) and not force:
         there = load_manifest(name)

@@ -103,6 +103,11 @@ def test_an_unknown_preset_is_refused_with_the_list() -> None:
     assert "laptop" in refusal("CFG-004", lambda: store.build_world("w")).expected
 
 
+@pytest.mark.parametrize("seed", [-1, 1 << 63])
+def test_a_seed_that_no_file_can_hold_is_refused(seed: int) -> None:
+    refusal("CFG-004", lambda: store.build_world("w", preset="tiny", seed=seed))
+
+
 def test_a_build_that_breaks_leaves_the_old_world_and_nothing_else(home: Path) -> None:
     store.build_world("mine", preset="tiny", seed=1)
 
