@@ -53,7 +53,7 @@ _ALL = (
         latency_ms DOUBLE wall time in the gateway, milliseconds
         deadline_ms DOUBLE budget that the client gave, milliseconds
         attempt INTEGER 1 for a first try, more for the client's retries
-        fallback VARCHAR none, or which designed fallback answered: features, retrieval, ranking, rules, popular
+        fallback VARCHAR none, or the stages whose designed fallback answered, joined by +: features, retrieval, ranking, rules
         degraded BOOLEAN true when any fallback was used
         n_items INTEGER items in the slate
         n_asked INTEGER items asked for
