@@ -1,0 +1,165 @@
+"""`sandbox model`: build the models of a world, look at versions, evaluate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sandbox.base import worlds
+from sandbox.base.errors import SandboxError
+from sandbox.cli.output import emit, err, out, progress
+from sandbox.pipeline import registry
+
+app = typer.Typer(
+    help="Models: build, list, show, evaluate.", no_args_is_help=True, add_completion=False
+)
+
+World = Annotated[str, typer.Option("--world", "-w", help="World whose models are meant.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@app.command()
+def build(
+    world: World = "laptop",
+    force: Annotated[bool, typer.Option(help="Build even what is up to date.")] = False,
+    json_: Json = False,
+) -> None:
+    """Train the first generation of models, unless it is there already."""
+    from sandbox.pipeline.build import (
+        ensure_models,
+    )  # torch: only the commands that train wait for it
+
+    with progress(json_) as show:
+        built = ensure_models(_directory(world), show, force=force)
+    rows = [_short(built.artefact(name)) for name in built.versions]
+    emit({"world": world, "versions": rows}, lambda: _table(rows), json_)
+
+
+@app.command("list")
+def list_(world: World = "laptop", json_: Json = False) -> None:
+    """Versions in the registry of a world."""
+    rows = [_short(artefact) for artefact in registry.versions(_directory(world) / "registry")]
+    emit(rows, lambda: _table(rows), json_)
+
+
+@app.command()
+def show(
+    version: Annotated[str, typer.Argument(help="Version, such as rk-1.")],
+    world: World = "laptop",
+    json_: Json = False,
+) -> None:
+    """The manifest of one version: lineage, metrics, inputs, files. Checks the files' hashes."""
+    artefact = _named(_directory(world) / "registry", version)
+    document = {
+        **artefact.manifest.model_dump(),
+        "digest": artefact.digest,
+        "path": str(artefact.path),
+    }
+    emit(document, lambda: _tell(document), json_)
+
+
+@app.command()
+def evaluate(
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="P1: 8:1:1 at random in each user, all interactions. P2: the last one left out. "
+            "P3: as P1, likes only. random-auc, time-auc: the ranker on shown items."
+        ),
+    ] = "P1",
+    world: World = "laptop",
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and the training.")] = 1,
+    json_: Json = False,
+) -> None:
+    """Train and test the served model classes beside popularity, ItemKNN and EASE on one split."""
+    from sandbox.pipeline import evaluate as evaluation  # torch: see build
+
+    with progress(json_) as step:
+        document = evaluation.evaluate(_directory(world), protocol, seed=seed, progress=step)
+    emit(document, lambda: _scores(document), json_)
+
+
+def _directory(world: str) -> Path:
+    worlds.load_manifest(world)  # says which worlds there are when this one is not
+    return worlds.world_dir(world)
+
+
+def _named(root: Path, version: str) -> registry.Artefact:
+    there = registry.versions(root)
+    for artefact in there:
+        if artefact.manifest.version == version:
+            return registry.load(root, artefact.manifest.artifact, version)
+    raise SandboxError(
+        "MODEL-001", where="version", seen=version,
+        expected=f"one of {[a.manifest.version for a in there]}",
+        fix="see what there is: sandbox model list; or build: sandbox model build",
+    )  # fmt: skip
+
+
+def _short(artefact: registry.Artefact) -> dict[str, Any]:
+    manifest = artefact.manifest
+    return {
+        "artifact": manifest.artifact,
+        "version": manifest.version,
+        "created": _when(manifest.created_ts),
+        "rows": manifest.data.rows,
+        "metrics": manifest.metrics,
+        "parents": manifest.parents,
+        "digest": artefact.digest,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        err.print("no versions; build them: sandbox model build")
+        return
+    table = Table(box=None)
+    for name in ("artifact", "version", "created (world)", "rows", "metrics"):
+        table.add_column(name, justify="right" if name == "rows" else "left")
+    for row in rows:
+        metrics = "  ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items() if "[" not in k)
+        table.add_row(row["artifact"], row["version"], row["created"], f"{row['rows']:,}", metrics)
+    out.print(table)
+
+
+def _tell(document: dict[str, Any]) -> None:
+    data = document["data"]
+    out.print(f"{document['artifact']} {document['version']}", style="bold")
+    out.print(
+        f"trained on   {data['rows']:,} rows, {_when(data['from_ts'])} to {_when(data['to_ts'])} (world)"
+    )
+    out.print(f"             digest {data['digest']}, label window {data['label_window_h']:g} h, "
+              f"positive {data['pos_rate']:.4f}")  # fmt: skip
+    out.print(f"made by      code {document['code_hash']}, seed {document['seed']}")
+    for title, values in (("parents", document["parents"]), ("metrics", document["metrics"])):
+        for name, value in values.items():
+            out.print(f"{title:<12} {name} {value:.4g}" if title == "metrics" else f"{title:<12} {name} {value}",
+                      markup=False)  # fmt: skip
+    for at, name in enumerate(document["inputs"]):
+        out.print(f"input {at:>3}    {name}", markup=False)
+    for name, digest in document["files"].items():
+        out.print(f"file         {name}  sha256 {digest[:16]}…")
+    out.print(f"at           {document['path']}", markup=False)
+
+
+def _scores(document: dict[str, Any]) -> None:
+    names = list(dict.fromkeys(name for row in document["rows"] for name in row["metrics"]))
+    table = Table(title=f"{document['world']}, protocol {document['protocol']}", box=None)
+    table.add_column("model")
+    for name in names:
+        table.add_column(name, justify="right")
+    for row in document["rows"]:
+        table.add_row(row["model"], *(_cell(row["metrics"].get(name)) for name in names))
+    out.print(table)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _when(ts: float) -> str:
+    return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M")
