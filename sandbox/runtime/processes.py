@@ -10,7 +10,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -91,7 +90,7 @@ class Process:
         try:
             async with asyncio.timeout(settings.HEALTH_TIMEOUT_S):
                 if self.name == "redis":
-                    return await self._ping_redis()
+                    return await redis_answers(self.run.redis)
                 if self.name in GRPC_PROCESSES:
                     return await self._check_grpc()
                 answer = await control.ask_async(self.run.control_socket(self.name), "ping")
@@ -99,15 +98,6 @@ class Process:
                 return listens and bool(answer.get("ready", True))
         except (TimeoutError, SandboxError, aio.AioRpcError):
             return False
-
-    async def _ping_redis(self) -> bool:
-        client = connect(self.run.redis, timeout_s=settings.HEALTH_TIMEOUT_S)
-        try:
-            return bool(await client.ping())
-        except FAILURES:
-            return False
-        finally:
-            await client.aclose()
 
     async def _check_grpc(self) -> bool:
         if self._channel is None:
@@ -130,13 +120,12 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, **settings.CHILD_ENVIRONMENT, "SANDBOX_SUPERVISOR": str(os.getpid())}
 
 
-async def serving(address: str, timeout_s: float = settings.HEALTH_TIMEOUT_S) -> bool:
-    """Whether a gRPC server at host:port answers SERVING."""
-    async with aio.insecure_channel(address) as channel:
-        try:
-            answer = await health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=timeout_s
-            )
-        except grpc.RpcError:
-            return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+async def redis_answers(address: str) -> bool:
+    """Whether a store answers at `RunInfo.redis`."""
+    client = connect(address, timeout_s=settings.HEALTH_TIMEOUT_S)
+    try:
+        return bool(await client.ping())
+    except FAILURES:
+        return False
+    finally:
+        await client.aclose()

@@ -47,9 +47,14 @@ def _bundled() -> str | None:
 
 
 def command(executable: str, run_dir: Path, socket: str) -> list[str]:
-    """redis-server on a unix socket only, without persistence: a run's rows are made anew."""
+    """redis-server on a unix socket only."""
+    place = ["--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"]
+    return [executable, *place, *settings_of(run_dir)]
+
+
+def settings_of(directory: Path) -> list[str]:
+    """Without persistence, since a run's rows are made anew; refusing writes when memory is full."""
     return [
-        executable, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700",
-        "--dir", str(run_dir), "--save", "", "--appendonly", "no", "--daemonize", "no",
+        "--dir", str(directory), "--save", "", "--appendonly", "no", "--daemonize", "no",
         "--maxmemory", f"{MAXMEMORY_MB}mb", "--maxmemory-policy", "noeviction",
     ]  # fmt: skip

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
+from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
 from sandbox.runtime.settings import MIN_FREE_MB
@@ -105,3 +106,13 @@ def last_lines(log: Path, n: int = 12) -> str:
             return "\n".join(file.read(_TAIL_BYTES).decode(errors="replace").splitlines()[-n:])
     except OSError as error:
         return f"(no log: {error})"
+
+
+def point_latest_to(run_dir: Path) -> None:
+    """Makes it the run that commands take when none is named."""
+    link = paths.runs() / "latest"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    aside = link.with_name(f".latest-{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(run_dir)
+    aside.replace(link)

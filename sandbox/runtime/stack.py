@@ -30,6 +30,7 @@ from sandbox.runtime.rundir import (
     in_use,
     is_locked,
     last_lines,
+    point_latest_to,
     require_space,
 )
 
@@ -274,7 +275,7 @@ def prepare(
         manifest = load_manifest(world)
         Request(world, str(world_dir), manifest.history_end_ts, speed, seed).save(directory)
         (config or Config()).save(directory)
-        _point_latest_to(directory)
+        point_latest_to(directory)
     except OSError as error:
         raise disk_error(directory, error) from error
     return Stack(directory)
@@ -283,15 +284,6 @@ def prepare(
 def fresh_run_dir() -> Path:
     """A path for a run directory that nobody has used."""
     return paths.runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-
-
-def _point_latest_to(run_dir: Path) -> None:
-    link = paths.runs() / "latest"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    aside = link.with_name(f".latest-{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    aside.symlink_to(run_dir)
-    aside.replace(link)
 
 
 def _lives(info: ServiceInfo) -> bool:

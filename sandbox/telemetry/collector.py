@@ -61,7 +61,7 @@ class Collector:
         self._alert_state = alerts.State()
         self._gauges = Gauges(self.settings.gauge_age_s)
         self._procs = ProcProbe(run.path, instance, self._gauges)
-        self._redis = RedisProbe(RedisLink(Path(run.redis)))
+        self._redis = RedisProbe(RedisLink(run.redis))
         self._redis_away = self._disk_full = False
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._senders: set[asyncio.Task[None]] = set()

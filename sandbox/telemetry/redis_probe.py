@@ -1,6 +1,6 @@
 """What Redis says of itself and of the event stream, once a wall second: rows of two tables.
 
-Speaks RESP over the store's unix socket with hiredis alone: the client library would cost the
+Speaks RESP over the store's connection with hiredis alone: the client library would cost the
 collector 10 MB.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import hiredis
@@ -19,10 +18,13 @@ _TIMEOUT_S = 2.0
 
 
 class RedisLink:
-    """A connection that is made anew when it broke. Raises OSError while Redis is away."""
+    """A connection that is made anew when it broke. Raises OSError while Redis is away.
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    address: `RunInfo.redis`, the path of a unix socket or host:port.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -31,7 +33,7 @@ class RedisLink:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 if self._writer is None:
-                    self._reader, self._writer = await asyncio.open_unix_connection(self._socket)
+                    self._reader, self._writer = await self._connect()
                 assert self._reader is not None
                 self._writer.write(b"".join(_packed(command) for command in commands))
                 parser = hiredis.Reader(encoding="utf-8", errors="replace")
@@ -47,6 +49,12 @@ class RedisLink:
         except (OSError, TimeoutError, hiredis.ProtocolError) as error:
             self.close()
             raise OSError(str(error) or type(error).__name__) from error
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._address.startswith("/"):
+            return await asyncio.open_unix_connection(self._address)
+        host, port = self._address.rsplit(":", 1)
+        return await asyncio.open_connection(host, int(port))
 
     def close(self) -> None:
         if self._writer is not None:
