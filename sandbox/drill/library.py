@@ -35,30 +35,41 @@ def checked(document: strict_yaml.Document) -> Scenario:
     except ValidationError as error:
         first = error.errors()[0]
         place, message = _place_of(first, document)
-        seen = first.get("input")
         raise document.refusal(
-            place, seen=seen if isinstance(seen, int | float | str) else _short(seen),
-            expected=message, fix="change that line; docs/scenarios.md shows every key",
+            place, seen=_short(_at(document.value, place, first.get("input"))), expected=message,
+            fix="change that line; docs/scenarios.md shows every key",
         ) from error  # fmt: skip
 
 
 def _place_of(error: Any, document: strict_yaml.Document) -> tuple[strict_yaml.Place, str]:
-    """Where in the document, and what was expected. A check on a whole part names the key itself."""
+    """Where in the document, and what was expected. A check on a whole part names the key itself,
+    a fault its knob: `fault: fault, params.delay_ms: expectation`."""
     place: strict_yaml.Place = tuple(error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
     key, colon, rest = message.partition(": ")
-    if error["type"] != "value_error" or not colon:
-        return place, message
     inner = place + tuple(key.split("."))
-    if inner in document.lines:
-        where, _, tail = rest.partition(": ")
-        knob = where.rpartition(", ")[2]  # "fault, params.delay_ms"
-        deeper = inner + tuple(knob.split(".")) if knob.startswith("params.") else inner
-        return (deeper if deeper in document.lines else inner), tail or rest
-    return place, message
+    if error["type"] != "value_error" or not colon or inner not in document.lines:
+        return place, message
+    where, _, expected = rest.partition(": ")
+    knob = inner + tuple(where.rpartition(", ")[2].split("."))
+    if expected and where.startswith("fault"):
+        return (knob if knob in document.lines else inner), expected
+    return inner, rest
 
 
-def _short(value: object) -> str:
+def _at(value: Any, place: strict_yaml.Place, otherwise: Any) -> Any:
+    """What stands at a place of the document, `otherwise` where nothing does."""
+    for part in place:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return otherwise
+    return value
+
+
+def _short(value: object) -> object:
+    if isinstance(value, int | float | str) or value is None:
+        return value
     text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."
 

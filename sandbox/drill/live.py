@@ -145,7 +145,7 @@ def stage_models(
         train_release(
             world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=registry,
             stages=_stages(step, world_dir) if faults else Stages(), artifacts=artifacts,
-            progress=lambda share, what: progress(f"models of the day: {what}", share),
+            progress=lambda what, share: progress(f"models of the day: {what}", share),
         )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ class Step(Part):
             seam = fault_named(self.fault.name).seam
             params_of(self.spec(0), "fault")
         except SandboxError as error:
-            raise ValueError(f"fault: {error.where}: {error.seen!r}; {error.expected}") from error
+            raise ValueError(f"fault: {error.where}: {error.expected}") from error
         if (seam in STAGES) != (self.release is not None):
             raise ValueError(
                 f"fault: {self.fault.name} sits at {seam}, so it "

@@ -1,0 +1,178 @@
+"""A drill from up to down on real processes, on the smallest world."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from faults.catalogue import CATALOGUE
+from sandbox.base.errors import SandboxError
+from sandbox.base.schema import TABLES
+from sandbox.drill import library, session, store
+from sandbox.drill.report import Report
+from sandbox.drill.taxonomy import MECHANISMS
+from sandbox.runtime.stack import Stack
+from sandbox.telemetry.sql import SqlWorker
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(420)]
+
+SPEED = 120.0  # twice the usual rate: the gentlest drill within a minute
+OPTIONS = {"seed": 5, "world": "tiny", "speed": SPEED, "run_dir": None, "progress": lambda *_: None}
+
+
+def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox.cli.app", *arguments],
+        capture_output=True, text=True, check=False, timeout=400, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def children_of_drills() -> list[str]:
+    """Command lines of processes that belong to runs of this test's home."""
+    home = os.environ.get("SANDBOX_HOME", "")
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if home and home in line and "pytest" not in line:
+            found.append(line)
+    return found
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    """A home of its own for runs and drills, with the worlds that are built already."""
+    from sandbox.base import paths
+
+    worlds = paths.worlds()
+    worlds.mkdir(parents=True, exist_ok=True)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "worlds").symlink_to(worlds)
+    monkeypatch.setenv("SANDBOX_HOME", str(home))
+    return home
+
+
+def test_the_scripted_responder_finds_the_gentlest_fault_from_up_to_down(own_home):
+    name = library.gentlest().id
+
+    done = sandbox(
+        "drill",
+        "start",
+        name,
+        "--seed",
+        "5",
+        "--world",
+        "tiny",
+        "--speed",
+        f"{SPEED:g}",
+        "--autopilot",
+        "--json",
+    )
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert set(document) == {"run", "score", "reported_incident", "items", "baseline_score"}
+    assert document["reported_incident"], done.stderr
+    assert document["score"] > 0.8
+    assert document["score"] > document["baseline_score"] + 0.2
+    assert children_of_drills() == [], "everything is down"
+
+
+def test_with_its_fault_left_out_it_reports_no_incident(own_home):
+    name = library.gentlest().id
+
+    done = sandbox(
+        "drill", "start", name, "--seed", "5", "--world", "tiny", "--speed", f"{SPEED:g}", "--autopilot", "--without-fault", "--json"
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["reported_incident"] is False
+    assert document["score"] >= 0.9
+
+
+def test_a_drill_by_hand_keeps_its_secret_and_its_stack(own_home):
+    """One stack for the rest, as bringing it up is what takes long: no second drill beside the first,
+    nothing in the run that names the truth, hints in order, a report that closes it."""
+    scenario = library.gentlest()
+    drill = session.start(scenario, **OPTIONS, faults=True, autopilot=False)
+    stack = Stack(Path(drill.plan.run_dir))
+    try:
+        with pytest.raises(SandboxError) as twice:
+            session.start(
+                scenario, **{**OPTIONS, "run_dir": stack.run_dir}, faults=True, autopilot=False
+            )
+        assert twice.value.kind.code == "DRILL-004"
+
+        assert [session.hint(drill) for _ in range(3)] == list(scenario.hints)
+        with pytest.raises(SandboxError, match="all hints"):
+            session.hint(drill)
+        status = session.status(drill)
+        assert status["hints_left"] == 0
+        assert status["phase"] == "baseline"
+
+        _wait_until_armed(drill)
+        assert _leaks(stack.run_dir) == []
+        assert _leaks_in_lake(stack.run_dir) == []
+
+        result = session.file_report(drill, Report(incident=False))
+        assert result["score"] == 0.0
+        assert not store.running_on(stack.run_dir)
+        assert drill.phase == "debrief"
+        with pytest.raises(SandboxError) as late:
+            session.file_report(drill, Report(incident=False))
+        assert late.value.kind.code == "DRILL-006"
+    finally:
+        stack.down()
+
+
+def _wait_until_armed(drill) -> None:
+    from sandbox.drill.journal import first
+    from sandbox.runtime.operations import wait_for
+
+    wait_for(lambda: first(drill.entries(), "armed") is not None, 120, "the fault", drill.directory)
+
+
+def _leaks(run_dir: Path) -> list[str]:
+    """Places in the run, or in process arguments, that use a word of the truth."""
+    words = re.compile(
+        "|".join([*CATALOGUE, *MECHANISMS, "inject", "fault", "scenario", "sabotage"]).encode(),
+        re.I,
+    )
+    found = []
+    for path in run_dir.rglob("*"):
+        if words.search(path.name.encode()):
+            found.append(f"name {path.name}")
+        if (
+            path.is_file()
+            and path.suffix != ".parquet"
+            and (hit := words.search(path.read_bytes()))
+        ):
+            found.append(f"{path.name}: {hit.group().decode()}")
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if str(run_dir) in line and (hit := words.search(line.encode())):
+            found.append(f"process: {hit.group().decode()}")
+    return found
+
+
+def _leaks_in_lake(run_dir: Path) -> list[tuple[str, str, str]]:
+    """Texts in any table that use a word of the injector."""
+    words = "|".join([*CATALOGUE, "inject", "fault", "scenario", "drill", "sabotage"])
+    found = []
+    with SqlWorker(run_dir / "lake") as lake:
+        for table in TABLES.values():
+            for column in (c.name for c in table.columns if c.type == "VARCHAR"):
+                rows = lake.query(
+                    f"SELECT DISTINCT {column} FROM {table.name} "
+                    f"WHERE regexp_matches(lower({column}), '{words}') LIMIT 3"
+                ).rows
+                found += [(table.name, column, str(row[0])) for row in rows]
+    return found
