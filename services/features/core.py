@@ -14,6 +14,7 @@ from sandbox.base.features import VIEWS, FeatureView, Rows, Status, view_named
 
 MAX_ITEMS = 1000  # rows of one GetItems
 MAX_VIEWS = 8  # views of one GetUser
+LOGGED_COLUMNS = 64  # of a row: the 200 ids of user_seen would be half of the table
 LOGGED_ROWS = 16  # item rows of a sampled request that are logged, evenly spread over the read
 
 

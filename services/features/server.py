@@ -116,7 +116,8 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
             status = _STATUS[int(rows.status[i])]
             event_ts = None if np.isnan(rows.event_ts[i]) else float(rows.event_ts[i])
             entity, writer = str(ids[i]), str(rows.run[i])
-            for column, value in zip(view.columns, rows.values[i].tolist(), strict=True):
+            values = rows.values[i, : core.LOGGED_COLUMNS].tolist()
+            for column, value in zip(view.columns, values, strict=False):
                 self.telemetry.row("served_features", (
                     now, request_id, view.entity, entity, view.name, column, value, event_ts, status,
                     writer,

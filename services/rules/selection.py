@@ -53,8 +53,8 @@ def pick(
     state = _Open(worth, creator, terms.max_per_creator, held, out)
     if pinned is not None:
         state.take(pinned[1])
-    while len(out.rows) < n_slots:
-        if pinned is not None and len(out.rows) == pinned[0]:
+    for slot in range(n_slots):
+        if pinned is not None and slot == pinned[0]:
             row, probability, random = pinned[1], 1.0, False
             pinned = None
         elif state.n == 0:
@@ -63,7 +63,7 @@ def pick(
             best = int((worth - against * closest).argmax())
             if state.first() != best:
                 out.passed.setdefault(state.top, float(closest[state.top]))
-            lot = float(chance[len(out.rows)])
+            lot = float(chance[slot])
             random = lot < share
             row = state.nth(min(int(lot / share * state.n), state.n - 1)) if random else best
             probability = share / state.n + (1 - share) * (row == best)
@@ -71,7 +71,7 @@ def pick(
         out.rows.append(row)
         out.propensity.append(probability)
         out.randomised.append(random)
-        if weight < 1:
+        if against > 0 and slot + 1 < n_slots:
             np.maximum(closest, topics @ topics[row], out=closest)
     if pinned is not None and len(out.rows) < n_slots:  # fewer rows than its slot: it comes last
         out.rows.append(pinned[1])

@@ -15,7 +15,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_SEEN
 from services.proto.recsys.v1 import gateway_pb2, rules_pb2, rules_pb2_grpc
 from services.rules import document
-from services.rules.core import Decision, Slate, Visit, apply
+from services.rules.core import Slate, Visit, apply
 from services.rules.policy import Policy
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
@@ -74,16 +74,19 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
     def _record(
         self, slate: Slate, items: np.ndarray, version: str, now: float, context: Context
     ) -> None:
-        everything, row = context.sampled, self.host.telemetry.row
-        audited: list[Decision] = []
+        everything, row, trace = context.sampled, self.host.telemetry.row, context.trace_id
         for drop in slate.dropped:
             if everything or drop.rule in AUDITED:
-                audited += drop.decisions()
-        audited += [d for d in slate.decisions if everything or d.rule in AUDITED]
-        for d in audited:
-            row("rule_decisions", (
-                now, context.trace_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor,
-            ))  # fmt: skip
+                factors = drop.factor.astype(float).tolist()
+                for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
+                    row("rule_decisions", (
+                        now, trace, item, drop.rule, version, drop.seq, "drop", factor,
+                    ))  # fmt: skip
+        for d in slate.decisions:
+            if everything or d.rule in AUDITED:
+                row("rule_decisions", (
+                    now, trace, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor,
+                ))  # fmt: skip
 
     def _checked(self, request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Item ids, scores and seen items. Raises WIRE-001 and WIRE-002."""
