@@ -18,6 +18,7 @@ from sandbox.telemetry.waterfall import Bar, Waterfall, find
 _COLOURS = ("green", "magenta", "cyan", "yellow", "red", "bright_blue", "blue")
 _COLOUR = dict(zip(SERVICES, _COLOURS, strict=True))
 _NUMBER = 7  # terminal columns of a duration
+_WIDE = 110  # from so many columns on a status is written out
 
 
 def trace(
@@ -50,7 +51,8 @@ def trace(
 
 def render(found: Waterfall, width: int) -> RichTable:
     """The waterfall for a terminal of so many columns."""
-    status_width = max([6, *(len(bar.status or "") for bar in found.bars)])
+    longest = max([6, *(len(bar.status or "") for bar in found.bars)])
+    status_width = longest if width >= _WIDE else min(9, longest)
     rest = width - 3 * _NUMBER - status_width - 6  # 6: the gaps between seven columns
     label_width = min(48, max(24, rest * 3 // 5))
     bar_width = max(12, rest - label_width)
@@ -74,15 +76,17 @@ def render(found: Waterfall, width: int) -> RichTable:
 
 
 def _label(bar: Bar) -> Text:
-    colour = _COLOUR.get(bar.service, "white")
+    """A handler by its service, a call by an arrow to whom it went."""
+    calls = bar.kind in ("client", "store")
     label = Text("  " * bar.depth)
-    label.append(bar.service, colour)
-    arrow = f" → {bar.peer}" if bar.kind in ("client", "store") and bar.peer else ""
-    label.append(f"{arrow} {bar.op}")
+    label.append(
+        f"→ {bar.peer or '?'}" if calls else bar.service, _COLOUR.get(bar.service, "white")
+    )
+    label.append(f" {bar.op}")
     extra = [f"{bar.n_keys} keys"] if bar.n_keys else []
     extra += [f"batch {bar.batch_size}"] if bar.batch_size else []
     extra += [f"try {bar.attempt}"] if bar.attempt and bar.attempt > 1 else []
-    label.append(f" {' '.join([bar.kind, *extra])}", "dim")
+    label.append(f" {', '.join(extra)}" if extra else "", "dim")
     return label
 
 

@@ -139,7 +139,7 @@ class AlertSettings(Document):
     tail_factor: float = Field(2.0, gt=1)
     # World seconds. Batch views: a daily run, and half a day for one that failed and was repeated.
     age_s: dict[str, float] = {"user_profile": 129_600.0, "item_stats": 129_600.0}
-    session_age_s: float = Field(900.0, gt=0)  # a visitor's pause between two requests is minutes
+    session_age_s: float = Field(300.0, gt=0)  # 3 x the healthy p99 in the middle of a visit at 60x
     warmup_s: float = Field(600.0, ge=0)  # world; caches fill, the first visits begin
     baseline_s: float = Field(
         1_800.0, gt=0

@@ -87,7 +87,7 @@ def test_ages_are_told_by_view_and_the_session_row_only_in_the_middle_of_a_visit
     assert seen["feature_age_s", "item_stats"] == 200.0
     assert ("feature_age_s", "user_profile") not in seen
     assert seen["session_age_s", "all"] == 530.0
-    assert tick.counts["age:user_session"] == (1.0, 2.0)  # one of two above 900 s
+    assert tick.counts["age:user_session"] == (1.0, 2.0)  # one of two above 300 s
 
 
 def test_coverage_and_exposure_follow_what_was_shown_in_the_last_half_hour():
