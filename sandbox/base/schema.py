@@ -223,7 +223,7 @@ _ALL = (
         value DOUBLE value computed
     """),
     _table("materialization_runs", "run that wrote features to the online store", "runtime", """
-        run_id VARCHAR run
+        run_id VARCHAR id of the run
         view VARCHAR feature view
         started TIMESTAMP world time
         finished TIMESTAMP world time

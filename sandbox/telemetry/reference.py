@@ -174,7 +174,7 @@ def _alerts() -> str:
 
 def _section(name: str, text: str) -> str:
     rows = "".join(f"| `{c.name}` | {c.type} | {_cell(c.comment)} |\n" for c in columns_of(name))
-    return f"\n### {name}\n\n{text}\n\n| column | type | holds |\n|---|---|---|\n{rows}"
+    return f"\n### `{name}`\n\n{text}\n\n| column | type | holds |\n|---|---|---|\n{rows}"
 
 
 def _cell(text: str) -> str:

@@ -41,7 +41,7 @@ def test_the_page_names_every_table_and_column():
     text = page()
 
     for table in TABLES.values():
-        assert f"\n### {table.name}\n" in text
+        assert f"\n### `{table.name}`\n" in text
         assert all(f"| `{c.name}` | {c.type} | " in text for c in table.columns)
 
 
