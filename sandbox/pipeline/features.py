@@ -16,14 +16,14 @@ from sandbox.base.features import (
     N_RECENT,
     N_SEEN,
     N_TOPICS,
+    RATE_SMOOTHING,
+    TOPIC_SMOOTHING,
     USER_PROFILE,
     USER_SESSION,
 )
 from sandbox.pipeline.events import DAY_S, Log
 
 WINDOW_S = 28 * DAY_S
-_SMOOTHING = 20.0  # impressions (or clicks) that the overall rate is worth beside an entity's own
-_TOPIC_SMOOTHING = 2.0  # clicks of no topic added to everybody's, so that few clicks say little
 _MATURITY = np.array([0, 13, 16, 18])
 
 
@@ -70,7 +70,7 @@ def _profile(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
         "language_id": catalogue.user_language,
     }
     mass = topics.sum(axis=1, keepdims=True)
-    shares = topics / (mass + _TOPIC_SMOOTHING)
+    shares = topics / (mass + TOPIC_SMOOTHING)
     columns |= {f"topic_{t:02d}": shares[:, t] for t in range(N_TOPICS)}
     return np.stack([columns[c] for c in USER_PROFILE.columns], 1).astype(np.float32)
 
@@ -230,7 +230,7 @@ def _count(ids: np.ndarray, n: int) -> np.ndarray:
 
 def _rate(hits: np.ndarray, tries: np.ndarray) -> np.ndarray:
     overall = float(hits.sum()) / max(float(tries.sum()), 1.0)
-    return (hits + _SMOOTHING * overall) / (tries + _SMOOTHING)
+    return (hits + RATE_SMOOTHING * overall) / (tries + RATE_SMOOTHING)
 
 
 def _topic_sums(clicks: Log, catalogue: Catalogue, n_users: int) -> np.ndarray:

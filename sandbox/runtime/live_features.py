@@ -125,11 +125,11 @@ class LiveFeatures:
         long = kind == "dwell" and event.value >= LONG_DWELL_S
         if kind == "impressions":
             np.add.at(self.shown, items, 1)
-            np.add.at(self._recent[0, self._slot(event.ts)], items, 1)
+            self._count_today(0, items, event.ts)
         elif kind == "click":
             self.clicked[item] += 1
             self.ctr.hits[item] += 1
-            self._recent[1, self._slot(event.ts), item] += 1
+            self._count_today(1, [item], event.ts)
         elif kind == "dwell":
             self.dwell_s[item] += event.value
             self.long.hits[item] += long
@@ -149,13 +149,15 @@ class LiveFeatures:
         self.user_long.hits[row] += long
         self.user_converted.hits[row] += kind == "conversion"
 
-    def _slot(self, ts: float) -> int:
+    def _count_today(self, what: int, items: list[int], ts: float) -> None:
+        """what: 0 impressions, 1 clicks. Events more than a day older than others are left out."""
         hour = int(ts // 3600)
         slot = hour % _HOURS
         if hour > self._hour[slot]:  # a day later: what the slot held has left the window
             self._hour[slot] = hour
             self._recent[:, slot] = 0
-        return slot
+        if hour == self._hour[slot]:
+            np.add.at(self._recent[what, slot], items, 1)
 
     def profile(self, ts: float) -> np.ndarray:
         """Rows of user_profile as of ts for `user_id`, float32 [n, 36]."""
