@@ -115,6 +115,21 @@ def test_a_killed_service_comes_back_and_the_crash_is_in_the_lake(stack: Stack) 
     wait_for(lambda: not getattr(recommend(stack), "degraded", True), what="healthy slate")
 
 
+def test_a_service_that_hangs_is_unhealthy_until_it_answers_again(stack: Stack) -> None:
+    pid = int(str(service(stack, "rules")["pid"]))
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: not service(stack, "rules")["healthy"], 30, "rules unhealthy")
+        assert not stack.status()["ready"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    wait_for(lambda: stack.status()["ready"], 30, "ready again")
+    assert service(stack, "rules")["pid"] == pid
+    wait_for(lambda: events_of(stack, "rules")[-2:] == ["unhealthy", "ready"], 10)
+
+
 def test_a_restart_by_order_drains_first_and_is_no_crash(stack: Stack) -> None:
     before = service(stack, "events")["pid"]
 
