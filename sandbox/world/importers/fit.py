@@ -21,9 +21,9 @@ from sandbox.world.importers.source import Log
 
 HELD_OUT = 0.1  # share of the interactions kept from the fit, for the report
 CALIBRATION = 0.05  # share kept for the slope and level of the logits
-MAX_ROWS = 1_000_000  # choices fitted to; of a longer log a sample
+MAX_ROWS = 600_000  # choices fitted to; of a longer log a sample
 _NEGATIVES = 4  # drawn per choice
-_BATCH = 16_384
+_BATCH, _MAX_BATCHES = 16_384, 40  # rows a step at least, steps an epoch at most
 _LEAST_FOR_SLOPE = 200  # rows
 _LATE_TRIES = 8  # draws for an item that the user did not choose
 
@@ -161,8 +161,9 @@ class _Model:
 
     def epoch(self, rows: Examples, rng: np.random.Generator, rate: float) -> None:
         order = rng.permutation(len(rows))
-        for start in range(0, len(order), _BATCH):
-            batch = order[start : start + _BATCH]
+        size = max(_BATCH, -(-len(order) // _MAX_BATCHES))
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
             self._adam(self._gradient(rows.user[batch], rows.item[batch], rows.label[batch]), rate)
 
     def _gradient(
