@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import redis.asyncio as redis
 from grpc import aio
 
 from sandbox.base.catalogue import Catalogue
@@ -19,6 +18,7 @@ from sandbox.bench.stats import Report
 from sandbox.runtime.processes import child_environment
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
+from services.skeleton.store import Store
 
 N_ITEMS = 200
 
@@ -47,7 +47,7 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
     run = stack.run
     catalogue = Catalogue.load(Path(run.world_dir) / "public" / "catalogue.npz")
     n_items = min(N_ITEMS, catalogue.n_items)
-    store = redis.Redis(**run.redis_kwargs())
+    store = Store(run.redis)
     times: tuple[list[float], ...] = ([], [], [])
     async with (
         aio.insecure_channel(run.addresses["features"]) as channel,
@@ -62,7 +62,7 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
             began = time.perf_counter()
             answer = await stub.GetItems(request)
             read = time.perf_counter()
-            await store.mget(keys)
+            await store.command("MGET", *keys)
             fetched = time.perf_counter()
             bytes_of_size = echo.request_of(request.ByteSize(), answer.ByteSize())
             started = time.perf_counter()
@@ -73,5 +73,5 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
                     times, (read - began, fetched - read, echoed - started), strict=True
                 ):
                     series.append(seconds * 1000)
-    await store.aclose()
+    await store.close()
     return times
