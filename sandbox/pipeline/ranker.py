@@ -73,15 +73,16 @@ def train(
     draw = stream(seed, "ranker batches")
     chance = torch.Generator().manual_seed(seed_of(seed, "ranker", "dropout"))
     optimiser = torch.optim.AdamW(_groups(model, settings), settings.learning_rate, fused=True)
-    per_epoch = -(-n // settings.batch)
+    size = min(settings.batch, max(n // 20, 128))  # a small log still makes some steps
+    per_epoch = -(-n // size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
     schedule = one_cycle(optimiser, epochs * per_epoch)
     model.train()
     loss_sum = 0.0
     for epoch in range(epochs):
         order, loss_sum = torch.from_numpy(draw.permutation(n)), 0.0
-        for at in range(0, n, settings.batch):
-            batch = order[at : at + settings.batch]
+        for at in range(0, n, size):
+            batch = order[at : at + size]
             loss = rows.loss(model, batch, settings.id_dropout, chance)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward([loss])

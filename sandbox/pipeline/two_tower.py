@@ -101,7 +101,8 @@ def train(
     draw = stream(seed, "two_tower batches")
     chance = torch.Generator().manual_seed(seed_of(seed, "two_tower", "dropout"))
     sampler = _Sampler(pairs.item, catalogue.n_items, settings, draw)
-    per_epoch = -(-n // settings.batch)
+    size = min(settings.batch, max(n // 20, 128))  # a small log still makes some steps
+    per_epoch = -(-n // size)
     epochs = max(settings.epochs, -(-settings.min_steps // per_epoch))
     optimiser = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
@@ -111,8 +112,8 @@ def train(
     model.train()
     for epoch in range(epochs):
         order, loss_sum = draw.permutation(n), 0.0
-        for at in range(0, n, settings.batch):
-            rows = order[at : at + settings.batch]
+        for at in range(0, n, size):
+            rows = order[at : at + size]
             loss = _loss(model, batches.of(rows, settings, chance), sampler, settings, chance)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward([loss])
