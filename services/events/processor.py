@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from services.skeleton.store import FAILURES, TIMEOUT_S, connect
 
 CONSUMER = "stream-0"
 PAUSE_S = 0.2  # wall seconds before the next try when the store is away
+STOP_S = 1.0  # wall seconds that a batch gets when the process stops
 _VIEWS = (USER_SESSION, USER_SEEN)
 Update = tuple[int, float, bytes]  # user, event time of the row, packed row
 
@@ -53,6 +53,7 @@ class StreamProcessor:
         self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
         self.writer = zlib.crc32(f"{host.run.seed}/{host.instance}".encode())
         self.processed_ts = 0.0  # event time of the newest entry done, world seconds
+        self.stopping = False
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -62,15 +63,20 @@ class StreamProcessor:
         """Settings are read from the host at each batch."""
 
     async def stop(self) -> None:
+        """Lets a batch in progress end; one that is held longer is given up, and done by the next run."""
+        self.stopping = (
+            True  # a client in the middle of a read can swallow a cancellation: not alone
+        )
         if self.task:
-            self.task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.task
+            done, _ = await asyncio.wait({self.task}, timeout=STOP_S)
+            if not done:
+                self.task.cancel()
+                await asyncio.wait({self.task}, timeout=STOP_S)
         await self.redis.aclose()
 
     async def _run(self) -> None:
         ready = away = False
-        while True:
+        while not self.stopping:
             try:
                 if not ready:
                     await self._begin()
@@ -106,7 +112,7 @@ class StreamProcessor:
                 raise
         before: Any = await self.redis.hget(core.PROGRESS, "processed_ts")
         self.processed_ts = float(before or 0.0)
-        while (batch := await self._read("0")).ids:
+        while not self.stopping and (batch := await self._read("0")).ids:
             await self._process(batch)
 
     async def _read(self, after: str) -> Batch:

@@ -181,3 +181,18 @@ async def test_a_dead_store_refuses_events_and_the_processor_returns_with_it(run
             assert (await callee.call("Append", batch(click("a", 1)), EDGE)).accepted == 1
             await until(lambda: store.get(key(USER_SESSION, 3)) is not None)
         await callee.close()
+
+
+async def test_a_processor_that_is_stopped_in_the_middle_of_a_batch_leaves_it_for_the_next(run):
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        async with serving(run, EVENTS, PROCESSOR) as hosts:
+            gate = Gate()
+            hosts["stream"].seams.write.put(gate)
+            callee = caller(run)
+            await callee.call("Append", batch(click("a", 1)), EDGE)
+            await until(lambda: gate.calls)
+            await callee.close()
+        assert pending(store) == 1
+        async with serving(run, PROCESSOR):
+            await until(lambda: pending(store) == 0)
+        assert session_row(store)[3] == 1
