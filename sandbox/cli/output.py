@@ -27,8 +27,12 @@ def emit(document: Any, human: Callable[[], None], json_: bool) -> None:
 
 @contextmanager
 def progress(json_: bool) -> Iterator[ProgressFn]:
-    """A progress display on stderr. Without a terminal, or with --json, one plain line per step."""
-    if json_ or not err.is_terminal:
+    """A progress display on stderr; one plain line per step without a terminal, nothing with --json,
+    so that an error is the only thing on stderr there."""
+    if json_:
+        yield lambda what, share=None: None
+        return
+    if not err.is_terminal:
         said: set[str] = set()
 
         def say(what: str, _share: float | None = None) -> None:

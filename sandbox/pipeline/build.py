@@ -25,7 +25,7 @@ from sandbox.pipeline.ranker import RankerSettings
 from sandbox.pipeline.registry import Artefact, Lineage, Manifest
 from sandbox.pipeline.training_set import Examples, Joined, Sampling, Stages
 from sandbox.pipeline.two_tower import Pairs, Progress, TowerSettings
-from services.model.core import TwoTower, dump, encode_items
+from services.model.core import dump, encode_items
 from services.ranking.core import INPUTS
 
 PREFIX = {"two_tower": "tt", "ranker": "rk", "index": "ix", "covisit": "cv", "popular": "pp", "features": "fs"}  # fmt: skip
@@ -156,26 +156,14 @@ class _Run:
         metrics = {"loss": loss, **tower_metrics(model, vectors, held)}
         tensors, config = dump(model)
         lineage = _lineage(clicks.examples.take(~late))
-        self._register(
+        towers = self._register(
             "two_tower", {"model.safetensors": tensors}, lineage, metrics=metrics,
             config={**config, "settings": asdict(self.recipe.tower)},
         )  # fmt: skip
-        self._index(model, vectors, lineage)
-
-    def _index(self, model: TwoTower, vectors: np.ndarray, lineage: Lineage) -> None:
-        built = index.build(vectors, seed=self.seed)
-        rows = np.linspace(0, len(vectors) - 1, min(200, len(vectors))).astype(int)
-        encoder = f"tt-{self.suffix}"
-        files = {
-            "index.faiss": index.dump(built),
-            "vectors.safetensors": registry.pack_arrays({"vectors": vectors}),
-        }
-        config = {"encoder_version": encoder, "metric": "ip", "nlist": int(getattr(built, "nlist", 0)),
-                  "nprobe": int(getattr(built, "nprobe", 0)), "ntotal": len(vectors), "dim": model.config.dim}  # fmt: skip
-        metrics = {"recall@50_vs_exact": index.recall(built, vectors, vectors[rows])}
-        self._register(
-            "index", files, lineage, metrics=metrics, config=config, parents={"two_tower": encoder}
+        manifest, files = index.artefact(
+            vectors, encoder_version=towers.version, version=f"ix-{self.suffix}", like=towers
         )
+        registry.register(self.target, manifest, files)
 
     def ranker(self) -> None:
         """The multi-task ranker, with a sample of what it was trained on."""
@@ -268,13 +256,13 @@ class _Run:
         self, artifact: str, files: dict[str, bytes], lineage: Lineage, *,
         metrics: dict[str, float] | None = None, config: Mapping[str, object] | None = None,
         inputs: list[str] | None = None, parents: dict[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> Manifest:  # fmt: skip
         manifest = Manifest(
             artifact=artifact, version=f"{PREFIX[artifact]}-{self.suffix}", created_ts=self.end_ts,
             code_hash=code_hash(), seed=self.seed, data=lineage, metrics=metrics or {},
             parents=parents or {}, inputs=inputs or [], config={**(config or {}), "key": self.key},
         )  # fmt: skip
-        registry.register(self.target, manifest, files)
+        return registry.register(self.target, manifest, files).manifest
 
 
 def take(joined: Joined, rows: np.ndarray) -> Joined:

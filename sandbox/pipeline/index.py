@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import faiss
 import numpy as np
 
 from sandbox.base.streams import seed_of
+from sandbox.pipeline.registry import Artefact, Manifest, find, pack_arrays, register
+from services.model.core import encode_items, load_two_tower
 
 FLAT_BELOW = 50_000  # items; exact search of so many 64-wide vectors takes about 1 ms
 _NPROBE = 16
+N_PROBES = 200  # vectors searched with themselves to measure recall
 
 
 def build(vectors: np.ndarray, *, seed: int) -> faiss.Index:
@@ -30,6 +36,46 @@ def build(vectors: np.ndarray, *, seed: int) -> faiss.Index:
 def dump(index: faiss.Index) -> bytes:
     """The index as bytes for a file of the registry."""
     return faiss.serialize_index(index).tobytes()
+
+
+def artefact(
+    vectors: np.ndarray, *, encoder_version: str, version: str, like: Manifest
+) -> tuple[Manifest, dict[str, bytes]]:
+    """Manifest and files of the index over a two-tower version's item vectors.
+
+    like: the manifest that gives seed, lineage, code and time: the two-tower's own.
+    """
+    built = build(vectors, seed=like.seed)
+    probes = vectors[np.linspace(0, len(vectors) - 1, min(N_PROBES, len(vectors))).astype(int)]
+    config = {
+        "encoder_version": encoder_version, "metric": "ip", "ntotal": len(vectors),
+        "nlist": int(getattr(built, "nlist", 0)), "nprobe": int(getattr(built, "nprobe", 0)),
+        "dim": vectors.shape[1], "key": like.config.get("key", ""),
+    }  # fmt: skip
+    manifest = Manifest(
+        artifact="index", version=version, created_ts=like.created_ts, code_hash=like.code_hash,
+        seed=like.seed, data=like.data, parents={"two_tower": encoder_version}, config=config,
+        metrics={"recall@50_vs_exact": recall(built, vectors, probes)},
+    )  # fmt: skip
+    return manifest, {
+        "index.faiss": dump(built),
+        "vectors.safetensors": pack_arrays({"vectors": vectors}),
+    }
+
+
+def rebuild(
+    registries: Sequence[Path], encoder_version: str, version: str, target: Path
+) -> Artefact:
+    """A fresh index of a registered two-tower version, registered as `version` in `target`.
+
+    Raises MODEL-001, MODEL-002.
+    """
+    towers = find(registries, "two_tower", encoder_version)
+    model = load_two_tower(towers.read("model.safetensors"), towers.manifest.config)
+    manifest, files = artefact(
+        encode_items(model), encoder_version=encoder_version, version=version, like=towers.manifest
+    )
+    return register(target, manifest, files)
 
 
 def load(blob: bytes) -> faiss.Index:

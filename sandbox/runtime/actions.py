@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -208,6 +209,27 @@ def _preview_skip(ops: Operations, a: dict[str, str]) -> Preview:
                    "what users did in that time stays unknown to ranking")  # fmt: skip
 
 
+def _rebuild(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    from sandbox.pipeline.index import rebuild  # torch: only here
+
+    encoder = Config.load(ops.run.path).model.two_tower
+    places = (ops.run.path / "registry", Path(ops.run.world_dir) / "registry")
+    built = ops.run.path / "registry" / "index"
+    version = f"ix-r{1 + len(list(built.glob('ix-r*')))}"
+    rebuild(places, encoder, version, ops.run.path / "registry")
+    return ops.apply(
+        {"retrieval": {"index_version": version}}, actor=actor, op="rebuild-index", arguments=a,
+        target="retrieval", key="index", new=version, note=f"item vectors of {encoder}",
+        effects=["rebuild-index"],
+    )  # fmt: skip
+
+
+def _preview_rebuild(ops: Operations, a: dict[str, str]) -> Preview:
+    encoder = Config.load(ops.run.path).model.two_tower
+    return Preview(f"a fresh index of {encoder}'s item vectors is built and searched from then on",
+                   ["retrieval"], 1.0, True, "some seconds of one core")  # fmt: skip
+
+
 def _source(ops: Operations, a: dict[str, str], actor: str, op: str) -> Record:
     config = Config.load(ops.run.path).retrieval
     if a["source"] not in config.quotas:
@@ -231,6 +253,8 @@ _ALL = (
                                     "too short: fallbacks answer; too long: the budget burns"), _deadline),
     Kind("promote", "Make a version of a model or index the active one (a rollback names an older one)",
          {"artifact": "ranker, two_tower or index", "version": "version"}, _preview_promote, _promote),
+    Kind("rebuild-index", "Build an index from the active two-tower version and search it",
+         {}, _preview_rebuild, _rebuild),
     Kind("revert", "Put back what a change changed", {"change": "number of the change"},
          _preview_revert, lambda o, a, actor: o.revert(_find(o, a).n, actor)),
     Kind("restart", "Stop and start one process", {"service": "name of the process"},

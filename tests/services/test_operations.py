@@ -151,3 +151,19 @@ def test_a_line_cut_off_by_a_crash_loses_only_itself(stack, operations):
     assert len(operations.records()) == n
 
     log.write_text(whole)
+
+
+def test_a_rebuilt_index_is_of_the_active_encoder_and_is_what_is_searched(stack, operations):
+    record = act(operations, "rebuild-index")
+
+    version = Config.load(stack.run.path).retrieval.index_version
+    assert record.new == version == "ix-r1"
+    for _ in range(100):
+        rows = query(
+            stack.run.lake,
+            f"select distinct encoder_version from index_stats where index_version = '{version}'",
+        ).rows
+        if rows:
+            break
+        time.sleep(0.1)
+    assert [list(row) for row in rows] == [[Config.load(stack.run.path).model.two_tower]]
