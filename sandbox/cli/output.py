@@ -30,7 +30,7 @@ def progress(json_: bool) -> Iterator[ProgressFn]:
     """A progress display on stderr; one plain line per step without a terminal, nothing with --json,
     so that an error is the only thing on stderr there."""
     if json_:
-        yield lambda what, share=None: None
+        yield _silent
         return
     if not err.is_terminal:
         said: set[str] = set()
@@ -55,6 +55,10 @@ def progress(json_: bool) -> Iterator[ProgressFn]:
                 display.update(tasks[what], total=1.0, completed=share)
 
         yield show
+
+
+def _silent(_what: str, _share: float | None = None) -> None:
+    pass
 
 
 def _plain(value: Any) -> Any:
