@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import redis
@@ -10,6 +11,7 @@ import redis
 from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_SEEN, USER_SESSION, key, unpack_many
+from sandbox.runtime.ports import LOOPBACK, pick
 from services.events.core import GROUP, IMPRESSIONS, PROGRESS, STREAM, Entry
 from services.events.processor import CONSUMER
 from services.events.processor import REGISTRATION as PROCESSOR
@@ -193,6 +195,9 @@ async def test_a_processor_that_is_stopped_in_the_middle_of_a_batch_leaves_it_fo
             await until(lambda: gate.calls)
             await callee.close()
         assert pending(store) == 1
-        async with serving(run, PROCESSOR):
+        # A process's /metrics port closes with the process, which goes on here.
+        (port,) = pick(1, run.path / "next")
+        later = replace(run, metrics=run.metrics | {"stream": f"{LOOPBACK}:{port}"})
+        async with serving(later, PROCESSOR):
             await until(lambda: pending(store) == 0)
         assert session_row(store)[3] == 1
