@@ -35,7 +35,7 @@ def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -
         "accepted": list(scenario.accept),
         "timeline": [
             {"ts": world_time(e.world_ts), "what": _TOLD[e.what], "words": _words(e)}
-            for e in entries if e.what in _TOLD
+            for e in entries if _worth_telling(e)
         ],
     }  # fmt: skip
 
@@ -98,13 +98,21 @@ def _truth(scenario: Scenario, happened: bool, report: Report) -> Table:
 def _timeline(entries: list[Entry]) -> Table:
     table = Table("world time", "", "", box=None, pad_edge=False)
     for entry in entries:
-        if entry.what not in _TOLD:
+        if not _worth_telling(entry):
             continue
         hot = entry.what in ("armed", "page", "disarmed")
         stamp = time.strftime("%H:%M:%S", time.gmtime(entry.world_ts))
         told = f"[bold]{_TOLD[entry.what]}[/]" if hot else _TOLD[entry.what]
         table.add_row(stamp, told, escape(_words(entry)))
     return table
+
+
+def _worth_telling(entry: Entry) -> bool:
+    """Steps that released nothing are told by the fault that they armed."""
+    fields = entry.fields
+    return entry.what in _TOLD and (
+        entry.what != "step" or "change" in fields or "release" in fields
+    )
 
 
 def _words(entry: Entry) -> str:
