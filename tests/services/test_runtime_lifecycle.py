@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -23,12 +25,21 @@ from sandbox.runtime.stack import Stack, prepare
 from sandbox.runtime.supervisor import Supervisor
 from tests.services.waiting import processes_of, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("home")]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400), pytest.mark.usefixtures("home")]
 SANDBOX = [sys.executable, "-m", "sandbox.cli.app"]
 
 
 def sandbox(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*SANDBOX, *map(str, words)], capture_output=True, text=True, timeout=170)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(tmp_path: Path) -> Iterator[None]:
+    """A test that fails half way leaves no stack behind either."""
+    yield
+    for request in tmp_path.rglob("request.json"):
+        with suppress(SandboxError):
+            Stack(request.parent).down()
 
 
 def test_two_stacks_side_by_side_and_down_leaves_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import query
 from tests.services.waiting import processes_of, wait_for
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]  # the first test waits for the stack
 
 
 def rows(stack: Stack, sql: str) -> list[tuple[object, ...]]:
