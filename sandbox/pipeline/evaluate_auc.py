@@ -33,7 +33,7 @@ _FOLDS = 8
 _SLICES = 24
 _MAX_ROWS = 300_000
 _RATINGS = RankerSettings(
-    epochs=6, batch=1024, learning_rate=3e-3, weight_decay=0.1, id_decay=0.6, id_dropout=0.05
+    epochs=6, batch=1024, learning_rate=4e-3, weight_decay=0.1, id_decay=1.5, id_dropout=0.05
 )
 
 
