@@ -19,6 +19,9 @@ from sandbox.drill.scenario import Evidence, Scenario
 
 EVERY_S = 120.0  # world seconds between two rounds of queries
 STEADY = 2  # rounds in a row in which everything must hold: one could be luck
+LEAST_ROUNDS = (
+    4  # however late it has become: on a busy machine world time runs ahead of the answers
+)
 
 
 class Desk(Protocol):
@@ -83,9 +86,9 @@ def _all_clear(scenario: Scenario, finding: Finding) -> Report:
 def _investigate(
     scenario: Scenario, desk: Desk, began_ts: float, deadline: float, say: Callable[[str], None]
 ) -> Finding:
-    finding, in_a_row = Finding(False), 0
+    finding, in_a_row, rounds = Finding(False), 0, 0
     paged: float | None = None
-    while desk.now() < deadline:
+    while desk.now() < deadline or (paged is not None and rounds < LEAST_ROUNDS):
         if paged is None:
             paged = desk.paged()
             if paged is None:
@@ -94,6 +97,7 @@ def _investigate(
             say("paged; asking for the evidence")
         times = {"began": began_ts, "paged": paged, "now": desk.now()}
         _ask_all(scenario.evidence, desk, times, finding)
+        rounds += 1
         in_a_row = in_a_row + 1 if all(finding.held.values()) else 0
         say(", ".join(f"{e}: {'holds' if ok else 'no'}" for e, ok in finding.held.items()))
         if in_a_row and finding.detected_ts is None:
@@ -103,7 +107,7 @@ def _investigate(
         if in_a_row >= STEADY:
             finding.convinced = True
             break
-        desk.wait_until(min(desk.now() + EVERY_S, deadline))
+        desk.wait_until(desk.now() + EVERY_S)
     return finding
 
 

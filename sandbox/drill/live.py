@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,12 @@ class LiveStage:
         now_ts = self._run.clock().now()
         if now_ts - self._looked_ts >= self._run.speed:
             self._looked_ts = now_ts
-            self._alerts = [
-                Alert(float(ts), str(rule), str(state))
-                for ts, rule, state in self._sql.query(
-                    f"SELECT epoch(ts), rule, state FROM alerts WHERE ts >= {sql_time(since_ts)} ORDER BY ts"
-                ).rows
-            ]
+            query = f"SELECT epoch(ts), rule, state FROM alerts WHERE ts >= {sql_time(since_ts)} ORDER BY ts"
+            with suppress(
+                SandboxError
+            ):  # a busy lake: what was known before stands, the next look tells
+                rows = self._sql.query(query).rows
+                self._alerts = [Alert(float(ts), str(rule), str(state)) for ts, rule, state in rows]
         return self._alerts
 
     def close(self) -> None:
