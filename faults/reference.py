@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from pathlib import Path
 
 from faults.base import Fault
 from faults.catalogue import CATALOGUE
+from sandbox.base.printed import print_or_check
 
 _INTRO = """# Faults
 
@@ -54,16 +54,5 @@ def _section(fault: type[Fault]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    if "--check" in sys.argv:
-        path = Path(sys.argv[sys.argv.index("--check") + 1])
-        if path.read_text() != page():
-            sys.stderr.write(f"{path} is out of date: make docs\n")
-            return 1
-        return 0
-    sys.stdout.write(page())
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(print_or_check(page(), sys.argv[1:]))

@@ -163,7 +163,7 @@ _ALL = (
         score DOUBLE ranker's combined score, higher is better
         p_click DOUBLE predicted click probability, 0..1
         cand_source VARCHAR sources that proposed it, joined by +: ann, covisit, followed, popular, fresh
-        propensity DOUBLE probability with which the policy showed it there, 1 where it was not randomised
+        propensity DOUBLE probability with which the policy showed it there, given the places above it, 0..1
         randomised BOOLEAN true for the 1-2 % of slots filled at random
         arm VARCHAR experiment arm
         model_version VARCHAR ranker version

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sandbox.base.printed import print_or_check
 from sandbox.cli.app import root
 
 _INTRO = (Path(__file__).parent / "reference_intro.md").read_text()
@@ -52,16 +53,5 @@ def _section(path: str, command: Any) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def main() -> int:
-    if "--check" in sys.argv:
-        path = Path(sys.argv[sys.argv.index("--check") + 1])
-        if path.read_text() != page():
-            sys.stderr.write(f"{path} is out of date: make docs\n")
-            return 1
-        return 0
-    sys.stdout.write(page())
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(print_or_check(page(), sys.argv[1:]))

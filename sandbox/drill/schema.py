@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from sandbox.base.printed import print_or_check
 from sandbox.drill.scenario import Scenario
 
 
@@ -23,17 +23,5 @@ def text() -> str:
     return json.dumps(schema(), indent=1) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Prints the schema; with --check FILE says whether that file is current."""
-    if arguments[:1] != ["--check"]:
-        sys.stdout.write(text())
-        return 0
-    path = Path(arguments[1])
-    if path.exists() and path.read_text() == text():
-        return 0
-    sys.stderr.write(f"{path} is out of date: make docs\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(print_or_check(text(), sys.argv[1:]))

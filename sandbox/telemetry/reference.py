@@ -1,18 +1,16 @@
 """Prints docs/sql.md from the schema: `python -m sandbox.telemetry.reference > docs/sql.md`.
 
-With --check nothing is printed: it ends with 1 when docs/sql.md is not what would be printed.
+With --check FILE nothing is printed: it ends with 1 when FILE is not what would be printed.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
+from sandbox.base.printed import print_or_check
 from sandbox.base.schema import IC_COMMENT, TABLES, Column
 from sandbox.telemetry.lake import IC_COLUMNS
 from sandbox.telemetry.sqlguard import unknown_table
-
-PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
     (
@@ -181,17 +179,5 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def main(arguments: list[str]) -> int:
-    if arguments == ["--check"]:
-        same = PAGE.exists() and PAGE.read_text() == page()
-        if not same:
-            sys.stderr.write(
-                "docs/sql.md is out of date: python -m sandbox.telemetry.reference > docs/sql.md\n"
-            )
-        return 0 if same else 1
-    sys.stdout.write(page())
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(print_or_check(page(), sys.argv[1:]))
