@@ -51,6 +51,7 @@ def start(
     seed = scenario.seed if seed is None else seed
     if running:
         stack = Stack(directory)
+        _take_off_leftovers(stack)
     else:
         stack = Stack.up(
             chosen,
@@ -70,6 +71,17 @@ def start(
             stack.down()
         raise
     return drill
+
+
+def _take_off_leftovers(stack: Stack) -> None:
+    """What a driver that was killed had armed on a stack that lives on."""
+    with suppress(SandboxError):
+        entries = store.of_run(stack.run_dir).entries()
+        ended = {e.fields["id"] for e in entries if e.what == "disarmed"}
+        for entry in entries:
+            if entry.what == "armed" and entry.fields["id"] not in ended:
+                service = str(entry.fields["target"]).partition("->")[0]
+                stack.disarm(service, str(entry.fields["id"]))
 
 
 def _drive(drill: Drill) -> None:
