@@ -16,7 +16,16 @@ REGIONS = ("EU", "UK", "US-CA", "US", "CA", "BR", "AU")
 LANGUAGES = ("en", "de", "fr", "es", "pt", "tr", "pl", "xx")
 AGE_BANDS = ("unknown", "13-17", "18-24", "25-34", "35-44", "45-54", "55+")
 GENDERS = ("unknown", "f", "m", "x")
-SENSITIVITIES = ("none", "adult", "gore", "health", "religion", "politics", "sexuality", "minors-unsuitable")
+SENSITIVITIES = (
+    "none",
+    "adult",
+    "gore",
+    "health",
+    "religion",
+    "politics",
+    "sexuality",
+    "minors-unsuitable",
+)
 CREATOR_GROUPS = ("A", "B")
 
 

@@ -93,7 +93,9 @@ class SandboxError(Exception):
             "code": self.kind.code,
             "title": self.kind.title,
             "where": self.where,
-            "seen": self.seen if isinstance(self.seen, int | float | str | None) else repr(self.seen),
+            "seen": self.seen
+            if isinstance(self.seen, int | float | str | None)
+            else repr(self.seen),
             "expected": self.expected,
             "fix": self.fix,
         }

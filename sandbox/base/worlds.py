@@ -50,7 +50,9 @@ class WorldManifest(BaseModel, extra="forbid"):
     topics: list[str]  # names of the topic slots in use, at most N_TOPICS
     content_hash: str  # of everything that the build was made from
     built: str  # ISO time of the build
-    fit: dict[str, float] = {}  # imports: how well the fitted behaviour does on held-out interactions
+    fit: dict[
+        str, float
+    ] = {}  # imports: how well the fitted behaviour does on held-out interactions
 
 
 def world_dir(name: str) -> Path:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from faults.arming import wrapper
 from faults.catalogue import fault_named
-from sandbox.base.catalogue import CREATOR_GROUPS, Catalogue
+from faults.stages import TRAINING_LOG, stages_for
+from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
@@ -29,7 +27,6 @@ from sandbox.runtime.rows import send_rows
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
 from services.ranking.core import INPUTS
-from services.skeleton.seams import Call
 
 OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
 RELEASE_SEED = 1  # of the trainings behind releases: one cache for all drills of a world
@@ -151,35 +148,8 @@ def stage_models(
 
 
 def _stages(step: Step, world_dir: Path) -> Stages:
-    """The training run of a release, wrapped by the step's fault where it sits at one of its stages."""
-    if step.fault is None:
-        return Stages()
-    spec = step.spec(RELEASE_SEED)
-    seam = fault_named(spec.fault).seam
-    if seam not in ("training_log", "training_set"):
+    """The training run of a release, wrapped by the step's fault where it sits in the offline plane."""
+    if step.fault is None or fault_named(step.fault.name).seam != TRAINING_LOG:
         return Stages()
     catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
-    item_group = np.array(CREATOR_GROUPS)[catalogue.creator_group[catalogue.item_creator]]
-    attributes = {"item_group": item_group, "seed": RELEASE_SEED}
-    armed = wrapper(spec.model_copy(update={"since": 0.0}), _AlwaysOn(), WallClock())
-
-    def through(rows: Any) -> Any:
-        call = Call(seam, "pipeline", "training", "rows", payload=rows, attributes=attributes)
-        return armed.around_sync(call, lambda inner: inner.payload)
-
-    key = spec.model_dump_json()
-    stages = Stages(log=through) if seam == "training_log" else Stages(training_set=through)
-    return replace(stages, key=key)
-
-
-class _AlwaysOn:
-    """World time in a training run: long after arming, so that every onset has come."""
-
-    def now(self) -> float:
-        return 1e12
-
-    async def wait_until(self, when: float) -> None:
-        raise SandboxError(
-            "FLT-003", where="training run", seen="a wait", expected="a fault that only changes rows",
-            fix="arm it at a seam of serving",
-        )  # fmt: skip
+    return stages_for(step.spec(RELEASE_SEED), catalogue)

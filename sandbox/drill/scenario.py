@@ -20,7 +20,7 @@ from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.predicate import Predicate
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-STAGES = ("release", "training_log", "training_set")  # seams of the offline plane
+STAGES = ("release", "training_log")  # seams of the offline plane
 
 
 def _pattern(text: str) -> str:

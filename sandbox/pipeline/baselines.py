@@ -18,7 +18,7 @@ def popularity(matrix: sparse.csr_matrix) -> Scorer:
 
 
 def itemknn(matrix: sparse.csr_matrix, *, k: int = 200, shrink: float = 20.0) -> Scorer:
-    """Sum of cosine similarities to the user's items, from each item's k nearest.
+    """An item's score: cosine similarities to those of its k nearest that the user has chosen, summed.
 
     shrink: added to the denominator. Source: Deshpande and Karypis, TOIS 2004.
     """
@@ -35,8 +35,9 @@ def itemknn(matrix: sparse.csr_matrix, *, k: int = 200, shrink: float = 20.0) ->
             least = np.partition(near, n_items - k, axis=1)[:, n_items - k, None]
             near[near < np.maximum(least, 1e-12)] = 0.0
         parts.append(sparse.csr_matrix(near.astype(np.float32)))
-    # Row i holds the items near to i, so a user's history picks rows and adds them up.
-    similar = sparse.vstack(parts).tocsr()
+    # Row i holds the k nearest of i as a candidate. With the neighbourhoods of the history's items
+    # instead, popular items crowd in: recall@50 on ml-100k's validation part .40 instead of .52.
+    similar = sparse.vstack(parts).T.tocsr()
     return lambda users: np.asarray((matrix[users] @ similar).todense(), np.float32)
 
 

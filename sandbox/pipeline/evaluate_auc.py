@@ -23,7 +23,7 @@ from sandbox.pipeline.events import Log, Source
 from sandbox.pipeline.features import snapshot
 from sandbox.pipeline.metrics import auc, group_auc
 from sandbox.pipeline.ranker import RankerSettings
-from sandbox.pipeline.split import TEST, random_parts, time_parts
+from sandbox.pipeline.split import TEST, TRAIN, VALIDATION, random_parts, time_parts
 from sandbox.pipeline.training_set import Examples, Joined
 from sandbox.pipeline.two_tower import Progress
 from services.model.core import score
@@ -32,8 +32,9 @@ from services.ranking.core import INPUTS, Contract, assemble_rows
 _FOLDS = 8
 _SLICES = 24
 _MAX_ROWS = 300_000
-_RATINGS = RankerSettings(
-    epochs=6, batch=1024, learning_rate=4e-3, weight_decay=0.1, id_decay=1.5, id_dropout=0.05
+_RATINGS = (  # the validation part picks one
+    RankerSettings(epochs=4, batch=1024, learning_rate=3e-3, weight_decay=0.1, id_decay=0.6),
+    RankerSettings(epochs=6, batch=1024, learning_rate=4e-3, weight_decay=0.1, id_decay=1.5),
 )
 
 
@@ -50,7 +51,8 @@ def evaluate_auc(
     n = len(joined.examples)
     part = random_parts(n, seed) if protocol == "random-auc" else time_parts(n)
     train, test = _take(joined, part != TEST), _take(joined, part == TEST)
-    settings = RankerSettings() if source.manifest.has_negatives else _RATINGS
+    offered = (RankerSettings(),) if source.manifest.has_negatives else _RATINGS
+    settings = _best(offered, joined, part, source.catalogue, seed)
     model, _ = ranker.train(
         train, source.catalogue, seed=seed, settings=settings, progress=progress
     )
@@ -68,6 +70,25 @@ def evaluate_auc(
         "ease": baselines.ease(matrix, l2=200.0),
     }
     return [*(_row(name, e, _of_pairs(f, e)) for name, f in fitted.items()), *rows]
+
+
+def _best(
+    offered: tuple[RankerSettings, ...],
+    joined: Joined,
+    part: np.ndarray,
+    catalogue: Catalogue,
+    seed: int,
+) -> RankerSettings:
+    """The settings with the highest AUC on the validation part after learning from the training part."""
+    if len(offered) == 1:
+        return offered[0]
+    train, held = _take(joined, part == TRAIN), _take(joined, part == VALIDATION)
+
+    def reached(settings: RankerSettings) -> float:
+        model, _ = ranker.train(train, catalogue, seed=seed, settings=settings)
+        return auc(held.examples.click, score(model, held.user, held.examples.item, held.x)[:, 0])
+
+    return max(offered, key=reached)
 
 
 def _row(model: str, e: Examples, value: np.ndarray) -> dict[str, Any]:

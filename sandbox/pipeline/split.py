@@ -24,10 +24,14 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 
 @dataclass(frozen=True)
 class Split:
-    """log: one row per (user, item), by time. part: int8 [n], TRAIN, VALIDATION or TEST."""
+    """log: one row per (user, item), by time. part: int8 [n], TRAIN, VALIDATION or TEST.
+
+    by_time: within a user, the test comes after everything else.
+    """
 
     log: Log
     part: np.ndarray
+    by_time: bool
 
 
 def check_protocol(name: str) -> None:
@@ -53,8 +57,8 @@ def split(log: Log, protocol: str, seed: int) -> Split:
     if protocol == "P2":
         popular = np.bincount(chosen.item)[chosen.item] >= 5
         chosen = chosen.take(popular)
-        return Split(chosen, _last_out(chosen))
-    return Split(chosen, _random(chosen, seed))
+        return Split(chosen, _last_out(chosen), by_time=True)
+    return Split(chosen, _random(chosen, seed), by_time=False)
 
 
 def random_parts(n: int, seed: int) -> np.ndarray:

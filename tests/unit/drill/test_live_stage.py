@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
 
-from sandbox.base.errors import SandboxError
 from sandbox.drill import library, live
 
 
@@ -64,10 +62,3 @@ def test_a_release_without_a_training_fault_is_trained_as_ever(tmp_path):
     step = next(s for s in scenario.timeline if s.release and s.release.retrain)
 
     assert live._stages(step, tmp_path) == live.Stages()
-
-
-def test_a_training_fault_that_waits_is_a_mistake():
-    with pytest.raises(SandboxError) as caught:
-        asyncio.run(live._AlwaysOn().wait_until(1e13))
-
-    assert caught.value.kind.code == "FLT-003"
