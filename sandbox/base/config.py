@@ -30,12 +30,13 @@ class Edge(Document):
 
 
 class GatewayConfig(Document):
-    deadline_ms: float = Field(400.0, ge=5, le=10_000)  # budget when the client sets none, ms
+    deadline_ms: float = Field(800.0, ge=5, le=10_000)  # budget when the client sets none, ms
     n_candidates: int = Field(200, ge=10, le=1000)  # asked of retrieval; ranking costs grow with it
-    features: Edge = Edge(deadline_ms=60)  # about 20 x the healthy median
-    retrieval: Edge = Edge(deadline_ms=150)
-    ranking: Edge = Edge(deadline_ms=200)
-    rules: Edge = Edge(deadline_ms=80)
+    # Some 30 times the healthy medians: two busy cores must not make fallbacks answer.
+    features: Edge = Edge(deadline_ms=120)
+    retrieval: Edge = Edge(deadline_ms=300)
+    ranking: Edge = Edge(deadline_ms=350)
+    rules: Edge = Edge(deadline_ms=160)
     events: Edge = Edge(deadline_ms=500)
     explain_share: float = Field(0.02, ge=0, le=1)  # of requests recorded in full, lake size
     impressions_to_stream: bool = True  # the seen list and the counters follow from it
@@ -48,7 +49,7 @@ class FeaturesConfig(Document):
 
 class RetrievalConfig(Document):
     index_version: str = "ix-1"
-    model: Edge = Edge(deadline_ms=100)
+    model: Edge = Edge(deadline_ms=200)
     quotas: dict[str, int] = {"ann": 120, "covisit": 60, "followed": 30, "popular": 40, "fresh": 20}
     disabled: list[str] = []  # sources switched off
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose candidates are logged
@@ -56,8 +57,8 @@ class RetrievalConfig(Document):
 
 
 class RankingConfig(Document):
-    features: Edge = Edge(deadline_ms=60)
-    model: Edge = Edge(deadline_ms=120)
+    features: Edge = Edge(deadline_ms=120)
+    model: Edge = Edge(deadline_ms=240)
     contract_version: str = "fc-1"
     contract: list[str] = []  # input columns in order; empty: as the pipeline defines them
     weights: list[float] = [1.0, 0.6, 3.0]  # click, long dwell, conversion

@@ -43,7 +43,7 @@ def test_another_path_is_in_force_at_once_and_in_the_change_log(stack, operation
 
     assert Config.load(stack.run.path).ranking.features.path == "b"
     assert record.effects == [
-        'set service=ranking field=features value={"attempts": 2, "deadline_ms": 60.0, "path": "b"}'
+        'set service=ranking field=features value={"attempts": 2, "deadline_ms": 120.0, "path": "b"}'
     ]
     assert ("a", "b", "operator") in changes(stack, "features.path")
 
