@@ -35,7 +35,7 @@ def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -
         "accepted": list(scenario.accept),
         "timeline": [
             {"ts": world_time(e.world_ts), "what": _TOLD[e.what], "words": _words(e)}
-            for e in entries if _worth_telling(e)
+            for e in sorted(entries, key=lambda e: e.world_ts) if _worth_telling(e)
         ],
     }  # fmt: skip
 
@@ -97,7 +97,7 @@ def _truth(scenario: Scenario, happened: bool, report: Report) -> Table:
 
 def _timeline(entries: list[Entry]) -> Table:
     table = Table("world time", "", "", box=None, pad_edge=False)
-    for entry in entries:
+    for entry in sorted(entries, key=lambda e: e.world_ts):
         if not _worth_telling(entry):
             continue
         hot = entry.what in ("armed", "page", "disarmed")

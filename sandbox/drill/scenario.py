@@ -33,9 +33,16 @@ def _predicate(text: str) -> str:
     return text
 
 
+def _reflowed(text: str) -> str:
+    """Paragraphs as one line each."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+
+
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]
 PredicateText = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_predicate)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
+# Lines of a file end where the author's screen did; on the reader's they would break twice.
+Prose = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_reflowed)]
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -215,7 +222,7 @@ class Scenario(Part):
     seed: int = Field(1, ge=0)
     world_rate: float = Field(60.0, gt=0, le=600)
     load: Load = Load()
-    briefing: Text
+    briefing: Prose
     pager: Pager
     timeline: tuple[Step, ...] = Field(min_length=1, max_length=40)
     truth: Truth
@@ -228,7 +235,7 @@ class Scenario(Part):
     precedent: Line
     look_alikes: tuple[str, ...] = ()
     kpi_gets_better: bool = False
-    explanation: Text
+    explanation: Prose
 
     @property
     def length_s(self) -> float:
