@@ -32,7 +32,7 @@ _STATES = ("IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN")
 
 @dataclass
 class _Tally:
-    """Calls of one path since the last sample."""
+    """Calls of one path that ended since the last sample, and those in progress."""
 
     durations_ms: list[float] = field(default_factory=list)
     failed: int = 0
@@ -139,18 +139,20 @@ class Callee:
         """Writes one row of rpc_edges per path that was used since the last sample."""
         for path, tally in self._tally.items():
             state = self._channels[path].get_state()
-            n = len(tally.durations_ms)
-            if not n and not tally.inflight:
+            if not tally.durations_ms and not tally.inflight:
                 continue
-            ordered = sorted(tally.durations_ms)
+            # The tally stays the same object: calls in progress will end in it.
+            ordered, tally.durations_ms = sorted(tally.durations_ms), []
+            failed, tally.failed = tally.failed, 0
+            retries, tally.retries = tally.retries, 0
+            n = len(ordered)
             p50 = ordered[n // 2] if n else None
             p99 = ordered[min(n - 1, int(n * 0.99))] if n else None
             self.telemetry.row("rpc_edges", (
                 self.telemetry.world.now(), self.service, self.name, f"{self.name}-0", path,
-                n / seconds, tally.failed / n if n else 0.0, p50, p99, tally.inflight,
-                tally.retries, _STATES[_ordinal(state)],
+                n / seconds, failed / n if n else 0.0, p50, p99, tally.inflight,
+                retries, _STATES[_ordinal(state)],
             ))  # fmt: skip
-            self._tally[path] = _Tally(inflight=tally.inflight)
 
     async def close(self) -> None:
         for channel in self._channels.values():
