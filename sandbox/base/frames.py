@@ -21,7 +21,8 @@ from sandbox.base.schema import TABLES
 
 GAUGES = "_gauges"
 GAUGE_FIELDS = ("pool_queue", "inflight", "gc_gen2_ms")
-MAX_FRAME_BYTES = 16 * 2**20  # a frame of the largest table sent at once (users of a run) is 3 MiB
+MAX_FRAME_BYTES = 16 * 2**20
+ROWS_PER_FRAME = 5_000  # what `encode_all` puts into one: about 1 MiB of most tables
 
 _LENGTH = struct.Struct("<I")
 
@@ -49,6 +50,14 @@ def encode(service: str, instance: str, table: str, rows: Sequence[Sequence[Any]
             len(body), f"at most {MAX_FRAME_BYTES} bytes", "send fewer rows in one frame"
         )
     return _LENGTH.pack(len(body)) + body
+
+
+def encode_all(
+    service: str, instance: str, table: str, rows: Sequence[Sequence[Any]]
+) -> Iterator[bytes]:
+    """The frames of any number of rows, in order. Raises as `encode`."""
+    for start in range(0, len(rows), ROWS_PER_FRAME):
+        yield encode(service, instance, table, rows[start : start + ROWS_PER_FRAME])
 
 
 def decode(body: bytes | memoryview) -> Frame:

@@ -6,10 +6,9 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.base.frames import encode
+from sandbox.base.frames import encode_all
 from sandbox.base.run import RunInfo
 
-ROWS_PER_FRAME = 5_000  # well below the frame limit for every table
 TIMEOUT_S = 10.0
 
 
@@ -21,9 +20,8 @@ def send_rows(
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(run.collector_socket))
-            for start in range(0, len(rows), ROWS_PER_FRAME):
-                chunk = rows[start : start + ROWS_PER_FRAME]
-                connection.sendall(encode(service, f"{service}-0", table, chunk))
+            for frame in encode_all(service, f"{service}-0", table, rows):
+                connection.sendall(frame)
     except OSError:
         return False
     return True

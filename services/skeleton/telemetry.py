@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.clock import Clock
-from sandbox.base.frames import encode
+from sandbox.base.errors import SandboxError
+from sandbox.base.frames import GAUGES, encode_all
 from services.skeleton.seams import Call, Seams
 
 FLUSH_S = (
@@ -91,14 +92,21 @@ class Telemetry:
             return
         queue, inflight = self.gauges()
         rows, self._rows, self._n = self._rows, defaultdict(list), 0
-        rows["_gauges"].append((queue, inflight, self._gc_ms))
+        rows[GAUGES].append((queue, inflight, self._gc_ms))
         self._gc_ms = 0.0
-        try:
-            for table, values in rows.items():
-                self._writer.write(encode(self.service, self.instance, table, values))
-        except (OSError, RuntimeError):
-            self.dropped += sum(len(values) for values in rows.values())
-            self._writer = None
+        for table, values in rows.items():
+            if self._writer is None:
+                self.dropped += len(values)
+                continue
+            try:
+                for frame in encode_all(self.service, self.instance, table, values):
+                    self._writer.write(frame)
+            except (SandboxError, TypeError, OverflowError) as error:  # rows that fit no frame
+                self.dropped += len(values)
+                self.log("error", "rows cannot be sent", table=table, error=repr(error)[:200])
+            except (OSError, RuntimeError):
+                self.dropped += len(values)
+                self._writer = None  # the next flush connects anew
 
     def _on_gc(self, phase: str, info: dict[str, int]) -> None:
         if info.get("generation") != 2:

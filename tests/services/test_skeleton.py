@@ -258,7 +258,9 @@ async def test_an_armed_edge_is_slow_on_the_client_side_only_and_heals_when_disa
     assert healed < 0.12
 
 
-async def test_client_and_server_spans_of_a_call_belong_together(tmp_path):
+@asynccontextmanager
+async def collector(tmp_path):
+    """Whatever arrives at the collector's socket, as a list of frames."""
     frames, decoder = [], Decoder()
 
     async def collect(reader, writer):
@@ -266,17 +268,62 @@ async def test_client_and_server_spans_of_a_call_belong_together(tmp_path):
             frames.extend(decoder.feed(received))
         writer.close()
 
-    collector = await asyncio.start_unix_server(collect, str(tmp_path / "collector.sock"))
-    async with stack(tmp_path) as (_, callee, caller, *_rest):
+    server = await asyncio.start_unix_server(collect, str(tmp_path / "collector.sock"))
+    yield frames
+    server.close()
+
+
+async def arrived(frames, table, n):
+    async with asyncio.timeout(5):
+        while len(rows := [r for f in frames if f.table == table for r in f.rows]) < n:
+            await asyncio.sleep(0.02)
+    return rows
+
+
+async def test_a_call_that_spans_two_samples_is_counted_where_it_ends(tmp_path):
+    async with collector(tmp_path) as frames, stack(tmp_path) as (_, callee, caller, *_rest):
+        await caller.telemetry.start()
+        slow = asyncio.create_task(callee.call("Apply", ask(300), Edge(deadline_ms=5_000)))
+        while not callee._tally["a"].inflight:
+            await asyncio.sleep(0.01)
+        callee.sample(1.0)
+        await slow
+        callee.sample(1.0)
+        callee.sample(1.0)  # an edge without calls has no row
+        await caller.telemetry.stop()
+        before, after = await arrived(frames, "rpc_edges", 2)
+
+    # per second, p99 in milliseconds, in progress
+    assert (before[5], before[8], before[9]) == (0.0, None, 1)
+    assert (after[5], after[9]) == (1.0, 0)
+    assert after[8] >= 300
+
+
+async def test_rows_that_cannot_be_sent_are_dropped_and_counted_and_the_others_follow(tmp_path):
+    async with collector(tmp_path) as frames, stack(tmp_path) as (_, _callee, caller, *_rest):
+        telemetry = caller.telemetry
+        await telemetry.start()
+        telemetry.row("metrics", (1e9, "ctr", object(), 1.0))
+        while not telemetry.dropped:
+            await asyncio.sleep(0.02)
+        for _ in range(12_000):
+            telemetry.row("metrics", (1e9, "ctr", "all", 1.0))
+        await telemetry.stop()
+        assert len(await arrived(frames, "metrics", 12_000)) == 12_000
+        logs = await arrived(frames, "logs", 2)
+
+    assert telemetry.dropped == 1
+    assert [row[5] for row in logs if row[4] == "rows cannot be sent"]
+
+
+async def test_client_and_server_spans_of_a_call_belong_together(tmp_path):
+    async with collector(tmp_path) as frames, stack(tmp_path) as (_, callee, caller, *_rest):
         await caller.telemetry.start()
         CURRENT.set(Context("a" * 32, "b" * 16, None, "client", user=5))
         await callee.call("Apply", ask(1), Edge(deadline_ms=500))
         CURRENT.set(None)
         await caller.telemetry.stop()
-    async with asyncio.timeout(5):
-        while len([f for f in frames if f.table == "spans"]) < 2:
-            await asyncio.sleep(0.02)
-    collector.close()
+        await arrived(frames, "spans", 2)
 
     spans = {row[7]: row for f in frames if f.table == "spans" for row in f.rows}
     client, server = spans["client"], spans["server"]
