@@ -6,20 +6,19 @@ patterns of scenarios alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import PROCESSES, RunInfo, load_services
-from sandbox.runtime.control import ask
-from sandbox.runtime.operations import Operations, Record, wait_for
+from sandbox.base.run import PROCESSES
+from sandbox.runtime import event_stream
+from sandbox.runtime.operations import Operations, Record
+from sandbox.runtime.stack import Stack
 
-STREAM_KEY, GROUP = "events", "session-features"
 EDGES = {  # caller -> callees that have an edge of their own in the caller's configuration
     "gateway": ("features", "retrieval", "ranking", "rules", "events"),
     "retrieval": ("model",),
@@ -67,9 +66,12 @@ def _edge(ops: Operations, a: dict[str, str], action: str) -> tuple[str, str, Ed
 
 def _number(action: str, name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise bad_argument(action, name, text, "a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise bad_argument(action, name, text, "a number")
+    return number
 
 
 def _set_edge(ops: Operations, a: dict[str, str], actor: str, op: str, **change: Any) -> Record:
@@ -145,16 +147,7 @@ def _preview_revert(ops: Operations, a: dict[str, str]) -> Preview:
 
 def _restart(ops: Operations, a: dict[str, str], actor: str) -> Record:
     name = _process(a)
-    starts = next((s.started_wall for s in load_services(ops.run.path) if s.name == name), 0.0)
-    ask(ops.run.control_socket("supervisor"), "restart", name=name)
-
-    def back() -> bool:
-        return any(
-            s.name == name and s.healthy and s.started_wall > starts
-            for s in load_services(ops.run.path)
-        )
-
-    wait_for(back, 30.0, f"restart of {name}", ops.run.path)
+    Stack(ops.run.path).restart(name)
     return ops.note(actor=actor, op="restart", arguments=a, target=name, key="process", old="running",
                     new="restarted", effects=[f"restart service={name}"])  # fmt: skip
 
@@ -172,39 +165,23 @@ def _preview_restart(ops: Operations, a: dict[str, str]) -> Preview:
     return Preview(f"{name} stops, drains and starts again", [name], share, False, warning)
 
 
-def _redis(run: RunInfo) -> redis.Redis:
-    return redis.Redis(**run.redis_kwargs(), socket_timeout=5)
-
-
 def _skip(ops: Operations, a: dict[str, str], actor: str) -> Record:
-    backlog = _backlog(ops.run)
-    _redis(ops.run).xgroup_setid(STREAM_KEY, GROUP, "$")
+    backlog = event_stream.skip(ops.run)
     return ops.note(actor=actor, op="skip-backlog", arguments=a, target="stream", key="backlog",
                     old=f"{backlog} entries", new="skipped", effects=["skip-backlog"])  # fmt: skip
 
 
 def _replay(ops: Operations, a: dict[str, str], actor: str) -> Record:
     minutes = _number("replay", "minutes", a["minutes"])
-    wall_ms = int(minutes * 60_000 / ops.run.speed)
-    client = _redis(ops.run)
-    seconds, micros = client.time()
-    start = max(0, seconds * 1000 + micros // 1000 - wall_ms)
-    client.xgroup_setid(STREAM_KEY, GROUP, f"{start}-0")
+    if minutes < 0:
+        raise bad_argument("replay", "minutes", a["minutes"], "0 or more")
+    event_stream.replay(ops.run, minutes)
     return ops.note(actor=actor, op="replay", arguments=a, target="stream", key="position",
                     old="latest", new=f"{minutes:g} world minutes ago", effects=["replay"])  # fmt: skip
 
 
-def _backlog(run: RunInfo) -> int:
-    client = _redis(run)
-    group = next((g for g in client.xinfo_groups(STREAM_KEY) if g["name"] == GROUP.encode()), None)
-    if group is None:
-        return 0
-    after: Any = client.xrange(STREAM_KEY, min=b"(" + group["last-delivered-id"], count=100_000)
-    return len(after) + int(group["pending"])
-
-
 def _preview_skip(ops: Operations, a: dict[str, str]) -> Preview:
-    n = _backlog(ops.run)
+    n = event_stream.backlog(ops.run)
     return Preview(f"{n} waiting entries will never reach the session features", ["stream"], 0.0, False,
                    "what users did in that time stays unknown to ranking")  # fmt: skip
 

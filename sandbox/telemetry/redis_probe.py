@@ -12,7 +12,8 @@ from typing import Any
 
 import hiredis
 
-STREAM, GROUP, PROGRESS = "events", "session-features", "stream:session-features"
+from services.events.core import GROUP, PROGRESS, STREAM
+
 _COUNT = "return #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2])"
 _TIMEOUT_S = 2.0
 
