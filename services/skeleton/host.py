@@ -203,16 +203,16 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     reflection.enable_server_reflection(
         (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
-    address = host.run.addresses[host.name]
+    address, metrics_address = host.run.addresses[host.name], host.run.metrics[host.name]
+    host.metrics.inflight.set_function(lambda: host.inflight)
     try:
         server.add_insecure_port(address)
-    except RuntimeError as error:
+        host.metrics.listen(metrics_address)
+    except (RuntimeError, OSError) as error:
         raise SandboxError(
-            "RUN-006", where=f"{host.name} {address}", seen=str(error), expected="a free port",
-            fix="stop what listens there, or start the stack anew: it picks free ports",
+            "RUN-006", where=f"{host.name}, {address} and {metrics_address}", seen=str(error),
+            expected="free ports", fix="stop what listens there, or start the stack anew: it picks free ports",
         ) from error  # fmt: skip
-    host.metrics.inflight.set_function(lambda: host.inflight)
-    host.metrics.listen(host.run.metrics[host.name])
     await host.telemetry.start()
     sampler = asyncio.create_task(host.sample_edges())
     await servicer.start()

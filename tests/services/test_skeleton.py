@@ -331,3 +331,20 @@ async def test_client_and_server_spans_of_a_call_belong_together(tmp_path):
     assert server[3] == client[2]  # the server span's parent is the client span
     assert client[3] == "b" * 16
     assert client[9] > server[9]  # dur_ms
+
+
+@pytest.mark.parametrize("ports", ["addresses", "metrics"])
+async def test_a_port_that_was_taken_meanwhile_is_said_by_code(tmp_path, ports):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        addresses = {name: {"rules": free_address()} for name in ("addresses", "metrics")}
+        addresses[ports]["rules"] = f"127.0.0.1:{taken.getsockname()[1]}"
+        run = RunInfo(
+            str(tmp_path), "none", str(tmp_path), 1e9, time.time(), 60.0, 1, "", **addresses
+        )
+        Config().save(tmp_path)
+        registration = Registration("rules", SlowRules)
+
+        with pytest.raises(SandboxError, match="RUN-006"):
+            await serve(Host("rules", run, "rules-0"), registration, asyncio.Event())
