@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 
@@ -36,6 +37,7 @@ _ALL = (
     Kind("RUN-005", "RESOURCE_EXHAUSTED", False, "no space left in the run directory"),
     Kind("RUN-006", "FAILED_PRECONDITION", True, "port is in use"),
     Kind("RUN-007", "NOT_FOUND", True, "no such service"),
+    Kind("RUN-008", "INTERNAL", False, "unexpected failure of a command"),
     # WORLD: worlds, imports
     Kind("WORLD-001", "NOT_FOUND", True, "no such world"),
     Kind("WORLD-002", "INVALID_ARGUMENT", True, "source file cannot be used"),
@@ -89,13 +91,19 @@ class SandboxError(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """The document that `--json` commands print on stderr."""
+        seen = self.seen
+        if not isinstance(seen, int | float | str | None) or not _finite(seen):
+            seen = repr(seen)
         return {
             "code": self.kind.code,
             "title": self.kind.title,
             "where": self.where,
-            "seen": self.seen
-            if isinstance(self.seen, int | float | str | None)
-            else repr(self.seen),
+            "seen": seen,
             "expected": self.expected,
             "fix": self.fix,
         }
+
+
+def _finite(value: object) -> bool:
+    """False for the floats that JSON has no word for."""
+    return not isinstance(value, float) or math.isfinite(value)

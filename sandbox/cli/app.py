@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,6 +16,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.cli.output import err
 
@@ -83,6 +88,33 @@ def _fail(error: SandboxError, json_: bool) -> int:
     return 3 if error.kind.status in _STACK_FAILED else 2
 
 
+def _unexpected(error: Exception) -> SandboxError:
+    """What nobody foresaw, as an error; its traceback goes to SANDBOX_HOME/crash.log where it can."""
+    place = str(getattr(error, "filename", None) or paths.home())
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SandboxError(
+            "RUN-005", where=place, seen=str(error), expected="space to write",
+            fix="free some space, or set SANDBOX_HOME or --run-dir to another disk",
+        )  # fmt: skip
+    if isinstance(error, OSError) and error.filename is not None:
+        return SandboxError(
+            "CFG-002", where=place, seen=str(error), expected="a place that can be read and written",
+            fix="check the path; or set SANDBOX_HOME or --run-dir to a directory of yours",
+        )  # fmt: skip
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    fix = "run it again; if it stays, report it with this message"
+    log = paths.home() / "crash.log"
+    try:
+        log.write_text("".join(traceback.format_exception(error)))
+        fix = f"run it again; if it stays, report it with {log}"
+    except OSError:
+        pass  # the message has to do
+    return SandboxError(
+        "RUN-008", where=f"{Path(frame.filename).name}:{frame.lineno}",
+        seen=f"{type(error).__name__}: {error}"[:300], expected="an answer or a typed error", fix=fix,
+    )  # fmt: skip
+
+
 def _told(error: TyperException) -> str:
     formatted = getattr(error, "format_message", None)
     return str(formatted() if formatted else error)
@@ -109,6 +141,11 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail(bad, json_)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
+    except BrokenPipeError:  # whoever read the answer has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # the edge of the program: an error, never a traceback
+        code = _fail(_unexpected(error), json_)
     sys.exit(code if isinstance(code, int) else 0)
 
 

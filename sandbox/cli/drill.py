@@ -189,8 +189,12 @@ def report(
     from sandbox.drill.debrief import render
 
     if template:
-        out.print(reports.TEMPLATE, markup=False, end="")
-        return
+        blank = reports.TEMPLATE
+        return emit(
+            {"template": blank},
+            lambda: out.print(blank, markup=False, end="", soft_wrap=True),
+            json_,
+        )
     drill = store.of_run(run_dir)
     if file is not None:
         written = reports.load(file)

@@ -18,9 +18,12 @@ ProgressFn = Callable[[str, float | None], None]  # what is being done, share do
 
 
 def emit(document: Any, human: Callable[[], None], json_: bool) -> None:
-    """Prints `document` as JSON when `json_`, else calls `human`, which prints for people."""
+    """Prints `document` as JSON when `json_`, else calls `human`, which prints for people.
+
+    A number that is none (NaN, infinity) becomes null: JSON has no word for it.
+    """
     if json_:
-        sys.stdout.write(json.dumps(document, default=_plain) + "\n")
+        sys.stdout.write(_dumps(document) + "\n")
     else:
         human()
 
@@ -55,6 +58,14 @@ def progress(json_: bool) -> Iterator[ProgressFn]:
                 display.update(tasks[what], total=1.0, completed=share)
 
         yield show
+
+
+def _dumps(document: Any) -> str:
+    try:
+        return json.dumps(document, default=_plain, allow_nan=False)
+    except ValueError:  # rare: documents are finite but for a figure that could not be measured
+        text = json.dumps(document, default=_plain)
+        return json.dumps(json.loads(text, parse_constant=lambda _: None))
 
 
 def _silent(_what: str, _share: float | None = None) -> None:

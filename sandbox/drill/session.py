@@ -24,6 +24,8 @@ from sandbox.drill.scenario import Scenario
 from sandbox.drill.store import Drill
 from sandbox.runtime.actions import Action
 from sandbox.runtime.operations import Operations, wait_for
+from sandbox.runtime.plan import require_seed, require_speed
+from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.stack import ProgressFn, Stack, ensure_built, fresh_run_dir
 from sandbox.telemetry.sql import SqlWorker
 
@@ -40,13 +42,18 @@ def start(
     Returns when the drill's clock runs. Raises DRILL-004 and whatever a stack raises that does not come
     up; then nothing of it is left running.
     """
+    require_speed(scenario.world_rate if speed is None else speed)
+    require_seed(scenario.seed if seed is None else seed)
     directory = (run_dir or fresh_run_dir()).absolute()
     if store.running_on(directory):
         raise store.occupied(directory)
     running = directory.is_dir() and Stack(directory).alive
     chosen = RunInfo.load(directory).world if running else world or scenario.world
+    try:
+        (directory / "registry").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(directory, error) from error
     world_dir = ensure_built(chosen, progress)
-    (directory / "registry").mkdir(parents=True, exist_ok=True)
     stage_models(scenario, world_dir, directory / "registry", faults=faults, progress=progress)
     seed = scenario.seed if seed is None else seed
     if running:
@@ -55,7 +62,7 @@ def start(
     else:
         stack = Stack.up(
             chosen,
-            speed=speed or scenario.world_rate,
+            speed=scenario.world_rate if speed is None else speed,
             run_dir=directory,
             seed=seed,
             progress=progress,

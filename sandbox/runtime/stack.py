@@ -23,7 +23,7 @@ from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime import control, settings
 from sandbox.runtime.building import ProgressFn, ensure_built, quiet
-from sandbox.runtime.plan import FAILED, PID, Request
+from sandbox.runtime.plan import FAILED, PID, Request, require_seed, require_speed
 from sandbox.runtime.rundir import (
     clear_sockets,
     disk_error,
@@ -258,11 +258,8 @@ def prepare(
     world: str, speed: float, run_dir: Path | None, seed: int, config: Config | None, progress: ProgressFn
 ) -> Stack:  # fmt: skip
     """A run directory with all that a supervisor needs to begin. Raises as `Stack.up`."""
-    if not 0.01 <= speed <= 3600:
-        raise SandboxError(
-            "CFG-001", where="speed", seen=speed, expected="0.01 to 3600 world seconds per wall second",
-            fix="leave it out for 60",
-        )  # fmt: skip
+    require_speed(speed)
+    require_seed(seed)
     directory = (run_dir or fresh_run_dir()).absolute()
     try:
         (directory / "logs").mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,11 @@ def test_a_scenario_shows_its_briefing_and_keeps_its_truth(capsys):
         (["start", "no-such-drill", "--autopilot"], "DRILL-001"),
         (["start"], "CFG-004"),
         (["start", "missing.yaml"], "CFG-002"),
+        (["start", "slow-home", "--seed", "-1"], "CFG-001"),
+        (["start", "slow-home", "--speed", "0"], "CFG-001"),
+        (["start", "slow-home", "--speed", "nan"], "CFG-001"),
+        (["start", "slow-home", "--run-dir", f"{__file__}/run"], "CFG-002"),
+        (["report", "--file", "no-such-report.yaml"], "RUN-001"),
         (["show", "no-such-drill"], "DRILL-001"),
         (["status"], "RUN-001"),
         (["hint"], "RUN-001"),
@@ -78,6 +83,8 @@ def test_an_empty_report_is_printed_to_be_filled_in(capsys):
 
     assert code == 0
     assert "incident: true" in out
+    _, document, _ = run(capsys, "report", "--template", "--json")
+    assert json.loads(document) == {"template": out}
 
 
 def test_the_words_of_a_report_are_listed(capsys):
