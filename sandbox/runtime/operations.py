@@ -7,7 +7,9 @@ row of the lake's `changes`, and one line of RUN/operations.jsonl, from which it
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -24,6 +26,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.run import SERVICES, STREAM, RunInfo
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime.rows import send_rows
+from sandbox.runtime.rundir import disk_error
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.seams import Call
 from services.skeleton.status import from_rpc_error
@@ -113,8 +116,8 @@ class Operations:
     ) -> Record:  # fmt: skip
         """Sets configuration fields and has the services concerned switch to them.
 
-        Raises CFG-001 for a field or value that no document allows, and what a service answers when it
-        cannot switch (MODEL-001 and the like); the documents are then as they were.
+        Raises CFG-001 for a field or value that no document allows, RUN-005 on a full disk, and what a
+        service answers when it cannot switch (MODEL-001 and the like); the documents are then as they were.
         """
         before: dict[str, dict[str, Any]] = {}
         done = list(effects)
@@ -131,20 +134,37 @@ class Operations:
                     _set(document, service, name, value)
                     done.append(f"set service={service} field={name} value={_short(value)}")
             if patches:
-                config.version += 1
-                config.save(self.run.path)
-                try:
-                    self.reload(patches)
-                except SandboxError:
-                    original.version = config.version + 1
-                    original.save(self.run.path)
-                    self.reload(patches)
-                    raise
+                self._switch(config, original, patches)
             if old is None:
                 old = ", ".join(_short(v) for fields in before.values() for v in fields.values())
-            return self._record(Record(
-                0, self.clock.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
-            ))  # fmt: skip
+            try:
+                return self._record(Record(
+                    0, self.clock.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
+                ))  # fmt: skip
+            except SandboxError:  # what cannot be reverted must not stay in force
+                if patches:
+                    self._switch(
+                        original.model_copy(update={"version": config.version}), config, patches
+                    )
+                raise
+
+    def _switch(self, config: Config, original: Config, patches: Iterable[str]) -> None:
+        """Brings `config` into force, as a version of its own; `original` again where that fails."""
+        config.version += 1
+        self._save(config)
+        try:
+            self.reload(patches)
+        except SandboxError:
+            original.version = config.version + 1
+            self._save(original)
+            self.reload(patches)
+            raise
+
+    def _save(self, config: Config) -> None:
+        try:
+            config.save(self.run.path)
+        except OSError as error:
+            raise disk_error(self.run.path, error) from error
 
     def note(self, *, actor: str, op: str, arguments: dict[str, str], target: str, key: str,
              old: str, new: str, note: str = "", effects: Iterable[str] = ()) -> Record:  # fmt: skip
@@ -185,11 +205,14 @@ class Operations:
                     raise from_rpc_error(error, f"operator->{service}") from None
 
     def _record(self, record: Record) -> Record:
-        with (self.run.path / "operations.lock").open("w") as lock:
-            flock(lock, LOCK_EX)
-            record.n = len(self.records()) + 1
-            with self._log.open("a") as log:
-                log.write(json.dumps(asdict(record)) + "\n")
+        """Raises RUN-005 on a full disk; the log is then as it was."""
+        try:
+            with (self.run.path / "operations.lock").open("w") as lock:
+                flock(lock, LOCK_EX)
+                record.n = len(self.records()) + 1
+                _append(self._log, json.dumps(asdict(record)).encode() + b"\n")
+        except OSError as error:
+            raise disk_error(self.run.path, error) from error
         row = (
             record.ts,
             record.target,
@@ -201,6 +224,23 @@ class Operations:
         )
         send_rows(self.run, "changes", [row])
         return record
+
+
+def _append(log: Path, line: bytes) -> None:
+    """Adds a whole line or nothing, on a line of its own even where a crash cut the last one off."""
+    fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        try:
+            if os.write(fd, line) < len(line):
+                raise OSError(errno.ENOSPC, "no space left for a whole line")
+        except OSError:
+            os.ftruncate(fd, size)
+            raise
+    finally:
+        os.close(fd)
 
 
 def _bind(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 
+import pytest
+
+from sandbox.drill import journal as module
 from sandbox.drill.journal import Journal, first, phase, public
 
 
@@ -40,6 +45,28 @@ def test_a_line_that_was_cut_off_loses_itself_alone(tmp_path):
         assert book.read() == [*survivors, book.read()[-1]]
         assert book.read()[-1].fields == {"name": "debrief"}
         assert survivors[0].what == "phase"
+
+
+@pytest.mark.parametrize("fits", [0, 20])
+def test_on_a_full_disk_an_entry_is_refused_whole_and_the_next_one_is_kept(
+    tmp_path, monkeypatch, fits
+):
+    book = journal(tmp_path)
+    book.append(1.0, "engine", "phase", name="baseline")
+    write = os.write
+
+    def full(fd: int, line: bytes) -> int:
+        if not fits:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, line[:fits])
+
+    with monkeypatch.context() as disk:
+        disk.setattr(module.os, "write", full)
+        with pytest.raises(OSError, match="space"):
+            book.append(2.0, "trainee", "hint", text="look")
+    book.append(3.0, "engine", "page", text="PAGE")
+
+    assert [e.world_ts for e in book.read()] == [1.0, 3.0]
 
 
 def test_nothing_there_is_an_empty_journal(tmp_path):
