@@ -90,6 +90,10 @@ class Shell:
             else:
                 result = self._lake.query(line.rstrip().rstrip(";"))
                 self.console.print(answer_view(result.columns, result.rows))
+        except (KeyboardInterrupt, EOFError):  # ends what was asked, not the drill
+            self.console.print("[dim]stopped[/]")
+        except (OSError, subprocess.TimeoutExpired) as error:
+            self.console.print(f"[bold red]failed[/] {escape(str(error))}")
         except SandboxError as error:
             self.console.print(f"[bold red]{error.kind.code}[/] {escape(error.kind.title)}")
             for label in ("where", "seen", "expected", "fix"):

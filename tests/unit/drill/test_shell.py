@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import replace
+from subprocess import TimeoutExpired
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
@@ -63,6 +64,20 @@ def test_what_does_not_run_is_explained_and_the_shell_goes_on(shell):
     assert "DRILL-006" in said(shell, "hint"), "no driver runs here"
     assert "LAKE-004" in said(shell, "describe nothing")
     assert "one row per" in said(shell, "tables")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [KeyboardInterrupt(), EOFError(), OSError("no such file"), TimeoutExpired("act", 120)],
+)
+def test_what_is_broken_off_ends_itself_and_not_the_drill(shell, failure):
+    def broken_off(_: str) -> None:
+        raise failure
+
+    shell.commands["page"] = broken_off
+
+    assert "stopped" in said(shell, "page") or "failed" in said(shell, "page")
+    assert "42" in said(shell, "select 41 + 1 as answer")
 
 
 def test_words_answer_and_quit_leaves(shell):
