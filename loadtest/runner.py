@@ -33,6 +33,16 @@ class Load:
                 "CFG-004", where="load, rate", seen=rate, expected="above 0 and at most 10000 per second",
                 fix="ask for a rate that one machine can send",
             )  # fmt: skip
+        if duration_s is not None and not 1 <= duration_s <= 7 * 86_400:
+            raise SandboxError(
+                "CFG-004", where="load, duration", seen=duration_s, expected="1 second to a week",
+                fix="leave it out for 30 s",
+            )  # fmt: skip
+        if not 1 <= slate_size <= 100 or not 0 <= seed < 2**63:
+            raise SandboxError(
+                "CFG-004", where="load, k and seed", seen=f"k {slate_size}, seed {seed}",
+                expected="k from 1 to 100, seed from 0 to 2^63 - 1", fix="correct the number",
+            )  # fmt: skip
         self.run, self.summary_path = run, run.path / "load-summary.json"
         # A visit lasts some ten wall seconds at 60x; the double leaves room for slow answers.
         clients = clients or max(20, int(rate * 2 * 60 / min(run.speed, 60.0)))

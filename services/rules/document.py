@@ -78,10 +78,11 @@ def checked(rules: Sequence[Rule]) -> list[Checked]:
 def load(path: Path = DEFAULT_DOCUMENT) -> list[Rule]:
     """The rules of a YAML document. Raises CFG-002 and CFG-003."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8")
+    except OSError as error:
         raise SandboxError(
-            "CFG-002", where="rules document", seen=str(path), expected="a YAML file",
+            "CFG-002", where="rules document", seen=str(error), expected="a YAML file",
             fix="name one that exists",
         ) from error  # fmt: skip
     except UnicodeDecodeError as error:
@@ -91,7 +92,7 @@ def load(path: Path = DEFAULT_DOCUMENT) -> list[Rule]:
     try:
         listed = YAML(typ="safe", pure=True).load(text)
         return [Rule.model_validate(entry) for entry in listed]
-    except (YAMLError, ValidationError, TypeError) as error:
+    except (YAMLError, ValidationError, TypeError, RecursionError) as error:
         raise _malformed(
             str(path), str(error)[:300], "a list of rules with id and params"
         ) from error

@@ -262,7 +262,18 @@ def test_a_wrong_rule_is_refused_with_its_place(rule, code, where):
 
 @pytest.mark.parametrize(
     "text",
-    ["a: &x [1]\nb: *x", "- id: [", "- 7", "{}: 3", "- id: seen\n  colour: red", "x" * 70_000],
+    [
+        "a: &x [1]\nb: *x",
+        "- id: [",
+        "- 7",
+        "{}: 3",
+        "- id: seen\n  colour: red",
+        "x" * 70_000,
+        "- id: " + "[" * 2_000 + "]" * 2_000,
+        "- !!python/object/apply:os.system [x]",
+        "- id: 5",
+        "",
+    ],
 )
 def test_a_hostile_document_is_refused(tmp_path, text):
     path = tmp_path / "rules.yaml"
@@ -270,6 +281,12 @@ def test_a_hostile_document_is_refused(tmp_path, text):
 
     with pytest.raises(SandboxError, match="CFG-003"):
         document.load(path)
+
+
+def test_a_document_that_is_not_there_is_named(tmp_path):
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(SandboxError, match="CFG-002"):
+            document.load(path)
 
 
 def test_a_rule_switched_off_lets_pass():
