@@ -63,6 +63,11 @@ class RunInfo:
         return self.path / "lake"
 
     @property
+    def registries(self) -> tuple[Path, Path]:
+        """Where versions of artefacts are looked for: the run's own, then the world's."""
+        return self.path / "registry", Path(self.world_dir) / "registry"
+
+    @property
     def collector_socket(self) -> Path:
         return self.sockets_dir / "collector.sock"
 
@@ -152,7 +157,3 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())

@@ -42,7 +42,7 @@ from services.proto.recsys.v1 import (
     rules_pb2,
 )
 from services.ranking.core import Contract, assemble, combine
-from services.retrieval.core import SOURCES, Covisit, Found, Shelves, allotted, merge
+from services.retrieval.core import SOURCES, Covisit, Shelves, allotted, merge, popular_by_region
 from services.retrieval.index import Index
 from services.rules import document
 from services.rules.core import Slate, Visit, apply
@@ -65,8 +65,7 @@ class Kernels:
     def __init__(self, run: RunInfo) -> None:
         torch.set_num_threads(1)
         config, world = Config.load(run.path), Path(run.world_dir)
-        places = (run.path / "registry", world / "registry")
-        self.run, self.config = run, config
+        self.run, self.config, places = run, config, run.registries
         self.catalogue = Catalogue.load(world / "public" / "catalogue.npz")
         self.store: Any = redis.Redis(**run.redis_kwargs())
         ranker = registry.find(places, "ranker", config.model.ranker)
@@ -74,13 +73,14 @@ class Kernels:
         tower = registry.find(places, "two_tower", config.model.two_tower)
         self.tower = load_two_tower(tower.read("model.safetensors"), tower.manifest.config)
         self.index = Index.of(registry.find(places, "index", config.retrieval.index_version))
-        near = registry.find(places, "covisit", "cv-1").arrays("neighbours.safetensors")
+        near = registry.find(places, "covisit", registry.COVISIT_VERSION).arrays(
+            "neighbours.safetensors"
+        )
         self.covisit = Covisit(near["items"], near["scores"])
-        popular = registry.find(places, "popular", "pp-1").arrays("popular.safetensors")
-        self.popular = [
-            Found(ids[ids >= 0].astype(np.int64), scores[ids >= 0])
-            for ids, scores in zip(popular["items"], popular["scores"], strict=True)
-        ]
+        popular = registry.find(places, "popular", registry.POPULAR_VERSION).arrays(
+            "popular.safetensors"
+        )
+        self.popular = popular_by_region(popular["items"], popular["scores"])
         self.shelves = Shelves(self.catalogue)
         self.policy = Policy(
             document.checked(config.rules.rules or document.load()), config.rules.sensitivity,

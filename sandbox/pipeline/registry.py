@@ -27,6 +27,9 @@ from sandbox.base.errors import SandboxError
 ARTIFACTS = ("two_tower", "ranker", "index", "covisit", "popular", "features")
 _NAME = re.compile(r"[a-z0-9_]+(?:[.-][a-z0-9_]+)*")
 
+# Made once for a world, from its history: no release brings another version of these.
+COVISIT_VERSION, POPULAR_VERSION, FEATURES_VERSION = "cv-1", "pp-1", "fs-1"
+
 
 class Lineage(BaseModel, extra="forbid"):
     """What an artefact was made from. Times are world seconds since the epoch."""

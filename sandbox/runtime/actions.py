@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sandbox.base.config import Config, Edge
@@ -190,10 +189,9 @@ def _rebuild(ops: Operations, a: dict[str, str], actor: str) -> Record:
     from sandbox.pipeline.index import rebuild  # torch: only here
 
     encoder = Config.load(ops.run.path).model.two_tower
-    places = (ops.run.path / "registry", Path(ops.run.world_dir) / "registry")
-    built = ops.run.path / "registry" / "index"
-    version = f"ix-r{1 + len(list(built.glob('ix-r*')))}"
-    rebuild(places, encoder, version, ops.run.path / "registry")
+    own, _ = ops.run.registries
+    version = f"ix-r{1 + len(list((own / 'index').glob('ix-r*')))}"
+    rebuild(ops.run.registries, encoder, version, own)
     return ops.apply(
         {"retrieval": {"index_version": version}}, actor=actor, op="rebuild-index", arguments=a,
         target="retrieval", key="index", new=version, note=f"item vectors of {encoder}",

@@ -19,7 +19,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.runtime import ports
 from sandbox.runtime.redis_server import find_redis
 
-_PACKAGES = (  # import name -> what goes missing without it
+_PACKAGES = (  # import names
     "grpc", "grpc_health", "grpc_reflection", "numpy", "scipy", "faiss", "torch", "duckdb", "pyarrow",
     "redis", "msgpack", "pydantic", "safetensors", "psutil", "rich", "prompt_toolkit", "locust",
 )  # fmt: skip

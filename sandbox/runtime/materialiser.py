@@ -40,7 +40,6 @@ LEAST_WALL_S = 20.0  # at high speeds: a run takes about half a second of one co
 WINDOW_S = 28 * 86_400.0  # world seconds of input behind the batch views
 _ROWS_PER_WRITE = 500  # about 100 kB: the store answers others between two writes
 _ENTRIES_PER_READ = 5_000
-_VERSION = "fs-1"  # the offline snapshot of every world
 
 
 class Materialiser:
@@ -68,7 +67,7 @@ class Materialiser:
         self._load()
         await self._materialise_now()
         self.ready = True
-        self.telemetry.log("info", "ready", snapshot=_VERSION)
+        self.telemetry.log("info", "ready", snapshot=registry.FEATURES_VERSION)
         every_s = max(EVERY_S, LEAST_WALL_S * self.run.speed)
         while not stop.is_set():
             due = self.world.now() + every_s
@@ -85,7 +84,7 @@ class Materialiser:
 
     def _load(self) -> None:
         world = Path(self.run.world_dir)
-        artefact = registry.load(world / "registry", "features", _VERSION)
+        artefact = registry.load(world / "registry", "features", registry.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
         catalogue = Catalogue.load(world / "public" / "catalogue.npz")
         self._live = LiveFeatures(

@@ -40,7 +40,7 @@ def publish(run: RunInfo) -> dict[str, int]:
     there = {
         (a.manifest.artifact, a.manifest.version): a for a in registry.versions(world / "registry")
     }
-    features = registry.load(world / "registry", "features", "fs-1")
+    features = registry.load(world / "registry", "features", registry.FEATURES_VERSION)
     tables = {
         **catalogue_tables(world / "public", manifest, features),
         "offline_features": list(offline_rows(features)),

@@ -17,7 +17,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 MAX_K = 100  # items of one slate
-CLIENTS = ("app", "web", "probe")
 STAGES = ("features", "retrieval", "ranking", "rules")
 _MAX_TEXT = 40  # characters of surface and client
 # Share of the time left that a stage may use up: what comes after it must still be able to run.

@@ -16,6 +16,7 @@ from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline import registry
+from services.events.core import MAX_EVENTS
 from services.gateway import core, record
 from services.gateway.behind import Behind
 from services.gateway.core import Asked
@@ -38,8 +39,6 @@ from services.skeleton.client import MARGIN_S
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
 
-POPULAR_VERSION = "pp-1"
-MAX_FEEDBACK = 500
 T = TypeVar("T")
 
 
@@ -68,10 +67,9 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
 
     async def start(self) -> None:
         """Without the popular artefact the newest items stand in: the process comes up all the same."""
-        places = (self.host.run.path / "registry", Path(self.host.run.world_dir) / "registry")
         stored = None
         try:
-            found = registry.find(places, "popular", POPULAR_VERSION)
+            found = registry.find(self.host.run.registries, "popular", registry.POPULAR_VERSION)
             stored = found.arrays("popular.safetensors")["items"]
         except (SandboxError, KeyError) as error:
             self.telemetry.log("error", "popular items not loaded", error=str(error)[:400])
@@ -263,10 +261,10 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             answer.items.add(item_id=item, position=place, sources=("popular",), propensity=1.0)
 
     async def LogFeedback(self, request: Any, context: Context) -> Any:
-        if len(request.events) > MAX_FEEDBACK:
+        if len(request.events) > MAX_EVENTS:
             raise SandboxError(
                 "WIRE-002", where="LogFeedback.events", seen=len(request.events),
-                expected=f"at most {MAX_FEEDBACK}", fix="send them in several calls",
+                expected=f"at most {MAX_EVENTS}", fix="send them in several calls",
             )  # fmt: skip
         context.trace_id = context.trace_id or self._fresh_id()
         if request.events:

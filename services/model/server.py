@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
     def __init__(self, host: Host) -> None:
         torch.set_num_threads(1)  # batches are small: a second thread costs more than it brings
         self.host, config = host, host.config.model
-        self.registries = (host.run.path / "registry", Path(host.run.world_dir) / "registry")
+        self.registries = host.run.registries
         self.batcher = Batcher(score, host.wall, config.max_batch, config.max_wait_ms / 1000)
         self.versions = Versions({}, {}, {}, "", "")
         self.bad_cells = 0

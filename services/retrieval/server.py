@@ -14,6 +14,7 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE
 from sandbox.pipeline import registry
+from sandbox.pipeline.registry import COVISIT_VERSION, FEATURES_VERSION, POPULAR_VERSION
 from services.proto.recsys.v1 import (
     model_pb2,
     model_pb2_grpc,
@@ -29,6 +30,7 @@ from services.retrieval.core import (
     Shelves,
     allotted,
     merge,
+    popular_by_region,
     top_up,
 )
 from services.retrieval.index import Index
@@ -38,7 +40,6 @@ from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
 
 N_MAX = 1000  # candidates one call may ask for; ranking refuses more
-COVISIT_VERSION, POPULAR_VERSION, FEATURES_VERSION = "cv-1", "pp-1", "fs-1"
 
 
 class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
@@ -47,9 +48,10 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
 
     def __init__(self, host: Host) -> None:
         self.host, self.config = host, host.config.retrieval
-        world = Path(host.run.world_dir)
-        self.registries = (host.run.path / "registry", world / "registry")
-        self.shelves = Shelves(Catalogue.load(world / "public" / "catalogue.npz"))
+        self.registries = host.run.registries
+        self.shelves = Shelves(
+            Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
+        )
         self.model = host.callee("model", model_pb2_grpc.ModelStub)
         self.index: Index | None = None
         self.covisit: Covisit | None = None
@@ -65,10 +67,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             self.covisit = Covisit(arrays["items"], arrays["scores"])
         with self._reported("popular", POPULAR_VERSION):
             arrays = self._arrays("popular", POPULAR_VERSION, "popular.safetensors")
-            self.popular = [
-                Found(ids[ids >= 0].astype(np.int64), scores[ids >= 0])
-                for ids, scores in zip(arrays["items"], arrays["scores"], strict=True)
-            ]
+            self.popular = popular_by_region(arrays["items"], arrays["scores"])
         with self._reported("features", FEATURES_VERSION):
             found = registry.find(self.registries, "features", FEATURES_VERSION)
             self.golden = Golden.of(found)
