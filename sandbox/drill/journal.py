@@ -6,14 +6,14 @@ truth's doings too, so it lies in the drill's own directory, which no query can 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from sandbox.base.lines import append_line
 
 # Kinds that a trainee may be shown; all others stay with the engine until the debrief.
 PUBLIC = ("phase", "page", "hint", "action", "report")
@@ -40,18 +40,8 @@ class Journal:
     def append(self, world_ts: float, who: str, what: str, **fields: Any) -> Entry:
         """Write one entry and wait until it is on disk. Raises OSError on a full disk."""
         entry = Entry(world_ts, self._wall(), who, what, fields)
-        line = json.dumps(asdict(entry), separators=(",", ":"), default=str).encode() + b"\n"
-        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                # The line before was cut off: end it, or this one would be lost with it.
-                line = b"\n" + line
-            _write_whole(fd, line, size)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        line = json.dumps(asdict(entry), separators=(",", ":"), default=str).encode()
+        append_line(self.path, line, sync=True)
         return entry
 
     def read(self) -> list[Entry]:
@@ -82,16 +72,6 @@ def first(entries: list[Entry], what: str, **fields: Any) -> Entry | None:
         if entry.what == what and all(entry.fields.get(k) == v for k, v in fields.items()):
             return entry
     return None
-
-
-def _write_whole(fd: int, line: bytes, size: int) -> None:
-    try:
-        written = os.write(fd, line)
-        if written < len(line):
-            raise OSError(28, "no space left for a whole line")
-    except OSError:
-        os.ftruncate(fd, size)  # half an entry is none
-        raise
 
 
 def _parse(line: bytes) -> Entry | None:

@@ -7,9 +7,7 @@ row of the lake's `changes`, and one line of RUN/operations.jsonl, from which it
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -23,6 +21,7 @@ from pydantic import ValidationError
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.lines import append_line
 from sandbox.base.run import SERVICES, STREAM, RunInfo
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime.rows import send_rows
@@ -210,7 +209,7 @@ class Operations:
             with (self.run.path / "operations.lock").open("w") as lock:
                 flock(lock, LOCK_EX)
                 record.n = len(self.records()) + 1
-                _append(self._log, json.dumps(asdict(record)).encode() + b"\n")
+                append_line(self._log, json.dumps(asdict(record)).encode())
         except OSError as error:
             raise disk_error(self.run.path, error) from error
         row = (
@@ -224,23 +223,6 @@ class Operations:
         )
         send_rows(self.run, "changes", [row])
         return record
-
-
-def _append(log: Path, line: bytes) -> None:
-    """Adds a whole line or nothing, on a line of its own even where a crash cut the last one off."""
-    fd = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        size = os.fstat(fd).st_size
-        if size and os.pread(fd, 1, size - 1) != b"\n":
-            line = b"\n" + line
-        try:
-            if os.write(fd, line) < len(line):
-                raise OSError(errno.ENOSPC, "no space left for a whole line")
-        except OSError:
-            os.ftruncate(fd, size)
-            raise
-    finally:
-        os.close(fd)
 
 
 def _bind(

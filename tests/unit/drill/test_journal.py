@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from sandbox.drill import journal as module
 from sandbox.drill.journal import Journal, first, phase, public
 
 
@@ -61,7 +60,7 @@ def test_on_a_full_disk_an_entry_is_refused_whole_and_the_next_one_is_kept(
         return write(fd, line[:fits])
 
     with monkeypatch.context() as disk:
-        disk.setattr(module.os, "write", full)
+        disk.setattr(os, "write", full)
         with pytest.raises(OSError, match="space"):
             book.append(2.0, "trainee", "hint", text="look")
     book.append(3.0, "engine", "page", text="PAGE")

@@ -49,7 +49,7 @@ def test_on_a_full_disk_an_operation_is_refused_whole(operations, monkeypatch):
     write = os.write
 
     with monkeypatch.context() as disk:
-        disk.setattr(module.os, "write", lambda fd, line: write(fd, line[:30]))
+        disk.setattr(os, "write", lambda fd, line: write(fd, line[:30]))
         with pytest.raises(SandboxError, match="RUN-005"):
             note(operations, "second")
     note(operations, "third")
@@ -57,14 +57,14 @@ def test_on_a_full_disk_an_operation_is_refused_whole(operations, monkeypatch):
     assert [(r.n, r.target) for r in operations.records()] == [(1, "first"), (2, "third")]
 
 
-@pytest.mark.parametrize("full", ["_append", "write_atomically"])
+@pytest.mark.parametrize("full", ["append_line", "write_atomically"])
 def test_a_change_that_cannot_be_recorded_is_not_left_in_force(
     operations, monkeypatch, tmp_path, full
 ):
     """Either file may be the one that finds no space."""
     monkeypatch.setattr(operations, "reload", lambda services: None)
     before = Config.load(tmp_path).model_dump(exclude={"version"})
-    where = module if full == "_append" else module_of_config()
+    where = module if full == "append_line" else module_of_config()
     with monkeypatch.context() as disk:
         disk.setattr(where, full, no_space)
         with pytest.raises(SandboxError, match="RUN-005"):
