@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from faults.catalogue import fault_named
+from sandbox.base.errors import SandboxError
 from sandbox.drill.grading import Action
 from sandbox.drill.journal import Journal, first
 from sandbox.drill.scenario import STAGES, Scenario, Step
@@ -83,12 +84,15 @@ class Engine:
         return not self._over
 
     def finish(self, now_ts: float, why: str) -> None:
-        """Takes every fault off and closes the drill. Once is enough."""
+        """Takes every fault off that can be, and closes the drill. Once is enough."""
         if self._over:
             return
         self._over = True
         for name in list(self._armed):
-            self._disarm(name, now_ts, why)
+            try:
+                self._disarm(name, now_ts, why)
+            except SandboxError as error:  # the others must come off all the same
+                self.journal.append(now_ts, "engine", "failure", why=str(error))
         self.journal.append(now_ts, "engine", "phase", name="debrief", why=why)
 
     def _carry_out(self, step: Step, now_ts: float) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
+from sandbox.base.errors import SandboxError
 from sandbox.drill.course import course_of
 from sandbox.drill.engine import Alert, Engine
 from sandbox.drill.journal import Journal, first, phase
@@ -111,6 +114,20 @@ def test_a_drill_without_a_report_ends_by_itself(tmp_path):
     assert made.tick(BEGAN + 72_001) is False
 
     assert ("disarm", "stream") in stage.asked
+
+
+def test_a_fault_that_cannot_be_taken_off_keeps_no_drill_open(tmp_path, monkeypatch):
+    made, stage = engine(tmp_path)
+    run_to(made, 2_400)
+    gone = SandboxError("RUN-001", where="stream", seen="no socket", expected="a process", fix="")
+    monkeypatch.setattr(stage, "disarm", Mock(side_effect=gone))
+
+    made.finish(BEGAN + 2_460, "the drill was ended")
+
+    entries = made.journal.read()
+    assert phase(entries) == "debrief"
+    assert first(entries, "failure") is not None
+    assert first(entries, "disarmed") is None, "the next drill on this stack takes it off"
 
 
 def test_nothing_public_names_the_fault(tmp_path):
