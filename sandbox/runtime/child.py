@@ -22,7 +22,7 @@ from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime import control
 from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.settings import ContainerSettings
-from sandbox.runtime.tether import tether
+from sandbox.runtime.tether import tether_to_supervisor
 
 if TYPE_CHECKING:
     from services.skeleton.host import Host
@@ -115,8 +115,7 @@ async def _serve(name: str, run: RunInfo) -> None:
 
 def main(argv: list[str]) -> int:
     """argv: NAME [RUN_DIR]; without RUN_DIR the environment of a container says where the run is."""
-    if supervised := os.environ.get("SANDBOX_SUPERVISOR"):
-        tether(int(supervised))
+    tether_to_supervisor()
     lose_lines_on_a_full_disk()
     name = argv[0] if argv else ""
     run_dir = Path(argv[1]) if len(argv) > 1 else ContainerSettings.read().run_dir

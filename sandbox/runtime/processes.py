@@ -117,7 +117,7 @@ class Process:
 
 def child_environment() -> dict[str, str]:
     """For every process that this one starts: it ends with its supervisor."""
-    return {**os.environ, **settings.CHILD_ENVIRONMENT, "SANDBOX_SUPERVISOR": str(os.getpid())}
+    return {**os.environ, **settings.CHILD_ENVIRONMENT, tether.SUPERVISOR: str(os.getpid())}
 
 
 async def redis_answers(address: str) -> bool:

@@ -6,7 +6,6 @@ ends when it is done: Parquet and the offline files stay out of the memory of wh
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from sandbox.pipeline.registry import Artefact
 from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.settings import ContainerSettings
-from sandbox.runtime.tether import tether
+from sandbox.runtime.tether import tether_to_supervisor
 
 _SAMPLED_ENTITIES = 500  # of each kind in offline_features: enough to compare with what is served
 _LABELS = ("click", "long_dwell", "conversion")
@@ -188,8 +187,7 @@ def _rows(*columns: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 def main(argv: list[str]) -> int:
     """argv: [RUN_DIR]; without it the environment of a container says where the run is."""
-    if supervised := os.environ.get("SANDBOX_SUPERVISOR"):
-        tether(int(supervised))
+    tether_to_supervisor()
     lose_lines_on_a_full_disk()
     run_dir = Path(argv[0]) if argv else ContainerSettings.read().run_dir
     try:

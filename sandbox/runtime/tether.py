@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+SUPERVISOR = "SANDBOX_SUPERVISOR"  # environment variable: pid of the supervisor
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h; survives execve
 
 
@@ -23,6 +24,12 @@ def tether(parent: int) -> bool:
     if os.getppid() != parent:  # it died before the kernel knew
         os._exit(1)
     return True
+
+
+def tether_to_supervisor() -> None:
+    """`tether` to whoever says in the environment that it supervises this process, if anybody does."""
+    if supervisor := os.environ.get(SUPERVISOR):
+        tether(int(supervisor))
 
 
 if __name__ == "__main__":
