@@ -47,6 +47,11 @@ class WorldClock:
         await asyncio.sleep(max(0.0, (when - self.now()) / self.speed))
 
 
+def iso(ts: float) -> str:
+    """World time as documents tell it: 2026-03-01T10:20:00Z. ts: world seconds since the epoch."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ts))
+
+
 @types.coroutine
 def _park(when: float) -> Generator[float, None, None]:
     yield when

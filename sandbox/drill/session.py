@@ -6,12 +6,12 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
 from sandbox.drill import course, library, store
@@ -108,7 +108,9 @@ def _drive(drill: Drill) -> None:
             raise failure(drill)
     except BaseException:
         process.terminate()
-        process.wait(END_S)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_S)
+        process.kill()  # does nothing to one that has ended
         raise
 
 
@@ -137,16 +139,16 @@ def status(drill: Drill) -> dict[str, Any]:
         "drill": drill.plan.drill,
         "title": scenario.title,
         "phase": drill.phase,
-        "world_time": _iso(now),
+        "world_time": iso(now),
         "elapsed_s": round(elapsed),
         "left_s": round(max(0.0, scenario.length_s - elapsed)),
         "pages": [
-            {"ts": _iso(e.world_ts), "text": e.fields["text"]} for e in seen if e.what == "page"
+            {"ts": iso(e.world_ts), "text": e.fields["text"]} for e in seen if e.what == "page"
         ],
         "hints_given": hints,
         "hints_left": len(scenario.hints) - len(hints),
         "actions": [
-            {"ts": _iso(e.world_ts), "action": e.fields["text"]} for e in seen if e.what == "action"
+            {"ts": iso(e.world_ts), "action": e.fields["text"]} for e in seen if e.what == "action"
         ],
     }
 
@@ -276,7 +278,3 @@ def _require_running(drill: Drill) -> None:
             "DRILL-006", where="drill", seen=f"phase {drill.phase}", expected="a drill that is running",
             fix="see the outcome: sandbox drill debrief; or start one: sandbox drill start NAME",
         )  # fmt: skip
-
-
-def _iso(ts: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ts))

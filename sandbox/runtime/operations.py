@@ -188,20 +188,26 @@ class Operations:
             note=f"reverts change {n}",
         )  # fmt: skip
 
-    def reload(self, services: Iterable[str]) -> None:
-        """Has services read their documents anew. Raises what a service answers."""
-        asyncio.run(self._reload([s for s in services if s in (*SERVICES, STREAM)]))
+    def reload(self, services: Iterable[str]) -> dict[str, int]:
+        """Has services read their documents anew. Returns the version now in force, by service.
 
-    async def _reload(self, services: list[str]) -> None:
+        Raises what a service answers: then the old configuration stays in force there.
+        """
+        return asyncio.run(self._reload([s for s in services if s in (*SERVICES, STREAM)]))
+
+    async def _reload(self, services: list[str]) -> dict[str, int]:
+        versions = {}
         for service in services:
             async with aio.insecure_channel(self.run.addresses[service]) as channel:
                 stub: Any = admin_pb2_grpc.AdminStub(channel)
                 try:
-                    await stub.Reload(
+                    answer = await stub.Reload(
                         admin_pb2.ReloadRequest(), timeout=RELOAD_S, wait_for_ready=True
                     )
                 except grpc.RpcError as error:
                     raise from_rpc_error(error, f"operator->{service}") from None
+            versions[service] = int(answer.config_version)
+        return versions
 
     def _record(self, record: Record) -> Record:
         """Raises RUN-005 on a full disk; the log is then as it was."""

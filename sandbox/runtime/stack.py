@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from sandbox.base import paths
+from sandbox.base.clock import iso
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
@@ -98,38 +99,14 @@ class Stack:
             "ready": alive and len(rows) > 1 and all(row["healthy"] for row in rows),
             "run_dir": str(self.run_dir),
             "world": run.world,
-            "world_time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.clock().now())),
+            "world_time": iso(run.clock().now()),
             "services": rows,
         }
-
-    def wait_ready(self, timeout_s: float = settings.READY_S) -> None:
-        """Returns when every process is healthy. Raises RUN-001 or RUN-003."""
-        self._await_ready(lambda: None if self.alive else 1, timeout_s, quiet)
 
     def wait_until_down(self) -> None:
         """Returns when its supervisor has ended."""
         while self.alive:
             time.sleep(0.5)  # between two looks at the condition
-
-    def reload(self, service: str) -> int:
-        """Makes a service read RUN/config.json anew. Returns the version now in force.
-
-        Raises RUN-007, or what the service raised: then the old configuration stays in force.
-        """
-        import grpc
-
-        from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
-        from services.skeleton.status import from_rpc_error
-
-        address = self._address(service)
-        with grpc.insecure_channel(address) as channel:
-            try:
-                answer = admin_pb2_grpc.AdminStub(channel).Reload(
-                    admin_pb2.ReloadRequest(), timeout=30
-                )
-            except grpc.RpcError as error:
-                raise from_rpc_error(error, f"runtime->{service}") from None
-        return int(answer.config_version)
 
     def restart(self, service: str) -> None:
         """Drains a process and starts it again; returns when it is ready. Raises RUN-003, RUN-007."""
@@ -153,7 +130,7 @@ class Stack:
 
     def down(self) -> list[str]:
         """Takes everything down, also what a killed supervisor left behind. Returns what was stopped."""
-        names = [s.name for s in load_services(self.run_dir) if s.pid and _lives(s)]
+        names = [s.name for s in load_services(self.run_dir) if _living(s)]
         if self.alive:
             names = ["supervisor", *names]
             self._stop_supervisor()
@@ -175,15 +152,6 @@ class Stack:
     def _order(self, op: str, *, timeout_s: float = 30.0, **fields: Any) -> dict[str, Any]:
         path = self.run.control_socket("supervisor")
         return control.ask(path, op, timeout_s=timeout_s, **fields)
-
-    def _address(self, service: str) -> str:
-        addresses = self.run.addresses
-        if service not in addresses:
-            raise SandboxError(
-                "RUN-007", where="stack", seen=service, expected=f"one of {sorted(addresses)}",
-                fix="see `sandbox status`",
-            )  # fmt: skip
-        return addresses[service]
 
     def _await_ready(
         self, ended: Callable[[], int | None], timeout_s: float, progress: ProgressFn
@@ -232,7 +200,7 @@ class Stack:
 
     def _end_leftovers(self) -> None:
         """Where the kernel could not tie the processes to their supervisor, some outlive its SIGKILL."""
-        left = [psutil.Process(s.pid) for s in load_services(self.run_dir) if s.pid and _lives(s)]
+        left = [p for s in load_services(self.run_dir) if (p := _living(s)) is not None]
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
@@ -283,14 +251,16 @@ def fresh_run_dir() -> Path:
     return paths.runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
-def _lives(info: ServiceInfo) -> bool:
-    """Whether that very process lives: a pid alone may by now be someone else's."""
+def _living(info: ServiceInfo) -> psutil.Process | None:
+    """That very process, while it lives: a pid alone may by now be someone else's."""
+    if not info.pid:
+        return None
     try:
         process = psutil.Process(info.pid)
         same = abs(process.create_time() - info.started_wall) < 5
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, TypeError):
-        return False
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
 
 
 def _service_row(info: ServiceInfo, alive: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, key
 from sandbox.base.run import PROCESSES, load_services
 from sandbox.runtime import control
+from sandbox.runtime.operations import Operations
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import query
 from tests.services.waiting import processes_of, wait_for
@@ -197,15 +198,16 @@ def test_a_reload_brings_the_document_into_force_and_a_bad_one_changes_nothing(
     config = Config.load(stack.run_dir)
     config.version += 1
     config.save(stack.run_dir)
-    assert stack.reload("gateway") == config.version
+    operations = Operations(stack.run)
+    assert operations.reload(["gateway"]) == {"gateway": config.version}
 
     (stack.run_dir / "config.json").write_text("{")
     with pytest.raises(SandboxError) as refused:
-        stack.reload("gateway")
+        operations.reload(["gateway"])
     config.save(stack.run_dir)
 
     assert refused.value.kind.code == "CFG-003"
-    assert stack.reload("gateway") == config.version
+    assert operations.reload(["gateway"]) == {"gateway": config.version}
 
 
 def test_a_store_that_died_comes_back_with_its_features(stack: Stack) -> None:
