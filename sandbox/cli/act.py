@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, out
 
 
@@ -22,8 +22,8 @@ def act(
     list_changes: Annotated[
         bool, typer.Option("--list-changes", help="What was changed on this stack so far.")
     ] = False,
-    run_dir: Annotated[Path | None, typer.Option(help="Run directory; default the latest.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    run_dir: RunDir = None,
+    json_: Json = False,
 ) -> None:
     """Carry out an operation: roll back, restart, take another path, revert a change, and so on."""
     from sandbox.runtime.actions import ACTIONS, Action

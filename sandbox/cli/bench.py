@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
+from sandbox.cli.options import Json
 from sandbox.cli.output import ProgressFn, emit, out, progress
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def bench(
     run_dir: Annotated[
         Path | None, typer.Option(help="A running stack to measure; default one of its own.")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json_: Json = False,
 ) -> None:
     """Measure speed and memory. Other work on the machine shows in the figures, less in the ratios."""
     if name not in (*NAMES, "all"):

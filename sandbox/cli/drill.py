@@ -12,12 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
+from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
 app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-RunDir = Annotated[Path | None, typer.Option(help="Run directory; default the latest.")]
 
 
 @app.command("list")

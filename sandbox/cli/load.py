@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
 app = typer.Typer(help="Traffic on a running stack.", no_args_is_help=True)
@@ -29,8 +29,8 @@ def run(
         bool, typer.Option("--diurnal", help="Follow the hours of the day.")
     ] = False,
     k: Annotated[int, typer.Option(help="Items in a slate.")] = 10,
-    run_dir: Annotated[Path | None, typer.Option(help="Run directory; default the latest.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    run_dir: RunDir = None,
+    json_: Json = False,
 ) -> None:
     """Send traffic for a while and report latencies, errors and what users did."""
     from loadtest.runner import Load

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sandbox.base import worlds
 from sandbox.base.errors import SandboxError
+from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out, progress
 from sandbox.pipeline import registry
 
@@ -19,7 +20,6 @@ app = typer.Typer(
 )
 
 World = Annotated[str, typer.Option("--world", "-w", help="World whose models are meant.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 @app.command()

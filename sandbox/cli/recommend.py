@@ -13,6 +13,7 @@ from rich.table import Table as RichTable
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, out
 
 _WIDE = 160  # columns of the table where there is no terminal
@@ -39,10 +40,8 @@ def recommend(
         str, typer.Option(help="number of the visit (default: one of its own)")
     ] = "",
     depth: Annotated[int, typer.Option(help="which request of the visit, from 1")] = 1,
-    run_dir: Annotated[
-        Path | None, typer.Option(help="run directory (default: the latest)")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+    run_dir: RunDir = None,
+    json_: Json = False,
 ) -> None:
     """Ask the running stack for a slate, and show what found each item and what the rules did to it.
 

@@ -18,6 +18,7 @@ from rich.text import Text
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.base.schema import IC_COMMENT, TABLES
+from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
 
 SHOWN_ROWS = 200  # on the terminal; --json gives all
@@ -27,9 +28,7 @@ _WIDEST = 40  # characters that a cell may ask for before it is folded
 
 def sql(
     statement: Annotated[str, typer.Argument(help="one SELECT; - reads it from stdin")] = "",
-    run_dir: Annotated[
-        Path | None, typer.Option(help="run directory (default: the latest)")
-    ] = None,
+    run_dir: RunDir = None,
     json_: Annotated[bool, typer.Option("--json", help="print {columns, rows}")] = False,
     file: Annotated[Path | None, typer.Option(help="read the statement from a file")] = None,
     timeout: Annotated[float, typer.Option(help="time limit, wall seconds")] = 10.0,

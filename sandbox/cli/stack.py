@@ -8,10 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
-
-RunDir = Annotated[Path | None, typer.Option(help="Run directory; default the latest.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def up(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from sandbox.base.run import SERVICES, RunInfo, latest_run
+from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
 from sandbox.telemetry.sql import SqlWorker
 from sandbox.telemetry.waterfall import Bar, Waterfall, find
@@ -25,9 +25,7 @@ def trace(
     which: Annotated[
         str, typer.Argument(help="request id, a prefix of one, latest or slowest")
     ] = "latest",
-    run_dir: Annotated[
-        Path | None, typer.Option(help="run directory (default: the latest)")
-    ] = None,
+    run_dir: RunDir = None,
     json_: Annotated[
         bool, typer.Option("--json", help="print {trace_id, ts, total_ms, spans}")
     ] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from sandbox.cli.options import Json
 from sandbox.cli.output import emit, out, progress
 from sandbox.cli.world_import import app as import_app
 
@@ -19,7 +20,6 @@ app = typer.Typer(
 )
 app.add_typer(import_app, name="import")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(help="Name of the world.")]
 
 

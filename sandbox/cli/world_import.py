@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out, progress
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ app = typer.Typer(help="Turn real data into a world that answers to slates nobod
 Folder = Annotated[Path, typer.Argument(help="Folder as the publisher ships it, unpacked.")]
 Name = Annotated[str, typer.Option("--name", help="Name of the world.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a world of that name.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command()
