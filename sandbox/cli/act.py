@@ -28,6 +28,7 @@ def act(
     """Carry out an operation: roll back, restart, take another path, revert a change, and so on."""
     from sandbox.runtime.actions import ACTIONS, Action
     from sandbox.runtime.operations import Operations
+    from sandbox.runtime.stack import Stack
 
     if list_changes:
         return _changes(Operations(RunInfo.load(run_dir or latest_run())), json_)
@@ -38,7 +39,9 @@ def act(
         ]
         return emit(rows, lambda: _print_actions(rows), json_)
     action = Action.parse(words)
-    operations = Operations(RunInfo.load(run_dir or latest_run()))
+    stack = Stack.attach(run_dir)
+    stack.require_up()
+    operations = Operations(stack.run)
     radius = action.preview(operations)
     if not json_:
         out.print(f"[bold]{radius.summary}[/]")

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from sandbox.base.run import RunInfo, latest_run
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
@@ -32,11 +31,17 @@ def run(
     run_dir: RunDir = None,
     json_: Json = False,
 ) -> None:
-    """Send traffic for a while and report latencies, errors and what users did."""
-    from loadtest.runner import Load
+    """Send traffic for a while and report latencies, errors and what users did.
 
+    Exit code 1 when not one request was answered.
+    """
+    from loadtest.runner import Load
+    from sandbox.runtime.stack import Stack
+
+    stack = Stack.attach(run_dir)
+    stack.require_up()
     load = Load(
-        RunInfo.load(run_dir or latest_run()), rate=rate, seed=seed, diurnal=diurnal,
+        stack.run, rate=rate, seed=seed, diurnal=diurnal,
         duration_s=duration, slate_size=k,
     )  # fmt: skip
     load.start()
@@ -52,6 +57,8 @@ def run(
         raise
     summary = load.wait()
     emit(summary, lambda: _print(summary, duration), json_)
+    if summary["requests"] and summary["failed"] == summary["requests"]:
+        raise typer.Exit(1)
 
 
 def _print(summary: dict[str, Any], duration: float) -> None:

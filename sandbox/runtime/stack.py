@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,19 @@ class Stack:
     def alive(self) -> bool:
         """Whether its supervisor lives."""
         return self.run_dir.is_dir() and is_locked(self.run_dir)
+
+    def require_up(self) -> None:
+        """Raises RUN-001 when nothing runs: neither a supervisor nor, as in containers, a gateway."""
+        if self.alive:
+            return
+        host, port = self.run.addresses["gateway"].rsplit(":", 1)
+        try:
+            socket.create_connection((host, int(port)), timeout=2).close()
+        except OSError as error:
+            raise SandboxError(
+                "RUN-001", where="run directory", seen=str(self.run_dir), expected="a stack that is up",
+                fix="start one: sandbox up; or name another: --run-dir DIR",
+            ) from error  # fmt: skip
 
     def status(self) -> dict[str, Any]:
         """{ready, run_dir, world, world_time, services: [{name, pid, address, healthy, rss_bytes,

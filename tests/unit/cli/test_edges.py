@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
 from sandbox.cli import fault, output
 from sandbox.cli.app import main
 
@@ -127,3 +128,26 @@ def test_a_home_that_cannot_be_written_is_named(capsys, monkeypatch, arguments):
     assert code == 2
     assert out == ""
     assert json.loads(err)["code"] in ("CFG-002", "WORLD-002")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["act", "path", "caller=gateway", "callee=features", "path=b"],
+        ["act", "rebuild-index"],
+        ["act", "restart", "service=rules"],
+        ["load", "run", "--duration", "2"],
+    ],
+)
+def test_on_a_stack_that_is_down_nothing_is_changed_and_nothing_waits(capsys, tmp_path, arguments):
+    run_of_yesterday = RunInfo(
+        run_dir=str(tmp_path), world="tiny", world_dir=str(tmp_path), world_start=0.0, wall_start=0.0,
+        speed=60.0, seed=1, redis="", addresses={"gateway": "127.0.0.1:1"}, metrics={},
+    )  # fmt: skip
+    run_of_yesterday.save()
+
+    code, out, err = run(capsys, *arguments, "--run-dir", str(tmp_path), "--json")
+
+    assert (code, out) == (2, "")
+    assert json.loads(err)["code"] == "RUN-001"
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]

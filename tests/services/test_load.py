@@ -1,0 +1,48 @@
+"""Locust on a real stack, by the command and plainly: users who react, and both send times on record."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from loadtest.runner import LOCUSTFILE
+from sandbox.cli.app import main
+from sandbox.telemetry.sql import query
+from tests.services.waiting import wait_for
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "20", "--duration", "5", "--json"])  # fmt: skip
+
+    summary = json.loads(capsys.readouterr().out)
+    assert not left.value.code
+    assert summary["requests"] > 5
+    assert summary["failed"] == 0
+    assert summary["impressions"] > summary["clicks"] >= 0
+    assert summary["corrected_ms"]["p50"] >= summary["latency_ms"]["p50"] > 0
+
+    def recorded() -> int:
+        return int(query(stack.run.lake, "SELECT count(*) FROM locust").rows[0][0])
+
+    wait_for(lambda: recorded() >= summary["requests"], 10, "rows of the load")
+    late = query(
+        stack.run.lake, "SELECT count(*) FROM locust WHERE wait_ms < -20 OR started_ts IS NULL"
+    )
+    assert late.rows == [[0]], "nothing is sent before its time"
+
+
+def test_locust_alone_drives_the_stack_too(stack):
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "10", "-r", "10",
+         "-t", "4s", "--run-dir", str(stack.run_dir)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "Recommend" in done.stdout + done.stderr
