@@ -6,14 +6,12 @@ then calls Admin.Reload on the service; a service that restarts reads the same f
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from sandbox.base.errors import SandboxError
-from sandbox.base.run import write_atomically
+from sandbox.base.run import read_document, write_atomically
 
 
 class Document(BaseModel, extra="forbid", validate_assignment=True):
@@ -128,16 +126,4 @@ class Config(BaseModel, extra="forbid"):
     @classmethod
     def load(cls, run_dir: Path) -> Config:
         """Raises CFG-002 when there is none, CFG-003 when it is malformed."""
-        path = run_dir / "config.json"
-        try:
-            return cls.model_validate(json.loads(path.read_text()))
-        except FileNotFoundError as error:
-            raise SandboxError(
-                "CFG-002", where="configuration", seen=str(path), expected="the file `sandbox up` writes",
-                fix="start a stack: sandbox up",
-            ) from error  # fmt: skip
-        except (ValueError, ValidationError) as error:
-            raise SandboxError(
-                "CFG-003", where=str(path), seen=str(error)[:500], expected="documents as sandbox.base.config defines",
-                fix="undo the last change, or start a new stack",
-            ) from error  # fmt: skip
+        return read_document(run_dir / "config.json", cls.model_validate, "CFG-002")

@@ -13,13 +13,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.base import paths
 from sandbox.base.clock import WorldClock
 from sandbox.base.errors import SandboxError
+
+T = TypeVar("T")
 
 SERVICES = (
     "features",
@@ -95,19 +98,7 @@ class RunInfo:
     @classmethod
     def load(cls, run_dir: Path) -> RunInfo:
         """Raises RUN-001 when there is no run in that directory, CFG-003 when run.json is malformed."""
-        path = run_dir / "run.json"
-        try:
-            return cls(**json.loads(path.read_text()))
-        except FileNotFoundError as error:
-            raise SandboxError(
-                "RUN-001", where="run directory", seen=str(run_dir), expected="a directory made by `sandbox up`",
-                fix="start a stack: sandbox up",
-            ) from error  # fmt: skip
-        except (ValueError, TypeError) as error:
-            raise SandboxError(
-                "CFG-003", where=str(path), seen=str(error), expected="the run.json that `sandbox up` wrote",
-                fix="start a new stack: sandbox up",
-            ) from error  # fmt: skip
+        return read_document(run_dir / "run.json", lambda fields: cls(**fields), "RUN-001")
 
 
 @dataclass
@@ -145,6 +136,25 @@ def latest_run() -> Path:
             fix="start one: sandbox up; or name one: --run-dir DIR",
         )  # fmt: skip
     return link.resolve()
+
+
+def read_document(path: Path, make: Callable[[Any], T], absent: str) -> T:
+    """What `make` makes of a JSON file of a run directory.
+
+    Raises `absent` (a code) when there is no such file, CFG-003 when it is malformed.
+    """
+    try:
+        return make(json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise SandboxError(
+            absent, where="run directory", seen=str(path.parent), expected="a directory made by `sandbox up`",
+            fix="start a stack: sandbox up",
+        ) from error  # fmt: skip
+    except (ValueError, TypeError) as error:
+        raise SandboxError(
+            "CFG-003", where=str(path), seen=str(error)[:500], expected="the file that `sandbox up` wrote",
+            fix="undo the last change to it, or start a new stack: sandbox up",
+        ) from error  # fmt: skip
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import GRPC_PROCESSES, RunInfo, write_atomically
+from sandbox.base.run import GRPC_PROCESSES, RunInfo, read_document, write_atomically
 from sandbox.runtime import ports
 
 REQUEST, FAILED, PID = "request.json", "failed.json", "supervisor.pid"  # in the run directory
@@ -33,19 +33,7 @@ class Request:
     @classmethod
     def load(cls, run_dir: Path) -> Request:
         """Raises RUN-001 when nothing was asked there, CFG-003 when it cannot be read."""
-        path = run_dir / REQUEST
-        try:
-            return cls(**json.loads(path.read_text()))
-        except FileNotFoundError as error:
-            raise SandboxError(
-                "RUN-001", where="run directory", seen=str(run_dir), expected="a directory made by `sandbox up`",
-                fix="start a stack: sandbox up",
-            ) from error  # fmt: skip
-        except (ValueError, TypeError) as error:
-            raise SandboxError(
-                "CFG-003", where=str(path), seen=str(error), expected="the request that `sandbox up` wrote",
-                fix="start a new stack: sandbox up",
-            ) from error  # fmt: skip
+        return read_document(run_dir / REQUEST, lambda fields: cls(**fields), "RUN-001")
 
 
 def plan(request: Request, run_dir: Path, attempt: int = 0) -> RunInfo:
