@@ -16,6 +16,7 @@ from sandbox.drill.grading import Action, Course, grade
 from sandbox.drill.patterns import parse_action
 from sandbox.drill.report import Report
 from sandbox.drill.scenario import Scenario, Step
+from sandbox.runtime.operations import shown
 
 ONSET_GUESSES_S = (0.0, 60.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # before the page
 
@@ -134,16 +135,10 @@ def _undoing(step: Step) -> tuple[str, ...]:
         return ()
     usual = Config().model_dump()
     return tuple(
-        f"set service={service} field={name} value={_short(usual[service][name])}"
+        f"set service={service} field={name} value={shown(usual[service][name])}"
         for service, settings in step.release.patches.items()
         for name in settings
     )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("version", value))
-    return f"{len(value)} entries" if isinstance(value, list) else str(value)
 
 
 def _components(names: Iterable[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -101,7 +100,7 @@ def _timeline(entries: list[Entry]) -> Table:
         if not _worth_telling(entry):
             continue
         hot = entry.what in ("armed", "page", "disarmed")
-        stamp = time.strftime("%H:%M:%S", time.gmtime(entry.world_ts))
+        stamp = world_time(entry.world_ts)[11:]
         told = f"[bold]{_TOLD[entry.what]}[/]" if hot else _TOLD[entry.what]
         table.add_row(stamp, told, escape(_words(entry)))
     return table

@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=lambda v: v.model_dump()))
 
 
-def _short(value: Any) -> str:
+def shown(value: Any) -> str:
     """How a value stands in the change log: documents by their version."""
     if isinstance(value, dict):
         return str(value.get("version", json.dumps(value, sort_keys=True)[:80]))
@@ -131,11 +131,11 @@ class Operations:
                         raise _no_such(service, name)
                     before.setdefault(service, {})[name] = _plain(getattr(document, name))
                     _set(document, service, name, value)
-                    done.append(f"set service={service} field={name} value={_short(value)}")
+                    done.append(f"set service={service} field={name} value={shown(value)}")
             if patches:
                 self._switch(config, original, patches)
             if old is None:
-                old = ", ".join(_short(v) for fields in before.values() for v in fields.values())
+                old = ", ".join(shown(v) for fields in before.values() for v in fields.values())
             try:
                 return self._record(Record(
                     0, self.clock.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
