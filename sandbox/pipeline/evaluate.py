@@ -8,7 +8,6 @@ ranked, those of train + validation masked, and the test part is looked at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -238,8 +237,3 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     finite = np.where(np.isfinite(values), values, 0.0)
     centred = finite - finite.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6))
-
-
-def models(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """Names of the models in the order of the rows."""
-    return [row["model"] for row in rows]

