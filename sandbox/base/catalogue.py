@@ -5,6 +5,7 @@ The world writes it (`WORLD/public/catalogue.npz`); services load it without Par
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class Catalogue:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(**{f.name: arrays[f.name] for f in fields(cls)})
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise SandboxError(
                 "WORLD-003", where=str(path), seen=str(error), expected="every array of the catalogue",
                 fix="build the world anew: sandbox world build NAME --force",

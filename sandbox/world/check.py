@@ -19,6 +19,7 @@ from scipy.special import expit
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import stream
 from sandbox.base.worlds import WorldManifest, load_manifest, world_dir
+from sandbox.world import damage
 from sandbox.world.behaviour import Behaviour
 from sandbox.world.presets import PRESETS, SLATE
 
@@ -95,11 +96,12 @@ def check(name: str) -> list[Check]:
 
 
 def check_folder(manifest: WorldManifest, folder: Path) -> list[Check]:
-    """The same for a world wherever it lies."""
+    """The same for a world wherever it lies. Raises WORLD-003."""
     bands = _bands(manifest)
-    behaviour = Behaviour.load(folder)
-    catalogue = Catalogue.load(folder / "public" / "catalogue.npz")
-    figures = _log_figures(manifest, folder, behaviour)
+    with damage.named(folder):
+        behaviour = Behaviour.load(folder)
+        catalogue = Catalogue.load(folder / "public" / "catalogue.npz")
+        figures = _log_figures(manifest, folder, behaviour)
     figures |= _policy_figures(manifest.seed, behaviour)
     figures |= _delay_figures(manifest.seed, behaviour)
     figures |= _catalogue_figures(catalogue, behaviour)

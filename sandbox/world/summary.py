@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.worlds import load_manifest, world_dir
+from sandbox.world import damage
 from sandbox.world.latent import Latent
 
 
@@ -38,13 +39,14 @@ def summarise(name: str) -> Summary:
     """Raises WORLD-001 when there is no such world, WORLD-003 when its files are damaged."""
     manifest, folder = load_manifest(name), world_dir(name)
     public = folder / "public"
-    catalogue, latent = Catalogue.load(public / "catalogue.npz"), Latent.load(folder)
-    shown = pq.read_table(
-        public / "impressions.parquet",
-        columns=["ts", "request_id", "session_id", "user_id", "item_id", "position"],
-    )
+    with damage.named(folder):
+        catalogue, latent = Catalogue.load(public / "catalogue.npz"), Latent.load(folder)
+        shown = pq.read_table(
+            public / "impressions.parquet",
+            columns=["ts", "request_id", "session_id", "user_id", "item_id", "position"],
+        )
+        kinds, clicked = _outcomes(public)
     ts, position = shown["ts"].to_numpy(), shown["position"].to_numpy().astype(np.int64)
-    kinds, clicked = _outcomes(public)
     key = shown["request_id"].to_numpy() * manifest.items + shown["item_id"].to_numpy()
     was_clicked = np.isin(key, clicked["request_id"] * manifest.items + clicked["item_id"])
 

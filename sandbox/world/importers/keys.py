@@ -38,5 +38,5 @@ def _lookup(world_dir: Path, table: str, column: str, key: str) -> int:
     raise SandboxError(
         "WIRE-003", where=f"{table} of world {world_dir.name}, key", seen=key,
         expected=f"a key of the source, such as {', '.join(near)}",
-        fix=f'list them: sandbox sql "SELECT {column}, key FROM {table}", or give the number',
+        fix=f"take one of those, or give the number: {column} from 0 to {len(keys) - 1}",
     )  # fmt: skip
