@@ -1,8 +1,9 @@
-"""One process of a run as its supervisor sees it: command, start, end, health."""
+"""One process of a run as its supervisor sees it: command, start, end, health, and why it failed."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, RunInfo, ServiceInfo
 from sandbox.runtime import control, redis_server, settings, tether
+from sandbox.runtime.child import PORT_TAKEN, failure_file
+from sandbox.runtime.rundir import last_lines
 from services.skeleton.store import FAILURES, connect
 
 
@@ -49,6 +52,7 @@ class Process:
         """Returns when the process exists, which is long before it is ready."""
         self.info.state, self.info.healthy, self.failures_in_a_row = "starting", False, 0
         self.ready_once = asyncio.Event()
+        failure_file(self.run.path, self.name).unlink(missing_ok=True)
         if self.name == "redis":
             Path(self.run.redis).unlink(missing_ok=True)
         with self.log.open("ab") as log:
@@ -79,6 +83,22 @@ class Process:
         self.info.state, self.info.pid = "down", None
         await self.forget_channel()
         return self.child.returncode
+
+    def why_not_ready(self, within_s: float) -> SandboxError:
+        """What it said when it ended instead of becoming ready, or RUN-003. within_s: it had so long."""
+        code = self.child.returncode if self.child else None
+        if code == PORT_TAKEN:
+            return SandboxError(
+                "RUN-006", where=self.name, seen=self.info.address, expected="a free port",
+                fix="start the stack anew: it picks free ports",
+            )  # fmt: skip
+        with suppress(OSError, ValueError):
+            return control.from_json(json.loads(failure_file(self.run.path, self.name).read_text()))
+        how = f"exit code {code}" if code is not None else f"not ready after {within_s:g} s"
+        return SandboxError(
+            "RUN-003", where=self.name, seen=f"{how}; last lines of its log:\n{last_lines(self.log)}",
+            expected="a process that becomes ready", fix=f"read {self.log}; check the machine: sandbox doctor",
+        )  # fmt: skip
 
     async def forget_channel(self) -> None:
         if self._channel is not None:
@@ -113,6 +133,28 @@ class Process:
             health_pb2.HealthCheckRequest(), timeout=settings.HEALTH_TIMEOUT_S
         )
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def run_to_end(job: str, run_dir: Path) -> None:
+    """Runs a program of the run that ends by itself, sandbox.runtime.JOB. Raises RUN-003 when it fails."""
+    log_path = run_dir / "logs" / f"{job}.log"
+    with log_path.open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", f"sandbox.runtime.{job}", str(run_dir),
+            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            env=child_environment(), start_new_session=True,
+        )  # fmt: skip
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        raise
+    if code:
+        raise SandboxError(
+            "RUN-003", where=job, seen=f"exit code {code}; last lines of its log:\n{last_lines(log_path)}",
+            expected="a job that succeeds", fix=f"read {log_path}",
+        )  # fmt: skip
 
 
 def child_environment() -> dict[str, str]:

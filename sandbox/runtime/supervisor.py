@@ -18,20 +18,15 @@ from typing import Any
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import PROCESSES, RunInfo, save_services, write_atomically
 from sandbox.runtime import control, settings
-from sandbox.runtime.child import PORT_TAKEN, failure_file
 from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.plan import FAILED, PID, Request, plan
-from sandbox.runtime.processes import Process, child_environment
+from sandbox.runtime.processes import Process, run_to_end
 from sandbox.runtime.redis_server import find_redis
-from sandbox.runtime.rundir import RunLock, clear_sockets, disk_error, last_lines
+from sandbox.runtime.rundir import RunLock, clear_sockets, disk_error
 from services.skeleton.seams import Seams
 from services.skeleton.telemetry import Telemetry
 
-_FIRST = (
-    "redis",
-    "model",
-    "collector",
-)  # the store others need; the slowest import; the events' sink
+_FIRST = ("redis", "model", "collector")  # what others need; the slowest import; the rows' sink
 _STOP_ORDER = (  # whoever is called stops after its callers
     ("gateway",), ("retrieval", "ranking", "rules", "events"),
     ("features", "model", "stream", "materialiser"), ("collector",), ("redis",),
@@ -47,14 +42,11 @@ class Supervisor:
         self.request = Request.load(run_dir)
         self.stopping = asyncio.Event()
         self.processes: dict[str, Process] = {}
-        self.armed: dict[str, dict[str, dict[str, Any]]] = defaultdict(
-            dict
-        )  # process -> id -> order
+        # process -> id -> order
+        self.armed: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.run: RunInfo
         self.telemetry: Telemetry
-        self._busy: dict[str, asyncio.Lock] = defaultdict(
-            asyncio.Lock
-        )  # a process is being replaced
+        self._busy: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # it is being replaced
         self._tasks: list[asyncio.Task[None]] = []
         self._orders: asyncio.AbstractServer | None = None
 
@@ -111,27 +103,9 @@ class Supervisor:
     async def _publish_tables(self) -> None:
         """The lake's fixed tables. Raises RUN-003 when they cannot be written."""
         await self._ready(self.processes["collector"])
-        log_path = self.run_dir / "logs" / "publish.log"
-        with log_path.open("ab") as log:
-            job = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "sandbox.runtime.publish", str(self.run_dir),
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env=child_environment(), start_new_session=True,
-            )  # fmt: skip
-        try:
-            code = await job.wait()
-        except asyncio.CancelledError:
-            with suppress(ProcessLookupError):
-                job.kill()
-            raise
-        if code:
-            raise SandboxError(
-                "RUN-003", where="publish", seen=f"exit code {code}; last lines of its log:\n{last_lines(log_path)}",
-                expected="the lake's fixed tables", fix=f"read {log_path}",
-            )  # fmt: skip
+        await run_to_end("publish", self.run_dir)
 
     async def _start(self, process: Process, event: str) -> None:
-        failure_file(self.run_dir, process.name).unlink(missing_ok=True)
         await process.start()
         self._note(process, event)
         self._tasks = [task for task in self._tasks if not task.done()]
@@ -147,27 +121,10 @@ class Supervisor:
             await asyncio.wait({ended, ready}, timeout=within_s, return_when="FIRST_COMPLETED")
             if ready.done():
                 return
-            raise self._not_ready(process, within_s)
+            raise process.why_not_ready(within_s)
         finally:
             ended.cancel()
             ready.cancel()
-
-    def _not_ready(self, process: Process, within_s: float) -> SandboxError:
-        code = process.child.returncode if process.child else None
-        if code == PORT_TAKEN:
-            return SandboxError(
-                "RUN-006", where=process.name, seen=process.info.address, expected="a free port",
-                fix="start the stack anew: it picks free ports",
-            )  # fmt: skip
-        with suppress(OSError, ValueError):
-            return control.from_json(
-                json.loads(failure_file(self.run_dir, process.name).read_text())
-            )
-        how = f"exit code {code}" if code is not None else f"not ready after {within_s:g} s"
-        return SandboxError(
-            "RUN-003", where=process.name, seen=f"{how}; last lines of its log:\n{last_lines(process.log)}",
-            expected="a process that becomes ready", fix=f"read {process.log}; check the machine: sandbox doctor",
-        )  # fmt: skip
 
     async def _attend(self, process: Process, child: asyncio.subprocess.Process | None) -> None:
         """Health of one life of a process."""
@@ -281,9 +238,8 @@ class Supervisor:
         self.telemetry.row("process_events", (*row, pid or child_pid, code))
 
     def _publish(self) -> None:
-        with suppress(
-            OSError
-        ):  # a full disk must not take the stack down; the next second tries again
+        # A full disk must not take the stack down; the next second tries again.
+        with suppress(OSError):
             save_services(self.run_dir, [p.info for p in self.processes.values()])
 
     async def _publish_regularly(self) -> None:
