@@ -138,10 +138,6 @@ class Stack:
         """Takes a wrapper off. False when there was none of that id."""
         return bool(self._order("disarm", name=service, id=id)["was_armed"])
 
-    def materialise(self) -> dict[str, Any]:
-        """Runs the batch job that writes features to the store, now. Returns {rows_written}."""
-        return control.ask(self.run.control_socket("materialiser"), "materialise", timeout_s=60)
-
     def down(self) -> list[str]:
         """Takes everything down, also what a killed supervisor left behind. Returns what was stopped."""
         names = [s.name for s in load_services(self.run_dir) if _living(s)]

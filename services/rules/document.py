@@ -17,7 +17,6 @@ DEFAULT_DOCUMENT = Path(__file__).with_name("rules.yaml")
 MAX_BYTES = 64 << 10  # of a document; the default one has 1 KiB
 
 HARD = ("duplicate", "seen", "blocked_creator", "region_rights", "maturity", "sensitivity")
-SOFT = ("freshness", "creator_cap", "diversity", "sponsored", "exploration")
 
 # rule -> parameter -> (default, least, greatest); None where there is no range
 PARAMS: dict[str, dict[str, tuple[Any, float | None, float | None]]] = {
