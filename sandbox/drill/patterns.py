@@ -12,6 +12,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+# operation -> its arguments. `sandbox act` has them all but `set`, which says what an action came to.
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "path": ("caller", "callee", "path"),
+    "deadline": ("caller", "callee", "ms"),
+    "promote": ("artifact", "version"),
+    "rebuild-index": (),
+    "revert": ("change",),
+    "restart": ("service",),
+    "skip-backlog": (),
+    "replay": ("minutes",),
+    "disable-source": ("source",),
+    "enable-source": ("source",),
+    "set": ("service", "field", "value"),
+}
+CHANGED = ("target", "key")  # what the change log says of an action, beside its arguments
+
 _ARGUMENT = re.compile(r"(\w+)=(.*?)(?=\s+\w+=|$)")
 
 
@@ -35,6 +51,18 @@ class ActionPattern:
                 )
             pairs[name] = value
         return cls(op, tuple(sorted(pairs.items())))
+
+    def require_known(self) -> None:
+        """Raises ValueError for an operation that there is not, or an argument that it does not take."""
+        taken = [set(names) for op, names in OPERATIONS.items() if fnmatchcase(op, self.op)]
+        if not taken:
+            raise ValueError(f"{self.op!r} is none of the operations {', '.join(OPERATIONS)}")
+        allowed = set(CHANGED).union(*taken)
+        for name, _ in self.arguments:
+            if name not in allowed:
+                raise ValueError(
+                    f"{name!r} is no argument of {self.op}: {', '.join(sorted(allowed))}"
+                )
 
     def matches(self, op: str, arguments: Mapping[str, object]) -> bool:
         """True when the action is one of those meant."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from faults.arming import Spec, params_of
 from faults.catalogue import fault_named
 from faults.onset import Onset
 from faults.scope import Scope
-from sandbox.base.config import Config
+from sandbox.base.config import Config, Document
 from sandbox.base.errors import SandboxError
 from sandbox.drill import taxonomy
 from sandbox.drill.patterns import ActionPattern
@@ -24,7 +24,7 @@ STAGES = ("release", "training_log")  # seams of the offline plane
 
 
 def _pattern(text: str) -> str:
-    ActionPattern.parse(text)
+    ActionPattern.parse(text).require_known()
     return text
 
 
@@ -83,13 +83,19 @@ class Release(Part):
 
     @model_validator(mode="after")
     def _settings_exist(self) -> Release:
-        documents = Config().model_dump()
+        config = Config()
         for service, settings in self.patches.items():
-            if not isinstance(documents.get(service), dict):
+            document = getattr(config, service, None)
+            if not isinstance(document, Document):
                 raise ValueError(f"patches.{service}: no service with settings is called that")
-            for setting in settings:
-                if setting not in documents[service]:
+            for setting, value in settings.items():
+                if setting not in type(document).model_fields:
                     raise ValueError(f"patches.{service}.{setting}: there is no such setting")
+                try:
+                    setattr(document, setting, value)
+                except ValidationError as error:
+                    told = error.errors()[0]["msg"]
+                    raise ValueError(f"patches.{service}.{setting}: {told}") from error
         return self
 
 
@@ -219,7 +225,7 @@ class Scenario(Part):
     stars: int = Field(ge=1, le=5)
     minutes: float = Field(gt=0, le=60)
     world: str = "laptop"
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**63)
     world_rate: float = Field(60.0, gt=0, le=600)
     load: Load = Load()
     briefing: Prose

@@ -46,8 +46,9 @@ def test_the_fault_thins_one_group_of_the_log_and_leaves_the_other(step, tmp_pat
     kept = stages.log(log()).item
 
     assert (kept >= 5).sum() == 5_000
-    # 5 standard errors of a share of .05 among 5,000
-    assert abs((kept < 5).mean() * len(kept) / 5_000 - 0.05) < 5 * np.sqrt(0.05 * 0.95 / 5_000)
+    share = step.fault.params["keep_share"]
+    # 5 standard errors of that share among 5,000
+    assert abs((kept < 5).sum() / 5_000 - share) < 5 * np.sqrt(share * (1 - share) / 5_000)
 
 
 def test_the_same_scenario_thins_the_same_rows_and_is_cached_by_what_it_does(step, tmp_path):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.drill.patterns import ActionPattern, parse_action
+from sandbox.drill.patterns import OPERATIONS, ActionPattern, parse_action
+from sandbox.runtime.actions import ACTIONS
 
 
 def test_a_pattern_binds_the_arguments_it_names_and_no_others():
@@ -38,3 +39,22 @@ def test_a_recorded_action_may_hold_values_with_blanks():
     assert op == "set"
     assert arguments == {"service": "ranking", "field": "contract", "value": "54 entries"}
     assert parse_action("skip-backlog") == ("skip-backlog", {})
+
+
+def test_the_operations_of_patterns_are_those_that_can_be_carried_out():
+    acts = {name: tuple(kind.arguments) for name, kind in ACTIONS.items()}
+
+    assert {**acts, "set": ("service", "field", "value")} == OPERATIONS
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "re* service=x", "revert target=rules key=sensitivity", "promote artifact=*"]
+)
+def test_wildcards_and_what_the_change_log_says_are_known(text):
+    ActionPattern.parse(text).require_known()
+
+
+@pytest.mark.parametrize("text", ["reboot", "restart what=x", "*-backlog minutes=3"])
+def test_what_no_operation_is_or_takes_is_refused(text):
+    with pytest.raises(ValueError, match=r"none of|no argument"):
+        ActionPattern.parse(text).require_known()
