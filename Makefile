@@ -2,25 +2,31 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: setup drill test bench lint types layers docs clean
+.PHONY: setup develop drill test bench lint types layers docs clean
 
-setup: $(STAMP)
+setup: $(VENV)/.installed
+develop: $(VENV)/.developing
 
-$(STAMP): pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
 	  { echo "Python 3.11 or 3.12 is needed, $(PYTHON) is another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "· creating $(VENV) and installing pinned dependencies (first time: a few minutes)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.installed
+	@echo "· installing what tests and checks need" >&2
+	@$(PIP) -e '.[dev]'
 	@touch $@
 
 # With a terminal: you are paged, in the drill shell. Without: a scripted responder runs the same drill.
 drill: setup
 	@$(BIN)/sandbox drill start --gentlest
 
-test: setup
+test: develop
 	@$(BIN)/python -m pytest
 
 bench: setup
@@ -28,17 +34,17 @@ bench: setup
 	@for name in stack serving features faults; do \
 	  echo "· bench $$name" >&2; $(BIN)/sandbox bench $$name --json > bench-out/$$name.json || exit 1; cat bench-out/$$name.json; done
 
-lint: setup
+lint: develop
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup
+types: develop
 	@$(BIN)/mypy
 
-layers: setup
+layers: develop
 	@$(BIN)/lint-imports
 
 # Generated references; `make docs` writes them, CI fails when they are out of date.
-docs: setup
+docs: develop
 	@$(BIN)/python -m sandbox.telemetry.reference > docs/sql.md
 	@$(BIN)/python -m faults.reference > docs/faults.md
 	@$(BIN)/python -m sandbox.cli.reference > docs/cli.md
