@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+import zipfile
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -241,7 +242,7 @@ def _catalogue(world_dir: Path) -> tuple[int, np.ndarray | None]:
         with np.load(path, allow_pickle=False) as arrays:
             creator, group = arrays["item_creator"], arrays["creator_group"]
             return len(creator), group[creator] == 1
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
         return 0, None
 
 
