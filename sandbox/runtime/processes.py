@@ -136,8 +136,10 @@ class Process:
 
 
 async def run_to_end(job: str, run_dir: Path) -> None:
-    """Runs a program of the run that ends by itself, sandbox.runtime.JOB. Raises RUN-003 when it fails."""
+    """Runs a program of the run that ends by itself, sandbox.runtime.JOB. Raises what it said when it
+    failed, or RUN-003."""
     log_path = run_dir / "logs" / f"{job}.log"
+    failure_file(run_dir, job).unlink(missing_ok=True)
     with log_path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", f"sandbox.runtime.{job}", str(run_dir),
@@ -151,6 +153,8 @@ async def run_to_end(job: str, run_dir: Path) -> None:
             process.kill()
         raise
     if code:
+        with suppress(OSError, ValueError):
+            raise control.from_json(json.loads(failure_file(run_dir, job).read_text()))
         raise SandboxError(
             "RUN-003", where=job, seen=f"exit code {code}; last lines of its log:\n{last_lines(log_path)}",
             expected="a job that succeeds", fix=f"read {log_path}",

@@ -6,8 +6,10 @@ ends when it is done: Parquet and the offline files stay out of the memory of wh
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ import pyarrow.parquet as pq
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, N_TOPICS, SEGMENTS, USER_PROFILE, segment_codes
-from sandbox.base.run import RunInfo
+from sandbox.base.run import RunInfo, write_atomically
 from sandbox.base.worlds import WorldManifest, load_manifest
 from sandbox.pipeline import registry
 from sandbox.pipeline.registry import Artefact
+from sandbox.runtime.child import failure_file
 from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.settings import ContainerSettings
@@ -32,7 +35,7 @@ _LABELS = ("click", "long_dwell", "conversion")
 def publish(run: RunInfo) -> dict[str, int]:
     """Sends every fixed table to the collector. Returns rows by table.
 
-    Raises WORLD-001, MODEL-001, MODEL-002, and RUN-001 when there is no collector.
+    Raises WORLD-001, WORLD-003, MODEL-001, MODEL-002, and RUN-001 when there is no collector.
     """
     world = Path(run.world_dir)
     manifest = load_manifest(run.world)
@@ -57,11 +60,12 @@ def publish(run: RunInfo) -> dict[str, int]:
 def catalogue_tables(
     public: Path, manifest: WorldManifest, features: Artefact
 ) -> dict[str, list[tuple[Any, ...]]]:
-    """items, users, creators and consent_ledger in the column order of the schema."""
-    items = pq.read_table(public / "items.parquet").to_pydict()
-    users = pq.read_table(public / "users.parquet").to_pydict()
-    creators = pq.read_table(public / "creators.parquet").to_pydict()
-    ledger = pq.read_table(public / "consent_ledger.parquet").to_pydict()
+    """items, users, creators and consent_ledger in the column order of the schema. Raises WORLD-003."""
+    items, users = _table(public / "items.parquet"), _table(public / "users.parquet")
+    creators, ledger = (
+        _table(public / "creators.parquet"),
+        _table(public / "consent_ledger.parquet"),
+    )
     segment, main_topic = _user_traits(features, len(users["user_id"]), manifest.topics)
     return {
         "items": _rows(
@@ -83,6 +87,17 @@ def catalogue_tables(
             ledger["jurisdiction"], ledger["signal"],
         ),
     }  # fmt: skip
+
+
+def _table(path: Path) -> dict[str, list[Any]]:
+    try:
+        columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+    except (OSError, ValueError) as error:  # ValueError: what Arrow says of a torn file
+        raise SandboxError(
+            "WORLD-003", where=str(path), seen=str(error)[:300], expected="a table of the world",
+            fix="build or import the world anew with --force",
+        ) from error  # fmt: skip
+    return columns
 
 
 def _user_traits(
@@ -194,6 +209,8 @@ def main(argv: list[str]) -> int:
         n = publish(RunInfo.load(run_dir))
     except SandboxError as error:
         print(f"error {error}", file=sys.stderr)  # noqa: T201 the process's own log file
+        with suppress(OSError):
+            write_atomically(failure_file(run_dir, "publish"), json.dumps(error.as_json()))
         return 1
     print(f"info published {sum(n.values())} rows of {len(n)} tables")  # noqa: T201
     return 0

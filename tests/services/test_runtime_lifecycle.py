@@ -132,6 +132,27 @@ def test_a_damaged_model_stops_the_start_with_its_own_error(home: Path, tmp_path
     assert processes_of(tmp_path / "run") == []
 
 
+@pytest.mark.parametrize("name", ["catalogue.npz", "users.parquet"])
+def test_a_damaged_world_stops_the_start_with_its_own_error(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    other = tmp_path / "home"
+    shutil.copytree(home / "worlds" / "tiny", other / "worlds" / "tiny")
+    table = other / "worlds/tiny/public" / name
+    table.write_bytes(table.read_bytes()[:3000])
+
+    up = subprocess.run(
+        [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path / "run"), "--json"],
+        capture_output=True, text=True, timeout=170, env={**os.environ, "SANDBOX_HOME": str(other)},
+    )  # fmt: skip
+
+    error = json.loads(up.stderr.splitlines()[-1])
+    assert error["code"] == "WORLD-003"
+    assert name in error["where"]
+    assert up.returncode == 2
+    assert processes_of(tmp_path / "run") == []
+
+
 async def test_a_port_that_was_taken_meanwhile_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
