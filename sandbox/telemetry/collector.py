@@ -12,11 +12,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import time
 import zipfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -223,18 +222,6 @@ async def serve(run: RunInfo, stop: asyncio.Event, instance: str = "collector-0"
     await Collector(run, instance).serve(stop)
 
 
-def run(run: RunInfo, instance: str) -> None:
-    """The process: collects until SIGTERM or SIGINT."""
-
-    async def until_signalled() -> None:
-        stop = asyncio.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        await serve(run, stop, instance)
-
-    asyncio.run(until_signalled())
-
-
 def _catalogue(world_dir: Path) -> tuple[int, np.ndarray | None]:
     """Number of items, and bool [items] where the creator is of group B; (0, None) where unknown."""
     path = world_dir / "public" / "catalogue.npz"
@@ -244,12 +231,3 @@ def _catalogue(world_dir: Path) -> tuple[int, np.ndarray | None]:
             return len(creator), group[creator] == 1
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
         return 0, None
-
-
-def _main(arguments: Iterable[str]) -> None:
-    (run_dir,) = arguments
-    run(RunInfo.load(Path(run_dir)), "collector-0")
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1:])
