@@ -51,9 +51,14 @@ def test_without_one_its_log_has_to_do(process):
     assert "last words" in str(error.seen)
 
 
-async def test_a_job_that_fails_is_told_with_its_log(process):
-    with pytest.raises(SandboxError) as caught:
+async def test_a_job_that_fails_is_told_with_its_own_error(process):
+    with pytest.raises(SandboxError, match="RUN-001"):
         await run_to_end("publish", process.run.path)  # a directory without a run
 
-    assert (caught.value.kind.code, caught.value.where) == ("RUN-003", "publish")
-    assert "RUN-001" in str(caught.value.seen)
+
+async def test_a_job_that_dies_without_a_word_is_told_with_its_log(process):
+    with pytest.raises(SandboxError) as caught:
+        await run_to_end("nothing_of_that_name", process.run.path)
+
+    assert (caught.value.kind.code, caught.value.where) == ("RUN-003", "nothing_of_that_name")
+    assert "No module named" in str(caught.value.seen)
