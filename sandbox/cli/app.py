@@ -6,6 +6,7 @@ import errno
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -20,7 +21,7 @@ from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.cli.output import err
 
-# Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 the stack failed, 130 interrupted.
+# Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 the stack failed, 128 + n ended by signal n.
 _STACK_FAILED = ("UNAVAILABLE", "INTERNAL", "DATA_LOSS", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
 
 _GROUPS = {  # command group -> module with a Typer `app`
@@ -123,6 +124,10 @@ def _told(error: TyperException) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command and exits: see the exit codes above."""
     args = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:  # as a program: what it brought up goes with it
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, lambda n, _frame: sys.exit(128 + n))
     json_ = "--json" in args
     try:
         code: Any = root().main(args=args, prog_name="sandbox", standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import threading
@@ -157,7 +158,11 @@ class Shell:
 
     def _pass_on(self, word: str, rest: str) -> None:
         """Has the `sandbox` command of that name answer on the terminal, on this drill's stack."""
-        command = [sys.executable, "-m", "sandbox.cli.app", word, *rest.split()]
+        try:
+            words = shlex.split(rest)
+        except ValueError:  # a quote that does not end
+            words = rest.split()
+        command = [sys.executable, "-m", "sandbox.cli.app", word, *words]
         if word == "act" and not rest:
             return self.console.print(
                 answer_view(["action", "what it does", "arguments"],

@@ -99,7 +99,10 @@ def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == []
 
 
-def test_ctrl_c_in_the_foreground_takes_all_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_a_kill_in_the_foreground_take_all_down(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path), "--foreground", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -107,9 +110,9 @@ def test_ctrl_c_in_the_foreground_takes_all_down(tmp_path: Path) -> None:
     assert up.stdout is not None
     assert json.loads(up.stdout.readline())["ready"]
 
-    up.send_signal(signal.SIGINT)
+    up.send_signal(number)
 
-    assert up.wait(40) == 130
+    assert up.wait(40) == code
     assert processes_of(tmp_path) == []
 
 
