@@ -33,6 +33,9 @@ N_MAX = 1000  # rows of one call
 LOG_EVERY_S = 1.0  # wall seconds between warnings of one kind, or bad inputs would flood the lake
 
 
+WARM_ROWS = 200  # candidates of a usual request
+
+
 @dataclass(frozen=True)
 class Versions:
     """What is loaded, by version, and what answers calls that name none."""
@@ -208,6 +211,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             tensors = found.read("model.safetensors")
             rankers[version] = load_ranker(tensors, found.manifest.config)
             inputs[version] = list(found.manifest.inputs)
+            _warm_ranker(rankers[version], len(inputs[version]))
         for version in dict.fromkeys([config.two_tower, *keep["two_tower"]]):
             if version in held.towers:
                 towers[version] = held.towers[version]
@@ -215,6 +219,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             found = registry.find(self.registries, "two_tower", version)
             tensors = found.read("model.safetensors")
             towers[version] = load_two_tower(tensors, found.manifest.config)
+            _warm_tower(towers[version])
         return Versions(rankers, towers, inputs, config.ranker, config.two_tower)
 
     def _exists(self, artifact: str, version: str) -> bool:
@@ -227,6 +232,16 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             "MODEL-001", where=f"model server, {artifact}", seen=version,
             expected=f"one of {sorted(held)}", fix="load it: name it in the model configuration",
         )  # fmt: skip
+
+
+def _warm_ranker(model: Ranker, n_inputs: int) -> None:
+    """The first forward pass allocates and compiles: nobody's request should wait for that."""
+    score(model, -1, np.zeros(WARM_ROWS, np.int64), np.zeros((WARM_ROWS, n_inputs), np.float32))
+
+
+def _warm_tower(model: TwoTower) -> None:
+    recent = np.full((1, N_RECENT), -1, np.int64)
+    encode_user(model, np.array([-1]), np.zeros((1, N_PROFILE), np.float32), recent)
 
 
 def _shape(name: str, n_bytes: int, expected: str) -> SandboxError:

@@ -154,6 +154,11 @@ class Callee:
                 retries, _STATES[_ordinal(state)],
             ))  # fmt: skip
 
+    def connect(self) -> None:
+        """Begins to connect both paths, so that the first call finds them open."""
+        for channel in self._channels.values():
+            channel.get_state(try_to_connect=True)
+
     async def close(self) -> None:
         for channel in self._channels.values():
             with suppress(asyncio.CancelledError):

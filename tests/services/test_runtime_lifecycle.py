@@ -86,10 +86,15 @@ def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(
     assert processes_of(tmp_path) == []
 
 
+def at_a_terminal() -> None:
+    """A background job inherits SIGINT ignored; a person's command does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=at_a_terminal,
     )  # fmt: skip
     wait_for(lambda: len(load_services(tmp_path)) > 5, 60, "services starting")
 
@@ -105,7 +110,7 @@ def test_ctrl_c_and_a_kill_in_the_foreground_take_all_down(
 ) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path), "--foreground", "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=at_a_terminal,
     )  # fmt: skip
     assert up.stdout is not None
     assert json.loads(up.stdout.readline())["ready"]
