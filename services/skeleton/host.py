@@ -215,8 +215,6 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
         ) from error  # fmt: skip
     await host.telemetry.start()
     sampler = asyncio.create_task(host.sample_edges())
-    for callee in host.callees.values():
-        callee.connect()
     await servicer.start()
     await server.start()
     gc.collect()
