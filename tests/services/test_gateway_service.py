@@ -265,8 +265,8 @@ async def test_the_clients_own_deadline_is_kept(tmp_path):
         record = on.recorded()
     assert list(answer.fallbacks) == ["retrieval", "ranking", "rules"]
     assert len(answer.items) == 5
-    assert 100 < record["deadline_ms"] < 260  # the wire rounds it
-    assert record["latency_ms"] < record["deadline_ms"]
+    assert 100 < record["deadline_ms"] < 251  # gRPC hands it on in whole milliseconds, rounded up
+    assert record["latency_ms"] < 250
 
 
 async def test_feedback_goes_to_the_stream_once(tmp_path):
