@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.base.catalogue import Catalogue
-from sandbox.base.config import Config
+from sandbox.base.config import Config, RankingConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
 from services.features.core import rows_of
@@ -28,7 +28,7 @@ from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host, Registration
 
 MAX_ITEMS = 1000
-_PRIOR = ITEM_STATS.columns.index("ctr_28d")  # orders the candidates where no model answers
+PRIOR = ITEM_STATS.columns.index("ctr_28d")  # orders the candidates where no model answers
 
 
 class RankingServicer(ranking_pb2_grpc.RankingServicer):
@@ -45,14 +45,9 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
         self._configure(host.config)
 
     def _configure(self, config: Config) -> None:
-        weights = config.ranking.weights
-        if len(weights) != len(OBJECTIVES) or not np.isfinite(weights).all():
-            raise SandboxError(
-                "CFG-001", where="ranking.weights", seen=str(weights),
-                expected=f"one finite weight for each of {list(OBJECTIVES)}", fix="correct the configuration",
-            )  # fmt: skip
+        weights = weights_of(config.ranking)
         self.contract = Contract.of(config.ranking.contract_version, config.ranking.contract)
-        self.weights = np.array(weights, np.float32)
+        self.weights = weights
         self.config = config.ranking
 
     async def start(self) -> None:
@@ -75,14 +70,14 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
         if stats is None or not (profile_ok and session_ok):
             fallbacks.append("features")
         if stats is None:
-            stats = _no_rows(len(ids))
+            stats = no_rows(len(ids))
         contract = self.contract  # one request, one contract, whatever is reloaded meanwhile
         x = assemble(profile, session, stats.values, ids, stats.status, self.catalogue, contract)
         probabilities, version = await self._probabilities(request.user_id, ids, x, context)
         if probabilities is None:
             fallbacks.append("model")
             probabilities = np.zeros((len(ids), len(OBJECTIVES)), np.float32)
-            scores = stats.values[:, _PRIOR] * self.weights[0]
+            scores = stats.values[:, PRIOR] * self.weights[0]
         else:
             scores = combine(probabilities, self.weights)
         missing = np.count_nonzero(stats.status != Status.PRESENT) / max(len(ids), 1)
@@ -196,11 +191,27 @@ def _row(view: FeatureView, packed: bytes) -> tuple[NDArray[np.float32], bool]:
             "WIRE-001", where=f"Rank, row of {view.name}", seen=f"{len(packed)} bytes",
             expected=f"{4 * len(view.columns)} bytes", fix="send one float32 per column",
         )  # fmt: skip
-    row = np.frombuffer(packed, "<f4")
+    return fit_for_use(view, np.frombuffer(packed, "<f4"))
+
+
+def fit_for_use(view: FeatureView, row: NDArray[np.float32]) -> tuple[NDArray[np.float32], bool]:
+    """The row, and whether it is fit for use: NaN or infinity make it the view's default row."""
     return (row, True) if np.isfinite(row).all() else (view.default_row, False)
 
 
-def _no_rows(n: int) -> Rows:
+def weights_of(config: RankingConfig) -> Floats:
+    """float32 [3]: what a click, a long dwell and a conversion are worth. Raises CFG-001."""
+    weights = config.weights
+    if len(weights) != len(OBJECTIVES) or not np.isfinite(weights).all():
+        raise SandboxError(
+            "CFG-001", where="ranking.weights", seen=str(weights),
+            expected=f"one finite weight for each of {list(OBJECTIVES)}", fix="correct the configuration",
+        )  # fmt: skip
+    return np.array(weights, np.float32)
+
+
+def no_rows(n: int) -> Rows:
+    """`item_stats` where the store does not answer: n default rows, all missing."""
     return Rows(
         np.tile(ITEM_STATS.default_row, (n, 1)), np.full(n, np.nan),
         np.full(n, Status.MISSING, np.uint8), np.zeros(n, np.uint64),

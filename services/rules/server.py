@@ -32,7 +32,7 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
         self.host = host
         world = Path(host.run.world_dir)
         self.catalogue = Catalogue.load(world / "public" / "catalogue.npz")
-        self.topic_names = _topic_names(world)
+        self.topic_names = topic_names(world)
         self.version, self.policy = "", self._policy(host.config.rules)
 
     async def start(self) -> None:
@@ -109,14 +109,20 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
         )
 
     def _policy(self, config: RulesConfig) -> Policy:
-        return Policy(
-            document.checked(config.rules or document.load()), config.sensitivity, self.catalogue,
-            topic_names=self.topic_names, explore_share=config.explore_share,
-            seed=self.host.run.seed,
-        )  # fmt: skip
+        return policy_of(config, self.catalogue, self.topic_names, self.host.run.seed)
 
 
-def _topic_names(world: Path) -> list[str]:
+def policy_of(
+    config: RulesConfig, catalogue: Catalogue, names: list[str], seed: int
+) -> Policy:  # fmt: skip
+    """The policy that a configuration asks for. names: the world's topics by slot. Raises CFG-001, CFG-003."""
+    return Policy(
+        document.checked(config.rules or document.load()), config.sensitivity, catalogue,
+        topic_names=names, explore_share=config.explore_share, seed=seed,
+    )  # fmt: skip
+
+
+def topic_names(world: Path) -> list[str]:
     """The world's topic names by slot; empty where its manifest cannot be read."""
     try:
         return [str(name) for name in json.loads((world / "world.json").read_text())["topics"]]
