@@ -43,6 +43,7 @@ class GatewayConfig(Document):
 class FeaturesConfig(Document):
     max_age_s: dict[str, float] = {}  # world seconds by view, over the view's own
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose every feature is logged
+    fetch_batch: int = Field(0, ge=0, le=1000)  # keys of one store round trip; 0: all
 
 
 class RetrievalConfig(Document):

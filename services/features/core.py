@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import VIEWS, FeatureView, Rows, Status, view_named
+
+T = TypeVar("T")
 
 MAX_ITEMS = 1000  # rows of one GetItems
 MAX_VIEWS = 8  # views of one GetUser
@@ -89,6 +91,12 @@ def asked_items(packed: bytes) -> NDArray[np.int64]:
             expected=f"at most {MAX_ITEMS} ids, none negative", fix="ask in several calls",
         )  # fmt: skip
     return ids
+
+
+def batches(keys: Sequence[T], most: int) -> list[Sequence[T]]:
+    """The keys in pieces of at most `most`, each one round trip to the store; in one for 0."""
+    step = most or len(keys) or 1
+    return [keys[i : i + step] for i in range(0, len(keys), step)]
 
 
 def figures(rows: Rows, now: float) -> ReadFigures:

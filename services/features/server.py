@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
     def _configure(self, config: Config) -> None:
         self.views = core.views_with(config.features.max_age_s)
         self.share = config.features.sample_share
+        self.batch = config.features.fetch_batch
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""
@@ -70,9 +72,13 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         return features_pb2.GetItemsResponse(rows=_pack(view, rows))
 
     async def _fetch(self, keys: list[bytes], context: Context) -> list[bytes | None]:
-        """One round trip. Raises STORE-001."""
-        if not keys:
-            return []
+        """The rows under these keys, by one round trip after the other. Raises STORE-001."""
+        blobs: list[bytes | None] = []
+        for part in core.batches(keys, self.batch):
+            blobs += await self._round_trip(part, context)
+        return blobs
+
+    async def _round_trip(self, keys: Sequence[bytes], context: Context) -> list[bytes | None]:
         began_world, began, status, size = self.host.world.now(), time.perf_counter(), "OK", 0
         try:
             blobs: list[Any] = await self.store.command("MGET", *keys)

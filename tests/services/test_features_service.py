@@ -9,7 +9,7 @@ import pytest
 import redis
 from grpc import aio
 
-from sandbox.base.config import Config, Edge
+from sandbox.base.config import Config, Edge, FeaturesConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Status, key, pack
 from services.features.core import rows_of
@@ -58,6 +58,20 @@ async def test_rows_come_in_order_with_their_status(run):
     assert got.values[0].tolist() == [0.0] * 16
     assert read[2:7] == ("ranking", "item_stats", 4, 1, 1)
     assert read[8] > 4 * 86_400
+
+
+async def test_a_client_that_reads_two_at_a_time_gets_the_same_rows_in_more_round_trips(run):
+    Config(features=FeaturesConfig(fetch_batch=2)).save(run.path)
+    with redis_at(run):
+        fill(run)
+        async with serving(run, REGISTRATION) as hosts:
+            callee = caller(run)
+            got = rows_of((await callee.call("GetItems", items(2, 1, 7, 1, 1), EDGE)).rows)
+            await callee.close()
+            keys = [row[13] for row in rows(hosts["features"], "spans") if row[7] == "store"]
+
+    assert got.status.tolist()[:3] == [Status.EXPIRED, Status.PRESENT, Status.MISSING]
+    assert keys == [2, 2, 1]
 
 
 async def test_a_users_views_come_in_one_round_trip(run):
