@@ -10,9 +10,12 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import strict_yaml, taxonomy
+from sandbox.drill.harm import METRICS
 from sandbox.drill.patterns import ActionPattern
 
 _CODE = "DRILL-003"
+AFFECTED_USERS = "affected_users"  # may be sized beside the metrics of harm
+SIZED = (*METRICS, AFFECTED_USERS)
 
 
 def _moment(value: object) -> object:
@@ -30,6 +33,7 @@ def _moment(value: object) -> object:
 
 Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, allow_inf_nan=False)]
 Line = Annotated[str, Field(min_length=1, max_length=400)]
+Size = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 
 
 class Statement(BaseModel, extra="forbid", frozen=True):
@@ -39,10 +43,37 @@ class Statement(BaseModel, extra="forbid", frozen=True):
     sql: str = Field(min_length=1, max_length=4000)
 
 
+class Claim(BaseModel, extra="forbid", frozen=True):
+    """How great a harm is said to be, since onset and until now, in the unit of its metric; more is worse.
+
+    low, high: an interval that it lies in with 80 %; a number alone claims to be exact.
+    """
+
+    estimate: Size
+    low: Size
+    high: Size
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_alone(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"estimate": value, "low": value, "high": value}
+        if isinstance(value, dict) and "estimate" in value:
+            return {"low": value["estimate"], "high": value["estimate"], **value}
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Claim:
+        if not self.low <= self.estimate <= self.high:
+            raise ValueError("low <= estimate <= high")
+        return self
+
+
 class Report(BaseModel, extra="forbid", frozen=True):
     """incident: whether anything was wrong. Times are world time. component, mechanism: words of
     sandbox.drill.taxonomy, a family of mechanisms is allowed. segment: column -> value, empty for
-    everyone. actions: what was done. confidence: 0..1. impact: not graded yet."""
+    everyone. actions: what was done. confidence: 0..1, that `incident` is right. impact: name of SIZED ->
+    how great the harm is."""
 
     incident: bool
     detected_at: Moment | None = None
@@ -54,7 +85,7 @@ class Report(BaseModel, extra="forbid", frozen=True):
     evidence: list[Statement] = Field([], max_length=20)
     ruled_out: list[Line] = Field([], max_length=20)
     confidence: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
-    impact: dict[str, float] = {}
+    impact: dict[str, Claim] = {}
     notes: str = Field("", max_length=8000)
 
     @model_validator(mode="after")
@@ -67,6 +98,9 @@ class Report(BaseModel, extra="forbid", frozen=True):
         for column in self.segment:
             if column not in taxonomy.SEGMENT_COLUMNS:
                 raise ValueError(f"segment: columns of {', '.join(taxonomy.SEGMENT_COLUMNS)}")
+        for name in self.impact:
+            if name not in SIZED:
+                raise ValueError(f"impact: sizes of {', '.join(SIZED)}")
         for text in self.actions:
             try:
                 ActionPattern.parse(text)
@@ -151,6 +185,8 @@ evidence:
   - claim: what it shows
     sql: select 1
 ruled_out: []
-confidence: 0.5           # 0 to 1
+confidence: 0.5           # 0 to 1, that `incident` is right
+impact: {}                # the harm so far against a healthy day; more is worse. A number, or better with
+                          # bounds that hold in four of five cases: {clicks: {estimate: 120, low: 80, high: 160}}
 notes: ""
 """

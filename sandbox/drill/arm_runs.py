@@ -1,0 +1,198 @@
+"""Running arms, two at a time, and keeping what they came to.
+
+SANDBOX_HOME/twins/<key>.npz   the ledger of one run; key: ArmPlan.key
+SANDBOX_HOME/twins/<key>.run/  its run directory, where the run was asked for with telemetry
+
+A file that cannot be read is computed anew. The oldest are removed when there are too many.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sandbox.base import paths
+from sandbox.base.errors import SandboxError
+from sandbox.drill.arms import ArmPlan
+from sandbox.runtime.rundir import disk_error
+from sandbox.runtime.tether import tether
+from sandbox.virtual.ledger import Ledger
+
+RunArm = Callable[[ArmPlan, Path, bool], Ledger]  # plan, run directory, telemetry
+ProgressFn = Callable[[str, float | None], None]
+
+WORKERS = 2
+KEPT_LEDGERS = 500
+KEPT_RUNS = 24
+_WHAT = "the twin: running arms"
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def root() -> Path:
+    return paths.home() / "twins"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One run. run_dir: with its lake; None where no telemetry was asked for."""
+
+    ledger: Ledger
+    run_dir: Path | None
+
+
+def virtual() -> RunArm:
+    """The runs of the virtual backend."""
+    from sandbox.drill.virtual import run_arm  # torch: only where something is run
+
+    return run_arm
+
+
+def run_all(
+    plans: Sequence[ArmPlan], *, telemetry: Sequence[ArmPlan] = (), run: RunArm | None = None,
+    workers: int = WORKERS, progress: ProgressFn = lambda _what, _share: None,
+) -> dict[str, Finished]:  # fmt: skip
+    """What the plans come to, by key. Equal plans are run once, and none that was run before.
+
+    telemetry: plans (of these, or more) whose run directory is wanted too. run: for tests; a function of
+    a module where workers > 1. workers: processes; with 1 the runs happen in this one. Raises what a run
+    raises, RUN-005 on a full disk; then, and on Ctrl-C, no process and nothing half written is left.
+    """
+    with_lake = {plan.key for plan in telemetry}
+    wanted = {plan.key: plan for plan in (*plans, *telemetry)}
+    found = {key: _known(key, key in with_lake) for key in wanted}
+    missing = [key for key in wanted if found[key] is None]
+    if missing:
+        run = run or virtual()
+        with _scratch() as scratch:
+            jobs = [(wanted[key], key in with_lake, scratch, run) for key in missing]
+            if workers > 1 and len(jobs) > 1:
+                _in_processes(jobs, workers, progress)
+            else:
+                for done, job in enumerate(jobs):
+                    progress(_WHAT, done / len(jobs))
+                    _run_one(*job)
+        found |= {key: _known(key, key in with_lake) for key in missing}
+    whole = {key: one for key, one in found.items() if one is not None}
+    assert len(whole) == len(wanted), "a run that has just been kept is there"
+    return whole
+
+
+def _known(key: str, lake: bool) -> Finished | None:
+    path, run_dir = root() / f"{key}.npz", root() / f"{key}.run"
+    if lake and not run_dir.is_dir():
+        return None
+    try:
+        ledger = Ledger.load(path)
+        for used in (path, run_dir) if lake else (path,):
+            os.utime(used)  # the least recently used go first
+    except _UNREADABLE:
+        return None
+    return Finished(ledger, run_dir if lake else None)
+
+
+def _run_one(plan: ArmPlan, lake: bool, scratch: Path, run: RunArm) -> None:
+    """Runs it and keeps it, the ledger last: whoever sees that sees all of it."""
+    key = plan.key
+    run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
+    try:
+        run_dir.mkdir()
+        run(plan, run_dir, lake).save(ledger)
+        if lake:
+            _keep(run_dir, kept)
+        ledger.replace(root() / f"{key}.npz")
+    except OSError as error:
+        raise disk_error(root(), error) from error
+
+
+def _keep(run_dir: Path, kept: Path) -> None:
+    try:
+        run_dir.rename(kept)
+    except OSError:
+        if not kept.is_dir():  # else another process was as quick, and its run is the same
+            raise
+
+
+def _in_processes(
+    jobs: list[tuple[ArmPlan, bool, Path, RunArm]], workers: int, progress: ProgressFn
+) -> None:
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin, initargs=(os.getpid(),),
+    )  # fmt: skip
+    try:
+        futures = [pool.submit(_in_child, *job) for job in jobs]
+        for done, future in enumerate(as_completed(futures)):
+            progress(_WHAT, done / len(jobs))
+            if (told := future.result()) is not None:
+                raise SandboxError(told.pop("code"), **told)
+    except BrokenProcessPool as error:
+        raise SandboxError(
+            "RUN-008", where="a run of the twin", seen="its process died", expected="memory enough for it",
+            fix="run it again with fewer seeds, or with less running beside it",
+        ) from error  # fmt: skip
+    except BaseException:  # Ctrl-C too: what runs would run on for minutes
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(parent: int) -> None:
+    """In a worker: Ctrl-C is the parent's affair, and its death is the worker's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    tether(parent)
+
+
+def _in_child(plan: ArmPlan, lake: bool, scratch: Path, run: RunArm) -> dict[str, Any] | None:
+    """An error of ours comes back as its parts: it takes five, and unpickling would give it one."""
+    try:
+        _run_one(plan, lake, scratch, run)
+    except SandboxError as error:
+        parts = error.as_json()
+        del parts["title"]
+        return parts
+    return None
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A directory for what is half done, gone afterwards; those of the killed go too."""
+    try:
+        root().mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in root().glob(".scratch-*"):
+            if not psutil.pid_exists(int(path.name.split("-")[1])):
+                shutil.rmtree(path, ignore_errors=True)
+        _make_room("*.npz", KEPT_LEDGERS)
+        _make_room("*.run", KEPT_RUNS)
+        directory = Path(tempfile.mkdtemp(prefix=f".scratch-{os.getpid()}-", dir=root()))
+    except OSError as error:
+        raise disk_error(root(), error) from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _make_room(pattern: str, kept: int) -> None:
+    for path in sorted(root().glob(pattern), key=lambda p: p.stat().st_mtime)[:-kept]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,192 @@
+"""What the arms of a drill come to beside each other: harm, what was avoided, and regret. Pure.
+
+harm: what happened beside a day without the faults (and without actions). avoided: how much worse it
+would have been had the trainee done nothing. regret: how much worse it was than with the best accepted
+action at onset. All from onset (without a fault: from the beginning) to the horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sandbox.drill.arms import ARMS, WRONG_ACTIONS
+from sandbox.drill.harm import (
+    ALL,
+    METRICS,
+    affected_users,
+    by_segment,
+    counts,
+    harm,
+    minutes_of,
+    per_minute,
+    totals,
+    users_of,
+)
+from sandbox.drill.intervals import (
+    Difference,
+    Estimate,
+    Runs,
+    differences,
+    draws,
+    estimate,
+    valued,
+    variance_ratio,
+)
+from sandbox.virtual.ledger import Ledger
+
+Arms = Mapping[str, Ledger]  # ARMS and WRONG_ACTIONS, of one seed
+Harm = dict[str, Estimate]  # by metric of ALL
+
+_PAIRS = {  # name -> the worse run of the two, and the one it is held against
+    "harm": ("incident", "without_faults"),
+    "avoided": ("without_actions", "incident"),
+    "regret": ("incident", "best_response"),
+    "unmitigated": ("without_actions", "without_faults"),
+    "avoidable": ("without_actions", "best_response"),
+    "wrongly_done": (WRONG_ACTIONS, "without_actions"),
+}
+
+
+@dataclass(frozen=True)
+class TwinResult:
+    """The comparison, over all seeds. Times are world seconds since the drill began.
+
+    onset_s: None without a fault. filed_s: when the report came. unmitigated: harm had nothing been done;
+    avoidable: what of that the best response saves; wrongly_done: what the actions that the scenario does
+    not accept add by themselves; so_far: harm until filed_s. healthy: totals of a day without faults.
+    per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done:
+    the same had nothing been done. by_segment: rows {segment, METRIC...}. affected: users until filed_s.
+    """
+
+    seeds: tuple[int, ...]
+    onset_s: float | None
+    horizon_s: float
+    filed_s: float
+    harm: Harm
+    avoided: Harm
+    regret: Harm
+    unmitigated: Harm
+    avoidable: Harm
+    wrongly_done: Harm
+    so_far: Harm
+    healthy: dict[str, float]
+    affected: float
+    pairing: dict[str, float]
+    per_minute: list[dict[str, Any]] = field(repr=False)
+    with_nothing_done: list[dict[str, Any]] = field(repr=False)
+    by_segment: list[dict[str, Any]] = field(repr=False)
+
+    def document(self, run: str) -> dict[str, Any]:
+        """The document of `sandbox twin --json`. run: the run directory."""
+
+        def told(harm: Harm) -> dict[str, dict[str, float]]:
+            return {
+                m: {"estimate": e.estimate, "low": e.low, "high": e.high}
+                for m, e in harm.items() if m in METRICS
+            }  # fmt: skip
+
+        return {
+            "run": run, "arms": list(ARMS), "seeds": list(self.seeds), "onset_s": self.onset_s,
+            "horizon_s": self.horizon_s, "filed_s": self.filed_s,
+            "harm": told(self.harm), "avoided": told(self.avoided), "regret": told(self.regret),
+            "unmitigated": told(self.unmitigated), "affected_users": self.affected,
+            "healthy": {m: self.healthy[m] for m in METRICS},
+            "per_minute": self.per_minute, "with_nothing_done": self.with_nothing_done,
+            "by_segment": self.by_segment, "pairing": {m: self.pairing[m] for m in METRICS},
+        }  # fmt: skip
+
+
+def compared(
+    arms: Sequence[Arms], seeds: Sequence[int], onset_s: float | None, horizon_s: float, filed_s: float
+) -> TwinResult:  # fmt: skip
+    """The arms of every seed, compared. filed_s is at most horizon_s."""
+    start_s = onset_s or 0.0
+    by_pair: dict[str, list[dict[str, Difference]]] = {name: [] for name in (*_PAIRS, "so_far")}
+    for ledgers, seed in zip(arms, seeds, strict=True):
+        for name, found in _one_seed(ledgers, seed, start_s, horizon_s, filed_s).items():
+            by_pair[name].append(found)
+    sure = {name: _estimates(found) for name, found in by_pair.items()}
+    return TwinResult(
+        tuple(seeds), onset_s, horizon_s, filed_s,
+        **sure,
+        healthy={m: float(np.mean([d[m].other for d in by_pair["harm"]])) for m in ALL},
+        affected=float(np.mean([
+            affected_users(a["incident"], a["without_faults"], *_window(a["incident"], start_s, filed_s))
+            for a in arms
+        ])),
+        pairing={m: variance_ratio([d[m] for d in by_pair["harm"]]) for m in ALL},
+        per_minute=_by_minute(arms, "incident", start_s, horizon_s),
+        with_nothing_done=_by_minute(arms, "without_actions", start_s, horizon_s),
+        by_segment=_by_segment(arms, start_s, horizon_s),
+    )  # fmt: skip
+
+
+def _one_seed(
+    ledgers: Arms, seed: int, start_s: float, horizon_s: float, filed_s: float
+) -> dict[str, dict[str, Difference]]:
+    users = users_of(*ledgers.values())
+    weights = draws(seed, users)
+    healthy = ledgers["without_faults"]
+    slow_ms = totals(healthy, *_window(healthy, start_s, horizon_s))["p99_ms"]
+
+    def run(name: str, until_s: float) -> Runs:
+        window = ledgers[name].between(*_window(ledgers[name], start_s, until_s))
+        return valued(counts(window, users, slow_ms), weights)
+
+    known: dict[int, Runs] = {}  # arms of equal plans are one ledger, which is counted once
+    for name, ledger in ledgers.items():
+        if id(ledger) not in known:
+            known[id(ledger)] = run(name, horizon_s)
+    runs = {name: known[id(ledger)] for name, ledger in ledgers.items()}
+    found = {name: differences(runs[a], runs[b]) for name, (a, b) in _PAIRS.items()}
+    found["so_far"] = differences(run("incident", filed_s), run("without_faults", filed_s))
+    return found
+
+
+def _window(ledger: Ledger, start_s: float, end_s: float) -> tuple[float, float]:
+    return ledger.began_ts + start_s, ledger.began_ts + end_s
+
+
+def _estimates(seeds: Sequence[Mapping[str, Difference]]) -> Harm:
+    return {metric: estimate([found[metric] for found in seeds]) for metric in ALL}
+
+
+def _by_minute(
+    arms: Sequence[Arms], name: str, start_s: float, end_s: float
+) -> list[dict[str, Any]]:
+    """Harm of an arm beside the one without faults, mean over seeds, None where nobody asked."""
+    parts: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
+    for ledgers in arms:
+        run, other = ledgers[name], ledgers["without_faults"]
+        a = per_minute(run, *_window(run, start_s, end_s))
+        b = per_minute(other, *_window(other, start_s, end_s))
+        for metric in METRICS:
+            parts[metric].append(harm(metric, a[metric], b[metric]))
+    mean = {metric: np.mean(values, axis=0) for metric, values in parts.items()}
+    return [
+        {"minute": int(minute), **{m: _plain(mean[m][row]) for m in METRICS}}
+        for row, minute in enumerate(minutes_of(0.0, start_s, end_s))
+    ]
+
+
+def _by_segment(arms: Sequence[Arms], start_s: float, end_s: float) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for ledgers in arms:
+        pair = (ledgers["incident"], ledgers["without_faults"])
+        for segment, cut in by_segment(pair).items():
+            a, b = (totals(one, *_window(one, start_s, end_s)) for one in cut)
+            row = found.setdefault(segment, {metric: [] for metric in METRICS})
+            for metric in METRICS:
+                row[metric].append(float(harm(metric, np.array(a[metric]), np.array(b[metric]))))
+    return [
+        {"segment": segment, **{m: _plain(np.mean(values)) for m, values in row.items()}}
+        for segment, row in sorted(found.items())
+    ]
+
+
+def _plain(value: Any) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
