@@ -1,0 +1,1 @@
+"""Weeks of a world's life under the recommender, without its queues: the ground under A/B tests."""
