@@ -56,7 +56,7 @@ class Visit:
         self.satisfaction = float(response.satisfaction[0])
         self.shown.extend(items)
         self.clicked.extend(int(i) for i in slate[0][response.click[0]])
-        return list(_reactions(items, response))
+        return list(reactions(items, response))
 
     def think_s(self, behaviour: Behaviour) -> float:
         """World seconds until the next request."""
@@ -68,21 +68,22 @@ def _recent(items: list[int]) -> np.ndarray:
     return np.array([items[-REMEMBERED:]], dtype=np.int64).reshape(1, -1)
 
 
-def _reactions(items: list[int], response: SlateResponse) -> Iterator[Reaction]:
+def reactions(items: list[int], response: SlateResponse, row: int = 0) -> Iterator[Reaction]:
+    """What the user of one row of a response does with the items shown, in display order."""
     at_s = 0.0
     for place, item in enumerate(items):
-        if response.hide[0, place]:
+        if response.hide[row, place]:
             yield Reaction(at_s, item, "hide", 1.0)
-        if not response.click[0, place]:
+        if not response.click[row, place]:
             continue
-        dwell_s = float(response.dwell_s[0, place])
+        dwell_s = float(response.dwell_s[row, place])
         yield Reaction(at_s, item, "click", 1.0)
         yield Reaction(at_s + dwell_s, item, "dwell", dwell_s)
-        if response.like[0, place]:
+        if response.like[row, place]:
             yield Reaction(at_s + dwell_s, item, "like", 1.0)
-        delay_s: Any = response.conversion_delay_s[0, place]
+        delay_s: Any = response.conversion_delay_s[row, place]
         if np.isfinite(delay_s):
-            yield Reaction(float(delay_s), item, "conversion", float(response.revenue[0, place]))
+            yield Reaction(float(delay_s), item, "conversion", float(response.revenue[row, place]))
         at_s += 1.0  # one thing after the other
 
 

@@ -43,7 +43,8 @@ class RunInfo:
     """run_dir and world_dir: absolute paths. world_start: world seconds since the epoch at wall_start
     (`time.time()`). speed: world seconds per wall second. redis: unix socket path of the store, or
     host:port where it runs on another machine. sockets: directory of the unix sockets, empty for
-    run_dir itself: a socket's path may not be longer than about 100 bytes, a run_dir may."""
+    run_dir itself: a socket's path may not be longer than about 100 bytes, a run_dir may. backend: live
+    (processes), or virtual (one process that has ended or holds the run itself)."""
 
     run_dir: str
     world: str
@@ -56,6 +57,7 @@ class RunInfo:
     addresses: dict[str, str]  # service -> host:port of its gRPC server
     metrics: dict[str, str]  # service -> host:port of /metrics
     sockets: str = ""
+    backend: str = "live"
 
     @property
     def path(self) -> Path:

@@ -14,9 +14,7 @@ from typing import Any
 from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import PROCESSES
-from sandbox.runtime import event_stream
 from sandbox.runtime.operations import Operations, Record
-from sandbox.runtime.stack import Stack
 
 EDGES = {  # caller -> callees that have an edge of their own in the caller's configuration
     "gateway": ("features", "retrieval", "ranking", "rules", "events"),
@@ -146,7 +144,7 @@ def _preview_revert(ops: Operations, a: dict[str, str]) -> Preview:
 
 def _restart(ops: Operations, a: dict[str, str], actor: str) -> Record:
     name = _process(a)
-    Stack(ops.run.path).restart(name)
+    ops.platform.restart(name)
     return ops.note(actor=actor, op="restart", arguments=a, target=name, key="process", old="running",
                     new="restarted", effects=[f"restart service={name}"])  # fmt: skip
 
@@ -165,7 +163,7 @@ def _preview_restart(ops: Operations, a: dict[str, str]) -> Preview:
 
 
 def _skip(ops: Operations, a: dict[str, str], actor: str) -> Record:
-    backlog = event_stream.skip(ops.run)
+    backlog = ops.platform.skip()
     return ops.note(actor=actor, op="skip-backlog", arguments=a, target="stream", key="backlog",
                     old=f"{backlog} entries", new="skipped", effects=["skip-backlog"])  # fmt: skip
 
@@ -174,13 +172,13 @@ def _replay(ops: Operations, a: dict[str, str], actor: str) -> Record:
     minutes = _number("replay", "minutes", a["minutes"])
     if minutes < 0:
         raise bad_argument("replay", "minutes", a["minutes"], "0 or more")
-    event_stream.replay(ops.run, minutes)
+    ops.platform.replay(minutes)
     return ops.note(actor=actor, op="replay", arguments=a, target="stream", key="position",
                     old="latest", new=f"{minutes:g} world minutes ago", effects=["replay"])  # fmt: skip
 
 
 def _preview_skip(ops: Operations, a: dict[str, str]) -> Preview:
-    n = event_stream.backlog(ops.run)
+    n = ops.platform.backlog()
     return Preview(f"{n} waiting entries will never reach the session features", ["stream"], 0.0, False,
                    "what users did in that time stays unknown to ranking")  # fmt: skip
 

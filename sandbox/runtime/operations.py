@@ -6,7 +6,6 @@ row of the lake's `changes`, and one line of RUN/operations.jsonl, from which it
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -15,22 +14,16 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
-import grpc
-from grpc import aio
 from pydantic import ValidationError
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.lines import append_line
-from sandbox.base.run import SERVICES, STREAM, RunInfo
+from sandbox.base.run import RunInfo
 from sandbox.pipeline.rollout import Release
-from sandbox.runtime.rows import send_rows
+from sandbox.runtime.platform import LivePlatform, Platform
 from sandbox.runtime.rundir import disk_error
-from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.seams import Call
-from services.skeleton.status import from_rpc_error
-
-RELOAD_S = 30.0  # a model server may have to load a version first
 
 
 @dataclass
@@ -71,8 +64,9 @@ def shown(value: Any) -> str:
 class Operations:
     """What can be done to the stack of one run. Every method is synchronous and raises SandboxError."""
 
-    def __init__(self, run: RunInfo) -> None:
-        self.run, self.clock = run, run.clock()
+    def __init__(self, run: RunInfo, platform: Platform | None = None) -> None:
+        """platform: what is operated on, by default the run's own processes."""
+        self.run, self.platform = run, platform or LivePlatform(run)
         self._log = run.path / "operations.jsonl"
 
     def records(self) -> list[Record]:
@@ -138,7 +132,7 @@ class Operations:
                 old = ", ".join(shown(v) for fields in before.values() for v in fields.values())
             try:
                 return self._record(Record(
-                    0, self.clock.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
+                    0, self.platform.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
                 ))  # fmt: skip
             except SandboxError:  # what cannot be reverted must not stay in force
                 if patches:
@@ -168,7 +162,7 @@ class Operations:
     def note(self, *, actor: str, op: str, arguments: dict[str, str], target: str, key: str,
              old: str, new: str, note: str = "", effects: Iterable[str] = ()) -> Record:  # fmt: skip
         """Records an operation that changed no configuration (a restart, a move in the stream)."""
-        ts = self.clock.now()
+        ts = self.platform.now()
         return self._record(
             Record(0, ts, actor, op, arguments, target, key, old, new, note, list(effects))
         )
@@ -189,25 +183,8 @@ class Operations:
         )  # fmt: skip
 
     def reload(self, services: Iterable[str]) -> dict[str, int]:
-        """Has services read their documents anew. Returns the version now in force, by service.
-
-        Raises what a service answers: then the old configuration stays in force there.
-        """
-        return asyncio.run(self._reload([s for s in services if s in (*SERVICES, STREAM)]))
-
-    async def _reload(self, services: list[str]) -> dict[str, int]:
-        versions = {}
-        for service in services:
-            async with aio.insecure_channel(self.run.addresses[service]) as channel:
-                stub: Any = admin_pb2_grpc.AdminStub(channel)
-                try:
-                    answer = await stub.Reload(
-                        admin_pb2.ReloadRequest(), timeout=RELOAD_S, wait_for_ready=True
-                    )
-                except grpc.RpcError as error:
-                    raise from_rpc_error(error, f"operator->{service}") from None
-            versions[service] = int(answer.config_version)
-        return versions
+        """Has services read their documents anew. Returns the version now in force, by service."""
+        return self.platform.reload(services)
 
     def _record(self, record: Record) -> Record:
         """Raises RUN-005 on a full disk; the log is then as it was."""
@@ -227,7 +204,7 @@ class Operations:
             record.actor,
             record.note,
         )
-        send_rows(self.run, "changes", [row])
+        self.platform.rows("changes", [row])
         return record
 
 

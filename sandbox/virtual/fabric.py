@@ -1,0 +1,305 @@
+"""Processes, processor cores, calls between them: where queues form, deadlines pass and retries happen.
+
+Nothing here is drawn to be slow: a process does one thing at a time, all of them share the machine's
+cores, a handler pool is full when it is full, and who waits longer than its deadline gives up, while the
+callee still finishes the burst that it is in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from sandbox.base.config import Edge
+from sandbox.base.errors import KINDS
+from sandbox.base.streams import uniforms
+from sandbox.virtual.loop import Loop, Signal, Wall, World
+from sandbox.virtual.timing import Timing, Work
+from services.skeleton.client import MARGIN_S
+from services.skeleton.seams import Call, Seams
+
+N_DICE = 64  # noise values of one request; one that needs more begins again
+
+
+class CallError(Exception):
+    """A call that came to nothing. code: of sandbox.base.errors."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code, self.status = code, KINDS[code].status
+
+
+class Dice:
+    """The noise of one request, drawn for its place in the world and for nothing else."""
+
+    __slots__ = ("_at", "_normal", "_uniform")
+
+    def __init__(self, normal: list[float], uniform: list[float]) -> None:
+        self._normal, self._uniform, self._at = normal, uniform, -1
+
+    def next(self) -> tuple[float, float]:
+        """A normal number and a uniform one."""
+        self._at = (self._at + 1) % N_DICE
+        return self._normal[self._at], self._uniform[self._at]
+
+
+def dice(
+    seed: int, purpose: str, user: np.ndarray, session: np.ndarray, depth: np.ndarray
+) -> list[Dice]:
+    """One for each place. user, session, depth: int64 [n]."""
+    place = (user[:, None], session[:, None], depth[:, None], np.arange(N_DICE)[None, :])
+    normal = ndtri(np.clip(uniforms(seed, f"timing/{purpose}", *place), 1e-9, 1 - 1e-9))
+    uniform = uniforms(seed, f"timing/{purpose}/tail", *place)
+    return [Dice(n, u) for n, u in zip(normal.tolist(), uniform.tolist(), strict=True)]
+
+
+@dataclass
+class Process:
+    """One process. busy_s: work done since the last sample. waiting: for a handler of the pool."""
+
+    name: str
+    down_until: float = 0.0
+    running: bool = False
+    inflight: int = 0
+    busy_s: float = 0.0
+    started: float = 0.0
+    restarts: int = 0
+    bursts: deque[Signal] = field(default_factory=deque)
+    waiting: deque[Signal] = field(default_factory=deque)
+
+    @property
+    def instance(self) -> str:
+        return f"{self.name}-0"
+
+
+@dataclass
+class Tally:
+    """Calls of one edge and path since the last sample."""
+
+    durations_ms: list[float] = field(default_factory=list)
+    failed: int = 0
+    retries: int = 0
+    inflight: int = 0
+
+
+@dataclass(slots=True)
+class Context:
+    """What travels with a call. until: wall seconds by which its caller wants the answer.
+    given_up: the caller no longer waits."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    caller: str
+    user: int
+    session: int
+    depth: int
+    region: int
+    sampled: bool
+    until: float
+    dice: Dice
+    given_up: bool = False
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+Row = Callable[[str, str, tuple[Any, ...]], None]  # service, table, values
+
+
+class Fabric:
+    """All processes of one run. record: takes telemetry rows, None where nobody wants any."""
+
+    def __init__(
+        self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Row | None
+    ) -> None:
+        self.loop, self.world, self.timing, self.record = loop, world, timing, record
+        self.processes = {name: Process(name) for name in names}
+        self.seams = {name: Seams(world, Wall(loop)) for name in names}
+        self.tallies: dict[tuple[str, str, str], Tally] = {}
+        self._on_cores, self._for_core = 0, deque[Signal]()
+        self._spans = 0
+
+    def span(self) -> str:
+        self._spans += 1
+        return f"{self._spans:016x}"
+
+    def seconds(self, work: Work, n_keys: int, dice: Dice) -> float:
+        normal, uniform = dice.next()
+        timing = self.timing
+        ms = (work.base_ms + work.per_key_us * n_keys / 1000) * math.exp(work.sigma * normal)
+        if uniform < timing.tail_share:
+            ms -= timing.tail_ms * math.log(max(uniform / timing.tail_share, 1e-9))
+        return ms / 1000
+
+    async def burst(self, name: str, seconds: float) -> None:
+        """The process works for so long, once it is free and a core is."""
+        process, loop = self.processes[name], self.loop
+        if process.running:
+            turn = Signal()
+            process.bursts.append(turn)
+            await loop.wait(turn)
+        process.running = True
+        if self._on_cores >= self.timing.cores:
+            turn = Signal()
+            self._for_core.append(turn)
+            await loop.wait(turn)
+        else:
+            self._on_cores += 1
+        await loop.sleep_until(loop.now + seconds)
+        process.busy_s += seconds
+        if self._for_core:
+            loop.fire(self._for_core.popleft())  # the core changes hands
+        else:
+            self._on_cores -= 1
+        if process.bursts:
+            loop.fire(process.bursts.popleft())  # `running` stays true for the next one
+        else:
+            process.running = False
+
+    async def work(self, op: str, context: Context, n_keys: int = 0, share: float = 1.0) -> None:
+        """A share of an operation's own work. op: "service.Method". Raises CallError when nobody waits."""
+        seconds = share * self.seconds(self.timing.work[op], n_keys, context.dice)
+        await self.burst(op.partition(".")[0], seconds)
+        if context.given_up:
+            raise CallError("WIRE-004")
+
+    async def call(
+        self, caller: str, callee: str, op: str, edge: Edge, context: Context, handler: Handler, *,
+        n_keys: int | None = None, size: int = 0,
+    ) -> Any:  # fmt: skip
+        """What the callee's handler returns. Raises CallError: WIRE-004, WIRE-005, or what the callee raised.
+        As services.skeleton.client.Callee does it."""
+        until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
+        for attempt in range(1, edge.attempts + 1):
+            try:
+                return await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size)  # fmt: skip
+            except CallError as failure:
+                retry = failure.code == "WIRE-005" and attempt < edge.attempts
+                if not retry or self.loop.now >= until:
+                    raise
+                self._tally(caller, callee, edge.path).retries += 1
+        raise AssertionError("the last attempt returns or raises")
+
+    def _tally(self, caller: str, callee: str, path: str) -> Tally:
+        return self.tallies.setdefault((caller, callee, path), Tally())
+
+    async def _attempt(
+        self, caller: str, callee: str, op: str, path: str, context: Context, handler: Handler,
+        until: float, attempt: int, n_keys: int | None, size: int,
+    ) -> Any:  # fmt: skip
+        loop, tally, span_id, status = (
+            self.loop,
+            self._tally(caller, callee, path),
+            self.span(),
+            "OK",
+        )
+        began = loop.now
+        inner = Context(
+            context.trace_id, self.span(), span_id, caller, context.user, context.session, context.depth,
+            context.region, context.sampled, until, context.dice,
+        )  # fmt: skip
+        tally.inflight += 1
+        try:
+            if until <= began:
+                raise CallError("WIRE-004")
+            task = loop.spawn(
+                self._guarded(caller, callee, op, path, inner, handler, attempt, size)
+            )
+            if not await loop.wait(task.done, until):
+                inner.given_up = True
+                raise CallError("WIRE-004")
+            value, failure = task.done.value
+            if failure is not None:
+                raise failure
+            return value
+        except CallError as failure:
+            status = failure.status
+            tally.failed += 1
+            raise
+        finally:
+            tally.inflight -= 1
+            duration_ms = (loop.now - began) * 1000
+            tally.durations_ms.append(duration_ms)
+            if self.record is not None:
+                self.record(caller, "spans", (
+                    self.world.began_ts + began * self.world.speed, context.trace_id, span_id,
+                    context.span_id, caller, f"{caller}-0", op, "client", callee, duration_ms, None, status,
+                    attempt, n_keys, size, None,
+                ))  # fmt: skip
+
+    async def _guarded(
+        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler,
+        attempt: int, size: int,
+    ) -> tuple[Any, CallError | None]:  # fmt: skip
+        seam = self.seams[caller].rpc
+
+        async def send(_: Call | None) -> Any:
+            return await self._send(caller, callee, op, inner, handler, attempt, size)
+
+        try:
+            if not seam:
+                return await send(None), None
+            call = Call(
+                "rpc",
+                caller,
+                callee,
+                op,
+                inner.user,
+                inner.session,
+                inner.depth,
+                inner.region,
+                path,
+            )
+            return await seam.run(call, send), None
+        except CallError as failure:
+            return None, failure
+
+    async def _send(
+        self, caller: str, callee: str, op: str, inner: Context, handler: Handler, attempt: int, size: int
+    ) -> Any:  # fmt: skip
+        if inner.given_up:
+            raise CallError("WIRE-004")
+        wire = self.seconds(self.timing.wire[f"{caller}->{callee}"], 0, inner.dice)
+        own = wire * self.timing.client_share
+        await self.burst(caller, own)
+        await self.loop.sleep_until(self.loop.now + (wire - own) / 2)
+        value = await self.serve(callee, op, inner, handler, size)
+        await self.loop.sleep_until(self.loop.now + (wire - own) / 2)
+        return value
+
+    async def serve(self, name: str, op: str, context: Context, handler: Handler, size: int) -> Any:
+        """The callee's side: a handler of its pool, its span."""
+        loop, process = self.loop, self.processes[name]
+        arrived, status = loop.now, "OK"
+        if arrived < process.down_until:
+            raise CallError("WIRE-005")
+        if process.inflight >= self.timing.pool:
+            turn = Signal()
+            process.waiting.append(turn)
+            await loop.wait(turn)  # who leaves hands its place on
+        else:
+            process.inflight += 1
+        queue_ms = (loop.now - arrived) * 1000
+        try:
+            if context.given_up:
+                raise CallError("WIRE-004")
+            return await handler(context)
+        except CallError as failure:
+            status = "CANCELLED" if context.given_up else failure.status
+            raise
+        finally:
+            if process.waiting:
+                loop.fire(process.waiting.popleft())
+            else:
+                process.inflight -= 1
+            if self.record is not None:
+                self.record(name, "spans", (
+                    self.world.began_ts + arrived * self.world.speed, context.trace_id, context.span_id,
+                    context.parent_id, name, f"{name}-0", op, "server", context.caller,
+                    (loop.now - arrived) * 1000, queue_ms, status, 1, None, size, None,
+                ))  # fmt: skip

@@ -1,0 +1,232 @@
+"""The gateway in virtual time: a request's budget, its stages and their stand-ins, and what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sandbox.base.catalogue import REGIONS
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.virtual import rows as tables
+from sandbox.virtual.fabric import CallError, Context, Fabric
+from sandbox.virtual.handlers import Handlers, Request, chosen
+from services.events.core import IMPRESSIONS, Entry
+from services.gateway import core
+from services.gateway.record import ARM, Record
+from services.gateway.stages import Candidates, Ranked, UserRows
+from services.rules.core import Slate
+from services.skeleton.client import MARGIN_S
+
+T = TypeVar("T")
+_PARTS = 5  # of the gateway's own work: before each stage, and for the answer
+_CLIENT, _SURFACE = "app", "home"
+
+
+@dataclass(slots=True)
+class Served:
+    """What the user got. items: in display order; degraded: a stand-in answered a stage."""
+
+    items: list[int]
+    degraded: bool
+    segment: str
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What Record wants to know of the wire's request."""
+
+    user_id: int
+    k: int
+    client: str = _CLIENT
+    surface: str = _SURFACE
+
+
+class Gateway:
+    """append: takes an entry of the event stream in, on the events service."""
+
+    def __init__(
+        self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config],
+        append: Callable[[list[Entry], Context], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
+
+    async def recommend(self, request: Request, context: Context) -> Served:
+        """The handler of Recommend. context.until: the client's own deadline."""
+        fabric, loop, config = self.fabric, self.fabric.loop, self.config().gateway
+        asked, began = request.asked, loop.now
+        seen = Record(fabric.world.now(), began, (context.until - began) * 1000)
+        seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
+        whole_s = min(seen.deadline_ms, config.deadline_ms) / 1000
+        context.until = began + whole_s * (1 - core.ANSWER_SHARE)
+        context.sampled = chosen(context, config.explain_share)
+        try:
+            return await self._answer(request, context, seen)
+        except CallError as failure:
+            seen.status = failure.status
+            raise
+        finally:
+            if fabric.record is not None:
+                seen.write(self, _Asked(asked.user, asked.k), context, (loop.now - began) * 1000)  # type: ignore[arg-type]
+
+    def row(self, table: str, values: tuple[Any, ...]) -> None:
+        """As services.skeleton.telemetry.Telemetry.row, for the gateway's Record."""
+        assert self.fabric.record is not None
+        self.fabric.record("gateway", table, values)
+
+    async def _answer(self, request: Request, context: Context, seen: Record) -> Served:
+        handlers, asked = self.handlers, request.asked
+        rows, same = await self._user_rows(request, context, seen)
+        candidates, same = await self._candidates(request, rows, same, context, seen)
+        n = len(candidates.ids)
+        ranking = await self._stage(
+            "ranking", "Rank", context, seen,
+            lambda inner: handlers.rank(request, rows, candidates, same, inner), n, 26 * n,
+        )  # fmt: skip
+        if ranking is None:
+            seen.fallbacks.add("ranking")
+            ranked, same = Ranked.as_retrieved(candidates), False
+        else:
+            ranked, same = ranking
+            if ranked.fell_back:
+                seen.fallbacks.add("ranking")
+            seen.n_ranked = n if ranked.model_version else 0
+            seen.model_version, seen.missing_share = ranked.model_version, ranked.missing_share
+        slate = await self._stage(
+            "rules", "Apply", context, seen,
+            lambda inner: handlers.apply_rules(request, rows, candidates, ranked, same, inner), n, 19 * n,
+        )  # fmt: skip
+        await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
+        if slate is None:
+            shown = handlers.content.safe_slate(asked).tolist()
+        else:
+            seen.rules_version = handlers.content.rules_version
+            shown = candidates.ids[ranked.order[slate.rows]].tolist() if slate.rows else []
+        fell = seen.ordered_fallbacks()
+        seen.n_items, seen.payload_bytes = len(shown), 64 + 42 * len(shown)
+        if self.fabric.record is not None:
+            self._note(request, shown, candidates, ranked, slate, context)
+        if self.config().gateway.impressions_to_stream and shown:
+            self._append_behind(asked.user, asked.session, shown, context)
+        return Served(shown, bool(fell), rows.segment)
+
+    async def _stage(
+        self, stage: str, op: str, context: Context, seen: Record,
+        handler: Callable[[Context], Awaitable[T]], n_keys: int | None = None, size: int = 0,
+    ) -> T | None:  # fmt: skip
+        """What the stage answers, None when its stand-in has to serve."""
+        loop = self.fabric.loop
+        await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
+        began, due = loop.now, context.until
+        context.until = began + (due - began) * core.stage_share(stage) + MARGIN_S
+        edge = getattr(self.config().gateway, stage)
+        try:
+            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size)  # fmt: skip
+            return answer
+        except (CallError, SandboxError) as failure:
+            code = failure.code if isinstance(failure, CallError) else failure.kind.code
+            seen.fallbacks.add(stage)
+            tables.log(self.fabric, "gateway", "stage fell back", context, stage=stage, code=code)
+            return None
+        finally:
+            context.until = due
+            seen.stage_ms[stage] = (loop.now - began) * 1000
+
+    async def _user_rows(
+        self, request: Request, context: Context, seen: Record
+    ) -> tuple[UserRows, bool]:
+        if not request.asked.personalised:
+            return request.healthy.rows, True
+        found = await self._stage(
+            "features", "GetUser", context, seen,
+            lambda inner: self.handlers.get_user(request, inner), 3, 1312,
+        )  # fmt: skip
+        rows, same = (UserRows.unknown(), False) if found is None else found
+        seen.segment = rows.segment
+        seen.profile_age_s, seen.session_age_s = rows.profile_age_s, rows.session_age_s
+        return (request.healthy.rows if same else rows), same
+
+    async def _candidates(
+        self, request: Request, rows: UserRows, same: bool, context: Context, seen: Record
+    ) -> tuple[Candidates, bool]:
+        found = await self._stage(
+            "retrieval", "Retrieve", context, seen,
+            lambda inner: self.handlers.retrieve(request, rows, same, inner), None, 2920,
+        )  # fmt: skip
+        if found is None:
+            candidates, same = self.handlers.content.popular_candidates(request.asked), False
+        else:
+            candidates, same = found
+            if candidates.failed:
+                seen.fallbacks.add("retrieval")
+        seen.n_candidates = len(candidates.ids)
+        seen.encoder_version, seen.index_version = (
+            candidates.encoder_version,
+            candidates.index_version,
+        )
+        return candidates, same
+
+    def _note(
+        self, request: Request, shown: list[int], candidates: Candidates, ranked: Ranked,
+        slate: Slate | None, context: Context,
+    ) -> None:  # fmt: skip
+        record, now, asked = self.fabric.record, self.fabric.world.now(), request.asked
+        assert record is not None
+        session, version = str(asked.session), ranked.model_version or None
+        if slate is None:
+            for place, item in enumerate(shown, 1):
+                record("gateway", "impressions", (
+                    now, context.trace_id, session, asked.user, item, place, None, 0.0, None, "popular",
+                    1.0, False, ARM, version,
+                ))  # fmt: skip
+            return
+        at = ranked.order[slate.rows] if slate.rows else np.zeros(0, np.int64)
+        names, masks = candidates.names, candidates.masks
+        columns = (at.tolist(), ranked.scores[at].tolist(), np.nan_to_num(ranked.p_click[at]).tolist())  # fmt: skip
+        for place, (item, row, score, p, rank, propensity, random) in enumerate(
+            zip(shown, *columns, slate.rows, slate.propensity, slate.randomised, strict=True), 1
+        ):
+            record("gateway", "impressions", (
+                now, context.trace_id, session, asked.user, item, place, rank + 1 if version else None,
+                score, p if version else None, "+".join(names[masks[row]]), propensity, random, ARM, version,
+            ))  # fmt: skip
+        if context.sampled:
+            for values in tables.explain(candidates, ranked, at, slate, now, context.trace_id):
+                record("gateway", "explain", values)
+
+    def _append_behind(self, user: int, session: int, shown: list[int], context: Context) -> None:
+        """Tells the events service what was shown; nobody waits for it."""
+        loop, now = self.fabric.loop, self.fabric.world.now()
+        entry = Entry(IMPRESSIONS, user, session, now, tuple(shown), 1.0, "", context.trace_id)
+        quiet = Context(
+            context.trace_id, context.span_id, None, "gateway", user, session, context.depth,
+            context.region, context.sampled, float("inf"), context.dice,
+        )  # fmt: skip
+        loop.spawn(self._tell(entry, quiet))
+
+    async def _tell(self, entry: Entry, context: Context) -> None:
+        async def handler(inner: Context) -> None:
+            await self.fabric.work("events.AppendImpressions", inner)
+            await self.append([entry], inner)
+
+        try:
+            edge = self.config().gateway.events
+            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=83)  # fmt: skip
+        except CallError as failure:
+            tables.log(
+                self.fabric, "gateway", "impressions not appended", context, code=failure.code
+            )
+
+    async def log_feedback(self, entries: list[Entry], context: Context) -> None:
+        """The handler of LogFeedback."""
+
+        async def handler(inner: Context) -> None:
+            await self.fabric.work("events.Append", inner)
+            await self.append(entries, inner)
+
+        await self.fabric.work("gateway.LogFeedback", context)
+        edge = self.config().gateway.events
+        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=92 * len(entries))  # fmt: skip

@@ -1,0 +1,113 @@
+"""Telemetry rows as the services write them (their server.py), in the column order of the schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from sandbox.base.features import USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
+from sandbox.virtual.content import Content
+from sandbox.virtual.fabric import Context, Fabric
+from services.features import core as features
+from services.gateway.stages import Candidates, Ranked, UserRows
+from services.ranking.core import Floats
+from services.retrieval.core import Found
+from services.rules.core import Slate
+from services.rules.server import AUDITED
+
+Row = tuple[Any, ...]
+_STATUS = {int(status): status.name for status in Status}
+
+
+def log(
+    fabric: Fabric, service: str, msg: str, context: Context | None = None, level: str = "warn", **fields: Any
+) -> None:  # fmt: skip
+    """A line of a service's log."""
+    if fabric.record is not None:
+        trace = context.trace_id if context is not None else None
+        fabric.record(service, "logs", (
+            fabric.world.now(), service, f"{service}-0", level, msg, json.dumps(fields, default=str), trace,
+        ))  # fmt: skip
+
+
+def feature_read(view: FeatureView, rows: Rows, now: float, context: Context) -> Row:
+    return (now, context.trace_id, context.caller, view.name, *features.figures(rows, now))
+
+
+def served_features(
+    view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
+) -> Iterator[Row]:
+    step = max(1, len(ids) // features.LOGGED_ROWS)
+    for i in range(0, len(ids), step):
+        status = _STATUS[int(rows.status[i])]
+        event_ts = None if np.isnan(rows.event_ts[i]) else float(rows.event_ts[i])
+        values = rows.values[i, : features.LOGGED_COLUMNS].tolist()
+        for column, value in zip(view.columns, values, strict=False):
+            yield (
+                now, request_id, view.entity, str(ids[i]), view.name, column, value, event_ts, status,
+                str(rows.run[i]),
+            )  # fmt: skip
+
+
+def candidates(found: dict[str, Found], now: float, request_id: str) -> Iterator[Row]:
+    for source, answer in found.items():
+        pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
+        for rank, (item, score) in enumerate(pairs, 1):
+            yield now, request_id, source, item, rank, score
+
+
+def model_inputs(
+    content: Content, x: Floats, stats: Rows | None, rows: UserRows, now: float, request_id: str
+) -> Iterator[Row]:
+    """One row per column, named as the model's manifest names it."""
+    contract, names = content.loaded.contract, content.loaded.ranker.config.inputs
+    if not len(x) or len(names) != x.shape[1]:
+        return
+    missing = 1.0 if stats is None else float(np.mean(stats.status != Status.PRESENT))
+    absent = {
+        "user_profile": float(np.array_equal(rows.profile, USER_PROFILE.default_row)),
+        "user_session": float(np.array_equal(rows.session, USER_SESSION.default_row)),
+        "item_stats": missing,
+    }
+    left_out = set(contract.absent)
+    figures = zip(x.mean(0).tolist(), x.min(0).tolist(), x.max(0).tolist(), strict=True)
+    for at, (name, filled, values) in enumerate(zip(names, contract.columns, figures, strict=True)):
+        share = 1.0 if filled in left_out else absent.get(filled.split(".", 1)[0], 0.0)
+        yield (
+            now, request_id, content.model_version, contract.version, at, name, *values, share,
+        )  # fmt: skip
+
+
+def decisions(
+    slate: Slate, items: np.ndarray, version: str, now: float, request_id: str, everything: bool
+) -> Iterator[Row]:
+    for drop in slate.dropped:
+        if everything or drop.rule in AUDITED:
+            factors = drop.factor.astype(float).tolist()
+            for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
+                yield now, request_id, item, drop.rule, version, drop.seq, "drop", factor
+    for d in slate.decisions:
+        if everything or d.rule in AUDITED:
+            yield now, request_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor
+
+
+def explain(
+    found: Candidates, ranked: Ranked, shown: np.ndarray, slate: Slate, now: float, request_id: str
+) -> Iterator[Row]:
+    """One row per candidate. shown: candidate rows in display order."""
+    position = {int(row): place for place, row in enumerate(shown, 1)}
+    dropped: dict[int, str] = {}
+    for drop in slate.dropped:
+        for row in drop.rows.tolist():
+            dropped.setdefault(row, drop.rule)
+    ids, scores = found.ids.tolist(), found.scores.tolist()
+    for rank, row in enumerate(ranked.order.tolist(), 1):
+        place = position.get(row)
+        reason = None if place is not None else dropped.get(rank - 1, "slate_full")
+        yield (
+            now, request_id, ids[row], "+".join(found.names[found.masks[row]]), scores[row],
+            rank if ranked.model_version else None, float(ranked.scores[row]), place, reason,
+        )  # fmt: skip
