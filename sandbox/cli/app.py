@@ -41,6 +41,7 @@ _COMMANDS = {  # command -> module and function
     "trace": ("sandbox.cli.trace", "trace"),
     "act": ("sandbox.cli.act", "act"),
     "bench": ("sandbox.cli.bench", "bench"),
+    "evaluate": ("sandbox.cli.evaluate", "evaluate"),
 }
 
 

@@ -1,0 +1,14 @@
+"""Reports that nothing is wrong, and touches nothing."""
+
+from __future__ import annotations
+
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.report import Report
+
+
+class DoNothing:
+    """Waits for the page and closes it."""
+
+    def respond(self, env: DrillEnv) -> Report:
+        env.wait_for_page()
+        return Report(incident=False, notes="Looks fine from here.")

@@ -1,0 +1,50 @@
+"""Draws its answer and its action from all there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sandbox.base.streams import stream
+from sandbox.drill import taxonomy
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.report import Report
+from sandbox.drill.responders import deeds
+
+
+class RandomAnswer:
+    """Every part uniformly from the public words; the same drill and seed draw the same."""
+
+    def respond(self, env: DrillEnv) -> Report:
+        env.wait_for_page()
+        draw = stream(env.seed, f"responder/random/{env.name}")
+        mechanism = _one(draw, list(taxonomy.MECHANISMS))
+        component = _one(draw, [c for c in taxonomy.COMPONENTS if c != taxonomy.NONE])
+        segment = self._segment(env, draw)
+        actions = ["", *deeds.RESTARTS, *deeds.SWITCHED_OFF, *deeds.OTHER_PATHS, *deeds.OLDEST,
+                   "skip-backlog", "rebuild-index", *deeds.reverts(env)]  # fmt: skip
+        action = _one(draw, actions)
+        done = [action] if action and deeds.tried(env, action) else []
+        confidence = float(draw.random())
+        if taxonomy.family_of(mechanism) == "benign":
+            return Report(incident=False, mechanism=mechanism, actions=done, confidence=confidence)
+        return Report(
+            incident=True, component=component, mechanism=mechanism, segment=segment, actions=done,
+            started_at=env.began + float(draw.random()) * (env.now - env.began), confidence=confidence,
+        )  # fmt: skip
+
+    def _segment(self, env: DrillEnv, draw: np.random.Generator) -> dict[str, str | list[str]]:
+        """Everyone, or one value of one column."""
+        column = _one(draw, ["", *taxonomy.SEGMENT_COLUMNS])
+        if not column:
+            return {}
+        table = taxonomy.SEGMENT_COLUMNS[column]
+        values = env.observe(
+            f"SELECT DISTINCT {column}::VARCHAR AS v FROM {table} WHERE {column} IS NOT NULL ORDER BY v"
+        )
+        return {column: str(_one(draw, values.rows)[0])} if values.rows else {}
+
+
+def _one(draw: np.random.Generator, options: list[Any]) -> Any:
+    return options[int(draw.integers(len(options)))]

@@ -1,0 +1,210 @@
+"""The responders that ship: what each does at its drill, and what each never does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill import library
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.responders import gold, registry
+from tests.unit.drill.fake_drill import BEGAN, FakeDrill, evidence_holds, nothing
+from tests.unit.drill.scenes import scenario
+
+NAIVE = [name for name in registry.SHIPPED if name != registry.GOLD]
+
+
+def played(name, tmp_path, answer=nothing, of=None, seed=1, faults=True):
+    """What a responder did and reported, and its score."""
+    drills = []
+
+    def opener(scenario, world, seed, faults, run_dir):
+        drills.append(FakeDrill(scenario, seed, faults, answer))
+        return drills[-1]
+
+    with DrillEnv(
+        of or scenario(), seed=seed, faults=faults, run_dir=tmp_path, opener=opener
+    ) as env:
+        env.reset()
+        score = env.submit(registry.made(name).respond(env)).score
+    return drills[-1], drills[-1].filed, score
+
+
+def telling(**tables):
+    """Answers by the first table that the query names, no row for any other."""
+
+    def answer(sql: str, now: float):
+        for table, rows in tables.items():
+            if f"FROM {table}" in sql:
+                return rows
+        return ["n"], []
+
+    return answer
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(BEGAN + seconds, UTC).replace(tzinfo=None)
+
+
+CHANGES = telling(changes=(["ts", "target", "key"], [[at(1_800), "rules", "explore_share"]]))
+
+
+@pytest.mark.parametrize("name", NAIVE)
+def test_all_answer_after_the_page_with_a_report_that_is_accepted(name, tmp_path):
+    drill, report, _ = played(name, tmp_path)
+
+    assert report is not None
+    assert drill.clock >= BEGAN + 4_000
+
+
+@pytest.mark.parametrize("name", NAIVE)
+@pytest.mark.parametrize("id_", sorted(library.load_all()))
+def test_none_but_gold_asks_for_the_evidence(name, id_, tmp_path):
+    of = library.named(id_)
+
+    drill, _, _ = played(name, tmp_path, of=of)
+
+    assert not {e.sql.partition("$")[0] for e in of.evidence} & {
+        s.partition("TIME")[0] for s in drill.asked
+    }
+
+
+def test_do_nothing_does_nothing(tmp_path):
+    drill, report, score = played("do-nothing", tmp_path)
+
+    assert not report.incident
+    assert (drill.acted, drill.asked) == ([], [])
+    assert score < 0.1
+
+
+def test_random_draws_by_drill_and_seed(tmp_path):
+    def drawn(seed):
+        drill, report, _ = played("random", tmp_path, seed=seed)
+        return report, drill.acted
+
+    assert drawn(1) == drawn(1)
+    assert len({repr(drawn(seed)) for seed in range(6)}) > 3
+
+
+def test_constant_is_chosen_on_the_other_drills(tmp_path):
+    """What it answers to a drill does not change with that drill's own truth."""
+    of = library.named("slow-home")
+    other = of.model_copy(
+        update={
+            "truth": of.truth.model_copy(update={"mechanism": "crash-loop", "component": "store"})
+        }
+    )
+
+    assert played("constant", tmp_path, of=of)[1] == played("constant", tmp_path, of=other)[1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "component"),
+    [
+        ("latency-typical-fast-burn", "gateway"),
+        ("feature-age-item_stats-slow-burn", "item_stats"),
+        ("feature-age-user_session-fast-burn", "user_session"),
+        ("ctr-low", "ranker"),
+    ],
+)
+def test_first_alert_reports_what_the_name_says(rule, component, tmp_path):
+    fired = telling(alerts=(["ts", "rule"], [[at(1_500), rule]]))
+
+    _, report, _ = played("first-alert", tmp_path, fired)
+
+    assert report.component == component
+    assert report.started_at == BEGAN + 1_500
+
+
+def test_first_alert_without_one_doubts_the_alerts(tmp_path):
+    drill, report, _ = played("first-alert", tmp_path)
+
+    assert report.component == "monitoring"
+    assert drill.acted == []
+
+
+def test_last_change_takes_the_change_back_and_blames_it(tmp_path):
+    drill, report, _ = played("last-change", tmp_path, CHANGES)
+
+    assert report.component == "rules"
+    assert report.started_at == BEGAN + 1_800
+    assert [action for _, action in drill.acted] == ["revert target=rules key=explore_share"]
+
+
+def test_vandal_leaves_nothing_as_it_was_and_never_beats_do_nothing(tmp_path):
+    drill, _, score = played("vandal", tmp_path, CHANGES)
+
+    done = [action for _, action in drill.acted]
+    assert "restart service=redis" in done
+    assert "revert target=rules key=explore_share" in done
+    assert not [action for action in done if action.startswith("promote")], "was refused"
+    quiet = scenario(timeline=[
+        {"at_s": 600, "target": "gateway", "change": {"key": "banner", "new": "autumn"}}],
+        truth={"incident": False, "component": "none", "mechanism": "chance"}, accept=[])  # fmt: skip
+    assert played("vandal", tmp_path, of=quiet)[2] < played("do-nothing", tmp_path, of=quiet)[2]
+    assert score <= 0.2, "what taking everything back may happen to mend"
+
+
+CLICKS = ["n_before", "before", "before_var", "n_after", "after", "after_var", "visits"]
+
+
+def gold_sees(row):
+    def answer(sql: str, now: float):
+        return (CLICKS, [row]) if sql.lstrip().startswith("WITH v") else evidence_holds(sql, now)
+
+    return answer
+
+
+def test_gold_asks_concludes_acts_and_says_what_it_cost(tmp_path):
+    """400 visits since the onset with 1.5 clicks each in place of 2: 200 clicks, plus or minus 1.645
+    times 400 x sqrt(1/100 + 1/100)."""
+    drill, report, score = played("gold", tmp_path, gold_sees([100, 2.0, 1.0, 100, 1.5, 1.0, 400]))
+
+    assert score >= 0.9
+    assert [action for _, action in drill.acted] == ["restart service=stream"]
+    clicks = report.model_dump()["impact"]["clicks"]
+    assert clicks["estimate"] == 200
+    assert clicks["high"] - 200 == 200 - clicks["low"] == pytest.approx(93.06, abs=0.01)
+
+
+def test_gold_gives_no_estimate_that_it_cannot_make(tmp_path):
+    _, report, _ = played("gold", tmp_path, gold_sees([100, 2.0, 1.0, 3, 1.5, 1.0, 4]))
+
+    assert report.incident
+    assert not report.impact
+
+
+def test_gold_without_the_fault_touches_nothing_and_says_so(tmp_path):
+    drill, report, score = played("gold", tmp_path, nothing, faults=False)
+
+    assert not report.incident
+    assert drill.acted == []
+    assert score >= 0.9
+
+
+def test_the_clicks_query_runs_on_a_lake(tmp_path):
+    from sandbox.telemetry.sql import SqlWorker
+
+    with SqlWorker(tmp_path / "lake") as worker:
+        drill = FakeDrill(scenario(), 1, True, lambda sql, now: _asked(worker, sql))
+        with DrillEnv(scenario(), run_dir=tmp_path, opener=lambda **_: drill) as env:
+            env.reset()
+            env.wait_for_page()
+            assert gold.clicks_lost(env, BEGAN + 1_200) == {}
+
+
+def _asked(worker, sql):
+    answer = worker.query(sql)
+    return answer.columns, answer.rows
+
+
+def test_responders_are_named_or_found_by_module_and_class():
+    assert registry.checked(["all", "gold"]) == list(registry.SHIPPED)
+    assert registry.checked(["tests.unit.drill.fake_drill:Knows"])
+
+    for unknown in ("golden", "no_such_module:Class", "tests.unit:", ":X", "a b:C"):
+        with pytest.raises(SandboxError) as refused:
+            registry.checked([unknown])
+        assert refused.value.kind.code == "CFG-004"
