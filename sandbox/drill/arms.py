@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sandbox.base import paths
 from sandbox.base.streams import seed_of
-from sandbox.drill.grading import Action
+from sandbox.drill.deeds import Action
 from sandbox.drill.scenario import Scenario
 
 ARMS = ("incident", "without_faults", "without_actions", "best_response")

@@ -46,9 +46,13 @@ _PAIRS = {  # name -> the worse run of the two, and the one it is held against
     "avoided": ("without_actions", "incident"),
     "regret": ("incident", "best_response"),
     "unmitigated": ("without_actions", "without_faults"),
-    "avoidable": ("without_actions", "best_response"),
     "wrongly_done": (WRONG_ACTIONS, "without_actions"),
 }
+_LATE = {
+    "saved": ("without_actions", "incident"),
+    "reachable": ("without_actions", "best_response"),
+}
+_SO_FAR = {"so_far": ("incident", "without_faults")}
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,9 @@ class TwinResult:
     """The comparison, over all seeds. Times are world seconds since the drill began.
 
     onset_s: None without a fault. filed_s: when the report came. unmitigated: harm had nothing been done;
-    avoidable: what of that the best response saves; wrongly_done: what the actions that the scenario does
-    not accept add by themselves; so_far: harm until filed_s. healthy: totals of a day without faults.
-    per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done:
+    wrongly_done: what the actions that the scenario does not accept add by themselves. saved, reachable:
+    what was averted, and what the best response averts, from prompt_s on, by when the evidence is there.
+    so_far: harm until filed_s. healthy: totals of a day without faults. per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done:
     the same had nothing been done. by_segment: rows {segment, METRIC...}. affected: users until filed_s.
     """
 
@@ -66,12 +70,14 @@ class TwinResult:
     onset_s: float | None
     horizon_s: float
     filed_s: float
+    prompt_s: float
     harm: Harm
     avoided: Harm
     regret: Harm
     unmitigated: Harm
-    avoidable: Harm
     wrongly_done: Harm
+    saved: Harm
+    reachable: Harm
     so_far: Harm
     healthy: dict[str, float]
     affected: float
@@ -91,7 +97,7 @@ class TwinResult:
 
         return {
             "run": run, "arms": list(ARMS), "seeds": list(self.seeds), "onset_s": self.onset_s,
-            "horizon_s": self.horizon_s, "filed_s": self.filed_s,
+            "horizon_s": self.horizon_s, "filed_s": self.filed_s, "prompt_s": self.prompt_s,
             "harm": told(self.harm), "avoided": told(self.avoided), "regret": told(self.regret),
             "unmitigated": told(self.unmitigated), "affected_users": self.affected,
             "healthy": {m: self.healthy[m] for m in METRICS},
@@ -101,24 +107,30 @@ class TwinResult:
 
 
 def compared(
-    arms: Sequence[Arms], seeds: Sequence[int], onset_s: float | None, horizon_s: float, filed_s: float
+    arms: Sequence[Arms], seeds: Sequence[int], *,
+    onset_s: float | None, prompt_s: float, filed_s: float, horizon_s: float,
 ) -> TwinResult:  # fmt: skip
-    """The arms of every seed, compared. filed_s is at most horizon_s."""
+    """The arms of every seed, compared. prompt_s and filed_s are at most horizon_s."""
     start_s = onset_s or 0.0
-    by_pair: dict[str, list[dict[str, Difference]]] = {name: [] for name in (*_PAIRS, "so_far")}
+    windows = (
+        (_PAIRS, start_s, horizon_s),
+        (_LATE, prompt_s, horizon_s),
+        (_SO_FAR, start_s, filed_s),
+    )
+    found: dict[str, list[dict[str, Difference]]] = {}
     for ledgers, seed in zip(arms, seeds, strict=True):
-        for name, found in _one_seed(ledgers, seed, start_s, horizon_s, filed_s).items():
-            by_pair[name].append(found)
-    sure = {name: _estimates(found) for name, found in by_pair.items()}
+        for pairs, from_s, to_s in windows:
+            for name, differences_ in _one_seed(ledgers, seed, pairs, from_s, to_s).items():
+                found.setdefault(name, []).append(differences_)
     return TwinResult(
-        tuple(seeds), onset_s, horizon_s, filed_s,
-        **sure,
-        healthy={m: float(np.mean([d[m].other for d in by_pair["harm"]])) for m in ALL},
+        tuple(seeds), onset_s, horizon_s, filed_s, prompt_s,
+        **{name: _estimates(by_seed) for name, by_seed in found.items()},
+        healthy={m: float(np.mean([d[m].other for d in found["harm"]])) for m in ALL},
         affected=float(np.mean([
             affected_users(a["incident"], a["without_faults"], *_window(a["incident"], start_s, filed_s))
             for a in arms
         ])),
-        pairing={m: variance_ratio([d[m] for d in by_pair["harm"]]) for m in ALL},
+        pairing={m: variance_ratio([d[m] for d in found["harm"]]) for m in ALL},
         per_minute=_by_minute(arms, "incident", start_s, horizon_s),
         with_nothing_done=_by_minute(arms, "without_actions", start_s, horizon_s),
         by_segment=_by_segment(arms, start_s, horizon_s),
@@ -126,25 +138,20 @@ def compared(
 
 
 def _one_seed(
-    ledgers: Arms, seed: int, start_s: float, horizon_s: float, filed_s: float
+    ledgers: Arms, seed: int, pairs: Mapping[str, tuple[str, str]], from_s: float, to_s: float
 ) -> dict[str, dict[str, Difference]]:
-    users = users_of(*ledgers.values())
+    """Of pairs of arms in one window. Slow is what 1 % of the healthy day's requests are."""
+    cut = {name: ledgers[name].between(*_window(ledgers[name], from_s, to_s))
+           for name in {"without_faults", *(arm for pair in pairs.values() for arm in pair)}}  # fmt: skip
+    users = users_of(*cut.values())
     weights = draws(seed, users)
-    healthy = ledgers["without_faults"]
-    slow_ms = totals(healthy, *_window(healthy, start_s, horizon_s))["p99_ms"]
-
-    def run(name: str, until_s: float) -> Runs:
-        window = ledgers[name].between(*_window(ledgers[name], start_s, until_s))
-        return valued(counts(window, users, slow_ms), weights)
-
+    slow_ms = totals(cut["without_faults"], -np.inf, np.inf)["p99_ms"]
     known: dict[int, Runs] = {}  # arms of equal plans are one ledger, which is counted once
-    for name, ledger in ledgers.items():
-        if id(ledger) not in known:
-            known[id(ledger)] = run(name, horizon_s)
-    runs = {name: known[id(ledger)] for name, ledger in ledgers.items()}
-    found = {name: differences(runs[a], runs[b]) for name, (a, b) in _PAIRS.items()}
-    found["so_far"] = differences(run("incident", filed_s), run("without_faults", filed_s))
-    return found
+    for name, window in cut.items():
+        if id(ledgers[name]) not in known:
+            known[id(ledgers[name])] = valued(counts(window, users, slow_ms), weights)
+    runs = {name: known[id(ledgers[name])] for name in cut}
+    return {name: differences(runs[a], runs[b]) for name, (a, b) in pairs.items()}
 
 
 def _window(ledger: Ledger, start_s: float, end_s: float) -> tuple[float, float]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sandbox.drill.baseline import baseline_score
-from sandbox.drill.grading import Action, Course, Grade, grade
+from sandbox.drill.comparison import TwinResult
+from sandbox.drill.deeds import Action, Course
+from sandbox.drill.evidence import Strength
+from sandbox.drill.grading import Grade, grade
 from sandbox.drill.journal import Entry, first
 from sandbox.drill.report import Report
 from sandbox.drill.scenario import Scenario
@@ -39,11 +42,14 @@ def _action(entry: Entry, began_ts: float) -> Action:
 
 
 def graded(
-    scenario: Scenario, entries: list[Entry], report: Report, pack: Iterable[Scenario]
-) -> tuple[Grade, float]:
-    """The grade, and what an answer without looking would have got in the same drill."""
+    scenario: Scenario, entries: list[Entry], report: Report, pack: Iterable[Scenario],
+    twin: TwinResult | None = None, strengths: Sequence[Strength] | None = None,
+) -> tuple[Grade, float]:  # fmt: skip
+    """The grade, and what an answer without looking would have got in the same drill (of which nobody
+    knows the harm: that one is graded without a twin)."""
     course = course_of(scenario, entries)
-    return grade(scenario, course, report), baseline_score(scenario, course, pack)
+    marks = grade(scenario, course, report, twin, strengths)
+    return marks, baseline_score(scenario, course, pack)
 
 
 def result(run: str, report: Report, marks: Grade, baseline: float) -> dict[str, Any]:

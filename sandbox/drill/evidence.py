@@ -15,9 +15,10 @@ from making every difference great.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -35,14 +36,18 @@ Z_FULL = 5.0
 RELATIVE_FLOOR = 0.05  # of the greatest healthy value
 TIME_FLOOR_S = 300.0  # world seconds, for times
 ROWS = "number of rows"
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 
 
 @dataclass(frozen=True)
 class Day:
-    """One run's lake. times: began, paged and now of the query, world seconds since the epoch."""
+    """One run's lake. times: began, paged and now of the query, world seconds since the epoch. later_s:
+    how much later it began than the run on which the query was written; times that the query writes out
+    are moved by that."""
 
     ask: Ask
     times: dict[str, float]
+    later_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,28 @@ def compared(value: Any, healthy: Sequence[Any]) -> tuple[float, str]:
     return min(1.0, max(0.0, (z - Z_NONE) / (Z_FULL - Z_NONE))), shown
 
 
+def moved(sql: str, by_s: float) -> str:
+    """The query with every written-out time (2026-03-01 10:20:00, seconds optional) moved."""
+    if by_s == 0.0:
+        return sql
+
+    def later(found: re.Match[str]) -> str:
+        try:
+            when = datetime.fromisoformat(found[0])
+        except ValueError:  # the 31st of February: let the database say so
+            return found[0]
+        return (when + timedelta(seconds=by_s)).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    return _TIME.sub(later, sql)
+
+
 class Since(float):
     """A time, as world seconds since its day began."""
 
 
 def _answer(sql: str, day: Day) -> dict[str, Any]:
     """The first row by column, and how many there are. Raises SandboxError."""
-    columns, rows = day.ask(filled(sql, day.times))
+    columns, rows = day.ask(filled(moved(sql, day.later_s), day.times))
     row = rows[0] if rows else [None] * len(columns)
     answer = {name: _plain(value, day) for name, value in zip(columns, row, strict=True)}
     return {**answer, ROWS: float(len(rows))}

@@ -1,78 +1,41 @@
 """Grading by program: a report and what was done, against the truth. Pure, the same every time.
 
 Each item earns 0..max; the maxima of a scenario sum to 1. Whatever an item says about the cause
-counts only where the report's verdict (incident or not) is right.
+counts only where the report's verdict (incident or not) is right. `impact` and `evidence` need the twin:
+without it they have no part, and the others are worth more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.drill import taxonomy
-from sandbox.drill.patterns import ActionPattern, parse_action
+from sandbox.drill import conduct, taxonomy
+from sandbox.drill.comparison import TwinResult
+from sandbox.drill.deeds import Action, Course
+from sandbox.drill.evidence import Strength
+from sandbox.drill.impact import impact_share
 from sandbox.drill.report import Report
 from sandbox.drill.scenario import Scenario, Truth
 
-# Maxima by item. impact and evidence have their place, and no weight yet.
+__all__ = ["Action", "Course", "Grade", "Item", "grade"]
+
+# Maxima by item, with a twin.
 INCIDENT_WEIGHTS = {
-    "detection": 0.10, "component": 0.20, "mechanism": 0.20, "onset": 0.15, "segment": 0.10,
-    "mitigation": 0.20, "side_effects": 0.05, "impact": 0.0, "evidence": 0.0,
+    "detection": 0.10, "component": 0.15, "mechanism": 0.15, "onset": 0.10, "segment": 0.05,
+    "mitigation": 0.15, "side_effects": 0.05, "impact": 0.10, "evidence": 0.10, "confidence": 0.05,
 }  # fmt: skip
 NULL_WEIGHTS = {
-    "detection": 0.50, "component": 0.0, "mechanism": 0.15, "onset": 0.0, "segment": 0.0,
-    "mitigation": 0.0, "side_effects": 0.35, "impact": 0.0, "evidence": 0.0,
+    "detection": 0.45, "component": 0.0, "mechanism": 0.15, "onset": 0.0, "segment": 0.0,
+    "mitigation": 0.0, "side_effects": 0.35, "impact": 0.0, "evidence": 0.0, "confidence": 0.05,
 }  # fmt: skip
 
 NEIGHBOUR = 0.4  # credit for the component next door
 FAMILY = 0.4  # credit for another mechanism of the same family, or for the family itself
 ONSET_FULL = 0.02  # error up to this share of the drill's length is none
 ONSET_ZERO = 0.30  # from this share on it earns nothing
-PENALISED = 0.5  # of the item, for each action that the scenario penalises
-NEEDLESS = 0.25  # of the item, for each action that neither helps nor is known to harm
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing the trainee did. at_s: world seconds since the drill began. text: as it was typed.
-    forms: every form that it counts as, the one typed and what it came to, as (operation, arguments)."""
-
-    at_s: float
-    text: str
-    forms: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-
-    @classmethod
-    def of(
-        cls, at_s: float, op: str, arguments: Mapping[str, str], effects: Iterable[str] = ()
-    ) -> Action:
-        """effects: what it came to, each written as an action."""
-        typed = " ".join(
-            (op, *(f"{k}={v}" for k, v in arguments.items() if k not in ("target", "key")))
-        )
-        forms = [(op, dict(arguments)), *(parse_action(text) for text in effects)]
-        return cls(at_s, typed, tuple((o, tuple(sorted(a.items()))) for o, a in forms))
-
-    def is_one_of(self, patterns: Iterable[str]) -> bool:
-        """True when a form of it matches one of the patterns."""
-        wanted = [ActionPattern.parse(text) for text in patterns]
-        return any(p.matches(op, dict(arguments)) for p in wanted for op, arguments in self.forms)
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a drill went. Times are world seconds since it began.
-
-    began_ts: world seconds since the epoch at its beginning. length_s: what the trainee had. onset_s:
-    when the fault began, None without one. paged_s: when the page came. filed_s: when the report came.
-    """
-
-    began_ts: float
-    length_s: float
-    onset_s: float | None
-    paged_s: float
-    filed_s: float
-    actions: tuple[Action, ...] = ()
+CAUSE = ("component", "mechanism", "onset", "segment", "impact", "evidence")
 
 
 @dataclass(frozen=True)
@@ -96,14 +59,18 @@ class Grade:
         return round(min(1.0, sum(item.score for item in self.items)), 4)
 
 
-def grade(scenario: Scenario, course: Course, report: Report) -> Grade:
+def grade(
+    scenario: Scenario, course: Course, report: Report,
+    twin: TwinResult | None = None, strengths: Sequence[Strength] | None = None,
+) -> Grade:  # fmt: skip
     """What the report and the actions are worth.
 
-    A drill whose fault was left out has no onset: then the right answer is that nothing is wrong.
+    twin: the arms of this drill, None where none were run. strengths: of the report's evidence, None where
+    it was not asked again. A drill whose fault was left out has no onset: then the right answer is that
+    nothing is wrong.
     """
     truth = scenario.truth
     incident = truth.incident and course.onset_s is not None
-    weights = INCIDENT_WEIGHTS if incident else NULL_WEIGHTS
     right = report.incident == incident
     parts = {
         "detection": _detection(incident, course, report),
@@ -111,25 +78,37 @@ def grade(scenario: Scenario, course: Course, report: Report) -> Grade:
         "mechanism": _mechanism(truth, report, incident),
         "onset": _onset(course, report),
         "segment": _segment(truth, report),
-        "mitigation": _mitigation(scenario, course),
-        "side_effects": _side_effects(scenario, course, incident),
-        "impact": (0.0, "not graded yet"),
-        "evidence": (0.0, "not graded yet"),
+        "mitigation": conduct.mitigation(scenario, course, twin),
+        "side_effects": conduct.side_effects(scenario, course, twin, incident),
+        "impact": impact_share(report.impact, twin) if twin is not None else _NO_TWIN,
+        "evidence": _evidence(strengths) if strengths is not None else _NO_TWIN,
+        "confidence": _confidence(right, report),
     }
     items = []
-    for name, highest in weights.items():
+    for name, highest in weights(incident, twin is not None, strengths is not None).items():
         share, why = parts[name]
-        if not right and name in ("component", "mechanism", "onset", "segment"):
+        if not right and name in CAUSE:
             share, why = 0.0, "counts only with the right verdict"
         if not right and name == "side_effects":
             share, why = 0.0, "leaving things alone counts only with the right verdict"
-        if highest == 0 and name not in ("impact", "evidence"):
+        if highest == 0 and parts[name] is not _NO_TWIN:
             why = "has no part in a drill without an incident"
-        items.append(Item(name, round(highest * share, 4), highest, why))
+        items.append(Item(name, round(highest * share, 4), round(highest, 4), why))
     return Grade(tuple(items))
 
 
+def weights(incident: bool, twin: bool, evidence: bool) -> dict[str, float]:
+    """Maxima by item; they sum to 1 whatever there is to grade with."""
+    full = dict(INCIDENT_WEIGHTS if incident else NULL_WEIGHTS)
+    for name, graded in (("impact", twin), ("evidence", evidence)):
+        if not graded:
+            full[name] = 0.0
+    whole = sum(full.values())
+    return {name: highest / whole for name, highest in full.items()}
+
+
 Scored = tuple[float, str]  # share 0..1 of an item, and why
+_NO_TWIN: Scored = (0.0, "not graded: no twin")
 
 
 def _detection(incident: bool, course: Course, report: Report) -> Scored:
@@ -211,27 +190,16 @@ def _pairs(segment: dict[str, str | list[str]]) -> set[tuple[str, str]]:
     }
 
 
-def _mitigation(scenario: Scenario, course: Course) -> Scored:
-    if course.onset_s is None:
-        return 0.0, "nothing was there to mitigate"
-    for action in sorted(course.actions, key=lambda a: a.at_s):
-        if not course.onset_s <= action.at_s <= course.filed_s:
-            continue
-        if action.is_one_of(scenario.accept):
-            took = (action.at_s - course.onset_s) / course.length_s
-            promptness = 1.0 - min(1.0, max(0.0, took - 0.3) / 0.6)
-            return 0.5 + 0.5 * promptness, (
-                f"`{action.text}`, {(action.at_s - course.onset_s) / 60:.0f} world minutes after it began"
-            )
-    return 0.0, f"nothing was done that helps; `{scenario.accept[0]}` would have"
+def _evidence(strengths: Sequence[Strength]) -> Scored:
+    """The mean: what says nothing makes the case weaker."""
+    if not strengths:
+        return 0.0, "no evidence was given"
+    told = [f"“{s.claim[:60]}” {s.value:.2f} ({s.why})" for s in strengths]
+    return sum(s.value for s in strengths) / len(strengths), "; ".join(told[:3])
 
 
-def _side_effects(scenario: Scenario, course: Course, incident: bool) -> Scored:
-    harm, blamed = 0.0, []
-    for action in course.actions:
-        harmful = action.is_one_of(scenario.penalise)
-        if incident and action.is_one_of(scenario.accept):
-            continue
-        harm += PENALISED if harmful else NEEDLESS
-        blamed.append(f"`{action.text}` {'does harm' if harmful else 'was not needed'}")
-    return max(0.0, 1.0 - harm), "; ".join(blamed[:4]) or "no needless action"
+def _confidence(right: bool, report: Report) -> Scored:
+    """Brier's score, at best where confidence is the probability of being right. Source: Brier, 1950."""
+    sure = report.confidence
+    why = f"{sure:.0%} sure of a verdict that is {'right' if right else 'wrong'}"
+    return 1.0 - (sure - right) ** 2, why

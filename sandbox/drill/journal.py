@@ -52,6 +52,14 @@ class Journal:
             return []
         return [entry for line in raw.split(b"\n") if (entry := _parse(line)) is not None]
 
+    def damaged(self) -> int:
+        """How many lines say nothing that could be read: a crash or a full disk cut them off."""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        return sum(bool(line.strip()) and _parse(line) is None for line in raw.split(b"\n"))
+
 
 def public(entries: list[Entry]) -> list[Entry]:
     """What the trainee may see while the drill runs."""

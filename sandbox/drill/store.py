@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from sandbox.drill.scenario import Scenario
 
 @dataclass(frozen=True)
 class Plan:
-    """scenario: as it was when the drill was started. seed: of load and rolls. faults: False leaves
-    them out. autopilot: the scripted responder answers. own_stack: the drill brought the stack up."""
+    """scenario: as it was when the drill was started. world: its name. seed: of load and rolls. faults:
+    False leaves them out. autopilot: the scripted responder answers. own_stack: the drill brought the
+    stack up. backend: live or virtual."""
 
     drill: str
     scenario: dict[str, Any]
@@ -38,6 +39,8 @@ class Plan:
     run_dir: str
     autopilot: bool
     own_stack: bool
+    world: str
+    backend: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,17 @@ class Drill:
 
     @property
     def plan(self) -> Plan:
-        return Plan(**json.loads((self.directory / "plan.json").read_text()))
+        """Raises CFG-003 for a plan of another format, OSError and ValueError for none."""
+        told = json.loads((self.directory / "plan.json").read_text())
+        names = {f.name for f in fields(Plan)}
+        if not isinstance(told, dict) or set(told) != names:
+            missing = sorted(names - set(told)) if isinstance(told, dict) else sorted(names)
+            raise SandboxError(
+                "CFG-003", where=str(self.directory / "plan.json"),
+                seen=f"without {', '.join(missing)}" if missing else f"with {sorted(set(told) - names)}",
+                expected="a drill of this version's format", fix="run the drill again: sandbox drill start",
+            )  # fmt: skip
+        return Plan(**told)
 
     @property
     def scenario(self) -> Scenario:
@@ -80,9 +93,18 @@ def root() -> Path:
 
 
 def create(
-    scenario: Scenario, *, run_dir: Path, seed: int, faults: bool, autopilot: bool, own_stack: bool
+    scenario: Scenario,
+    *,
+    run_dir: Path,
+    seed: int,
+    faults: bool,
+    autopilot: bool,
+    own_stack: bool,
+    world: str | None = None,
+    backend: str = "live",
 ) -> Drill:
-    """A fresh drill directory, readable by this user alone. Raises DRILL-004 where one is running."""
+    """A fresh drill directory, readable by this user alone. Raises DRILL-004 where one is running.
+    world: None for the scenario's own."""
     if running_on(run_dir):
         raise occupied(run_dir)
     # The name must not tell what is inside: process arguments and file names show it.
@@ -90,8 +112,9 @@ def create(
     directory = root() / name
     directory.mkdir(parents=True, mode=0o700)
     plan = Plan(
-        name, scenario.model_dump(mode="json"), seed, faults, str(run_dir), autopilot, own_stack
-    )
+        name, scenario.model_dump(mode="json"), seed, faults, str(run_dir), autopilot, own_stack,
+        world or scenario.world, backend,
+    )  # fmt: skip
     write_atomically(directory / "plan.json", json.dumps(asdict(plan), indent=1))
     return Drill(directory)
 

@@ -62,10 +62,10 @@ def test_who_knows_the_truth_and_does_right_gets_nearly_all(scenario):
 
 
 def test_who_does_nothing_gets_nothing_unless_nothing_is_right(scenario):
-    marks = grade(scenario, course(scenario), Report(incident=False))
+    marks = grade(scenario, course(scenario), Report(incident=False, confidence=0.8))
 
     if scenario.truth.incident:
-        assert marks.score == 0.0
+        assert marks.score <= 0.05, "but for the doubt that it states"
     else:
         assert marks.score >= 0.9
 

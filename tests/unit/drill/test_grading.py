@@ -18,6 +18,7 @@ from sandbox.drill.grading import (
     Grade,
     grade,
     onset_credit,
+    weights,
 )
 from sandbox.drill.report import Report
 from tests.unit.drill.scenes import deed, scenario
@@ -28,9 +29,10 @@ COURSE = Course(
 )
 PERFECT = Report(
     incident=True, started_at=BEGAN + 1_200, detected_at=BEGAN + 2_500, component="stream",
-    mechanism="stream-lag", segment={"region": "EU"},
+    mechanism="stream-lag", segment={"region": "EU"}, confidence=1.0,
 )  # fmt: skip
 NOTHING = Report(incident=False)
+MAX = weights(incident=True, twin=False, evidence=False)
 
 
 def item(grade: Grade, name: str) -> float:
@@ -44,35 +46,50 @@ def changed(**fields) -> Grade:
 def test_the_truth_and_the_right_deed_earn_everything():
     marks = grade(scenario(), COURSE, PERFECT)
 
-    assert marks.score == 1.0
+    assert marks.score == pytest.approx(1.0, abs=1e-3)
     assert [i.item for i in marks.items] == list(INCIDENT_WEIGHTS)
+    assert "no twin" in next(i.why for i in marks.items if i.item == "impact")
 
 
 def test_the_weights_of_either_kind_of_drill_sum_to_one():
     assert sum(INCIDENT_WEIGHTS.values()) == pytest.approx(1)
     assert sum(NULL_WEIGHTS.values()) == pytest.approx(1)
+    for twin, evidence in ((False, False), (True, False), (True, True)):
+        assert sum(weights(True, twin, evidence).values()) == pytest.approx(1)
+        assert sum(weights(False, twin, evidence).values()) == pytest.approx(1)
 
 
-def test_a_missed_incident_earns_nothing_but_for_what_was_done():
-    silent = grade(scenario(), replace(COURSE, actions=()), NOTHING)
-    handy = grade(scenario(), COURSE, NOTHING)
+def test_a_missed_incident_earns_nothing_but_for_what_was_done_and_for_having_doubted():
+    doubtful = NOTHING.model_copy(update={"confidence": 0.5})
+    silent = grade(scenario(), replace(COURSE, actions=()), doubtful)
+    handy = grade(scenario(), COURSE, doubtful)
+    certain = grade(scenario(), COURSE, NOTHING.model_copy(update={"confidence": 1.0}))
 
-    assert silent.score == 0.0
-    assert handy.score == INCIDENT_WEIGHTS["mitigation"]
+    assert silent.score == pytest.approx(0.75 * MAX["confidence"], abs=1e-3)
+    assert handy.score == pytest.approx(silent.score + MAX["mitigation"], abs=1e-3)
+    assert certain.score == pytest.approx(MAX["mitigation"], abs=1e-3)
 
 
 def test_next_door_and_the_right_family_earn_a_part():
-    assert item(changed(component="events"), "component") == pytest.approx(0.2 * NEIGHBOUR)
+    assert item(changed(component="events"), "component") == pytest.approx(
+        MAX["component"] * NEIGHBOUR, abs=1e-4
+    )
     assert item(changed(component="ranker"), "component") == 0
-    assert item(changed(mechanism="staleness"), "mechanism") == pytest.approx(0.2 * FAMILY)
-    assert item(changed(mechanism="index-outdated"), "mechanism") == pytest.approx(0.2 * FAMILY)
+    assert item(changed(mechanism="staleness"), "mechanism") == pytest.approx(
+        MAX["mechanism"] * FAMILY, abs=1e-4
+    )
+    assert item(changed(mechanism="index-outdated"), "mechanism") == pytest.approx(
+        MAX["mechanism"] * FAMILY, abs=1e-4
+    )
     assert item(changed(mechanism="slow-edge"), "mechanism") == 0
 
 
 def test_whom_it_hit_earns_by_overlap():
-    assert item(changed(segment={"region": "US"}), "segment") == pytest.approx(0.1 * 0.25)
+    assert item(changed(segment={"region": "US"}), "segment") == pytest.approx(
+        MAX["segment"] * 0.25, abs=1e-4
+    )
     assert item(changed(segment={"region": ["EU", "US"]}), "segment") == pytest.approx(
-        0.1 * 2 / 3, abs=1e-4
+        MAX["segment"] * 2 / 3, abs=1e-4
     )
     assert item(changed(segment={}), "segment") == 0
 
@@ -87,7 +104,7 @@ def test_only_a_helpful_deed_while_it_ran_counts():
     assert mitigated(deed(4_100, "restart service=stream")) == 0, "after the report"
     assert mitigated(deed(3_000, "restart service=gateway")) == 0
     late = mitigated(deed(30_000, "restart service=stream"), filed_s=31_000)
-    assert 0.1 <= late < 0.2
+    assert 0.5 * MAX["mitigation"] <= late < MAX["mitigation"]
 
 
 def test_an_action_counts_by_what_it_came_to():
@@ -98,19 +115,23 @@ def test_an_action_counts_by_what_it_came_to():
 
     marks = grade(by_effect, replace(COURSE, actions=(reverted,)), PERFECT)
 
-    assert item(marks, "mitigation") == pytest.approx(0.2)
-    assert item(marks, "side_effects") == pytest.approx(0.05)
+    assert item(marks, "mitigation") == pytest.approx(MAX["mitigation"], abs=1e-4)
+    assert item(marks, "side_effects") == pytest.approx(MAX["side_effects"], abs=1e-4)
 
 
 def test_needless_and_harmful_deeds_cost_and_harm_costs_more():
-    def side_effects(*texts: str) -> float:
+    def shares(*texts: str) -> tuple[float, float]:
         deeds = tuple(deed(3_000, text) for text in ("restart service=stream", *texts))
-        return item(grade(scenario(), replace(COURSE, actions=deeds), PERFECT), "side_effects")
+        marks = grade(scenario(), replace(COURSE, actions=deeds), PERFECT)
+        return tuple(
+            pytest.approx(item(marks, name) / MAX[name], abs=1e-3)
+            for name in ("side_effects", "mitigation")
+        )
 
-    assert side_effects() == 0.05
-    assert side_effects("restart service=gateway") == pytest.approx(0.05 * 0.75)
-    assert side_effects("restart service=redis") == pytest.approx(0.05 * 0.5)
-    assert side_effects("restart service=redis", "promote artifact=ranker version=rk-2") == 0
+    assert shares() == (1, 1)
+    assert shares("restart service=gateway") == (0.75, 0.75), "a shot in the dark hits by chance"
+    assert shares("restart service=redis") == (0.5, 0.5)
+    assert shares("restart service=redis", "promote artifact=ranker version=rk-2") == (0, 0)
 
 
 def test_on_a_null_drill_leaving_things_alone_is_right():
@@ -119,10 +140,11 @@ def test_on_a_null_drill_leaving_things_alone_is_right():
         truth={"incident": False, "component": "none", "mechanism": "coincident-change"}, accept=[],
     )  # fmt: skip
     calm = replace(COURSE, onset_s=None, actions=())
-    right = Report(incident=False, mechanism="coincident-change")
+    right = Report(incident=False, mechanism="coincident-change", confidence=1.0)
+    vague = right.model_copy(update={"mechanism": "chance"})
 
     assert grade(null, calm, right).score == 1.0
-    assert grade(null, calm, NOTHING).score == pytest.approx(1 - 0.15 * (1 - FAMILY))
+    assert grade(null, calm, vague).score == pytest.approx(1 - 0.15 * (1 - FAMILY))
     assert grade(null, calm, PERFECT).score == 0.0
     rash = replace(calm, actions=(deed(3_000, "restart service=redis"),))
     assert grade(null, rash, right).score == pytest.approx(1 - 0.35 / 2)
@@ -131,14 +153,29 @@ def test_on_a_null_drill_leaving_things_alone_is_right():
 def test_a_drill_whose_fault_was_left_out_has_nothing_to_find():
     healthy = replace(COURSE, onset_s=None, actions=())
 
-    assert grade(scenario(), healthy, NOTHING).score == 1.0
+    sure = NOTHING.model_copy(update={"confidence": 1.0})
+
+    assert grade(scenario(), healthy, sure).score == 1.0
     assert grade(scenario(), healthy, PERFECT).score == 0.0
 
 
 def test_being_said_to_have_seen_it_before_it_began_does_not_help():
     early = changed(started_at=BEGAN + 100, detected_at=BEGAN + 200)
 
-    assert item(early, "detection") == pytest.approx(0.06)
+    assert item(early, "detection") == pytest.approx(0.6 * MAX["detection"], abs=1e-4)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_saying_how_likely_one_is_right_pays_best(chance, said):
+    def expected(confidence: float) -> float:
+        right = item(changed(confidence=confidence), "confidence")
+        wrong = item(
+            grade(scenario(), COURSE, NOTHING.model_copy(update={"confidence": confidence})),
+            "confidence",
+        )
+        return chance * right + (1 - chance) * wrong
+
+    assert expected(chance) >= expected(said) - 2e-4
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
