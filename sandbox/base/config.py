@@ -88,6 +88,8 @@ class SensitivityList(Document):
     by_language: dict[str, float] = {}
     by_topic: dict[str, float] = {}
     blocked_labels: list[str] = ["gore", "adult"]
+    # World seconds from an item's publication until the rule knows its label and score: safe till then.
+    label_delay_s: float = Field(0.0, ge=0)
 
 
 class RulesConfig(Document):

@@ -91,7 +91,7 @@ def apply(
         )  # fmt: skip
     known = (item_id >= 0) & (item_id < policy.catalogue.n_items)
     at = np.where(known, item_id, 0)
-    alive, dropped, spare = _hard(policy, visit, item_id, at, known, seen)
+    alive, dropped, spare = _hard(policy, visit, item_id, at, known, seen, now)
     rows = np.flatnonzero(alive)
     decisions: list[Decision] = []
     worth: NDArray[np.floating[Any]] = _finite(score[rows])
@@ -130,7 +130,7 @@ def apply(
 
 
 def _hard(
-    policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints
+    policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints, now: float
 ) -> tuple[Mask, list[Dropped], Ints]:
     """Rows no hard rule refuses, the drops, and the seen rows that only `seen` refuses (empty when
     they may not come back)."""
@@ -138,7 +138,7 @@ def _hard(
     refused_else = np.zeros(len(at), bool)
     was_seen = np.zeros(0, np.int64)
     for rule in policy.hard:
-        refused, value = _refused(rule, policy, visit, item_id, at, known, seen)
+        refused, value = _refused(rule, policy, visit, item_id, at, known, seen, now)
         if refused is None:
             continue
         rows = np.flatnonzero(refused & alive)
@@ -153,7 +153,14 @@ def _hard(
 
 
 def _refused(
-    rule: Checked, policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints
+    rule: Checked,
+    policy: Policy,
+    visit: Visit,
+    item_id: Ints,
+    at: Ints,
+    known: Mask,
+    seen: Ints,
+    now: float,
 ) -> tuple[Mask | None, NDArray[Any]]:
     """bool [n], True where the rule refuses (None: nowhere), and the value it compared."""
     catalogue = policy.catalogue
@@ -182,8 +189,8 @@ def _refused(
         least = catalogue.item_maturity[at]
         return (least > policy.age_years(visit.user)) & known, least
     assert rule.id == "sensitivity", f"{rule.id} is no hard rule"
-    table = policy.sensitive[int(policy.is_minor(visit.user))]
-    return table[at] & known, catalogue.item_sens_score[at]
+    refused = policy.refused_as_sensitive(visit.user, at, now)
+    return refused & known, catalogue.item_sens_score[at]
 
 
 def _freshness(

@@ -23,7 +23,7 @@ class Policy:
     probability of a random slot, 0..1. seed: of the run, keys those slots.
 
     sensitive: bool [2, items], refused by the sensitivity rule for adults, and for minors and unknown
-    ages. Raises CFG-003 when the sensitivity list names an unknown language, topic or label.
+    ages, as soon as its label is known. Raises CFG-003 when the sensitivity list names an unknown language, topic or label.
     """
 
     def __init__(
@@ -39,11 +39,22 @@ class Policy:
         self.sensitive = _sensitive(
             sensitivity, catalogue, topic_names, self.params("sensitivity") or {}
         )
+        self.label_delay_s = sensitivity.label_delay_s
         self.terms = Terms(
             float((self.params("diversity") or {"relevance_weight": 1.0})["relevance_weight"]),
             int((self.params("creator_cap") or {"max_per_slate": 1 << 30})["max_per_slate"]),
             explore_share if "exploration" in self.rules else 0.0,
         )
+
+    def refused_as_sensitive(
+        self, user: int, item: NDArray[np.int64], now: float
+    ) -> NDArray[np.bool_]:
+        """bool [n], by the sensitivity rule. item: int64 [n], of the catalogue. now: world seconds; an
+        item without a label yet counts as safe."""
+        refused: NDArray[np.bool_] = self.sensitive[int(self.is_minor(user))][item]
+        if self.label_delay_s:
+            refused = refused & (self.published_ts[item] + self.label_delay_s <= now)
+        return refused
 
     def params(self, rule: str) -> dict[str, Any] | None:
         """None when the rule is off."""

@@ -150,6 +150,16 @@ def test_a_languages_threshold_touches_that_language_only():
     assert dropped_by(slate, "sensitivity") == [0, 1]
 
 
+def test_what_has_no_label_yet_counts_as_safe_until_it_is_old_enough():
+    catalogue = small_catalogue(3)
+    catalogue.item_sens_score[:] = 0.9
+    catalogue.item_published_ts[:] = [NOW - 3_601, NOW - 3_600, NOW - 3_599]
+    listed = SensitivityList(label_delay_s=3_600)
+
+    assert slate_of(policy_of(catalogue, sensitivity=listed)).rows == [2]
+    assert slate_of(policy_of(catalogue)).rows == []
+
+
 def test_a_list_with_an_unknown_language_is_refused_by_name():
     with pytest.raises(SandboxError, match="CFG-003") as refused:
         policy_of(small_catalogue(), sensitivity=SensitivityList(by_language={"klingon": 0.3}))
