@@ -16,16 +16,25 @@ from typing import Any
 import gevent
 import grpc
 import grpc.experimental.gevent as grpc_gevent
+from gevent.queue import Queue
 from locust import User, events, task
 from locust.env import Environment
 
 from loadtest.clients import Gateway, Rows
+from loadtest.orders import Orders
+from loadtest.runner import LOAD
 from loadtest.schedule import Schedule
 from loadtest.sessions import Reaction, Visit, requests_per_session
 from loadtest.summary import Summary
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import WallClock
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.runtime.armoury import Armoury
 from sandbox.world.behaviour import Behaviour
 from services.proto.recsys.v1 import gateway_pb2
+from services.skeleton.seams import Seams
+
+LOOK_S = 0.1  # wall; a session drawn anew is late by so much at most
 
 grpc_gevent.init_gevent()
 
@@ -52,8 +61,15 @@ class Traffic:
         self.clock = self.run.clock()
         self.behaviour = Behaviour.load(Path(self.run.world_dir))
         per_world_s = options.rate / self.run.speed / requests_per_session(self.behaviour)
+        seams = Seams(self.clock, WallClock())
         self.schedule = Schedule(
-            self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal
+            self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal,
+            catalogue=Catalogue.load(Path(self.run.world_dir) / "public" / "catalogue.npz"),
+            seam=seams.traffic,
+        )  # fmt: skip
+        self.due: Queue[tuple[float, int, int]] = Queue()  # sessions that nobody has begun yet
+        self.orders = Orders(
+            self.run.control_socket(LOAD), Armoury(LOAD, seams), self.schedule, self.clock
         )
         self.slate_size = options.slate_size
         self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
@@ -64,6 +80,15 @@ class Traffic:
 
     def sleep_until(self, ts: float) -> None:
         gevent.sleep(max(0.0, (ts - self.clock.now()) / self.run.speed))
+
+    def usher(self) -> None:
+        """Runs for the whole test: hands each session out when its time has come, not before: until
+        then it may be drawn anew."""
+        while True:
+            for session in self.schedule.due(self.clock.now()):
+                self.due.put(session)
+            wait_s = (self.schedule.next_ts() - self.clock.now()) / self.run.speed
+            gevent.sleep(min(max(0.0, wait_s), LOOK_S))
 
     def postpone(self, event: Any) -> None:
         """Sends a feedback event when its time has come."""
@@ -101,13 +126,15 @@ def _report(environment: Environment, name: str, began: float, error: Exception 
 @events.test_start.add_listener
 def _start(environment: Any, **_: Any) -> None:
     environment.traffic = traffic = Traffic(environment)
-    environment.housekeeper = gevent.spawn(traffic.housekeeping)
+    environment.background = [gevent.spawn(traffic.housekeeping), gevent.spawn(traffic.usher)]
+    traffic.orders.start()
 
 
 @events.test_stop.add_listener
 def _stop(environment: Any, **_: Any) -> None:
     traffic: Traffic = environment.traffic
-    environment.housekeeper.kill()
+    gevent.killall(environment.background)
+    traffic.orders.stop()
     gevent.sleep(0.6)  # the last rows' flush interval
     traffic.rows.flush()
     path = environment.parsed_options.summary if environment.parsed_options else ""
@@ -121,8 +148,7 @@ class SlateUser(User):
     @task
     def visit(self) -> None:
         traffic: Traffic = self.environment.traffic
-        intended, user, session = traffic.schedule.take()
-        traffic.sleep_until(intended)
+        intended, user, session = traffic.due.get()
         visit = Visit(user, session, traffic.mood.get(user, 0.5))
         while not visit.over:
             self._request(traffic, visit, intended)

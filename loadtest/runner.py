@@ -14,6 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
 from sandbox.runtime.tether import tether
 
+LOAD = "load"  # the name of the process, in orders and as the target of a scenario's step
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 STOP_S = 15.0
 
@@ -44,8 +45,9 @@ class Load:
                 expected="k from 1 to 100, seed from 0 to 2^63 - 1", fix="correct the number",
             )  # fmt: skip
         self.run, self.summary_path = run, run.path / "load-summary.json"
-        # A visit lasts some ten wall seconds at 60x; the double leaves room for slow answers.
-        clients = clients or max(20, int(rate * 2 * 60 / min(run.speed, 60.0)))
+        # A visit lasts some ten wall seconds at 60x; six times that leaves room for slow answers and
+        # for a rush, and a client that waits costs nothing.
+        clients = clients or max(60, int(rate * 6 * 60 / min(run.speed, 60.0)))
         self._command = [
             sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary",
             "-u", str(clients), "-r", str(clients), "--run-dir", run.run_dir, "--rate", str(rate),

@@ -2,33 +2,131 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.streams import seed_of
 from sandbox.world.behaviour import Behaviour
+from services.skeleton.seams import Call, Seam
 
-WINDOW_S = 600.0  # world seconds drawn at a time
+WINDOW_S = 60.0  # world seconds drawn at a time: so much later a wrapper of `traffic` may show
+_EXTRA = 1 << 44  # the world's own session ids stay below it
+_LANES = 1 << 10
 
 
-class Schedule:
-    """An endless, deterministic row of (world time, user, session).
+@dataclass(frozen=True)
+class Sessions:
+    """Sessions in the order in which they begin. ts: float64 [m], world seconds. user, session: int64 [m]."""
+
+    ts: NDArray[np.float64]
+    user: NDArray[np.int64]
+    session: NDArray[np.int64]
+
+    def with_(self, other: Sessions) -> Sessions:
+        """Both, in the order of time; of two at one time, those of `self` first."""
+        ts = np.concatenate([self.ts, other.ts])
+        order = np.argsort(ts, kind="stable")
+        user = np.concatenate([self.user, other.user])[order]
+        session = np.concatenate([self.session, other.session])[order]
+        return Sessions(ts[order], user, session)
+
+
+class Arrivals:
+    """Who comes in a window of time, and who else could: `attributes["arrivals"]` at the seam `traffic`.
 
     rate_per_s: sessions per world second. seed: of who comes. shaped: follow the hours of the day.
+    catalogue: what is public about users; None where nothing is put on the seam.
     """
 
     def __init__(
-        self, behaviour: Behaviour, start_ts: float, rate_per_s: float, seed: int, *, shaped: bool
-    ) -> None:
-        self._behaviour, self._until = behaviour, start_ts
-        self._rate, self._seed, self._shaped = rate_per_s, seed, shaped
+        self, behaviour: Behaviour, catalogue: Catalogue | None, rate_per_s: float, seed: int, *, shaped: bool
+    ) -> None:  # fmt: skip
+        self.behaviour, self.catalogue = behaviour, catalogue
+        self.rate_per_s, self.seed, self.shaped = rate_per_s, seed, shaped
+
+    def usual(self, start_ts: float, end_ts: float) -> Sessions:
+        """The sessions that begin in [start_ts, end_ts), whatever pieces of time are asked for."""
+        return self._drawn(start_ts, end_ts, self.rate_per_s, self.seed)
+
+    def more(
+        self, start_ts: float, end_ts: float, factor: float, name: str,
+        users: NDArray[np.bool_] | None = None,
+    ) -> Sessions:  # fmt: skip
+        """Further sessions, `factor` times as many as usual, of the users marked (bool [users], None: all).
+
+        name: of why they come; keys their draws and session ids, which no usual session has.
+        """
+        weight = self.behaviour.session_rate(np.arange(self.behaviour.n_users))
+        share = 1.0 if users is None else float(weight[users].sum() / weight.sum())
+        if share == 0 or factor <= 0:
+            return Sessions(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
+        rate = self.rate_per_s * factor / share
+        drawn = self._drawn(start_ts, end_ts, rate, seed_of(self.seed, f"traffic/{name}"))
+        lane = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) % _LANES
+        keep = slice(None) if users is None else users[drawn.user]
+        session = drawn.session + (1 + lane) * _EXTRA
+        return Sessions(drawn.ts[keep], drawn.user[keep], session[keep])
+
+    def _drawn(self, start_ts: float, end_ts: float, rate: float, seed: int) -> Sessions:
+        return Sessions(
+            *self.behaviour.arrivals(start_ts, end_ts, rate, seed, shaped=self.shaped)
+        )  # fmt: skip
+
+
+class Schedule:
+    """An endless, deterministic row of sessions, drawn window by window through the seam `traffic`.
+
+    rate_per_s: sessions per world second. seed: of who comes. shaped: follow the hours of the day.
+    seam: None for one of its own, on which nothing is ever put.
+    """
+
+    def __init__(
+        self, behaviour: Behaviour, start_ts: float, rate_per_s: float, seed: int, *, shaped: bool,
+        catalogue: Catalogue | None = None, seam: Seam | None = None,
+    ) -> None:  # fmt: skip
+        self._arrivals = Arrivals(behaviour, catalogue, rate_per_s, seed, shaped=shaped)
+        self._until = start_ts
+        self._seam = Seam("traffic") if seam is None else seam  # an unarmed one is false
         self._ahead: deque[tuple[float, int, int]] = deque()
 
     def take(self) -> tuple[float, int, int]:
-        """The next session to begin."""
+        """(world time, user, session) of the next session to begin."""
         while not self._ahead:
-            end = self._until + WINDOW_S
-            ts, user, session = self._behaviour.arrivals(
-                self._until, end, self._rate, self._seed, shaped=self._shaped
-            )
-            self._ahead.extend(zip(ts.tolist(), user.tolist(), session.tolist(), strict=True))
-            self._until = end
+            self._draw(self._until, self._until + WINDOW_S)
         return self._ahead.popleft()
+
+    def due(self, now_ts: float) -> list[tuple[float, int, int]]:
+        """All that begin by now_ts and were not handed out before. Draws no further than it must, so
+        that what is put on the seam shows within WINDOW_S, after a `redraw` at once."""
+        found = []
+        while True:
+            while self._ahead and self._ahead[0][0] <= now_ts:
+                found.append(self._ahead.popleft())
+            if self._until > now_ts:
+                return found
+            self._draw(self._until, self._until + WINDOW_S)
+
+    def next_ts(self) -> float:
+        """World time at which to ask again: the next session's, or the end of what is drawn."""
+        return self._ahead[0][0] if self._ahead else self._until
+
+    def redraw(self, now_ts: float) -> None:
+        """Draws anew what is ahead of now_ts: a wrapper was put on the seam or taken off."""
+        self._ahead.clear()
+        if self._until > now_ts:
+            self._draw(now_ts, self._until)
+
+    def _draw(self, start_ts: float, end_ts: float) -> None:
+        call = Call(
+            "traffic", "load", "arrivals", "draw", session=int(start_ts // WINDOW_S),
+            payload=(start_ts, end_ts), attributes={"arrivals": self._arrivals},
+        )  # fmt: skip
+        drawn: Sessions = self._seam.run_sync(call, lambda c: self._arrivals.usual(*c.payload))
+        rows = zip(drawn.ts.tolist(), drawn.user.tolist(), drawn.session.tolist(), strict=True)
+        self._ahead.extend(rows)
+        self._until = end_ts

@@ -7,28 +7,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from faults.arming import wrapper
 from faults.catalogue import fault_named
 from faults.stages import TRAINING_LOG, stages_for
+from loadtest.runner import LOAD
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import RunInfo
+from sandbox.drill import rollout
 from sandbox.drill.engine import Alert
 from sandbox.drill.grading import Action
 from sandbox.drill.queries import sql_time
 from sandbox.drill.scenario import Scenario, Step
-from sandbox.pipeline import registry
-from sandbox.pipeline.rollout import Release
 from sandbox.pipeline.training_set import Stages
-from sandbox.runtime import publish
+from sandbox.runtime import control
 from sandbox.runtime.operations import Operations
-from sandbox.runtime.rows import send_rows
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
-from services.ranking.core import INPUTS
 
-OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
 RELEASE_SEED = 1  # of the trainings behind releases: one cache for all drills of a world
 
 
@@ -43,56 +38,27 @@ class LiveStage:
         self._looked_ts = 0.0
 
     def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
-        self._stack.arm(service, {"id": name, **spec})
+        if service == LOAD:
+            control.ask(self._run.control_socket(LOAD), "arm", id=name, **spec)
+        else:
+            self._stack.arm(service, {"id": name, **spec})
 
     def disarm(self, name: str, service: str) -> None:
-        self._stack.disarm(service, name)
+        if service == LOAD:
+            control.ask(self._run.control_socket(LOAD), "disarm", id=name)
+        else:
+            self._stack.disarm(service, name)
 
     def release(self, step: Step, seed: int, faulty: bool) -> str:
-        """Rolls it out, through the fault where it has one at that stage. Returns old -> new."""
-        assert step.release is not None
-        patches = {service: dict(fields) for service, fields in step.release.patches.items()}
-        if patches.get("ranking", {}).get("contract") == []:
-            patches["ranking"]["contract"] = list(INPUTS)
-        wanted = Release(
-            step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches
+        return rollout.release(
+            step, seed, faulty, self._operations, self._run.clock(), WallClock()
         )  # fmt: skip
-        through = []
-        if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
-            through.append(wrapper(step.spec(seed), self._run.clock(), WallClock()).around_sync)
-        self._publish(step)
-        record = self._operations.release(wanted, through)
-        return f"{record.old} -> {record.new}"
-
-    def _publish(self, step: Step) -> None:
-        """Brings the versions that were trained for a release into the lake, as any training run does."""
-        assert step.release is not None
-        if step.release.retrain is None:
-            return
-        now = self._run.clock().now()
-        for artefact in registry.versions(self._run.path / "registry"):
-            m = artefact.manifest
-            if not m.version.endswith(f"-{step.release.retrain}"):
-                continue
-            event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
-            send_rows(self._run, "registry_events", [event])
-            send_rows(self._run, "eval_metrics", publish.metric_rows(artefact))
-            if m.artifact in ("two_tower", "ranker"):
-                send_rows(self._run, "train_runs", [publish.train_run_row(artefact)])
-            if "training_rows.safetensors" in m.files:
-                send_rows(self._run, "training_rows", publish.training_rows(artefact))
 
     def note(self, step: Step) -> str:
-        assert step.change is not None
-        change = step.change
-        self._operations.note(
-            actor=change.actor, op="change", arguments={"key": change.key, "new": change.new},
-            target=step.target, key=change.key, old=change.old or "-", new=change.new, note=change.note,
-        )  # fmt: skip
-        return f"{change.key}: {change.old or '-'} -> {change.new}"
+        return rollout.note(step, self._operations)
 
     def actions(self) -> list[Action]:
-        return actions_of(self._run, self._began_ts)
+        return rollout.actions_of(self._operations, self._began_ts)
 
     def alerts(self, since_ts: float) -> list[Alert]:
         """A second of wall time old at most: alerts are judged no oftener."""
@@ -109,15 +75,6 @@ class LiveStage:
 
     def close(self) -> None:
         self._sql.close()
-
-
-def actions_of(run: RunInfo, since_ts: float) -> list[Action]:
-    """What the trainee did on the stack since then, oldest first."""
-    return [
-        Action.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
-        for r in Operations(run).records()
-        if r.actor == OPERATOR and r.ts >= since_ts
-    ]
 
 
 def stage_models(

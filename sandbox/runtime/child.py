@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime import control
+from sandbox.runtime.armoury import Armoury
 from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether_to_supervisor
 
 if TYPE_CHECKING:
-    from services.skeleton.host import Host
-    from services.skeleton.seams import Seam, Wrapper
+    from services.skeleton.seams import Seams
 
 PORT_TAKEN = 98  # exit code when a port of the run is in use: the supervisor picks others
 _MODULES = {name: f"services.{name}.server" for name in GRPC_PROCESSES} | {
@@ -36,55 +35,15 @@ _PLAIN = ("collector", "materialiser")  # processes without gRPC
 
 
 class Child:
-    """What the control socket reaches: the seams of this process, and whether it is ready."""
+    """What the control socket reaches: the seams of this process, and orders of its own."""
 
-    def __init__(self, name: str, host: Host | None) -> None:
-        self.name, self.host = name, host
-        self.armed: dict[str, tuple[Seam, Wrapper]] = {}
+    def __init__(self, name: str, seams: Seams | None = None) -> None:
+        self.armoury = Armoury(name, seams)
         self.extra: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {}
 
     async def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         op = order["op"]
-        if op in self.extra:
-            return await self.extra[op]()
-        if op == "ping":
-            return {"pid": os.getpid()}
-        if op == "list":
-            return {"ids": sorted(self.armed)}
-        if op == "arm":
-            self._arm(order)
-            return {"id": order["id"]}
-        if op == "disarm":
-            seam, wrapper = self.armed.pop(str(order.get("id")), (None, None))
-            if seam is not None and wrapper is not None:
-                seam.take_off(wrapper)
-            return {"was_armed": wrapper is not None}
-        raise SandboxError(
-            "CFG-003", where=f"{self.name} control", seen=op,
-            expected=f"ping, list, arm, disarm{''.join(', ' + e for e in self.extra)}",
-            fix="use sandbox.runtime.stack",
-        )  # fmt: skip
-
-    def _arm(self, order: dict[str, Any]) -> None:
-        if self.host is None:
-            raise SandboxError(
-                "FLT-003", where=self.name, seen=order.get("fault"), expected="a process with seams",
-                fix=f"name one of {list(GRPC_PROCESSES)}",
-            )  # fmt: skip
-        key = str(order.get("id") or "")
-        if not key or key in self.armed:
-            raise SandboxError(
-                "FLT-003", where=self.name, seen=key, expected="an id that is not armed here",
-                fix="disarm it first, or give another id",
-            )  # fmt: skip
-        arming = importlib.import_module(
-            "faults.arming"
-        )  # nothing of it is here until it is asked for
-        spec = {k: v for k, v in order.items() if k not in ("op", "id")}
-        seam_name, wrapper = arming.wrapper_for(spec, self.host.seams, self.name)
-        seam = self.host.seams.named(seam_name)
-        seam.put(wrapper)
-        self.armed[key] = (seam, wrapper)
+        return await self.extra[op]() if op in self.extra else self.armoury.answer(order)
 
 
 async def _serve(name: str, run: RunInfo) -> None:
@@ -92,7 +51,7 @@ async def _serve(name: str, run: RunInfo) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    child = Child(name, None)
+    child = Child(name)
     if name == "collector":
         serving = importlib.import_module("sandbox.telemetry.collector").serve(run, stop)
     elif name == "materialiser":
@@ -102,8 +61,9 @@ async def _serve(name: str, run: RunInfo) -> None:
         registration = importlib.import_module(_MODULES[name]).REGISTRATION
         from services.skeleton.host import Host, serve
 
-        child.host = Host(name, run, instance=f"{name}-0")
-        serving = serve(child.host, registration, stop)
+        host = Host(name, run, instance=f"{name}-0")
+        child.armoury.seams = host.seams
+        serving = serve(host, registration, stop)
     orders = await control.listen(run.control_socket(name), child.answer)
     try:
         await serving

@@ -40,21 +40,37 @@ async def listen(path: Path, answer: Answer) -> asyncio.AbstractServer:
 
 async def _answer(line: bytes, answer: Answer) -> dict[str, Any]:
     try:
-        order = json.loads(line)
-        if not isinstance(order, dict) or not isinstance(order.get("op"), str):
-            raise SandboxError(
-                "CFG-003", where="control order", seen=line[:200].decode(errors="replace"),
-                expected="a JSON object with op", fix="use sandbox.runtime.stack",
-            )  # fmt: skip
-        return {"ok": True, **await answer(order)}
-    except SandboxError as error:
-        return {"ok": False, "error": error.as_json()}
+        return {"ok": True, **await answer(_order(line))}
     except Exception as error:  # an order must never end the process that takes it
-        failure = SandboxError(
+        return _refusal(error)
+
+
+def answered(line: bytes, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
+    """The line that answers a line, for a process that has no event loop of asyncio."""
+    try:
+        told = {"ok": True, **answer(_order(line))}
+    except Exception as error:  # as above
+        told = _refusal(error)
+    return json.dumps(told).encode() + b"\n"
+
+
+def _order(line: bytes) -> dict[str, Any]:
+    order = json.loads(line)
+    if not isinstance(order, dict) or not isinstance(order.get("op"), str):
+        raise SandboxError(
+            "CFG-003", where="control order", seen=line[:200].decode(errors="replace"),
+            expected="a JSON object with op", fix="use sandbox.runtime.stack",
+        )  # fmt: skip
+    return order
+
+
+def _refusal(error: Exception) -> dict[str, Any]:
+    if not isinstance(error, SandboxError):
+        error = SandboxError(
             "WIRE-006", where="control order", seen=repr(error)[:300], expected="an answer",
             fix="see the log of the process",
         )  # fmt: skip
-        return {"ok": False, "error": failure.as_json()}
+    return {"ok": False, "error": error.as_json()}
 
 
 def ask(path: Path, op: str, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:

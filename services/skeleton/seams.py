@@ -1,8 +1,8 @@
 """The seams: narrow interfaces at which a call can be wrapped. Unarmed, a seam is a plain call.
 
 Serving has six: rpc (client side of an edge), write (events and features going in), read (features
-coming out), log (telemetry rows), index (search), model (score, encode). A wrapper is whatever the
-runtime puts there; services know none.
+coming out), log (telemetry rows), index (search), model (score, encode). Before serving there is
+traffic (who comes when). A wrapper is whatever the runtime puts there; services know none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ProceedSync = Callable[["Call"], Any]
 class Call:
     """One call at a seam, as its wrapper sees it.
 
-    seam: rpc, write, read, log, index or model. service: the process it happens in (the caller, for
+    seam: rpc, write, read, log, index, model or traffic. service: the process it happens in (the caller, for
     rpc). peer: callee for rpc, view or table or artefact version elsewhere. op: method or operation.
     user, session, position: the place in the world (-1 unknown). path: network path of an rpc.
     payload: what goes in; a wrapper may hand on a changed one.
@@ -85,16 +85,17 @@ def _bind_sync(wrapper: Wrapper, proceed: ProceedSync) -> ProceedSync:
     return lambda call: wrapper.around_sync(call, proceed)
 
 
-SEAM_NAMES = ("rpc", "write", "read", "log", "index", "model")
+SEAM_NAMES = ("rpc", "write", "read", "log", "index", "model", "traffic")
 
 
 class Seams:
-    """The six seams of one process, by name, with the clocks that wrappers may use."""
+    """The seams of one process, by name, with the clocks that wrappers may use."""
 
     def __init__(self, world: Clock, wall: Clock) -> None:
         self.world, self.wall = world, wall
         self.rpc, self.write, self.read = Seam("rpc"), Seam("write"), Seam("read")
         self.log, self.index, self.model = Seam("log"), Seam("index"), Seam("model")
+        self.traffic = Seam("traffic")
 
     def named(self, name: str) -> Seam:
         assert name in SEAM_NAMES, f"no seam is called {name}"

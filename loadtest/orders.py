@@ -1,0 +1,53 @@
+"""Orders to the load generator, as every process of a run takes them: what is put on `traffic`, and off."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from socket import AF_UNIX
+from typing import Any
+
+from gevent import socket
+from gevent.server import StreamServer
+
+from loadtest.schedule import Schedule
+from sandbox.base.clock import Clock
+from sandbox.runtime import control
+from sandbox.runtime.armoury import Armoury
+
+
+class Orders:
+    """Listens at `path`, for this user alone, from `start` to `stop`."""
+
+    def __init__(self, path: Path, armoury: Armoury, schedule: Schedule, world: Clock) -> None:
+        self._path, self._armoury, self._schedule, self._world = path, armoury, schedule, world
+        self._server: StreamServer | None = None
+
+    def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+        listener = socket.socket(AF_UNIX)
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(self._path))
+        finally:
+            os.umask(mask)
+        listener.listen()
+        self._server = StreamServer(listener, self._converse)
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._path.unlink(missing_ok=True)
+
+    def _converse(self, line: Any, _: Any) -> None:
+        with line.makefile("rwb") as file:
+            while order := file.readline(control.MAX_LINE_BYTES):
+                file.write(control.answered(order, self._answer))
+                file.flush()
+
+    def _answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        answer = self._armoury.answer(order)
+        if order["op"] in ("arm", "disarm"):
+            self._schedule.redraw(self._world.now())
+        return answer

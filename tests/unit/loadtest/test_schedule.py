@@ -1,0 +1,114 @@
+"""Who visits when: the same people however it is asked, and more of them through the seam."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.schedule import WINDOW_S, Arrivals, Schedule
+from sandbox.base.catalogue import Catalogue
+from sandbox.world.behaviour import Behaviour
+from services.skeleton.seams import Seam
+
+START_TS = 1_772_438_400.0
+RATE_PER_S = 0.5
+
+
+@pytest.fixture(scope="module")
+def behaviour(tiny: tuple[object, Path]) -> Behaviour:
+    return Behaviour.load(tiny[1])
+
+
+@pytest.fixture(scope="module")
+def catalogue(tiny: tuple[object, Path]) -> Catalogue:
+    return Catalogue.load(tiny[1] / "public" / "catalogue.npz")
+
+
+def schedule(behaviour, **more) -> Schedule:
+    return Schedule(behaviour, START_TS, RATE_PER_S, 7, shaped=False, **more)
+
+
+class Doubled:
+    """A wrapper by which everybody comes twice."""
+
+    def around_sync(self, call, proceed):
+        more = call.attributes["arrivals"].more(*call.payload, 1.0, "doubled")
+        return proceed(call).with_(more)
+
+
+def test_one_by_one_or_as_they_fall_due_the_same_sessions_come(behaviour):
+    one, other = schedule(behaviour), schedule(behaviour)
+
+    due = [s for step in range(1, 40) for s in other.due(START_TS + 17.0 * step)]
+
+    assert len(due) > 200
+    assert [one.take() for _ in due] == due
+
+
+def test_nothing_is_handed_out_before_its_time_and_nothing_twice(behaviour):
+    row = schedule(behaviour)
+
+    first, again = row.due(START_TS + 90), row.due(START_TS + 90)
+
+    assert first
+    assert all(ts <= START_TS + 90 for ts, _, _ in first)
+    assert again == []
+    assert START_TS + 90 < row.next_ts() <= START_TS + 90 + WINDOW_S
+
+
+def test_what_is_put_on_the_seam_shows_at_once_after_a_redraw_and_adds_only(behaviour):
+    seam, usual = Seam("traffic"), schedule(behaviour)
+    row = schedule(behaviour, seam=seam)
+    assert row.due(START_TS + 70) == usual.due(START_TS + 70)
+
+    seam.put(Doubled())
+    row.redraw(START_TS + 70)
+    more, ordinary = row.due(START_TS + 670), usual.due(START_TS + 670)
+
+    assert set(ordinary) < set(more)
+    assert more == sorted(more, key=lambda s: s[0])
+    assert abs(len(more) / len(ordinary) - 2) < 5 * np.sqrt(6 / len(ordinary))
+    assert any(ts < START_TS + 120 for ts, _, _ in set(more) - set(ordinary)), (
+        "in this window still"
+    )
+
+
+def test_taken_off_the_rest_of_the_window_is_as_usual(behaviour):
+    seam, usual = Seam("traffic"), schedule(behaviour)
+    doubled = Doubled()
+    seam.put(doubled)
+    row = schedule(behaviour, seam=seam)
+    row.due(START_TS + 70)
+    usual.due(START_TS + 70)
+
+    seam.take_off(doubled)
+    row.redraw(START_TS + 70)
+
+    assert row.due(START_TS + 300) == usual.due(START_TS + 300)
+
+
+def test_further_sessions_have_ids_of_their_own_and_are_of_those_who_were_meant(
+    behaviour, catalogue
+):
+    arrivals = Arrivals(behaviour, catalogue, RATE_PER_S, 7, shaped=False)
+    some = np.arange(behaviour.n_users) % 5 == 0
+    span = (START_TS, START_TS + 3_600)
+
+    usual, crowd = arrivals.usual(*span), arrivals.more(*span, 1.0, "crowd")
+    campaign = arrivals.more(*span, 1.0, "campaign", some)
+
+    assert some[campaign.user].all()
+    assert abs(len(campaign.ts) - 1_800) < 5 * np.sqrt(1_800), "as many as usual, by few users"
+    ids = [set(s.session.tolist()) for s in (usual, crowd, campaign)]
+    assert len(set.union(*ids)) == sum(len(i) for i in ids)
+    assert max(max(i) for i in ids) < 2**63
+
+
+def test_nobody_at_all_is_nobody(behaviour, catalogue):
+    arrivals = Arrivals(behaviour, catalogue, RATE_PER_S, 7, shaped=False)
+
+    none = arrivals.more(START_TS, START_TS + 60, 1.0, "x", np.zeros(behaviour.n_users, bool))
+
+    assert len(none.ts) == 0
