@@ -14,15 +14,13 @@ from typing import Any
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
-from sandbox.drill import course, library, store
+from sandbox.drill import course, library, store, typed
 from sandbox.drill.autopilot import respond
 from sandbox.drill.journal import Entry, first, public
-from sandbox.drill.live import OPERATOR, stage_models
-from sandbox.drill.patterns import ActionPattern
+from sandbox.drill.live import stage_models
 from sandbox.drill.report import Report, within
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.store import Drill
-from sandbox.runtime.actions import Action
 from sandbox.runtime.operations import Operations, wait_for
 from sandbox.runtime.plan import require_seed, require_speed
 from sandbox.runtime.rundir import disk_error
@@ -69,7 +67,7 @@ def start(
         )
     try:
         drill = store.create(scenario, run_dir=directory, seed=seed, faults=faults,
-                             autopilot=autopilot, own_stack=not running)  # fmt: skip
+                             autopilot=autopilot, own_stack=not running, world=chosen)  # fmt: skip
         store.announce(drill)
         progress("starting the users", None)
         _drive(drill)
@@ -248,28 +246,10 @@ class LiveDesk:
         return answer.columns, answer.rows
 
     def act(self, action: str) -> None:
-        operations = Operations(self._run)
-        chosen = Action.parse(_typed(action, operations).split())
-        chosen.preview(operations)
-        chosen.run(operations, OPERATOR)
+        typed.act(action, Operations(self._run))
 
     def close(self) -> None:
         self._sql.close()
-
-
-def _typed(action: str, operations: Operations) -> str:
-    """An action as one types it: `revert target=… key=…` names a change, which has a number."""
-    pattern = ActionPattern.parse(action)
-    wanted = dict(pattern.arguments)
-    if pattern.op != "revert" or "change" in wanted:
-        return action
-    for record in reversed(operations.records()):
-        if record.before and all(getattr(record, name) == value for name, value in wanted.items()):
-            return f"revert change={record.n}"
-    raise SandboxError(
-        "DRILL-007", where="act revert", seen=action, expected="a change that was made and can be reverted",
-        fix="see `sandbox act --list-changes`",
-    )  # fmt: skip
 
 
 def _require_running(drill: Drill) -> None:

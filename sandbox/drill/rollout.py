@@ -1,0 +1,75 @@
+"""What a drill's timeline does to a stack by way of operations, whichever backend carries them out."""
+
+from __future__ import annotations
+
+from faults.arming import wrapper
+from faults.catalogue import fault_named
+from sandbox.base.clock import Clock
+from sandbox.drill.deeds import Action
+from sandbox.drill.scenario import Step
+from sandbox.pipeline import registry
+from sandbox.pipeline.rollout import Release
+from sandbox.runtime import publish
+from sandbox.runtime.operations import Operations
+from services.ranking.core import INPUTS
+
+OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
+
+
+def release(
+    step: Step, seed: int, faulty: bool, operations: Operations, world: Clock, wall: Clock
+) -> str:
+    """Rolls the step's release out, through its fault where that sits at this stage. Returns old -> new."""
+    assert step.release is not None
+    patches = {service: dict(fields) for service, fields in step.release.patches.items()}
+    if patches.get("ranking", {}).get("contract") == []:
+        patches["ranking"]["contract"] = list(INPUTS)
+    wanted = Release(
+        step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches
+    )  # fmt: skip
+    through = []
+    if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
+        through.append(wrapper(step.spec(seed), world, wall).around_sync)
+    _publish(step, operations)
+    record = operations.release(wanted, through)
+    return f"{record.old} -> {record.new}"
+
+
+def _publish(step: Step, operations: Operations) -> None:
+    """Brings the versions that were trained for a release into the lake, as any training run does."""
+    assert step.release is not None
+    if step.release.retrain is None:
+        return
+    rows = operations.platform.rows
+    now = operations.platform.now()
+    for artefact in registry.versions(operations.run.path / "registry"):
+        m = artefact.manifest
+        if not m.version.endswith(f"-{step.release.retrain}"):
+            continue
+        event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
+        rows("registry_events", [event])
+        rows("eval_metrics", publish.metric_rows(artefact))
+        if m.artifact in ("two_tower", "ranker"):
+            rows("train_runs", [publish.train_run_row(artefact)])
+        if "training_rows.safetensors" in m.files:
+            rows("training_rows", publish.training_rows(artefact))
+
+
+def note(step: Step, operations: Operations) -> str:
+    """Enters a change that is only that. Returns what it says."""
+    assert step.change is not None
+    change = step.change
+    operations.note(
+        actor=change.actor, op="change", arguments={"key": change.key, "new": change.new},
+        target=step.target, key=change.key, old=change.old or "-", new=change.new, note=change.note,
+    )  # fmt: skip
+    return f"{change.key}: {change.old or '-'} -> {change.new}"
+
+
+def actions_of(operations: Operations, since_ts: float) -> list[Action]:
+    """What the trainee did on the stack since then, oldest first."""
+    return [
+        Action.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
+        for r in operations.records()
+        if r.actor == OPERATOR and r.ts >= since_ts
+    ]
