@@ -21,7 +21,6 @@ from sandbox.virtual.forward import encode_many
 from sandbox.virtual.loaded import Loaded, Sources, load
 from services.gateway.core import by_score, popular_items, safe_items, source_names
 from services.gateway.stages import Candidates, Ranked, UserRows
-from services.model.core import score
 from services.ranking.core import OBJECTIVES, Floats, Ints, assemble_rows, combine
 from services.ranking.server import PRIOR, fit_for_use, no_rows
 from services.retrieval.core import (
@@ -236,7 +235,7 @@ class Content:
 
     def score_raw(self, users: Ints, items: Ints, x: Floats) -> Floats:
         """float32 [n, 3] from `score_inputs`, changed or not. Raises MODEL-003."""
-        return score(self.loaded.ranker, users, items, x)
+        return self.loaded.scorer(users, items, x, [len(items)])
 
     def rank(
         self, candidates: Candidates, stats: Rows | None, probabilities: Floats | None,
@@ -311,7 +310,8 @@ class Content:
         """None where the model refuses. One forward pass for all: a row's score is its own."""
         jobs = [self.score_inputs(*of) for of in zip(asked, candidates, xs, strict=True)]
         try:
-            p = self.score_raw(*(np.concatenate(part) for part in zip(*jobs, strict=True)))
+            users, items, x = (np.concatenate(part) for part in zip(*jobs, strict=True))
+            p = self.loaded.scorer(users, items, x, [len(of) for of in xs])
         except SandboxError:
             return [None] * len(jobs)
         return list(np.split(p, np.cumsum([len(x) for x in xs])[:-1]))

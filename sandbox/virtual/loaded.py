@@ -13,6 +13,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline import registry
+from sandbox.virtual.forward import RankerPass
 from services.model.core import Ranker, TwoTower, load_ranker, load_two_tower
 from services.ranking.core import Contract, Floats
 from services.ranking.server import weights_of
@@ -29,7 +30,7 @@ class Loaded:
     """A configuration in force, with everything it names. rankers, towers: by version."""
 
     config: Config
-    rankers: dict[str, Ranker]
+    rankers: dict[str, RankerPass]
     towers: dict[str, TwoTower]
     index: Index
     contract: Contract
@@ -38,6 +39,10 @@ class Loaded:
 
     @property
     def ranker(self) -> Ranker:
+        return self.scorer.model
+
+    @property
+    def scorer(self) -> RankerPass:
         return self.rankers[self.config.model.ranker]
 
     @property
@@ -82,6 +87,7 @@ def load(
         index = held.index
     else:
         index = Index.of(registry.find(registries, "index", wanted))
+    index = index.searching(config.retrieval.nprobe)
     contract = Contract.of(config.ranking.contract_version, config.ranking.contract)
     weights = weights_of(config.ranking)
     if held is not None and held.config.rules == config.rules:
@@ -93,7 +99,7 @@ def load(
 
 def _models(
     config: ModelConfig, held: Loaded | None, registries: Sequence[Path]
-) -> tuple[dict[str, Ranker], dict[str, TwoTower]]:
+) -> tuple[dict[str, RankerPass], dict[str, TwoTower]]:
     """The active versions and those that are held ready; `keep_loaded` lists both artifacts' versions."""
     kept: dict[str, list[str]] = {"ranker": [], "two_tower": []}
     for version in config.keep_loaded:
@@ -113,9 +119,9 @@ def _models(
     )
 
 
-def _ranker(registries: Sequence[Path], version: str) -> Ranker:
+def _ranker(registries: Sequence[Path], version: str) -> RankerPass:
     found = registry.find(registries, "ranker", version)
-    return load_ranker(found.read("model.safetensors"), found.manifest.config)
+    return RankerPass(load_ranker(found.read("model.safetensors"), found.manifest.config))
 
 
 def _tower(registries: Sequence[Path], version: str) -> TwoTower:

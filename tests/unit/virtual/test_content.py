@@ -170,7 +170,7 @@ def test_a_configuration_is_taken_whole_or_not_at_all(content):
         assert content.loaded is before
     content.configure(Config(retrieval=RetrievalConfig(index_version="ix-2"), model=ModelConfig(two_tower="tt-2")))  # fmt: skip
     (answer,) = content.healthy([REQUESTS[0]], [ROWS[0]], item_rows)
-    assert content.loaded.ranker is model
+    assert content.loaded.scorer is model
     assert answer.ranked.model_version == "rk-1"
     assert (answer.candidates.encoder_version, answer.candidates.index_version) == ("tt-2", "ix-2")
 
