@@ -28,6 +28,7 @@ _GROUPS = {  # command group -> module with a Typer `app`
     "world": "sandbox.cli.world",
     "drill": "sandbox.cli.drill",
     "fault": "sandbox.cli.fault",
+    "lake": "sandbox.cli.lake",
     "load": "sandbox.cli.load",
     "model": "sandbox.cli.model",
 }
@@ -41,6 +42,8 @@ _COMMANDS = {  # command -> module and function
     "trace": ("sandbox.cli.trace", "trace"),
     "act": ("sandbox.cli.act", "act"),
     "bench": ("sandbox.cli.bench", "bench"),
+    "simulate": ("sandbox.cli.simulate", "simulate"),
+    "twin": ("sandbox.cli.twin", "twin"),
     "evaluate": ("sandbox.cli.evaluate", "evaluate"),
 }
 

@@ -119,6 +119,48 @@ class LiveFeatures:
             self._count(event, items, int(self._row[event.user]))
         return n
 
+    def add_many(
+        self, kind: str, user: np.ndarray, item: np.ndarray, ts: np.ndarray, value: np.ndarray
+    ) -> None:
+        """`add` for many events of one kind, of known users and items, one entry for each item.
+
+        user, item: int64 [n]; ts: float64 [n], world seconds; value: [n], seconds of a dwell.
+        """
+        if not len(user):
+            return
+        self.newest_event_ts = max(self.newest_event_ts, float(ts.max()))
+        n_items, ones = self.catalogue.n_items, np.ones(len(item))
+        long = (value >= LONG_DWELL_S) & (kind == "dwell")
+        hits = {"click": self.ctr, "conversion": self.converted, "like": self.liked,
+                "hide": self.hidden, "dwell": self.long}  # fmt: skip
+        if kind in hits:
+            weight = long if kind == "dwell" else ones
+            hits[kind].hits += np.bincount(item, weight, n_items)
+        if kind == "impressions":
+            self.shown += np.bincount(item, minlength=n_items)
+        elif kind == "click":
+            self.clicked += np.bincount(item, minlength=n_items)
+        elif kind == "dwell":
+            self.dwell_s += np.bincount(item, value, n_items)
+        if kind in ("impressions", "click"):
+            hour = ts // 3600
+            for one in np.unique(hour):  # oldest first, as they came
+                self._count_today(int(kind == "click"), item[hour == one].tolist(), one * 3600)
+        known = self._row[user] >= 0
+        row, item, ts, n = self._row[user][known], item[known], ts[known], len(self.user_id)
+        np.maximum.at(self.last_ts, row, ts)
+        counts = np.bincount(row, minlength=n)
+        if kind == "impressions":
+            self.user_shown += counts
+        elif kind == "click":
+            self.user_clicked += counts
+            self.user_ctr.hits += counts
+            np.add.at(self.topics, row, self.catalogue.item_topics[item])
+        elif kind == "dwell":
+            self.user_long.hits += np.bincount(row, long[known], n)
+        elif kind == "conversion":
+            self.user_converted.hits += counts
+
     def _count(self, event: EventLike, items: list[int], row: int) -> None:
         """row: of the user among those who may be known, -1 for the others: then only items count."""
         item, kind = items[0], event.kind

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import load as load_tensors
@@ -96,10 +95,3 @@ def index_of(
         vectors, encoder_version=encoder, version=version, like=towers.manifest
     )
     return registry.register(target, manifest, files)
-
-
-def without_items(neighbours: dict[str, Any], item: np.ndarray) -> dict[str, Any]:
-    """A co-visitation artefact's arrays as if `item` had never been clicked."""
-    items = np.where(np.isin(neighbours["items"], item), -1, neighbours["items"])
-    items[item] = -1
-    return {"items": items, "scores": neighbours["scores"]}

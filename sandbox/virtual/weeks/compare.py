@@ -28,10 +28,8 @@ def compared(base: Users, other: Users, *, paired: bool) -> dict[str, dict[str, 
     out: dict[str, dict[str, float | None]] = {}
     for name, (above, below) in METRICS.items():
         (a, pull_a), (b, pull_b) = (_estimate(users, above, below) for users in (base, other))
-        if paired:
-            variance = _variance(pull_b - pull_a)
-        else:
-            variance = _variance(pull_a) + _variance(pull_b)
+        pulls = [pull_b - pull_a] if paired else [pull_a, pull_b]
+        variance = sum(_variance(pull) for pull in pulls)
         half = _Z * float(np.sqrt(variance))
         row = {
             "base": a,

@@ -65,10 +65,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a simulation reads and writes. world: the world's directory; work: an empty one."""
+    """Where a simulation reads and writes. world: the world's directory; work: an empty one. keep:
+    everything that was shown is written down there."""
 
     world: Path
     work: Path
+    keep: bool = False
 
     @property
     def shadow(self) -> Path:

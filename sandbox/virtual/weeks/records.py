@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from sandbox.pipeline.events import Log
 from sandbox.virtual.weeks.served import Served
-from services.events.core import IMPRESSIONS, Entry
+from services.events.core import IMPRESSIONS
 
+_KINDS = (IMPRESSIONS, "click", "dwell", "like", "hide", "conversion")
 KEPT_S = 42 * 86_400.0  # of the log: two weeks to train on, each row with four weeks behind it
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of one kind. user, item: int64 [n]; ts: float64 [n], world seconds; dwell_s: float32 [n],
+    NaN where nothing was clicked."""
+
+    user: np.ndarray
+    item: np.ndarray
+    ts: np.ndarray
+    dwell_s: np.ndarray
+
+    @classmethod
+    def none(cls) -> Events:
+        ids = np.zeros(0, np.int64)
+        return cls(ids, ids, np.zeros(0), np.zeros(0, np.float32))
+
+    def take(self, rows: np.ndarray) -> Events:
+        return Events(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def with_(self, more: Events) -> Events:
+        return Events(
+            **{
+                f.name: np.concatenate([getattr(self, f.name), getattr(more, f.name)])
+                for f in fields(self)
+            }
+        )
 
 
 class Record:
@@ -19,8 +47,7 @@ class Record:
     def __init__(self, log: Log) -> None:
         self.log = log
         self._next_request = int(log.request.max(initial=0)) + 1
-        self._pending: list[tuple[float, int, Entry]] = []
-        self._n = 0
+        self._pending = {kind: Events.none() for kind in _KINDS}
 
     def close_day(self, served: Served, ts: float) -> None:
         """Appends the rows of a day that ends at ts (world seconds), and lets go of what is too old."""
@@ -33,18 +60,17 @@ class Record:
         log = Log(**whole)
         self.log = log.take(slice(int(np.searchsorted(log.ts, ts - KEPT_S)), None))
 
-    def events(self, served: Served, until_ts: float) -> list[Entry]:
-        """What is known by until_ts of these rows and of earlier ones, in order of time.
+    def events(self, served: Served, until_ts: float) -> dict[str, Events]:
+        """What is known by until_ts of these rows and of earlier ones, by kind of event.
 
         Outcomes that come later are kept for a later call.
         """
-        for entry in _entries(served):
-            self._n += 1
-            self._pending.append((entry.ts, self._n, entry))
-        self._pending.sort()
-        n = next((i for i, p in enumerate(self._pending) if p[0] >= until_ts), len(self._pending))
-        due, self._pending = self._pending[:n], self._pending[n:]
-        return [entry for _, _, entry in due]
+        due: dict[str, Events] = {}
+        for kind, fresh in _events(served).items():
+            held = self._pending[kind].with_(fresh)
+            late = held.ts >= until_ts
+            due[kind], self._pending[kind] = held.take(~late), held.take(late)
+        return due
 
 
 def log_rows(served: Served, first_request: int) -> Log:
@@ -69,26 +95,20 @@ def log_rows(served: Served, first_request: int) -> Log:
     )
 
 
-def _entries(served: Served) -> list[Entry]:
-    """Impressions and everything that followed from them, in no order."""
-    users, sessions, times = served.user.tolist(), served.session.tolist(), served.ts.tolist()
-    out = [
-        Entry(IMPRESSIONS, user, session, ts, tuple(i for i in items if i >= 0))
-        for user, session, ts, items in zip(
-            users, sessions, times, served.item.tolist(), strict=True
-        )
-    ]
+def _events(served: Served) -> dict[str, Events]:
+    """Impressions and everything that followed from them, one entry for each item."""
     ends_ts = served.click_ts + served.dwell_s
-    read_ts = np.broadcast_to(served.ts[:, None], served.item.shape)
-    for kind, where, ts, value in (
-        ("click", served.clicked, served.click_ts, np.ones_like(ends_ts)),
-        ("dwell", served.clicked, ends_ts, served.dwell_s),
-        ("like", served.liked, ends_ts, np.ones_like(ends_ts)),
-        ("hide", served.hidden, read_ts, np.ones_like(ends_ts)),
-        ("conversion", ~np.isnan(served.converted_ts), served.converted_ts, served.revenue),
-    ):
-        row, slot = np.nonzero(where)
-        columns = (row, ts[row, slot], served.item[row, slot], value[row, slot])
-        for i, when, item, worth in zip(*(c.tolist() for c in columns), strict=True):
-            out.append(Entry(kind, users[i], sessions[i], when, (item,), worth))
-    return out
+    shown_ts = np.broadcast_to(served.ts[:, None], served.item.shape)
+    user = np.broadcast_to(served.user[:, None], served.item.shape)
+    where = {
+        IMPRESSIONS: (served.item >= 0, shown_ts),
+        "click": (served.clicked, served.click_ts),
+        "dwell": (served.clicked, ends_ts),
+        "like": (served.liked, ends_ts),
+        "hide": (served.hidden, shown_ts),
+        "conversion": (~np.isnan(served.converted_ts), served.converted_ts),
+    }
+    return {
+        kind: Events(user[at], served.item[at], ts[at], served.dwell_s[at])
+        for kind, (at, ts) in where.items()
+    }

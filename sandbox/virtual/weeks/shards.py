@@ -1,25 +1,18 @@
-"""Cohorts side by side: in this process, or each in one of its own.
+"""A cohort with the content it is answered from: one of the parts that a simulation is divided into.
 
-How users are divided changes nothing but the time it takes: what a cohort answers depends on its users
-alone, and the answers are put together in order of time.
+How users are divided changes nothing but the time it takes: what a cohort does depends on its users
+alone, and what came of it is put together in order of time.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import signal
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any, Protocol
 
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
-from sandbox.base.errors import SandboxError
 from sandbox.virtual.content import Content
 from sandbox.virtual.loaded import Sources
 from sandbox.virtual.weeks.cohort import Batch, Cohort
@@ -27,13 +20,11 @@ from sandbox.virtual.weeks.plan import SLATE, Place
 from sandbox.virtual.weeks.served import Served
 from sandbox.world.behaviour import Behaviour
 
-_STOP_S = 10.0  # for a process to end by itself
-
 
 @dataclass(frozen=True)
 class Share:
-    """The part of a simulation that one cohort lives through. forgotten: items held back, whose traces
-    in the users' rows are left out. session, seen: rows of the stream for `stream_user`, at `stream_ts`."""
+    """What one shard is made from. forgotten: items held back, whose traces in the users' rows are left
+    out. session, seen: rows of the streamed views of `stream_user`, as of `stream_ts`."""
 
     place: Place
     user: np.ndarray
@@ -48,16 +39,8 @@ class Share:
     seen: np.ndarray
 
 
-class Shard(Protocol):
-    """One cohort. Every call is followed by `result` before the next one."""
-
-    def start(self, name: str, *arguments: Any) -> None: ...
-    def result(self) -> Any: ...
-    def close(self) -> None: ...
-
-
-class Local:
-    """A cohort in this process. Its steps are what every shard can be asked for."""
+class Shard:
+    """Users, and a content for each arm."""
 
     def __init__(self, share: Share) -> None:
         catalogue = Catalogue.load(share.place.shadow / "public" / "catalogue.npz")
@@ -73,98 +56,22 @@ class Local:
         self.cohort.answers = self.contents
         mine, at, here = np.intersect1d(share.user, share.stream_user, return_indices=True)
         known = catalogue.user_personalised[mine]
+        at, here = at[known], here[known]
         self.cohort.rows.restore(
-            at[known], share.session[here[known]], share.stream_ts[here[known]],
-            share.seen[here[known]], share.forgotten,
-        )  # fmt: skip
-        self._result: Any = None
-
-    def start(self, name: str, *arguments: Any) -> None:
-        self._result = {"until": self.until, "refresh": self.refresh, "switch": self.switch}[name](
-            *arguments
+            at, share.session[here], share.stream_ts[here], share.seen[here], share.forgotten
         )
 
-    def result(self) -> Any:
-        return self._result
-
-    def close(self) -> None:
-        """Nothing is held."""
-
     def until(self, ts: float) -> Served:
+        """What is asked for before ts, with what came of it."""
         return self.cohort.until(ts)
 
     def refresh(self, batch: Batch) -> None:
+        """Batch features from now on."""
         self.cohort.batch = batch
 
-    def switch(self, configs: Sequence[Config], lists: bool) -> None:
-        """lists: popular items and co-visitation are new in the registry."""
-        sources = Sources.of(self.place.registries) if lists else None
+    def switch(self, configs: Sequence[Config]) -> None:
+        """Configurations by arm, and popular items and co-visitation as the registry has them now."""
+        sources = Sources.of(self.place.registries)
         for content, config in zip(self.contents, configs, strict=True):
             content.configure(config)
-            content.sources = sources or content.sources
-
-
-class Remote:
-    """A cohort in a process of its own, which ends when this one does, however it ends."""
-
-    def __init__(self, share: Share) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, far = context.Pipe()
-        self._process = context.Process(target=_serve, args=(far, share), daemon=True)
-        self._process.start()
-        far.close()
-
-    def start(self, name: str, *arguments: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # `result` says what became of it
-            self._pipe.send((name, arguments))
-
-    def result(self) -> Any:
-        try:
-            ok, value = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise SandboxError(
-                "RUN-008", where="a process of the simulation", seen=f"it ended: {self._process.exitcode}",
-                expected="an answer", fix="free some memory, or take fewer users",
-            ) from error  # fmt: skip
-        if not ok:
-            raise SandboxError(**value) if isinstance(value, dict) else value
-        return value
-
-    def close(self) -> None:
-        self._pipe.close()
-        self._process.join(_STOP_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-
-
-def _serve(pipe: Connection, share: Share) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent closes the pipe when it stops
-    local: Local | None = None
-    while True:
-        try:
-            name, arguments = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            local = local or Local(share)
-            local.start(name, *arguments)
-            answer = (True, local.result())
-        except Exception as error:  # the edge of a process: the parent raises it
-            answer = (False, _sendable(error))
-        try:
-            pipe.send(answer)
-        except OSError:
-            return
-
-
-def _sendable(error: Exception) -> Any:
-    """What can go through a pipe: the parts of a SandboxError, or another exception."""
-    if isinstance(error, SandboxError):
-        return {
-            "code": error.kind.code, "where": error.where, "seen": str(error.seen),
-            "expected": error.expected, "fix": error.fix,
-        }  # fmt: skip
-    if isinstance(error, OSError):
-        return error
-    return RuntimeError("".join(traceback.format_exception(error))[-2_000:])
+            content.sources = sources

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +12,11 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import registry
-from sandbox.pipeline.events import DAY_S, Source, read_source
+from sandbox.pipeline.events import DAY_S, Source, read_manifest, read_source
 from sandbox.pipeline.features import snapshot
 from sandbox.runtime.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned
 from sandbox.virtual.weeks.births import (
-    Births,
     births,
     forget,
     index_of,
@@ -27,20 +24,21 @@ from sandbox.virtual.weeks.births import (
 )
 from sandbox.virtual.weeks.cohort import Batch
 from sandbox.virtual.weeks.plan import Place, Plan
-from sandbox.virtual.weeks.records import Record
+from sandbox.virtual.weeks.records import Events, Record
 from sandbox.virtual.weeks.retrain import train, write_covisit, write_popular
 from sandbox.virtual.weeks.served import Served
-from sandbox.virtual.weeks.shards import Local, Remote, Shard, Share
+from sandbox.virtual.weeks.shards import Shard, Share
+from sandbox.virtual.weeks.shown import SHOWN, ShownWriter
 from sandbox.virtual.weeks.tally import Tally
+from sandbox.virtual.weeks.workers import Apart, Here, Worker, all_of
 
 HOUR_S = 3_600.0
-Progress = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """arms: as Tally.document has them. per_user: sums of each arm's users, by name. retrains, births:
-    what became of models and catalogue. log: of everything shown, the last KEPT_S of it."""
+    what became of models and catalogue."""
 
     arms: list[dict[str, Any]]
     per_user: list[dict[str, np.ndarray]]
@@ -48,32 +46,16 @@ class Outcome:
     births: dict[str, Any]
 
 
-def simulate(plan: Plan, place: Place, progress: Progress, *, processes: int) -> Outcome:
-    """One world with all arms of the plan. processes: cohorts beside this process, 0 for none.
-
-    place.work is written to and left as it is. Same plan, same outcome, whatever `processes` says.
-    Raises MODEL-001, MODEL-002, and CFG-001, CFG-003 or MODEL-003 for settings that cannot be used.
-    """
-    source = read_source(place.world)
-    plan.check(source.manifest)
-    weeks = _Weeks(plan, place, source)
-    with weeks.shards(max(processes, 1), remote=processes > 0):
-        for day in range(plan.days):
-            progress(f"day {day + 1} of {plan.days}", day / plan.days)
-            weeks.day(day)
-    return weeks.outcome()
-
-
-class _Weeks:
+class Weeks:
     """The state that passes from day to day outside of the users: log, features, models, counts."""
 
-    def __init__(self, plan: Plan, place: Place, source: Source) -> None:
+    def __init__(self, plan: Plan, place: Place, source: Source, processes: int) -> None:
         manifest = source.manifest
         self.plan, self.place = plan, place
         self.start_ts = manifest.history_end_ts
-        self.births: Births = births(
+        self.births = births(
             manifest.items, plan.births_share, self.start_ts, plan.days, plan.seed
-        )
+        )  # fmt: skip
         self.catalogue: Catalogue = self.births.catalogue(source.catalogue)
         self.record = Record(self.births.without(source.log))
         self.users = plan.chosen(manifest.users)
@@ -83,30 +65,29 @@ class _Weeks:
         names = tuple(arm.name for arm in plan.arms)
         self.tally = Tally(self.catalogue, arm_of, names, self.start_ts, plan.days)
         self.retrains: list[dict[str, Any]] = []
-        self._shards: list[Shard] = []
         write_world(place.world, place.shadow, self.catalogue)
         self.config = self._first_models()
+        self._shown = ShownWriter(place.work / SHOWN, names) if place.keep else None
+        self._shards: list[Worker] = []
+        for share in self._shares(max(processes, 1)):
+            self._shards.append(Apart(Shard, share) if processes else Here(Shard, share))
 
-    @contextmanager
-    def shards(self, n: int, *, remote: bool) -> Iterator[None]:
-        """The users, divided into n cohorts, in processes of their own or here."""
-        artefact = registry.load(
-            self.place.world / "registry", "features", registry.FEATURES_VERSION
-        )
-        held = artefact.arrays("features.safetensors")
-        self.tally.seen_before(held["stream_user_id"], held["stream_ts"])
-        try:
-            for i in range(n):
-                share = Share(
-                    self.place, self.users[i::n], self.arm[i::n], len(self.plan.arms), self.start_ts,
-                    self.plan.seed, self.births.item, held["stream_user_id"], held["stream_ts"],
-                    held["user_session"], held["user_seen"],
-                )  # fmt: skip
-                self._shards.append(Remote(share) if remote else Local(share))
-            yield
-        finally:
-            for shard in self._shards:
-                shard.close()
+    @classmethod
+    def begin(cls, plan: Plan, place: Place, processes: int) -> Weeks:
+        """The world as it is when the first day begins. place.work: an empty directory to work in.
+
+        processes: cohorts beside this process, 0 for none; the outcome is the same. Raises CFG-004 for a
+        plan that this world does not allow, MODEL-001, MODEL-002, WORLD-001 and WORLD-003.
+        """
+        plan.check(read_manifest(place.world))
+        return cls(plan, place, read_source(place.world), processes)
+
+    def close(self) -> None:
+        """Ends the processes, and what is written down is whole."""
+        for shard in self._shards:
+            shard.close()
+        if self._shown is not None:
+            self._shown.close()
 
     def day(self, day: int) -> None:
         """The nightly jobs, then 24 hours with the batch job that carries features on."""
@@ -115,12 +96,15 @@ class _Weeks:
         served: list[Served] = []
         for hour in range(self.plan.jobs_every_h, 25, self.plan.jobs_every_h):
             until = begins + hour * HOUR_S
-            served.append(Served.joined(self._all("until", until)))
-            if hour < 24:  # there the nightly jobs begin with all of it
-                self._carry_on(served[-1], until)
+            served.append(Served.joined(all_of(self._shards, "until", until)))
+            known = self.record.events(served[-1], until)
+            if hour < 24:  # the nightly job counts all of the log anew
+                self._carry_on(known, until)
         today = Served.joined(served)
         self.record.close_day(today, begins + DAY_S)
         self.tally.close_day(day, today)
+        if self._shown is not None:
+            self._shown.add(today)
 
     def outcome(self) -> Outcome:
         per_user = [
@@ -143,16 +127,18 @@ class _Weeks:
         if day:
             write_popular(log, self.catalogue, now, self.place.registry, seed)
             self._rebuild_index(day, now)
-        self._switch(lists=True)
+        all_of(self._shards, "switch", [arm.on(self.config) for arm in self.plan.arms])
         shot = snapshot(log, self.catalogue, now)
         everybody = np.arange(self.catalogue.n_users)
         self.live = LiveFeatures(self.catalogue, everybody, shot.profile, shot.stats, now)
-        self._refresh(Batch(now, shot.profile, shot.stats))
+        all_of(self._shards, "refresh", Batch(now, shot.profile, shot.stats))
 
-    def _carry_on(self, served: Served, now: float) -> None:
+    def _carry_on(self, known: dict[str, Events], now: float) -> None:
         """The nightly features with what happened since."""
-        self.live.add(self.record.events(served, now))
-        self._refresh(Batch(now, self.live.profile(now), self.live.stats(now)))
+        for kind, events in known.items():
+            self.live.add_many(kind, events.user, events.item, events.ts, events.dwell_s)
+        batch = Batch(now, self.live.profile(now), self.live.stats(now))
+        all_of(self._shards, "refresh", batch)
 
     def _retrain(self, day: int, now: float, seed: int) -> None:
         trained = train(
@@ -196,16 +182,16 @@ class _Weeks:
         )  # fmt: skip
         config.retrieval.index_version = version
 
-    # -- cohorts ---------------------------------------------------------------------------------
-
-    def _switch(self, *, lists: bool) -> None:
-        self._all("switch", [arm.on(self.config) for arm in self.plan.arms], lists)
-
-    def _refresh(self, batch: Batch) -> None:
-        self._all("refresh", batch)
-
-    def _all(self, name: str, *arguments: Any) -> Sequence[Any]:
-        """One step of every cohort, side by side."""
-        for shard in self._shards:
-            shard.start(name, *arguments)
-        return [shard.result() for shard in self._shards]
+    def _shares(self, n: int) -> list[Share]:
+        """The users, divided into n cohorts."""
+        found = registry.load(self.place.world / "registry", "features", registry.FEATURES_VERSION)
+        held = found.arrays("features.safetensors")
+        self.tally.seen_before(held["stream_user_id"], held["stream_ts"])
+        return [
+            Share(
+                self.place, self.users[i::n], self.arm[i::n], len(self.plan.arms), self.start_ts,
+                self.plan.seed, self.births.item, held["stream_user_id"], held["stream_ts"],
+                held["user_session"], held["user_seen"],
+            )
+            for i in range(n)
+        ]  # fmt: skip

@@ -1,0 +1,113 @@
+"""Objects that are asked for one step after another: in this process, or each in one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from sandbox.base.errors import SandboxError
+
+
+class Worker(Protocol):
+    """Every `start` is followed by `result` before the next one."""
+
+    def start(self, step: str, *arguments: Any) -> None: ...
+    def result(self) -> Any: ...
+    def close(self) -> None: ...
+
+
+def all_of(workers: Sequence[Worker], step: str, *arguments: Any) -> list[Any]:
+    """One step of every worker, side by side. Raises what the first that failed raised."""
+    for worker in workers:
+        worker.start(step, *arguments)
+    return [worker.result() for worker in workers]
+
+
+class Here:
+    """In this process. make: builds the object from the argument; its methods are the steps."""
+
+    def __init__(self, make: Callable[[Any], Any], argument: Any) -> None:
+        self._object, self._result = make(argument), None
+
+    def start(self, step: str, *arguments: Any) -> None:
+        self._result = getattr(self._object, step)(*arguments)
+
+    def result(self) -> Any:
+        return self._result
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Apart:
+    """In a process of its own, which ends when this one does, however it ends.
+
+    make: a function of a module, as it is called over there; arguments and results are pickled.
+    """
+
+    def __init__(self, make: Callable[[Any], Any], argument: Any) -> None:
+        # Not a fork: torch's threads would not live through it.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, far = context.Pipe()
+        self._process = context.Process(target=_serve, args=(far, make, argument), daemon=True)
+        self._process.start()
+        far.close()
+
+    def start(self, step: str, *arguments: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # `result` says what became of it
+            self._pipe.send((step, arguments))
+
+    def result(self) -> Any:
+        try:
+            ok, value = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            self._process.join(1.0)
+            raise SandboxError(
+                "RUN-008", where="a process of the simulation", seen=f"it ended: {self._process.exitcode}",
+                expected="an answer", fix="free some memory, or take fewer users",
+            ) from error  # fmt: skip
+        if not ok:
+            raise SandboxError(**value) if isinstance(value, dict) else value
+        return value
+
+    def close(self) -> None:
+        """At once: what it was doing is of no use any more."""
+        self._pipe.close()
+        self._process.terminate()
+        self._process.join()
+
+
+def _serve(pipe: Connection, make: Callable[[Any], Any], argument: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process ends this one when it stops
+    made: Any = None
+    while True:
+        try:
+            step, arguments = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            made = made or make(argument)
+            answer = (True, getattr(made, step)(*arguments))
+        except Exception as error:  # the edge of a process: the other one raises it
+            answer = (False, _sendable(error))
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
+
+
+def _sendable(error: Exception) -> Any:
+    """What can go through a pipe: the parts of a SandboxError, or another exception."""
+    if isinstance(error, SandboxError):
+        return {
+            "code": error.kind.code, "where": error.where, "seen": str(error.seen),
+            "expected": error.expected, "fix": error.fix,
+        }  # fmt: skip
+    if isinstance(error, OSError):
+        return error
+    return RuntimeError("".join(traceback.format_exception(error))[-2_000:])
