@@ -19,8 +19,8 @@ class Fault:
     """One failure mechanism at one seam.
 
     name: as in the catalogue. layer: the folder it lies in. seam: a seam of serving (rpc, write, read,
-    log, index, model) or a stage of the offline plane (release, training_log). services: the processes
-    in which it can be armed; empty for stages. Subclasses override `around` or, at a synchronous seam
+    log, index, model), traffic, or a stage of the offline plane (release, training_log). services: the
+    processes in which it can be armed; empty for stages. Subclasses override `around` or, at a synchronous seam
     or stage, `around_sync`; what they leave alone passes.
     """
 

@@ -14,8 +14,8 @@ _INTRO = """# Faults
 After this page you can tell what each fault does to the stack, how it shows, with what it is confused
 and what puts it right. It is printed from the classes in `faults/` (`make docs`).
 
-A fault sits at a *seam* of serving (rpc, write, read, log, index, model) or at a *stage* of the offline
-plane (release, training_log). What all faults share is the wrapper's: whom it hits (`scope`), what
+A fault sits at a *seam* of serving (rpc, write, read, log, index, model), before it at *traffic*, or at
+a *stage* of the offline plane (release, training_log). What all faults share is the wrapper's: whom it hits (`scope`), what
 part of them (`share`), how it comes (`onset`: step, ramp, pulses, drift) and the seed of its rolls.
 Taking the wrapper off is the whole recovery; what it did to data meanwhile stays until an action
 repairs it. How to write one: [writing-a-fault.md](writing-a-fault.md).

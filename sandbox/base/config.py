@@ -48,6 +48,8 @@ class FeaturesConfig(Document):
 
 class RetrievalConfig(Document):
     index_version: str = "ix-1"
+    # Lists searched of an inverted file, out of lists in all; None: as many as it was built for.
+    nprobe: int | None = Field(None, ge=1, le=65_536)
     model: Edge = Edge(deadline_ms=200)
     quotas: dict[str, int] = {"ann": 120, "covisit": 60, "followed": 30, "popular": 40, "fresh": 20}
     disabled: list[str] = []  # sources switched off

@@ -18,6 +18,7 @@ from sandbox.drill.engine import Alert
 from sandbox.drill.grading import Action
 from sandbox.drill.queries import sql_time
 from sandbox.drill.scenario import Scenario, Step
+from sandbox.pipeline.ivf import register_inverted
 from sandbox.pipeline.training_set import Stages
 from sandbox.runtime import control
 from sandbox.runtime.operations import Operations
@@ -93,7 +94,14 @@ def stage_models(
     from sandbox.pipeline.build import train_release  # torch: only when a scenario needs it
 
     for step in scenario.timeline:
-        if step.release is None or step.release.retrain is None:
+        if step.release is None:
+            continue
+        if step.release.inverted_file is not None:
+            how, version = step.release.inverted_file, step.release.index_version
+            assert version is not None  # the scenario was checked
+            places = (registry, world_dir / "registry")
+            register_inverted(places, how.of, version, registry, lists=how.lists, nprobe=how.nprobe)
+        if step.release.retrain is None:
             continue
         wanted = {name for fields in step.release.patches.values() for name in fields}
         artifacts = tuple(a for a in ("two_tower", "ranker") if a in wanted)

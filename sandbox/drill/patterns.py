@@ -18,6 +18,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "deadline": ("caller", "callee", "ms"),
     "promote": ("artifact", "version"),
     "rebuild-index": (),
+    "nprobe": ("n",),
     "revert": ("change",),
     "restart": ("service",),
     "skip-backlog": (),

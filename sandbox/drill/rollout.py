@@ -36,15 +36,17 @@ def release(
 
 
 def _publish(step: Step, operations: Operations) -> None:
-    """Brings the versions that were trained for a release into the lake, as any training run does."""
+    """Brings the versions that were made for a release into the lake, as any training run does."""
     assert step.release is not None
-    if step.release.retrain is None:
+    suffix = f"-{step.release.retrain}" if step.release.retrain else None
+    built = step.release.index_version if step.release.inverted_file else None
+    if suffix is None and built is None:
         return
     rows = operations.platform.rows
     now = operations.platform.now()
     for artefact in registry.versions(operations.run.path / "registry"):
         m = artefact.manifest
-        if not m.version.endswith(f"-{step.release.retrain}"):
+        if m.version != built and not (suffix and m.version.endswith(suffix)):
             continue
         event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
         rows("registry_events", [event])

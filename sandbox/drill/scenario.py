@@ -67,17 +67,27 @@ class Change(Part):
     actor: Line = "release-bot"
 
 
+class InvertedFile(Part):
+    """An index made from the vectors of another: `lists` lists, `nprobe` of them searched."""
+
+    of: str = "ix-1"
+    lists: int = Field(200, ge=2, le=65_536)
+    nprobe: int = Field(16, ge=1, le=65_536)
+
+
 class Release(Part):
     """A release that really goes out: settings by service, as in sandbox.base.config.
 
     key: what is released; new: its version. retrain: generation of models to train for it (2 makes
-    tt-2, rk-2, ix-2); None needs none. An empty `ranking.contract` stands for the model's own inputs.
+    tt-2, rk-2, ix-2); None needs none. inverted_file: how the index named by the patch
+    `retrieval.index_version` is built; None: it is there, or is trained. An empty `ranking.contract` stands for the model's own inputs.
     """
 
     key: Line
     new: Line
     patches: dict[str, dict[str, Any]] = {}
     retrain: int | None = Field(None, ge=2, le=9)
+    inverted_file: InvertedFile | None = None
     note: str = Field("", max_length=400)
     actor: Line = "release-bot"
 
@@ -96,7 +106,15 @@ class Release(Part):
                 except ValidationError as error:
                     told = error.errors()[0]["msg"]
                     raise ValueError(f"patches.{service}.{setting}: {told}") from error
+        if self.inverted_file is not None and self.index_version is None:
+            raise ValueError("inverted_file: patches.retrieval.index_version gives it no name")
         return self
+
+    @property
+    def index_version(self) -> str | None:
+        """The index that it brings, None for none."""
+        version: str | None = self.patches.get("retrieval", {}).get("index_version")
+        return version
 
 
 class FaultUse(Part):

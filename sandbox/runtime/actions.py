@@ -203,6 +203,27 @@ def _preview_rebuild(ops: Operations, a: dict[str, str]) -> Preview:
                    ["retrieval"], 1.0, True, "some seconds of one core")  # fmt: skip
 
 
+def _lists(a: dict[str, str]) -> int:
+    n = _number("nprobe", "n", a["n"])
+    if n != int(n) or n < 1:
+        raise bad_argument("nprobe", "n", a["n"], "a whole number, 1 or more")
+    return int(n)
+
+
+def _nprobe(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    return ops.apply(
+        {"retrieval": {"nprobe": _lists(a)}}, actor=actor, op="nprobe", arguments=a,
+        target="retrieval", key="nprobe", new=str(_lists(a)),
+    )  # fmt: skip
+
+
+def _preview_nprobe(ops: Operations, a: dict[str, str]) -> Preview:
+    now = Config.load(ops.run.path).retrieval.nprobe
+    was = "as many lists as the index was built for" if now is None else f"{now} lists"
+    return Preview(f"a search that goes through {was} goes through {_lists(a)}", ["retrieval"], 1.0, True,
+                   "fewer lists: neighbours are missed; more: each search takes longer")  # fmt: skip
+
+
 def _source(ops: Operations, a: dict[str, str], actor: str, op: str) -> Record:
     config = Config.load(ops.run.path).retrieval
     if a["source"] not in config.quotas:
@@ -228,6 +249,8 @@ _ALL = (
          {"artifact": "ranker, two_tower or index", "version": "version"}, _preview_promote, _promote),
     Kind("rebuild-index", "Build an index from the active two-tower version and search it",
          {}, _preview_rebuild, _rebuild),
+    Kind("nprobe", "Search so many lists of an index that is an inverted file",
+         {"n": "lists"}, _preview_nprobe, _nprobe),
     Kind("revert", "Put back what a change changed", {"change": "number of the change"},
          _preview_revert, lambda o, a, actor: o.revert(_find(o, a).n, actor)),
     Kind("restart", "Stop and start one process", {"service": "name of the process"},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import faiss
 import numpy as np
@@ -19,7 +20,7 @@ faiss.omp_set_num_threads(1)  # one query at a time: a team of threads costs mor
 @dataclass(frozen=True)
 class Index:
     """version: of the artefact. encoder_version: two-tower version that made the vectors.
-    lists, lists_searched: of an inverted file; 0 for a flat index."""
+    lists, lists_searched: of an inverted file; 0 for a flat index, which searches everything."""
 
     version: str
     encoder_version: str
@@ -46,6 +47,13 @@ class Index:
             lists, searched,
         )  # fmt: skip
 
+    def searching(self, nprobe: int | None) -> Index:
+        """The same index, searching so many lists of an inverted file; None: as many as it was built for."""
+        if not self.lists:
+            return self
+        wanted = int(getattr(self.faiss_index, "nprobe", 1)) if nprobe is None else nprobe
+        return replace(self, lists_searched=min(wanted, self.lists))
+
     def search(self, query: NDArray[np.float32], n: int) -> Found:
         """The n items of greatest inner product with `query`, float32 [dim]. Raises MODEL-003."""
         if query.shape != (self.faiss_index.d,):
@@ -53,13 +61,25 @@ class Index:
                 "MODEL-003", where=f"index {self.version}", seen=f"query of {query.shape}",
                 expected=f"({self.faiss_index.d},)", fix="use the user tower that the index was made with",
             )  # fmt: skip
-        scores, ids = self.faiss_index.search(query[None, :], n)
+        scores, ids = self._nearest(query[None, :], n)
         there = ids[0] >= 0
         return Found(ids[0][there], scores[0][there])
 
     def nearest(self, queries: NDArray[np.float32]) -> NDArray[np.int64]:
         """int64 [q, N_PROBED]: what the index finds."""
-        found: NDArray[np.int64] = self.faiss_index.search(queries, N_PROBED)[1]
+        return self._nearest(queries, N_PROBED)[1]
+
+    def _nearest(
+        self, queries: NDArray[np.float32], n: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores and ids [q, n], id -1 where fewer were found."""
+        how: Any = None
+        if self.lists:
+            how = faiss.SearchParametersIVF()
+            how.nprobe = self.lists_searched
+        found: tuple[NDArray[np.float32], NDArray[np.int64]] = self.faiss_index.search(
+            queries, n, params=how
+        )
         return found
 
     def nearest_exactly(self, queries: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -61,7 +61,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
 
     async def start(self) -> None:
         with self._reported("index", self.config.index_version):
-            self.index = self._load_index(self.config.index_version)
+            self.index = self._load_index(self.config.index_version).searching(self.config.nprobe)
         with self._reported("covisit", COVISIT_VERSION):
             arrays = self._arrays("covisit", COVISIT_VERSION, "neighbours.safetensors")
             self.covisit = Covisit(arrays["items"], arrays["scores"])
@@ -81,7 +81,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         index = self.index
         if index is None or index.version != wanted.index_version:
             index = await asyncio.to_thread(self._load_index, wanted.index_version)
-        self.index, self.config = index, wanted
+        self.index, self.config = index.searching(wanted.nprobe), wanted
 
     async def stop(self) -> None:
         if self._probing:

@@ -50,6 +50,16 @@ def test_an_unknown_key_is_named_with_its_line():
     assert "timeline[1].shar" in message
 
 
+def test_an_inverted_file_needs_the_name_of_the_index_that_it_becomes():
+    release = {"key": "index", "new": "ix-1v", "inverted_file": {"lists": 40, "nprobe": 8}}
+    _, message = refusal(timeline__0={"at_s": 0, "target": "retrieval", "release": release})
+    assert "index_version" in message
+
+    release["patches"] = {"retrieval": {"index_version": "ix-1v"}}
+    whole = load(timeline__0={"at_s": 0, "target": "retrieval", "release": release})[0]
+    assert library.checked(whole).timeline[0].release.index_version == "ix-1v"
+
+
 def test_an_unknown_fault_and_an_unknown_knob_are_named_with_their_line():
     line, message = refusal(timeline__1__fault__name="session-stream-leg")
     assert "fault" in line or "session-stream-leg" in line
