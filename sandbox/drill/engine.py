@@ -42,7 +42,7 @@ class Stage(Protocol):
 @dataclass
 class Engine:
     """One drill. began_ts: world seconds since the epoch at its beginning. faults: False leaves them
-    out; whatever else the timeline holds happens all the same."""
+    out; whatever else the timeline holds happens all the same, crowds and campaigns included."""
 
     scenario: Scenario
     stage: Stage
@@ -98,19 +98,20 @@ class Engine:
     def _carry_out(self, step: Step, now_ts: float) -> None:
         name = f"w{self._done}"
         fields: dict[str, Any] = {"target": step.target, "number": self._done}
+        faulty = self.faults or step.anyway
         if step.change is not None:
             fields["change"] = self.stage.note(step)
         if step.release is not None:
-            fields["release"] = self.stage.release(step, self.seed, self.faults)
+            fields["release"] = self.stage.release(step, self.seed, faulty)
         self.journal.append(now_ts, "colleague", "step", **fields)
-        if step.fault is None or not self.faults:
+        if step.fault is None or not faulty:
             return
         kind = fault_named(step.fault.name)
         if kind.seam not in STAGES:
             spec = step.spec(self.seed).model_dump(mode="json")
             self.stage.arm(name, step.service, spec)
             self._armed[name] = step
-        if not kind.control:
+        if step.harmful:
             self.journal.append(
                 now_ts, "engine", "armed", id=name, fault=kind.name, target=step.target
             )

@@ -129,7 +129,8 @@ class Step(Part):
 
     target: the service concerned; for a fault on an edge `caller->callee`. A fault whose seam is
     a stage comes with the `release` that it spoils; without it the release goes out healthy.
-    ends_on: actions that end it, beside taking back what was released.
+    ends_on: actions that end it, beside taking back what was released. anyway: it belongs to the day
+    and not to the incident (a crowd, a campaign), so it happens where faults are left out as well.
     """
 
     at_s: float = Field(ge=0)
@@ -141,6 +142,7 @@ class Step(Part):
     share: float = Field(1.0, gt=0, le=1)
     onset: Onset = Onset()
     ends_on: tuple[Pattern, ...] = ()
+    anyway: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> Step:
@@ -168,6 +170,11 @@ class Step(Part):
                 f"target: {self.fault.name} can be armed in {', '.join(services)} only"
             )
         return self
+
+    @property
+    def harmful(self) -> bool:
+        """Whether it has a fault that belongs to the incident."""
+        return not (self.fault is None or self.anyway or fault_named(self.fault.name).control)
 
     def spec(self, seed: int) -> Spec:
         """The fault as the runtime arms it. Only for steps that have one."""
@@ -275,9 +282,7 @@ class Scenario(Part):
                            ("evidence_by_s", self.evidence_by_s)):  # fmt: skip
             if at_s >= self.length_s:
                 raise ValueError(f"{name}: {at_s:g} s is past the drill's {self.length_s:g} s")
-        at_work = [
-            s.at_s for s in self.timeline if s.fault and not fault_named(s.fault.name).control
-        ]
+        at_work = [step.at_s for step in self.timeline if step.harmful]
         if self.truth.incident != bool(at_work):
             raise ValueError("truth: incident says whether a fault of the timeline does harm")
         if self.truth.onset_s is not None and self.truth.onset_s not in at_work:

@@ -8,6 +8,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill.course import course_of
 from sandbox.drill.engine import Alert, Engine
 from sandbox.drill.journal import Journal, first, phase
+from sandbox.drill.scenario import Step
 from tests.unit.drill.scenes import FakeStage, deed, scenario
 
 BEGAN = 1_000_000.0
@@ -55,6 +56,26 @@ def test_without_its_fault_all_else_happens(tmp_path):
     entries = made.journal.read()
     assert first(entries, "armed") is None
     assert first(entries, "page") is not None, "the page comes at its time, for all that"
+    assert course_of(made.scenario, entries).onset_s is None
+
+
+def test_a_crowd_comes_without_the_incident_too_and_is_no_part_of_it(tmp_path):
+    made, stage = engine(tmp_path, faults=False)
+    crowd = Step.model_validate({
+        "at_s": 600, "target": "load", "anyway": True,
+        "fault": {"name": "flash-crowd", "params": {"multiplier": 2}},
+    })  # fmt: skip
+    timeline = sorted((crowd, *made.scenario.timeline), key=lambda step: step.at_s)
+    made.scenario = made.scenario.model_copy(update={"timeline": tuple(timeline)})
+
+    run_to(made, 4_020)
+    made.finish(BEGAN + 4_020, "over")
+
+    assert ("arm", "load", "flash-crowd") in stage.asked
+    assert ("arm", "stream", "session-stream-lag") not in stage.asked
+    assert stage.asked[-1] == ("disarm", "load")
+    entries = made.journal.read()
+    assert first(entries, "armed") is None
     assert course_of(made.scenario, entries).onset_s is None
 
 

@@ -1,0 +1,71 @@
+"""The load generator takes the orders that every process of a run takes, and draws anew at once."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+
+from loadtest.orders import Orders
+from sandbox.base.clock import VirtualClock
+from sandbox.base.errors import SandboxError
+from sandbox.runtime import control
+from sandbox.runtime.armoury import Armoury
+from services.skeleton.seams import Seams
+
+
+class Redrawn:
+    """A schedule that notes when it was drawn anew."""
+
+    def __init__(self):
+        self.times = []
+
+    def redraw(self, now_ts):
+        self.times.append(now_ts)
+
+
+@pytest.fixture
+def load(tmp_path):
+    """The path of the control socket, the seams behind it and the schedule."""
+    clock, schedule = VirtualClock(start=1000.0), Redrawn()
+    seams = Seams(clock, clock)
+    orders = Orders(tmp_path / "load.sock", Armoury("load", seams), schedule, clock)
+    orders.start()
+    yield tmp_path / "load.sock", seams, schedule
+    orders.stop()
+    assert not (tmp_path / "load.sock").exists()
+
+
+def ask(path, op, **fields):
+    """From another thread, as another process would: the socket is blocking."""
+    return gevent.get_hub().threadpool.spawn(control.ask, path, op, **fields).get()
+
+
+def test_a_crowd_is_put_on_and_taken_off_and_each_time_the_schedule_is_drawn_anew(load):
+    path, seams, schedule = load
+
+    assert ask(path, "arm", id="w1", fault="flash-crowd", params={"multiplier": 3}) == {"id": "w1"}
+    assert len(seams.traffic.wrappers) == 1
+    assert ask(path, "list") == {"ids": ["w1"]}
+    assert ask(path, "disarm", id="w1") == {"was_armed": True}
+
+    assert seams.traffic.wrappers == ()
+    assert schedule.times == [1000.0, 1000.0]
+
+
+@pytest.mark.parametrize(
+    ("code", "order"),
+    [
+        ("FLT-003", {"op": "arm", "id": "w1", "fault": "session-stream-lag"}),
+        ("FLT-002", {"op": "arm", "id": "w1", "fault": "flash-crowd", "params": {"multiplier": 0}}),
+        ("FLT-001", {"op": "arm", "id": "w1", "fault": "flash-mob"}),
+        ("CFG-003", {"op": "explode"}),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused_and_nothing_is_armed(load, code, order):
+    path, seams, schedule = load
+
+    with pytest.raises(SandboxError, match=code):
+        ask(path, **order)
+
+    assert not seams.traffic
+    assert schedule.times == []
