@@ -22,7 +22,7 @@ SOURCES = ("ann", "covisit", "followed", "popular", "fresh")
 IMPERSONAL = ("popular", "fresh")  # what a user without consent may be served from
 RRF_K = 60  # Cormack, Clarke and Buettcher, SIGIR 2009: how little the first ranks differ
 N_PER_CREATOR = 4  # newest items of one followed creator, or a prolific one fills the quota
-_ANY_LANGUAGE = LANGUAGES.index("xx")
+ANY_LANGUAGE = LANGUAGES.index("xx")
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ class Shelves:
         fits = (self.catalogue.item_regions[ids] >> region) & 1 == 1
         if language >= 0:
             spoken = self.catalogue.item_language[ids]
-            fits &= (spoken == language) | (spoken == _ANY_LANGUAGE)
+            fits &= (spoken == language) | (spoken == ANY_LANGUAGE)
         ids = ids[fits][:n].astype(np.int64)
-        return Found(ids, _age_score(now - self.published_ts[ids]))
+        return Found(ids, age_score(now - self.published_ts[ids]))
 
     def followed(self, creators: NDArray[np.int32], n: int, now: float) -> Found:
         """Newest items published by `now` of these creators, at most `N_PER_CREATOR` of each."""
@@ -120,7 +120,7 @@ class Shelves:
         chosen = ids[there]
         age = now - self.published_ts[chosen]
         order = np.argsort(age, kind="stable")[:n]
-        return Found(chosen[order], _age_score(age[order]))
+        return Found(chosen[order], age_score(age[order]))
 
     def visible(self, ids: Ints, now: float) -> NDArray[np.bool_]:
         """bool [n]: known to the catalogue and published by `now`."""
@@ -180,7 +180,7 @@ def recall(found: Ints, wanted: Ints) -> float:
     return float(hit.sum() / there.sum())
 
 
-def _age_score(age_s: NDArray[np.float64]) -> Floats:
-    # half after a day: comparable within the source, which is all that its score is for
+def age_score(age_s: NDArray[np.float64]) -> Floats:
+    """1 for what is new, half of it after a day: comparable within its source, which is all it is for."""
     out: Floats = np.exp2(-np.maximum(age_s, 0.0) / 86_400.0).astype(np.float32)
     return out

@@ -97,7 +97,7 @@ def apply(
     worth: NDArray[np.floating[Any]] = _finite(score[rows])
     freshness = policy.rules.get("freshness")
     if freshness is not None and len(rows):
-        factor = _freshness(policy.published_ts[at[rows]], now, freshness.params)
+        factor = freshness_factor(policy.published_ts[at[rows]], now, freshness.params)
         worth = worth + np.abs(worth) * (factor - 1)
         for i in (factor >= _NOTED).nonzero()[0].tolist():
             decisions.append(
@@ -193,8 +193,8 @@ def _refused(
     return refused & known, catalogue.item_sens_score[at]
 
 
-def _freshness(
-    published_ts: NDArray[np.float64], now: float, params: dict[str, Any]
+def freshness_factor(
+    published_ts: NDArray[np.float64], now: float | NDArray[np.float64], params: dict[str, Any]
 ) -> NDArray[np.float64]:
     """Factor on the score, 1..1 + boost; it halves its excess every half_life_h."""
     age_h = np.maximum(now - published_ts, 0.0) / 3600.0
