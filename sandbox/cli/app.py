@@ -31,6 +31,7 @@ _GROUPS = {  # command group -> module with a Typer `app`
     "lake": "sandbox.cli.lake",
     "load": "sandbox.cli.load",
     "model": "sandbox.cli.model",
+    "scenario": "sandbox.cli.scenario",
 }
 _COMMANDS = {  # command -> module and function
     "up": ("sandbox.cli.stack", "up"),

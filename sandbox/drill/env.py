@@ -12,8 +12,10 @@ Nothing waits for the wall clock: world time moves when the program asks for som
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from typing import Any, Protocol
 
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
-from sandbox.drill import library, taxonomy
+from sandbox.drill import library, store, taxonomy
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.queries import filled, first_row
 from sandbox.drill.report import Report, checked, within
@@ -269,7 +271,8 @@ class DrillEnv:
             drill.close()
         own, self._own = self._own, None
         if own is not None:
-            own.cleanup()
+            forget(Path(own.name))
+            own.cleanup()  # nothing is left to clean: this only tells its finaliser so
 
     def __enter__(self) -> DrillEnv:
         return self
@@ -293,6 +296,13 @@ class DrillEnv:
     def _pass(self, seconds: float) -> None:
         drill = self._running()
         drill.advance(drill.now() + min(seconds, self.left_s))
+
+
+def forget(run_dir: Path) -> None:
+    """Removes a run directory that nobody will ask for again, and the record of its drill."""
+    with suppress(SandboxError):
+        shutil.rmtree(store.of_run(run_dir).directory, ignore_errors=True)
+    shutil.rmtree(run_dir, ignore_errors=True)
 
 
 def moment(when: object) -> float:

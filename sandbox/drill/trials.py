@@ -21,7 +21,7 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.drill.env import DrillEnv, Opener
+from sandbox.drill.env import DrillEnv, Opener, forget
 from sandbox.drill.report import Report
 from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario import Scenario
@@ -110,6 +110,8 @@ def play_all(
     finally:
         for worker in crew:
             worker.end()
+        for run_dir in place.iterdir():
+            forget(run_dir)
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -188,7 +190,7 @@ class _Round:
     def _keep(self, worker: _Worker, outcome: Outcome) -> None:
         assert worker.number is not None
         self._outcomes[worker.number] = outcome
-        shutil.rmtree(self._place / str(worker.number), ignore_errors=True)
+        forget(self._place / str(worker.number))
         worker.number = worker.since = None
         self._progress("drills", len(self._outcomes) / len(self._trials))
 

@@ -1,0 +1,98 @@
+"""How great the harm is, from what a lake can tell: before the onset beside after it, with intervals.
+
+There is no twin to ask, so the day's own healthy hours stand for what would have been. Errors are taken
+between visits: answers of one visit hang together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.queries import sql_time
+
+SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
+LEAST_REQUESTS = 100  # on either side, or there is no estimate
+_Z80 = 1.2816  # of the 80 % interval that a report is asked for
+_STANDS_OUT = 3.0  # standard errors from which a harm that is no matter of clicks is named
+
+Claims = dict[str, dict[str, float]]
+
+# Ratios by visit: sums of x and y on either side, and of squares and products for the error of x / y.
+_BY_VISIT = """
+WITH r AS (SELECT request_id, session_id, {y} AS y, CASE WHEN ts < {onset} THEN 'before' ELSE 'after' END AS side
+           FROM requests WHERE ts >= $began AND ts < $now - INTERVAL {settled:.0f} SECOND),
+     c AS (SELECT i.request_id, sum({x}) AS x FROM ic i JOIN items t USING (item_id) GROUP BY 1),
+     v AS (SELECT side, session_id, sum(y)::DOUBLE AS y, coalesce(sum(x), 0)::DOUBLE AS x, count(*) AS n
+           FROM r LEFT JOIN c USING (request_id) GROUP BY 1, 2)
+SELECT side, sum(n) AS n, sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(x * y) AS xy, sum(y * y) AS yy
+FROM v GROUP BY 1
+"""
+_TAIL = """
+SELECT count(*) FILTER (ts < {onset}) AS n_before, count(*) FILTER (ts >= {onset}) AS n_after,
+       quantile_cont(latency_ms, [0.98, 0.99, 0.997]) FILTER (ts < {onset}) AS before,
+       quantile_cont(latency_ms, [0.98, 0.99, 0.997]) FILTER (ts >= {onset}) AS after
+FROM requests WHERE ts >= $began
+"""
+_ASKED = "SELECT count(*) AS n FROM requests WHERE ts >= {onset}"
+
+
+def sized(env: DrillEnv, onset_ts: float) -> Claims:
+    """`impact` of a report: clicks lost since the onset, and what else stands out. onset_ts: world
+    seconds since the epoch. Empty where too little was answered on either side of it."""
+    claims = _clicks(env, onset_ts)
+    if claims:
+        claims |= _exposure(env, onset_ts) | _tail(env, onset_ts)
+    return claims
+
+
+def _clicks(env: DrillEnv, onset_ts: float) -> Claims:
+    """Clicks per answer that were missing, times the answers since."""
+    fall = _fall(env, onset_ts, x="i.clicked", y="1")
+    if fall is None:
+        return {}
+    n = float(env.observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
+    return {"clicks": _claim(n * fall[0], n * fall[1])}
+
+
+def _exposure(env: DrillEnv, onset_ts: float) -> Claims:
+    """Points of all impressions that creators of group B lost."""
+    fall = _fall(env, onset_ts, x="(t.creator_group = 'B')::INT", y="n_items")
+    if fall is None or fall[0] <= _STANDS_OUT * fall[1]:
+        return {}
+    return {"exposure_gap": _claim(100 * fall[0], 100 * fall[1])}
+
+
+def _tail(env: DrillEnv, onset_ts: float) -> Claims:
+    """Milliseconds by which the 99th percentile rose."""
+    row = env.observe(_TAIL.format(onset=sql_time(onset_ts))).first
+    if min(int(row["n_before"]), int(row["n_after"])) < LEAST_REQUESTS:
+        return {}
+    (_, before, most), (least, after, high) = row["before"], row["after"]
+    if least <= most:
+        return {}
+    return {"p99_ms": {"estimate": after - before, "low": least - before, "high": high - before}}
+
+
+def _fall(env: DrillEnv, onset_ts: float, *, x: str, y: str) -> tuple[float, float] | None:
+    """By how much x / y fell, and its standard error; None where there is too little to tell."""
+    sql = _BY_VISIT.format(x=x, y=y, onset=sql_time(onset_ts), settled=SETTLED_S)
+    sides = {str(row["side"]): row for row in env.observe(sql).records()}
+    if len(sides) < 2 or min(int(row["n"]) for row in sides.values()) < LEAST_REQUESTS:
+        return None
+    before, after = _ratio(sides["before"]), _ratio(sides["after"])
+    return before[0] - after[0], math.hypot(before[1], after[1])
+
+
+def _ratio(row: dict[str, Any]) -> tuple[float, float]:
+    """x / y of sums over visits, and its standard error by the delta method."""
+    x, y, xx, xy, yy = (float(row[name]) for name in ("x", "y", "xx", "xy", "yy"))
+    if y == 0:
+        return 0.0, 0.0
+    ratio = x / y
+    return ratio, math.sqrt(max(0.0, xx - 2 * ratio * xy + ratio * ratio * yy)) / y
+
+
+def _claim(estimate: float, error: float) -> dict[str, float]:
+    return {"estimate": estimate, "low": estimate - _Z80 * error, "high": estimate + _Z80 * error}
