@@ -84,7 +84,7 @@ def loaded(world: Path, registries: Sequence[Path] = (), seed: int = 1) -> tuple
 
 
 def floor_per_s(content: Content, batch: int, n_batches: int) -> float:
-    """Recommendations per second of the bare calls. One thread, as the pipeline's."""
+    """Recommendations per CPU second of the bare calls."""
     held, catalogue = content.loaded, content.catalogue
     rng = np.random.default_rng(1)  # any numbers will do: their values change no time
     n_rows = batch * N_CANDIDATES
@@ -110,7 +110,7 @@ def floor_per_s(content: Content, batch: int, n_batches: int) -> float:
 def content_per_s(
     content: Content, offline: OfflineRows, batch: int, n_batches: int, seed: int = 1
 ) -> float:
-    """Recommendations per second of `Content.healthy`, over requests that are not repeated."""
+    """Recommendations per CPU second of `Content.healthy`, over requests that are not repeated."""
     asked = asked_by(content.catalogue, batch * (n_batches + 1), offline.at_ts, seed)
     rows = [offline.user(a.user) for a in asked]
     parts = iter(range(0, len(asked), batch))
@@ -123,9 +123,10 @@ def content_per_s(
 
 
 def _seconds(once: Callable[[], None], n: int) -> float:
-    """Seconds of one call, the mean of n after one that is not counted."""
+    """CPU seconds of one call, the mean of n after one that is not counted: everything here runs in one
+    thread, and what else the machine does should not count."""
     once()
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(n):
         once()
-    return (time.perf_counter() - began) / n
+    return (time.process_time() - began) / n

@@ -6,8 +6,9 @@ request of which something deviates: they give the same numbers, whatever else i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, Rows, Status
+from sandbox.virtual.asked import Answer, Asked, ItemRows
+from sandbox.virtual.content_batch import NAMES, Batch, finite
 from sandbox.virtual.forward import encode_many
 from sandbox.virtual.loaded import Loaded, Sources, load
-from services.gateway.core import by_score, popular_items, safe_items, source_names
+from services.gateway.core import by_score, popular_items, safe_items
 from services.gateway.stages import Candidates, Ranked, UserRows
-from services.ranking.core import OBJECTIVES, Floats, Ints, assemble_rows, combine
+from services.ranking.core import OBJECTIVES, Floats, Ints, assemble, combine
 from services.ranking.server import PRIOR, fit_for_use, no_rows
 from services.retrieval.core import (
     IMPERSONAL,
@@ -34,44 +37,11 @@ from services.retrieval.core import (
     merge,
     top_up,
 )
+from services.retrieval.many import Shelf
 from services.rules.core import Slate, Visit, apply
 from services.rules.server import topic_names
 
-ItemRows = Callable[[Ints, float], Rows]
-_NAMES = source_names(list(SOURCES))
-
-
-@dataclass(slots=True)
-class Asked:
-    """One request. user: of the catalogue; region: code of the user's region; personalised: consent;
-    now: world seconds since the epoch."""
-
-    user: int
-    session: int
-    depth: int
-    region: int
-    k: int
-    personalised: bool
-    now: float
-
-
-@dataclass(slots=True)
-class Answer:
-    """What every stage made of one request.
-
-    found: by source, visible items only. stats: item rows of the candidates, None where the store did not
-    answer. x: float32 [n, columns]; probabilities: float32 [n, 3], None where no model scored. slate: its
-    rows index the ranked order, as in the gateway; None where no rule ran.
-    """
-
-    rows: UserRows
-    found: dict[str, Found]
-    candidates: Candidates
-    stats: Rows | None
-    x: Floats | None
-    probabilities: Floats | None
-    ranked: Ranked
-    slate: Slate | None
+CHUNK = 32  # requests computed side by side: their tables still fit into the second cache
 
 
 class Content:
@@ -84,6 +54,7 @@ class Content:
         self.topics = topic_names(world_dir)
         self.shelves = Shelves(self.catalogue)
         self.sources = Sources.of(registries)
+        self.shelf = Shelf(self.shelves, self.sources.covisit, self.sources.popular)
         self.stand_ins = popular_items(self.sources.popular_items, self.catalogue)
         self._loaded: Loaded | None = None
 
@@ -126,29 +97,35 @@ class Content:
         self, asked: Sequence[Asked], rows: Sequence[UserRows], item_rows: ItemRows
     ) -> list[Answer]:
         """The answers when every stage answers in time. item_rows: rows of `item_stats` for ids, as the
-        store gives them at a world time. A request without consent is answered without its rows."""
+        store gives them at world times. A request without consent is answered without its rows."""
         rows = [
             r if a.personalised else UserRows.unknown() for a, r in zip(asked, rows, strict=True)
         ]
-        nearest = self._nearest(asked, rows)
-        retrieved = [
-            self.retrieve(*request) for request in zip(asked, rows, nearest, [False] * len(asked), strict=True)
-        ]  # fmt: skip
-        candidates = [c for _, c in retrieved]
-        stats = [item_rows(c.ids, a.now) for a, c in zip(asked, candidates, strict=True)]
-        xs = self._inputs(rows, candidates, stats)
-        ps = self._scores(asked, candidates, xs)
-        ranked = [
-            self.rank(c, s, p, r)
-            for c, s, p, r in zip(candidates, stats, ps, rows, strict=True)
-        ]  # fmt: skip
-        slates = [self.apply_rules(*of) for of in zip(asked, rows, candidates, ranked, strict=True)]
-        return [
-            Answer(r, found, c, s, x, p, order, slate)
-            for r, (found, c), s, x, p, order, slate in zip(
-                rows, retrieved, stats, xs, ps, ranked, slates, strict=True
-            )
-        ]
+        by_depth: dict[int, list[int]] = {}
+        for i, a in enumerate(asked):
+            by_depth.setdefault(self._n_wanted(a), []).append(i)
+        out: dict[int, Answer] = {}
+        for n_wanted, group in by_depth.items():
+            for begin in range(0, len(group), CHUNK):
+                at = group[begin : begin + CHUNK]
+                batch = Batch(
+                    self.shelf, self.sources, self.loaded, [asked[i] for i in at],
+                    [rows[i] for i in at], n_wanted,
+                )  # fmt: skip
+                for i, answer in zip(at, batch.answers(item_rows), strict=True):
+                    out[i] = answer or self._alone(asked[i], rows[i], item_rows)
+        return [out[i] for i in range(len(asked))]
+
+    def _alone(self, asked: Asked, rows: UserRows, item_rows: ItemRows) -> Answer:
+        """The answer to a request for which no source has anything."""
+        found, candidates = self.retrieve(asked, rows, None, False)
+        stats = item_rows(candidates.ids, asked.now)
+        x, p = self.inputs(asked, rows, candidates, stats), None
+        with contextlib.suppress(SandboxError):
+            p = self.score(asked, candidates, x)
+        ranked = self.rank(candidates, stats, p, rows)
+        slate = self.apply_rules(asked, rows, candidates, ranked)
+        return Answer(rows, lambda: found, candidates, stats, x, p, ranked, slate)
 
     # -- retrieval -------------------------------------------------------------------------------
 
@@ -167,7 +144,7 @@ class Content:
         for row, of in zip(recent, rows, strict=True):
             row[: len(of.recent)] = of.recent
         profiles = np.array([r.profile for r in rows], np.float32).reshape(len(rows), -1)
-        return np.array([a.user for a in asked], np.int64), _finite(profiles), recent
+        return np.array([a.user for a in asked], np.int64), finite(profiles), recent
 
     def encode(self, asked: Asked, rows: UserRows) -> Floats:
         """The user's query vector, float32 [dim]."""
@@ -219,14 +196,19 @@ class Content:
         self, asked: Asked, rows: UserRows, candidates: Candidates, stats: Rows | None
     ) -> Floats:
         """The ranker's matrix by the contract in force, float32 [n, columns]."""
-        return self._inputs([rows], [candidates], [stats])[0]
+        stats = no_rows(len(candidates.ids)) if stats is None else stats
+        (profile, _), (session, _) = _fit(rows)
+        return assemble(
+            profile, session, stats.values, candidates.ids, stats.status, self.catalogue,
+            self.loaded.contract,
+        )  # fmt: skip
 
     def score_inputs(
         self, asked: Asked, candidates: Candidates, x: Floats
     ) -> tuple[Ints, Ints, Floats]:
         """What the model's Score gets: users [n], items [n] and finite inputs [n, columns]."""
         user = asked.user if asked.personalised else -1
-        return np.full(len(candidates.ids), user, np.int64), candidates.ids, _finite(x)
+        return np.full(len(candidates.ids), user, np.int64), candidates.ids, finite(x)
 
     def score(self, asked: Asked, candidates: Candidates, x: Floats) -> Floats:
         """Probabilities float32 [n, 3]. Raises MODEL-003 where the contract has other columns than the
@@ -278,44 +260,6 @@ class Content:
             now=asked.now, k=asked.k,
         )  # fmt: skip
 
-    # -- batches ---------------------------------------------------------------------------------
-
-    def _nearest(self, asked: Sequence[Asked], rows: Sequence[UserRows]) -> list[Found | None]:
-        depths = [self.ann_depth(a) for a in asked]
-        who = [i for i, depth in enumerate(depths) if depth]
-        out: list[Found | None] = [None] * len(asked)
-        if who:
-            vectors = self.encode_raw(*self.encoder_inputs([asked[i] for i in who], [rows[i] for i in who]))  # fmt: skip
-            for i, vector in zip(who, vectors, strict=True):
-                out[i] = self.search(vector, depths[i])
-        return out
-
-    def _inputs(
-        self, rows: Sequence[UserRows], candidates: Sequence[Candidates], stats: Sequence[Rows | None]
-    ) -> list[Floats]:  # fmt: skip
-        held = [s if s is not None else no_rows(len(c.ids)) for c, s in zip(candidates, stats, strict=True)]  # fmt: skip
-        fit = [_fit(r) for r in rows]
-        sizes = [len(c.ids) for c in candidates]
-        x = assemble_rows(
-            np.array([profile for (profile, _), _ in fit]), np.array([session for _, (session, _) in fit]),
-            np.concatenate([s.values for s in held]), np.concatenate([c.ids for c in candidates]),
-            np.concatenate([s.status for s in held]), self.catalogue, self.loaded.contract,
-            np.repeat(np.arange(len(rows)), sizes),
-        )  # fmt: skip
-        return np.split(x, np.cumsum(sizes)[:-1])
-
-    def _scores(
-        self, asked: Sequence[Asked], candidates: Sequence[Candidates], xs: Sequence[Floats]
-    ) -> list[Floats | None]:
-        """None where the model refuses. One forward pass for all: a row's score is its own."""
-        jobs = [self.score_inputs(*of) for of in zip(asked, candidates, xs, strict=True)]
-        try:
-            users, items, x = (np.concatenate(part) for part in zip(*jobs, strict=True))
-            p = self.loaded.scorer(users, items, x, [len(of) for of in xs])
-        except SandboxError:
-            return [None] * len(jobs)
-        return list(np.split(p, np.cumsum([len(x) for x in xs])[:-1]))
-
     # -- within retrieval ------------------------------------------------------------------------
 
     def _n_wanted(self, asked: Asked) -> int:
@@ -341,7 +285,7 @@ class Content:
         if not len(merged.ids):
             return replace(self.popular_candidates(asked), failed=True)
         return Candidates(
-            merged.ids, merged.scores, merged.sources.tobytes(), _NAMES,
+            merged.ids, merged.scores, merged.sources.tobytes(), NAMES,
             self.encoder_version if by_index else "", self.index_version if by_index else "", failed,
         )  # fmt: skip
 
@@ -349,13 +293,6 @@ class Content:
 def _fit(rows: UserRows) -> tuple[tuple[Floats, bool], tuple[Floats, bool]]:
     """Profile and session as ranking uses them: rows with NaN or infinity become default rows."""
     return fit_for_use(USER_PROFILE, rows.profile), fit_for_use(USER_SESSION, rows.session)
-
-
-def _finite(values: Floats) -> Floats:
-    """As the model server takes its inputs: what is not finite counts as 0."""
-    if np.isfinite(values.sum(dtype=np.float64)):
-        return values
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _usable(probabilities: Floats | None, n: int) -> Floats | None:

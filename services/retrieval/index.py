@@ -61,15 +61,15 @@ class Index:
                 "MODEL-003", where=f"index {self.version}", seen=f"query of {query.shape}",
                 expected=f"({self.faiss_index.d},)", fix="use the user tower that the index was made with",
             )  # fmt: skip
-        scores, ids = self._nearest(query[None, :], n)
+        scores, ids = self.search_many(query[None, :], n)
         there = ids[0] >= 0
         return Found(ids[0][there], scores[0][there])
 
     def nearest(self, queries: NDArray[np.float32]) -> NDArray[np.int64]:
         """int64 [q, N_PROBED]: what the index finds."""
-        return self._nearest(queries, N_PROBED)[1]
+        return self.search_many(queries, N_PROBED)[1]
 
-    def _nearest(
+    def search_many(
         self, queries: NDArray[np.float32], n: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and ids [q, n], id -1 where fewer were found."""

@@ -119,8 +119,7 @@ class _Grid:
         last[keys] = np.arange(len(keys))
         again = np.zeros(self.there.shape, bool)
         again[self.there] = last[keys] != np.arange(len(keys))
-        out: Mask = ~again.any(1)
-        return out
+        return np.asarray(~again.any(1))
 
     def hard(self, seen: Sequence[Ints]) -> list[list[Dropped]]:
         """Takes away what the hard rules refuse; by request what each of them dropped."""
@@ -129,8 +128,8 @@ class _Grid:
             refused, value = self._refused(rule, seen)
             if refused is None:
                 continue
-            gone: Mask = refused & self.there
-            self.there = self.there & ~gone
+            gone = np.logical_and(refused, self.there)
+            self.there[gone] = False
             owner, rows = gone.nonzero()
             factors = value[owner, rows]
             ends = np.bincount(owner, minlength=len(dropped)).cumsum().tolist()

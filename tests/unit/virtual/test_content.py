@@ -102,7 +102,9 @@ def test_the_stages_alone_give_what_the_batch_gave(content):
         p = content.score(a, candidates, x)
         ranked = content.rank(candidates, stats, p)
         slate = content.apply_rules(a, r, candidates, ranked)
-        same(type(whole)(r, found, candidates, stats, x, p, ranked, slate), whole)
+        same(
+            type(whole)(r, lambda found=found: found, candidates, stats, x, p, ranked, slate), whole
+        )
 
 
 def test_a_user_without_consent_is_answered_as_one_who_is_unknown(content):
