@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
-from sandbox.drill import course, library, store, typed
+from sandbox.drill import marking, store, typed
 from sandbox.drill.autopilot import respond
 from sandbox.drill.journal import Entry, first, public
 from sandbox.drill.live import stage_models
@@ -124,12 +124,13 @@ def failure(drill: Drill) -> SandboxError:
     )  # fmt: skip
 
 
-def status(drill: Drill) -> dict[str, Any]:
+def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
     """Where the drill stands, as its trainee may know: {drill, title, phase, world_time, elapsed_s,
-    left_s, pages, hints_given, hints_left, actions}. Seconds are of world time."""
+    left_s, pages, hints_given, hints_left, actions}. Seconds are of world time. now: world seconds; None
+    for a live drill's clock."""
     entries, scenario, began = drill.entries(), drill.scenario, drill.began()
     seen = public(entries)
-    now = drill.run.clock().now()
+    now = drill.run.clock().now() if now is None else now
     ended = first(entries, "phase", name="debrief")
     elapsed = ((ended.world_ts if ended else now) - began) if began is not None else 0.0
     hints = [str(e.fields["text"]) for e in seen if e.what == "hint"]
@@ -151,8 +152,8 @@ def status(drill: Drill) -> dict[str, Any]:
     }
 
 
-def hint(drill: Drill) -> str:
-    """The next hint, noted in the journal. Raises DRILL-006 when there is none left or no drill."""
+def hint(drill: Drill, now: float | None = None) -> str:
+    """The next hint, noted in the journal at `now` (None: a live drill's clock). Raises DRILL-006 when there is none left or no drill."""
     _require_running(drill)
     given = sum(e.what == "hint" for e in drill.entries())
     hints = drill.scenario.hints
@@ -161,11 +162,14 @@ def hint(drill: Drill) -> str:
             "DRILL-006", where="hint", seen=f"{given} given", expected=f"at most {len(hints)}",
             fix="all hints are out: see `sandbox drill status`, or hand in what you have",
         )  # fmt: skip
-    drill.journal.append(drill.run.clock().now(), "trainee", "hint", text=hints[given])
+    now = drill.run.clock().now() if now is None else now
+    drill.journal.append(now, "trainee", "hint", text=hints[given])
     return hints[given]
 
 
-def file_report(drill: Drill, report: Report) -> dict[str, Any]:
+def file_report(
+    drill: Drill, report: Report, progress: ProgressFn = lambda _what, _share: None
+) -> dict[str, Any]:
     """Hands the report in, waits until the drill has closed, and returns the grade's document.
 
     Raises DRILL-003 for times outside the drill, DRILL-006 when it does not run.
@@ -184,22 +188,12 @@ def file_report(drill: Drill, report: Report) -> dict[str, Any]:
             "the drill",
             drill.directory,
         )
-    return grade(drill)
+    return grade(drill, progress)
 
 
-def grade(drill: Drill) -> dict[str, Any]:
-    """The grade of the report that was handed in. Raises DRILL-006 when none was."""
-    entries = drill.entries()
-    filed = first(entries, "report")
-    if filed is None:
-        raise SandboxError(
-            "DRILL-006", where="debrief", seen=f"phase {drill.phase}", expected="a report that was handed in",
-            fix="hand one in: sandbox drill report",
-        )  # fmt: skip
-    report = Report.model_validate(filed.fields["report"])
-    pack = library.load_all().values()
-    marks, baseline = course.graded(drill.scenario, entries, report, pack)
-    return course.result(drill.plan.run_dir, report, marks, baseline)
+def grade(drill: Drill, progress: ProgressFn = lambda _what, _share: None) -> dict[str, Any]:
+    """The grade of the report that was handed in, with the drill's twin. Raises DRILL-006 when none was."""
+    return marking.marked(drill, progress=progress)
 
 
 def filed_report(entries: list[Entry]) -> Report | None:

@@ -7,6 +7,8 @@ figures are the virtual arms', and how far the virtual arm is from what was meas
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from sandbox.telemetry.sql import SqlWorker
 AFTER_S = (
     3600.0  # world seconds that are looked at beyond the report: what was done shows only then
 )
-EVIDENCE_STEP_S = 1800.0  # world seconds
+STEP_S = 1800.0  # world seconds: reports that are filed at about one time share all arms but one
 
 _FIGURES = ("requests", "p50_ms", "p99_ms", "degraded_share", "ctr")
 _MEASURED = """
@@ -73,16 +75,17 @@ def told(
 ) -> Story:  # fmt: skip
     """The story of a drill that went like that. names_changes: a `revert` says which change by target and
     key, for a run whose changes have other numbers. Raises DRILL-007 for an action that there is not."""
-    horizon_s = max(scenario.evidence_by_s, course.filed_s) + AFTER_S
+    horizon_s = math.ceil(max(scenario.evidence_by_s, course.filed_s) / STEP_S) * STEP_S + AFTER_S
     typed = tuple((a.at_s, _typed(a, names_changes)) for a in course.actions)
     return Story(ArmPlan(scenario, world, seed, faults, typed, horizon_s), course)
 
 
 def compare(
-    story: Story, n_seeds: int = 1, *, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
-    progress: ProgressFn = lambda _what, _share: None,
+    story: Story, n_seeds: int = 1, *, telemetry: Sequence[ArmPlan] = (), run: RunArm | None = None,
+    workers: int = arm_runs.WORKERS, progress: ProgressFn = lambda _what, _share: None,
 ) -> TwinResult:  # fmt: skip
     """Runs what arms are not known yet, and compares them. n_seeds: the drill's own and further ones.
+    telemetry: runs that are wanted with their lakes besides.
 
     Raises CFG-001 for a number of seeds out of range, and what `arm_runs.run_all` raises.
     """
@@ -109,42 +112,38 @@ def evidence_of(
     story: Story, report: Report, *, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
     progress: ProgressFn = lambda _what, _share: None,
 ) -> list[Strength]:  # fmt: skip
-    """How strong the report's queries are, asked again on the incident and on healthy days, all virtual.
-
-    All of them end soon after the report, at one time: a query without an upper bound sees equally much
-    of each. At most EVIDENCE_STEP_S later, so that reports filed at about one time share healthy days.
-    """
+    """How strong the report's queries are, asked again on the incident and on healthy days, all of them
+    virtual and as they stood when the report was filed: nothing that came later may speak."""
     if not report.evidence:
         return []
-    until_s = math.ceil(story.course.filed_s / EVIDENCE_STEP_S) * EVIDENCE_STEP_S
-    at = replace(story.plan, until_s=until_s)
-    healthy = replace(at, faults=False, actions=())
-    days = [at, healthy, *other_healthy(at, LEAST_HEALTHY - 1)]
+    days = evidence_days(story)
     done = arm_runs.run_all([], telemetry=days, run=run, workers=workers, progress=progress)
-    lakes: list[SqlWorker] = []
-    try:
-        asked = []
-        for plan in days:
-            finished = done[plan.key]
-            assert finished.run_dir is not None
-            lakes.append(SqlWorker(finished.run_dir / "lake"))
-            asked.append(_day(lakes[-1], finished.ledger.began_ts, story.course))
+    with ExitStack() as open_lakes:
+        asked = [_day(done[plan.key], story.course, open_lakes) for plan in days]
         return strengths(report.evidence, asked[0], asked[1:])
-    finally:
-        for lake in lakes:
-            lake.close()
 
 
-def _day(lake: SqlWorker, began_ts: float, course: Course) -> Day:
-    def ask(sql: str) -> tuple[list[str], list[list[Any]]]:
-        answer = lake.query(sql)
-        return answer.columns, answer.rows
+def evidence_days(story: Story) -> list[ArmPlan]:
+    """The incident, its own day without the faults, and others: runs that `compare` needs anyway, or that
+    all reports on a scenario share."""
+    healthy = story.arms()["without_faults"]
+    return [story.plan, healthy, *other_healthy(story.plan, LEAST_HEALTHY - 1)]
 
+
+def _day(finished: arm_runs.Finished, course: Course, open_lakes: ExitStack) -> Day:
+    assert finished.run_dir is not None
+    began_ts = finished.ledger.began_ts
     times = {
         "began": began_ts,
         "paged": began_ts + course.paged_s,
         "now": began_ts + course.filed_s,
     }
+    lake = open_lakes.enter_context(SqlWorker(finished.run_dir / "lake", until_ts=times["now"]))
+
+    def ask(sql: str) -> tuple[list[str], list[list[Any]]]:
+        answer = lake.query(sql)
+        return answer.columns, answer.rows
+
     return Day(ask, times, began_ts - course.began_ts)
 
 

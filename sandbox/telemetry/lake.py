@@ -25,13 +25,20 @@ class Lake:
     """Views over one lake. `refresh` brings them up to the manifest of now.
 
     root: the lake's folder, which need not exist yet: then every table is empty.
+    until_ts: only what had been written by then, world seconds since the epoch; None for all.
     locked: no file outside the lake, no network, no extension, no setting can be reached any more.
     """
 
     def __init__(
-        self, root: Path, *, locked: bool = False, memory_mb: int = 512, threads: int = 1
+        self,
+        root: Path,
+        *,
+        locked: bool = False,
+        memory_mb: int = 512,
+        threads: int = 1,
+        until_ts: float | None = None,
     ) -> None:
-        self.root = root.resolve()
+        self.root, self._until_ts = root.resolve(), until_ts
         self.connection = duckdb.connect(
             ":memory:",
             config={
@@ -89,7 +96,7 @@ class Lake:
             f'{c.name if has_rows else "NULL"}::{c.type} AS "{c.name}"' for c in table.columns
         )
         source = f"read_parquet(getvariable('files_{table.name}'))" if has_rows else "(SELECT 1)"
-        where = "" if has_rows else " WHERE false"
+        where = self._where(table) if has_rows else " WHERE false"
         comments = "".join(
             f'COMMENT ON COLUMN {table.name}."{c.name}" IS {_literal(c.comment)};'
             for c in table.columns
@@ -98,6 +105,13 @@ class Lake:
             f"CREATE OR REPLACE VIEW {table.name} AS SELECT {casts} FROM {source}{where};"
             f"COMMENT ON VIEW {table.name} IS {_literal(f'one row per {table.row}')};{comments}"
         )
+
+    def _where(self, table: Table) -> str:
+        """Tables without a time of writing say what was there from the beginning."""
+        written = next((c for c in ("ts", "ingest_ts", "intended_ts") if c in table.names), None)
+        if self._until_ts is None or written is None:
+            return ""
+        return f" WHERE {written} < make_timestamp({round(self._until_ts * 1e6)})"
 
     def _create_ic(self) -> None:
         self.connection.execute(IC_VIEW)

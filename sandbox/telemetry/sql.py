@@ -38,11 +38,15 @@ class Result:
 class SqlWorker:
     """Queries on one lake, one at a time, in a worker process that is started when first needed.
 
-    lake_dir: need not exist yet. Safe to use from several threads. Close it, or use `with`.
+    lake_dir: need not exist yet. until_ts: only what had been written by then, world seconds since the
+    epoch. Safe to use from several threads. Close it, or use `with`.
     """
 
-    def __init__(self, lake_dir: Path, *, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(
+        self, lake_dir: Path, *, memory_mb: int = MEMORY_MB, until_ts: float | None = None
+    ) -> None:
         self._lake, self._memory_mb = Path(lake_dir), memory_mb
+        self._until = [] if until_ts is None else [str(until_ts)]
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
 
@@ -95,7 +99,7 @@ class SqlWorker:
         self._kill()
         command = [sys.executable, "-m", "sandbox.telemetry.sql_worker"]
         self._process = subprocess.Popen(
-            [*command, str(self._lake), str(self._memory_mb)],
+            [*command, str(self._lake), str(self._memory_mb), *self._until],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
             start_new_session=True,  # Ctrl-C at the terminal is the parent's to answer
         )  # fmt: skip

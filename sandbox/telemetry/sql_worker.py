@@ -1,4 +1,4 @@
-"""The process in which a trainee's SQL runs: `python -m sandbox.telemetry.sql_worker LAKE MEMORY_MB`.
+"""The process in which a trainee's SQL runs: `python -m sandbox.telemetry.sql_worker LAKE MEMORY_MB [UNTIL_TS]`.
 
 Requests on stdin, answers on stdout: 4 bytes little-endian length, then msgpack.
     request  {"sql": text, "max_rows": n, "cpu_s": seconds of processor time it may take}
@@ -29,9 +29,10 @@ MAX_ANSWER_BYTES = 64 * 2**20
 
 def main() -> None:
     root, memory_mb = Path(sys.argv[1]), int(sys.argv[2])
+    until_ts = float(sys.argv[3]) if len(sys.argv) > 3 else None
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not end up among the answers
-    lake = Lake(root, locked=True, memory_mb=memory_mb, threads=1)
+    lake = Lake(root, locked=True, memory_mb=memory_mb, threads=1, until_ts=until_ts)
     # Once unused, so that what DuckDB maps at first use does not count against the limit.
     lake.query("SELECT count(*), max(ts), median(value) FROM metrics GROUP BY name ORDER BY 1")
     _limit_memory(memory_mb + HEADROOM_MB)

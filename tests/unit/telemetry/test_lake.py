@@ -71,3 +71,19 @@ def test_a_reader_that_refreshes_sees_rows_and_merges_as_they_are_published(tmp_
 
     assert len(list(tmp_path.glob("metrics/*.parquet"))) == 1
     assert lake.query("SELECT count(*), max(epoch(ts)) FROM metrics") == [(FANOUT, FANOUT - 1.0)]
+
+
+def test_a_lake_can_be_read_as_it_stood_at_a_time(tmp_path):
+    store = SegmentStore(tmp_path, lambda: 0.0)
+    store.add("metrics", [[float(number), "ctr", "all", 0.1] for number in range(10)])
+    late = outcome("req-1", 8, "conversion", 9.5)
+    store.add(
+        "outcomes", [[1.0, 1.5, *outcome("req-1", 8, "click", 1.0)[2:]], [2.0, 8.0, *late[2:]]]
+    )
+    store.flush()
+
+    then, now = Lake(tmp_path, locked=True, until_ts=5.0), Lake(tmp_path, locked=True)
+
+    assert then.query("SELECT count(*), max(epoch(ts)) FROM metrics") == [(5, 4.0)]
+    assert now.query("SELECT count(*) FROM metrics") == [(10,)]
+    assert then.query("SELECT count(*) FROM outcomes") == [(1,)], "the other had not come in yet"

@@ -1,0 +1,71 @@
+"""The grade of a finished drill, with its twin where one can be had. It is reckoned once and kept:
+what a drill was worth must not change with the program's next version.
+
+drills/<id>/grade.json   the document of the grade, with `twin` for the plot of the debrief
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import write_atomically
+from sandbox.drill import arm_runs, course, library, twin
+from sandbox.drill.arm_runs import ProgressFn, RunArm
+from sandbox.drill.journal import first
+from sandbox.drill.report import Report
+from sandbox.drill.store import Drill
+
+PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
+
+
+def marked(
+    drill: Drill, *, with_twin: bool = True, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
+    progress: ProgressFn = lambda _what, _share: None,
+) -> dict[str, Any]:  # fmt: skip
+    """The grade's document: as it was reckoned before, else anew.
+
+    with_twin: False grades by what can be said without running anything, and keeps nothing. A twin that
+    cannot be run (no models, no memory) is left out, and the document's `notices` say why. Raises
+    DRILL-006 when no report was handed in.
+    """
+    entries = drill.entries()
+    filed = first(entries, "report")
+    if filed is None:
+        raise SandboxError(
+            "DRILL-006", where="debrief", seen=f"phase {drill.phase}", expected="a report that was handed in",
+            fix="hand one in: sandbox drill report",
+        )  # fmt: skip
+    kept = _kept(drill) if with_twin else None
+    if kept is not None:
+        return kept
+    report = Report.model_validate(filed.fields["report"])
+    found, strengths = None, None
+    notices: list[str] = []
+    if with_twin:
+        try:
+            story, notices = twin.story_of(drill)
+            days = twin.evidence_days(story) if report.evidence else []
+            found = twin.compare(story, telemetry=days, run=run, workers=workers, progress=progress)
+            strengths = twin.evidence_of(story, report, run=run, workers=workers, progress=progress)
+        except SandboxError as error:
+            found, strengths = None, None
+            notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
+    marks, baseline = course.graded(
+        drill.scenario, entries, report, library.load_all().values(), found, strengths
+    )
+    document = {**course.result(drill.plan.run_dir, report, marks, baseline), "notices": notices}
+    if found is not None:
+        whole = found.document(drill.plan.run_dir)
+        document["twin"] = {part: whole[part] for part in PLOTTED}
+        write_atomically(drill.directory / "grade.json", json.dumps(document))
+    return document
+
+
+def _kept(drill: Drill) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = json.loads((drill.directory / "grade.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) and "score" in document else None
