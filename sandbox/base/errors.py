@@ -59,6 +59,7 @@ _ALL = (
     Kind("LAKE-004", "INVALID_ARGUMENT", True, "SQL does not run"),
     Kind("LAKE-005", "NOT_FOUND", True, "no such trace"),
     Kind("LAKE-006", "INVALID_ARGUMENT", True, "malformed telemetry frame"),
+    Kind("LAKE-007", "FAILED_PRECONDITION", True, "lake cannot be read"),
     # FLT: faults
     Kind("FLT-001", "NOT_FOUND", True, "no such fault"),
     Kind("FLT-002", "INVALID_ARGUMENT", True, "fault parameter out of range"),
