@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,14 @@ from rich.table import Table
 from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
+
+
+class Backend(StrEnum):
+    """Where a drill runs."""
+
+    live = "live"
+    virtual = "virtual"
+
 
 app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_help=True)
 
@@ -77,6 +86,9 @@ def start(
     ] = False,
     shell: Annotated[bool, typer.Option(help="Open the drill shell.")] = True,
     run_dir: Annotated[Path | None, typer.Option(help="Use this run directory or stack.")] = None,
+    backend: Annotated[
+        Backend, typer.Option(help="live: processes and Locust; virtual: one process, no waiting.")
+    ] = Backend.live,
     json_: Json = False,
 ) -> None:
     """Start a drill. With a terminal it opens the drill shell; --autopilot needs nobody."""
@@ -96,6 +108,8 @@ def start(
         "faults": not without_fault,
     }
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not json_
+    if backend is Backend.virtual:
+        return _virtually(scenario, options, autopilot, shell and terminal, json_)
     if autopilot or (gentlest and not terminal):
         return _by_script(scenario, options, json_)
     _by_hand(scenario, options, json_, shell and terminal)
@@ -120,6 +134,46 @@ def _by_script(scenario: Any, options: dict[str, Any], json_: bool) -> None:
         report = session.filed_report(entries)
         assert report is not None
         out.print(render(drill.scenario, entries, report, result))
+
+    emit(result, human, json_)
+
+
+def _virtually(
+    scenario: Any, options: dict[str, Any], autopilot: bool, shell: bool, json_: bool
+) -> None:
+    from sandbox.drill import session
+    from sandbox.drill.autopilot import respond
+    from sandbox.drill.debrief import render
+    from sandbox.drill.virtual import VirtualDrill
+
+    if options.pop("speed") is not None:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill start, --speed", seen="a speed for the virtual backend",
+            expected="the scenario's own: nobody waits there", fix="leave --speed out",
+        )  # fmt: skip
+    if not autopilot and not shell:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill start", seen="--backend virtual with neither terminal nor --autopilot",
+            expected="somebody to answer: world time stands still until one does",
+            fix="add --autopilot, use a terminal, or drive it from Python: docs/responders.md",
+        )  # fmt: skip
+    with progress(json_) as show_progress:
+        drill = VirtualDrill.start(
+            scenario, **options, autopilot=autopilot, progress=show_progress
+        )  # fmt: skip
+    with drill:
+        if not autopilot:
+            from sandbox.drill.virtual_shell import open_virtual_shell
+
+            return open_virtual_shell(drill)
+        report, _ = respond(scenario, drill, drill.began_ts, _sayer(drill))
+        result = drill.file(report)
+    entries = drill.drill.entries()
+
+    def human() -> None:
+        filed = session.filed_report(entries)
+        assert filed is not None
+        out.print(render(scenario, entries, filed, result))
 
     emit(result, human, json_)
 
@@ -205,7 +259,8 @@ def report(
             "CFG-004", where="sandbox drill report", seen="no --file", expected="a file, or a terminal for prompts",
             fix="print an empty report: sandbox drill report --template > report.yaml",
         )  # fmt: skip
-    result = session.file_report(drill, written)
+    with progress(json_) as show_progress:
+        result = session.file_report(drill, written, show_progress)
     emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
 
 
@@ -216,7 +271,9 @@ def debrief(run_dir: RunDir = None, json_: Json = False) -> None:
     from sandbox.drill.debrief import document, render
 
     drill = store.of_run(run_dir)
-    result, entries = session.grade(drill), drill.entries()
+    with progress(json_) as show_progress:
+        result = session.grade(drill, show_progress)
+    entries = drill.entries()
     written = session.filed_report(entries)
     assert written is not None
     emit(

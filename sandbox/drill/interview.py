@@ -24,12 +24,14 @@ def ask_at_terminal(question: str, default: str, words: list[str]) -> str:
 
 
 def interview(
-    drill: Drill, ask: Ask = ask_at_terminal, say: Callable[[str], None] = print
-) -> Report:
-    """Asks for each part of the report, again where an answer is refused."""
+    drill: Drill, ask: Ask = ask_at_terminal, say: Callable[[str], None] = print,
+    now: float | None = None,
+) -> Report:  # fmt: skip
+    """Asks for each part of the report, again where an answer is refused. now: world seconds; None for a
+    live drill's clock."""
     began = drill.began()
     assert began is not None
-    now = drill.run.clock().now()
+    now = drill.run.clock().now() if now is None else now
     page = first(drill.entries(), "page")
     fields: dict[str, Any] = {
         "incident": _yes(ask("Was there an incident (yes or no)?", "yes", ["yes", "no"]))

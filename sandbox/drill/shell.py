@@ -82,15 +82,14 @@ class Shell:
         if not word:
             return True
         try:
-            if word in _PASSED_ON:
-                self._pass_on(word, rest)
-            elif word in self.commands:
+            if word in self.commands:
                 shown = self.commands[word](rest.strip())
                 if shown is not None:
                     self.console.print(shown)
+            elif word in _PASSED_ON:
+                self._pass_on(word, rest)
             else:
-                result = self._lake.query(line.rstrip().rstrip(";"))
-                self.console.print(answer_view(result.columns, result.rows))
+                self.console.print(self.query(line.rstrip().rstrip(";")))
         except (KeyboardInterrupt, EOFError):  # ends what was asked, not the drill
             self.console.print("[dim]stopped[/]")
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -100,6 +99,10 @@ class Shell:
             for label in ("where", "seen", "expected", "fix"):
                 self.console.print(f"  [dim]{label:<9}[/] {escape(str(getattr(error, label)))}")
         return True
+
+    def query(self, sql: str) -> RenderableType:
+        result = self._lake.query(sql)
+        return answer_view(result.columns, result.rows)
 
     def on_help(self, _: str) -> RenderableType:
         width = max(map(len, HELP))
@@ -164,15 +167,16 @@ class Shell:
             words = rest.split()
         command = [sys.executable, "-m", "sandbox.cli.app", word, *words]
         if word == "act" and not rest:
-            return self.console.print(
-                answer_view(["action", "what it does", "arguments"],
-                            [[k.name, k.summary, " ".join(k.arguments)] for k in ACTIONS.values()])
-            )  # fmt: skip
+            return self.console.print(self.actions_view())
         done = subprocess.run(
             [*command, "--run-dir", self.drill.plan.run_dir], stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         self.console.print(Text.from_ansi((done.stdout + done.stderr).rstrip()))
+
+    def actions_view(self) -> RenderableType:
+        rows = [[k.name, k.summary, " ".join(k.arguments)] for k in ACTIONS.values()]
+        return answer_view(["action", "what it does", "arguments"], rows)
 
     def close(self) -> None:
         self._lake.close()
@@ -277,7 +281,7 @@ def open_shell(drill: Drill, **streams: Any) -> None:
         shell = Shell(drill, console)
         watch = Watch(drill, lambda text, when: console.print(page_view(text, when)))
         prompt: PromptSession[str] = PromptSession(
-            history=FileHistory(str(_history())), lexer=PygmentsLexer(SqlLexer),
+            history=FileHistory(str(history_path())), lexer=PygmentsLexer(SqlLexer),
             completer=ShellCompleter(shell.commands), complete_while_typing=False,
             bottom_toolbar=watch.toolbar, refresh_interval=WATCH_S, **streams,
         )  # fmt: skip
@@ -287,7 +291,7 @@ def open_shell(drill: Drill, **streams: Any) -> None:
         console.print("The stack is up and its users are busy. Type SQL, or `help`.\n")
         watch.start()
         try:
-            while shell.answer(_next_line(prompt)):
+            while shell.answer(next_line(prompt)):
                 pass
         finally:
             watch.close()
@@ -297,7 +301,7 @@ def open_shell(drill: Drill, **streams: Any) -> None:
                 Stack(Path(drill.plan.run_dir)).down()
 
 
-def _next_line(prompt: PromptSession[str]) -> str:
+def next_line(prompt: PromptSession[str]) -> str:
     while True:
         try:
             return prompt.prompt("drill> ")
@@ -307,6 +311,6 @@ def _next_line(prompt: PromptSession[str]) -> str:
             return "quit"
 
 
-def _history() -> Path:
+def history_path() -> Path:
     paths.home().mkdir(parents=True, exist_ok=True)
     return paths.home() / "shell-history"

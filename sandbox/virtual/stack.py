@@ -8,6 +8,7 @@ request lives its life on the event loop, and is computed anew from where it dev
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +47,7 @@ from services.gateway.core import request_id
 from services.skeleton.seams import Call
 
 LOAD = "load"  # the generator of traffic, as a process in which a fault can be armed
-WINDOW_S = 0.1  # wall seconds of a window at most: so late, at most, a row just written is seen
+WINDOW_S = 0.25  # wall seconds of a window at most: so late, at most, users' feedback is sent
 LEAST_S = 0.02  # of a window at least, where an answer takes longer than its user thinks
 TIMEOUT_S = 2.0  # as loadtest.clients
 SLATE_SIZE = 10
@@ -109,9 +110,12 @@ class VirtualStack:
         return self.world.now()
 
     def advance(self, until_ts: float) -> None:
-        """Lets the world go on to that time, world seconds since the epoch."""
-        while (now := self.world.now()) < until_ts - 1e-6:
-            step = min(until_ts, now + WINDOW_S * self.world.speed)
+        """Lets the world go on to that time, world seconds since the epoch, and to the end of the window
+        that it lies in: windows lie on a fixed grid, so that it does not matter in which steps one asks."""
+        grid = WINDOW_S * self.world.speed
+        last = math.ceil((until_ts - self.began_ts) / grid - 1e-6)
+        while (now := self.world.now()) < self.began_ts + last * grid - 1e-6:
+            step = self.began_ts + (math.floor((now - self.began_ts) / grid + 1e-6) + 1) * grid
             least = min(step, now + LEAST_S * self.world.speed)
             visits, end = self._window(max(least, min([step, *self._returns.values()])), least)
             self._admit(visits)
@@ -309,6 +313,13 @@ class VirtualStack:
             self.loop.at(world.wall(a.now), self._send, number, visit, request, die)
 
     def _send(self, number: int, visit: Visit, request: Request, die: Dice) -> None:
+        asked = request.asked
+        if not self.store.still(asked.user, request.raw):  # written since the window began
+            raw = self.store.user(asked.user, self.loop.now, asked.now)
+            rows = user_rows(*raw, asked.now)
+            request = Request(
+                asked, raw, rows, self.content.healthy([asked], [rows], self.store.items)[0]
+            )
         self.loop.spawn(self._ask(number, visit, request, die))
 
     async def _ask(self, number: int, visit: Visit, request: Request, die: Dice) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -113,6 +114,15 @@ class Store:
             self._of_stream(USER_SESSION.name, user, wall, now),
             self._of_stream(USER_SEEN.name, user, wall, now),
         )
+
+    def still(self, user: int, rows: tuple[Rows, Rows, Rows]) -> bool:
+        """True when the streamed rows are what they were when `rows` were read."""
+        for view, held in ((USER_SESSION.name, rows[1]), (USER_SEEN.name, rows[2])):
+            row = self.streamed(view, user)
+            ts = math.nan if row is None else row.event_ts
+            if not (ts == held.event_ts[0] or (math.isnan(ts) and math.isnan(held.event_ts[0]))):
+                return False
+        return True
 
     def _of_table(self, view: str, ids: np.ndarray, now: float) -> Rows:
         table, spec = self._batch[view], self.views[view]

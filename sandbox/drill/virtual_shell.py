@@ -1,0 +1,109 @@
+"""The drill shell on the virtual backend: the same commands, and time that passes when it is told to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.lexers import PygmentsLexer
+from pygments.lexers.sql import SqlLexer
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill import session
+from sandbox.drill.debrief import render
+from sandbox.drill.interview import interview
+from sandbox.drill.report import load as load_report
+from sandbox.drill.report import world_time
+from sandbox.drill.shell import HELP, Shell, ShellCompleter, history_path, next_line
+from sandbox.drill.views import answer_view, page_view, status_view
+from sandbox.drill.virtual import VirtualDrill
+
+QUERY_S = 30.0  # world seconds that pass with each query: half a second of a person's at 60x
+MOST_S = 6 * 3600.0  # of one `wait`
+
+
+class VirtualShell(Shell):
+    """Answers lines on a drill that this process holds."""
+
+    def __init__(self, open_drill: VirtualDrill, console: Console) -> None:
+        super().__init__(open_drill.drill, console)
+        self._open, self._told = open_drill, False
+
+    def query(self, sql: str) -> RenderableType:
+        columns, rows = self._open.ask(sql)
+        self._pass_time(QUERY_S)
+        return answer_view(columns, rows)
+
+    def on_wait(self, minutes: str) -> RenderableType:
+        """`wait MINUTES`: world minutes, 5 where none are named."""
+        try:
+            seconds = float(minutes or 5) * 60
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds <= MOST_S:
+            raise SandboxError(
+                "CFG-004", where="wait", seen=minutes, expected=f"world minutes, up to {MOST_S / 60:g}",
+                fix="type `wait 10`",
+            )  # fmt: skip
+        self._pass_time(seconds)
+        return Text(f"it is {world_time(self._open.now())[11:]}")
+
+    def on_act(self, action: str) -> RenderableType | None:
+        if not action:
+            return self.actions_view()
+        self._open.act(action)
+        self._pass_time(QUERY_S)
+        return Text(f"done: {action}")
+
+    def on_hint(self, _: str) -> RenderableType:
+        return Text(session.hint(self.drill, self._open.now()))
+
+    def on_status(self, _: str) -> RenderableType:
+        return status_view(session.status(self.drill, self._open.now()))
+
+    def on_report(self, file: str) -> RenderableType:
+        written = load_report(Path(file)) if file else interview(self.drill, now=self._open.now())
+        result = self._open.file(written)
+        return render(self.drill.scenario, self.drill.entries(), written, result)
+
+    def _pass_time(self, seconds: float) -> None:
+        self._open.advance(self._open.now() + seconds)
+        paged = self._open.paged()
+        if paged is not None and not self._told:
+            self._told = True
+            self.console.print(page_view(self.drill.scenario.pager.text, world_time(paged)))
+
+
+def open_virtual_shell(open_drill: VirtualDrill) -> None:
+    """Runs the shell until the trainee leaves."""
+    console = Console(file=sys.stdout, force_terminal=True)
+    shell = VirtualShell(open_drill, console)
+    commands = {**shell.commands, "wait": shell.on_wait}
+
+    def toolbar() -> HTML:
+        minutes = (open_drill.now() - open_drill.began_ts) / 60
+        return HTML(
+            f" world {world_time(open_drill.now())[11:]}   {minutes:.0f} min   wait, help, quit"
+        )
+
+    prompt: PromptSession[str] = PromptSession(
+        history=FileHistory(str(history_path())), lexer=PygmentsLexer(SqlLexer),
+        completer=ShellCompleter(commands), complete_while_typing=False, bottom_toolbar=toolbar,
+    )  # fmt: skip
+    scenario = open_drill.drill.scenario
+    console.print(f"[bold]{escape(scenario.title)}[/]\n\n{escape(scenario.briefing)}")
+    console.print(
+        "Time stands still until you ask: a query takes half a world minute, `wait 10` ten of them.\n"
+        f"Type SQL, or `help` ({len(HELP)} commands).\n"
+    )
+    try:
+        while shell.answer(next_line(prompt)):
+            pass
+    finally:
+        shell.close()

@@ -1,0 +1,161 @@
+"""Queues, deadlines and retries come out of the model: a starved pool and a slow edge look different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.base.config import Edge
+from sandbox.virtual import timing as timings
+from sandbox.virtual.fabric import CallError, Context, Dice, Fabric, dice
+from sandbox.virtual.loop import Loop, World
+from sandbox.virtual.timing import Timing, Work
+from services.skeleton.seams import Call, Proceed
+
+STILL = Dice([0.0] * 64, [1.0] * 64)  # no noise, no tails
+NAMES = ("gateway", "ranking", "features", "model")
+
+
+def timing(**changes: Any) -> Timing:
+    plain = Work(base_ms=1.0, sigma=0.0)
+    return Timing(
+        work={"features.GetUser": Work(base_ms=10.0, sigma=0.0), "features.GetItems": plain},
+        wire={"gateway->features": plain, "ranking->features": plain}, store=plain, client_share=0.0,
+        **{"cores": 8, **changes},
+    )  # fmt: skip
+
+
+class Bench:
+    """Two callers of one callee, whose every call is a burst of 10 ms."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.loop = Loop()
+        self.rows: list[tuple[str, str, tuple[Any, ...]]] = []
+        self.fabric = Fabric(
+            NAMES, self.loop, World(self.loop, 0.0, 60.0), timing(**changes),
+            lambda *row: self.rows.append(row),
+        )  # fmt: skip
+        self.ended: list[tuple[str, str, float]] = []
+
+    def call(self, caller: str, edge: Edge, until: float = 100.0) -> None:
+        context = Context("t", "s", None, caller, 1, 1, 1, 0, False, until, STILL)
+
+        async def handler(inner: Context) -> str:
+            await self.fabric.work("features.GetUser", inner)
+            return "rows"
+
+        async def run() -> None:
+            try:
+                await self.fabric.call(caller, "features", "GetUser", edge, context, handler)
+                status = "OK"
+            except CallError as failure:
+                status = failure.code
+            self.ended.append((caller, status, round(self.loop.now * 1000, 3)))
+
+        self.loop.spawn(run())
+
+    def durations(self, kind: str, service: str) -> list[float]:
+        return [round(r[9], 3) for s, t, r in self.rows if t == "spans" and r[7] == kind and s == service]  # fmt: skip
+
+
+def test_a_call_takes_the_wire_and_the_work() -> None:
+    bench = Bench()
+    bench.call("gateway", Edge(deadline_ms=100))
+    bench.loop.run_until(1.0)
+    assert bench.ended == [("gateway", "OK", 11.0)]
+    assert bench.durations("server", "features") == [10.0]
+    assert bench.durations("client", "gateway") == [11.0]
+
+
+def test_callers_share_the_callees_queue() -> None:
+    bench = Bench()
+    for caller in ("gateway", "ranking", "gateway"):
+        bench.call(caller, Edge(deadline_ms=200))
+    bench.loop.run_until(1.0)
+    assert [ms for *_, ms in bench.ended] == [11.0, 21.0, 31.0]
+    assert bench.durations("server", "features") == [10.0, 20.0, 30.0]
+
+
+def test_a_slow_edge_hurts_one_caller_and_never_shows_on_the_callee() -> None:
+    bench = Bench()
+
+    class Delay:
+        async def around(self, call: Call, proceed: Proceed) -> Any:
+            await bench.loop.sleep_until(bench.loop.now + 0.04)
+            return await proceed(call)
+
+        def around_sync(self, call: Call, proceed: Any) -> Any:
+            return proceed(call)
+
+    bench.fabric.seams["gateway"].rpc.put(Delay())
+    bench.call("gateway", Edge(deadline_ms=200))
+    bench.loop.run_until(0.2)
+    bench.call("ranking", Edge(deadline_ms=200))
+    bench.loop.run_until(1.0)
+    assert bench.durations("client", "gateway") == [51.0]
+    assert bench.durations("client", "ranking") == [11.0]
+    assert bench.durations("server", "features") == [10.0, 10.0]
+
+
+def test_who_waits_too_long_gives_up_while_the_callee_finishes_its_burst() -> None:
+    bench = Bench()
+    bench.call("gateway", Edge(deadline_ms=5))
+    bench.loop.run_until(0.006)
+    assert bench.ended == [("gateway", "WIRE-004", 5.0)]
+    bench.loop.run_until(1.0)
+    statuses = [r[11] for _, t, r in bench.rows if t == "spans"]
+    assert statuses == ["DEADLINE_EXCEEDED", "CANCELLED"]
+    assert bench.fabric.processes["features"].busy_s == pytest.approx(0.010)
+
+
+def test_a_full_pool_shows_as_queue_time_on_the_server() -> None:
+    bench = Bench(pool=1)
+    for _ in range(3):
+        bench.call("gateway", Edge(deadline_ms=200))
+    bench.loop.run_until(1.0)
+    queued = [round(r[10], 3) for _, t, r in bench.rows if t == "spans" and r[7] == "server"]
+    assert queued == [0.0, 10.0, 20.0]
+
+
+def test_processes_share_the_cores() -> None:
+    one, two = Bench(cores=1), Bench(cores=2)
+    for bench in (one, two):
+        for process in ("gateway", "ranking"):
+            bench.loop.spawn(bench.fabric.burst(process, 0.01))
+        bench.loop.spawn(_note_end(bench, "features"))
+        bench.loop.run_until(1.0)
+    assert one.ended == [("features", "", 30.0)]
+    assert two.ended == [("features", "", 20.0)]
+
+
+async def _note_end(bench: Bench, process: str) -> None:
+    await bench.fabric.burst(process, 0.01)
+    bench.ended.append((process, "", round(bench.loop.now * 1000, 3)))
+
+
+def test_a_process_that_is_down_is_tried_again_and_then_refuses() -> None:
+    bench = Bench()
+    bench.fabric.processes["features"].down_until = 5.0
+    bench.call("gateway", Edge(deadline_ms=100, attempts=3))
+    bench.loop.run_until(1.0)
+    assert [status for _, status, _ in bench.ended] == ["WIRE-005"]
+    attempts = [r[12] for _, t, r in bench.rows if t == "spans" and r[7] == "client"]
+    assert attempts == [1, 2, 3]
+    assert bench.fabric.tallies["gateway", "features", "a"].retries == 2
+
+
+def test_noise_belongs_to_its_place() -> None:
+    users, sessions, depths = np.array([3, 8, 5]), np.array([1, 1, 2]), np.array([1, 4, 1])
+    together = dice(7, "request", users, sessions, depths)
+    alone = dice(7, "request", users[1:2], sessions[1:2], depths[1:2])[0]
+    assert [together[1].next() for _ in range(5)] == [alone.next() for _ in range(5)]
+
+
+def test_the_committed_timing_names_every_operation_that_the_model_asks_for() -> None:
+    shipped = timings.load()
+    assert {"gateway.Recommend", "features.GetUser", "features.GetItems", "retrieval.Retrieve", "model.EncodeUser",
+            "model.Score", "model.forward", "ranking.Rank", "rules.Apply"} <= set(shipped.work)  # fmt: skip
+    assert "gateway->features" in shipped.wire
+    assert "ranking->features" in shipped.wire

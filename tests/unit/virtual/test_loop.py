@@ -1,0 +1,71 @@
+"""The event loop: time jumps, the order is always the same, and whoever waits too long gives up."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.virtual.loop import Loop, Signal, Wall, World
+
+
+def test_events_run_in_order_of_time_and_ties_in_the_order_they_were_made() -> None:
+    loop, seen = Loop(), list[str]()
+    for name, when in (("late", 2.0), ("first", 1.0), ("second", 1.0)):
+        loop.at(when, seen.append, name)
+    loop.run_until(1.5)
+    assert seen == ["first", "second"]
+    assert loop.now == 1.5
+    loop.run_until(3.0)
+    assert seen == ["first", "second", "late"]
+
+
+def test_a_sleeper_wakes_at_its_time_on_either_clock() -> None:
+    loop = Loop()
+    world, wall, woke = World(loop, 1_000.0, speed=60.0), Wall(loop), list[float]()
+
+    async def sleeper() -> None:
+        await wall.wait_until(0.5)
+        woke.append(wall.now())
+        await world.wait_until(1_120.0)
+        woke.append(wall.now())
+
+    loop.spawn(sleeper())
+    loop.run_until(10.0)
+    assert woke == [0.5, 2.0]
+    assert world.now() == 1_600.0
+
+
+def test_a_signal_wakes_those_who_wait_and_those_who_gave_up_are_not_woken_again() -> None:
+    loop, signal, seen = Loop(), Signal(), list[tuple[str, bool, float]]()
+
+    async def waiter(name: str, until: float) -> None:
+        fired = await loop.wait(signal, until)
+        seen.append((name, fired, loop.now))
+
+    loop.spawn(waiter("impatient", 1.0))
+    loop.spawn(waiter("patient", 9.0))
+    loop.at(3.0, loop.fire, signal)
+    loop.run_until(20.0)
+    assert seen == [("impatient", False, 1.0), ("patient", True, 3.0)]
+
+
+def test_a_cancelled_task_goes_no_further() -> None:
+    loop, seen = Loop(), list[str]()
+
+    async def work() -> None:
+        await loop.sleep_until(1.0)
+        seen.append("went on")
+
+    task = loop.spawn(work())
+    loop.cancel(task)
+    loop.run_until(5.0)
+    assert seen == []
+
+
+@given(st.lists(st.floats(0, 100), max_size=30), st.floats(0, 100))
+def test_nothing_runs_early_and_nothing_due_is_left(times: list[float], until: float) -> None:
+    loop, ran = Loop(), list[float]()
+    for when in times:
+        loop.at(when, lambda: ran.append(loop.now))
+    loop.run_until(until)
+    assert ran == sorted(t for t in times if t <= until)

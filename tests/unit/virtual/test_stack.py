@@ -1,0 +1,138 @@
+"""A whole virtual run on the tiny world: the same every time, operable, and honest about what deviates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sandbox.base.errors import SandboxError
+from sandbox.runtime.actions import Action
+from sandbox.telemetry.hash import lake_hash
+from sandbox.telemetry.lake import connect
+from sandbox.virtual.stack import VirtualStack
+
+MINUTE = 60.0
+EDGE = {"fault": "rpc-edge-latency", "params": {"delay_ms": 300}, "scope": {"callee": "features"}}
+
+
+@pytest.fixture
+def stack(home: Path, tmp_path: Path) -> VirtualStack:
+    return VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=20.0)
+
+
+def played(run_dir: Path, seed: int = 3, telemetry: bool = True) -> VirtualStack:
+    made = VirtualStack("tiny", run_dir, seed=seed, rate_per_s=20.0, telemetry=telemetry)
+    made.advance(made.began_ts + 3 * MINUTE)
+    made.arm("gateway", {"id": "f", **EDGE})
+    made.advance(made.began_ts + 6 * MINUTE)
+    made.disarm("gateway", "f")
+    Action.parse(["disable-source", "source=fresh"]).run(made.operations, "operator")
+    made.advance(made.began_ts + 9 * MINUTE)
+    made.flush()
+    return made
+
+
+def test_one_seed_gives_the_same_bytes_and_another_does_not(home: Path, tmp_path: Path) -> None:
+    first, again = played(tmp_path / "a"), played(tmp_path / "b")
+    assert lake_hash(first.run.lake) == lake_hash(again.run.lake)
+    other = played(tmp_path / "c", seed=4)
+    assert lake_hash(first.run.lake).all != lake_hash(other.run.lake).all
+
+
+def test_what_is_recorded_changes_nothing_that_happens(home: Path, tmp_path: Path) -> None:
+    with_lake, without = (
+        played(tmp_path / "a").ledger,
+        played(tmp_path / "b", telemetry=False).ledger,
+    )
+    for name in ("user", "clicks", "latency_ms", "revenue"):
+        assert np.array_equal(getattr(with_lake.requests, name), getattr(without.requests, name))
+
+
+def test_time_may_be_asked_for_in_any_pieces(home: Path, tmp_path: Path) -> None:
+    whole = VirtualStack("tiny", tmp_path / "a", seed=3, telemetry=False)
+    whole.advance(whole.began_ts + 3 * MINUTE)
+    pieces = VirtualStack("tiny", tmp_path / "b", seed=3, telemetry=False)
+    for seconds in (1.0, 7.5, 40.0, 41.0, 130.0, 180.0):
+        pieces.advance(pieces.began_ts + seconds)
+    assert whole.now() == pieces.now()
+    for name in ("ts", "user", "clicks", "latency_ms"):
+        assert np.array_equal(
+            getattr(whole.ledger.requests, name), getattr(pieces.ledger.requests, name)
+        )
+
+
+def test_a_late_stage_is_answered_by_its_stand_in_and_recovers(stack: VirtualStack) -> None:
+    stack.advance(stack.began_ts + 3 * MINUTE)
+    stack.arm("gateway", {"id": "f", **EDGE})
+    began = stack.now()
+    stack.advance(began + 3 * MINUTE)
+    stack.disarm("gateway", "f")
+    ended = stack.now()
+    stack.advance(ended + 3 * MINUTE)
+    requests = stack.ledger.requests
+    during = (requests.ts >= began) & (requests.ts < ended)
+    after = requests.ts >= ended + MINUTE
+    assert requests.degraded[during].mean() > 0.5
+    assert not requests.degraded[after].any()
+    stack.flush()
+    with connect(stack.run.lake) as lake:
+        fallbacks = lake.execute("SELECT DISTINCT fallback FROM requests").fetchall()
+    assert {("none",), ("features",)} <= set(fallbacks)
+
+
+def test_the_tables_fit_together(stack: VirtualStack) -> None:
+    stack.advance(stack.began_ts + 5 * MINUTE)
+    stack.flush()
+    with connect(stack.run.lake) as lake:
+        ask = lambda sql: lake.execute(sql).fetchone()  # noqa: E731
+        (orphans,) = ask("SELECT count(*) FROM impressions ANTI JOIN requests USING (request_id)")
+        (roots,) = ask("SELECT count(*) FROM spans WHERE op = 'Recommend' AND parent_id IS NULL")
+        (loose,) = ask(
+            "SELECT count(*) FROM spans c WHERE kind = 'server' AND parent_id IS NOT NULL"
+            " AND parent_id NOT IN (SELECT span_id FROM spans WHERE kind = 'client')"
+        )
+        (answered,) = ask("SELECT count(*) FROM requests")
+        (clicks,) = ask("SELECT count(*) FROM outcomes WHERE kind = 'click'")
+    ledger = stack.ledger.requests
+    assert orphans == 0
+    assert loose <= 20  # of calls that had not ended when the run did
+    assert 0 <= roots - answered <= 2
+    assert abs(answered - len(ledger.ts)) <= 5
+    assert abs(clicks - ledger.clicks.sum()) <= 5
+
+
+def test_a_process_can_be_restarted_and_redis_loses_its_rows(stack: VirtualStack) -> None:
+    stack.advance(stack.began_ts + 2 * MINUTE)
+    Action.parse(["restart", "service=redis"]).run(stack.operations, "operator")
+    assert stack.store.n_keys == 0
+    stack.advance(stack.now() + MINUTE)
+    assert stack.ledger.requests.degraded.any()
+    stack.advance(stack.now() + 3 * MINUTE)
+    assert stack.store.n_keys > 0
+    late = stack.ledger.requests
+    assert not late.degraded[late.ts > stack.now() - MINUTE].any()
+
+
+def test_arming_in_a_process_that_there_is_not_is_refused(stack: VirtualStack) -> None:
+    with pytest.raises(SandboxError) as refusal:
+        stack.arm("gatekeeper", {"id": "f", **EDGE})
+    assert refusal.value.kind.code == "RUN-007"
+    with pytest.raises(SandboxError) as refusal:
+        stack.arm("features", {"id": "f", **EDGE})
+    assert refusal.value.kind.code == "FLT-003"
+
+
+def test_one_users_changed_taste_shifts_nobody_elses_luck(home: Path, tmp_path: Path) -> None:
+    usual = VirtualStack("tiny", tmp_path / "a", seed=3, telemetry=False)
+    usual.advance(usual.began_ts + 5 * MINUTE)
+    changed = VirtualStack("tiny", tmp_path / "b", seed=3, telemetry=False)
+    whose = int(usual.ledger.requests.user[0])
+    changed.users.behaviour.latent.user_bias[whose] += 6.0  # clicks on nearly everything
+    changed.advance(changed.began_ts + 5 * MINUTE)
+    a, b = usual.ledger.requests, changed.ledger.requests
+    assert b.clicks[b.user == whose].sum() > a.clicks[a.user == whose].sum()
+    others_a, others_b = a.user != whose, b.user != whose
+    for name in ("user", "session", "depth", "clicks", "revenue", "n_items"):
+        assert np.array_equal(getattr(a, name)[others_a], getattr(b, name)[others_b]), name
