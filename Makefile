@@ -27,7 +27,7 @@ drill: setup
 	@$(BIN)/sandbox drill start --gentlest
 
 test: develop
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 bench: setup
 	@mkdir -p bench-out

@@ -46,17 +46,13 @@ def children_of_drills() -> list[str]:
 
 
 @pytest.fixture
-def own_home(tmp_path, monkeypatch):
+def own_home(home, tmp_path, monkeypatch):
     """A home of its own for runs and drills, with the worlds that are built already."""
-    from sandbox.base import paths
-
-    worlds = paths.worlds()
-    worlds.mkdir(parents=True, exist_ok=True)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "worlds").symlink_to(worlds)
-    monkeypatch.setenv("SANDBOX_HOME", str(home))
-    return home
+    own = tmp_path / "home"
+    own.mkdir()
+    (own / "worlds").symlink_to(home / "worlds")
+    monkeypatch.setenv("SANDBOX_HOME", str(own))
+    return own
 
 
 def test_the_scripted_responder_finds_the_gentlest_fault_from_up_to_down(own_home):

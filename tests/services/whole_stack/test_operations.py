@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.run import GRPC_PROCESSES
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime.actions import Action
 from sandbox.runtime.operations import Operations
@@ -19,7 +20,12 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture(scope="module")
 def operations(stack):
-    return Operations(stack.run)
+    """Every setting is put back when these tests are done with the stack."""
+    operations, before = Operations(stack.run), Config.load(stack.run.path)
+    yield operations
+    before.version = Config.load(stack.run.path).version + 1
+    before.save(stack.run.path)
+    operations.reload(GRPC_PROCESSES)
 
 
 def act(operations, words):
@@ -151,6 +157,17 @@ def test_a_line_cut_off_by_a_crash_loses_only_itself(stack, operations):
     assert len(operations.records()) == n
 
     log.write_text(whole)
+
+
+def test_how_many_lists_are_searched_is_set_reverted_and_checked(stack, operations):
+    record = act(operations, "nprobe n=4")
+
+    assert Config.load(stack.run.path).retrieval.nprobe == 4
+    operations.revert(record.n, "operator")
+    assert Config.load(stack.run.path).retrieval.nprobe is None
+    for absurd in ("0", "2.5", "many"):
+        with pytest.raises(SandboxError, match="DRILL-007"):
+            act(operations, f"nprobe n={absurd}")
 
 
 def test_a_rebuilt_index_is_of_the_active_encoder_and_is_what_is_searched(stack, operations):

@@ -40,7 +40,7 @@ def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys)
 def test_locust_alone_drives_the_stack_too(stack):
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "10", "-r", "10",
-         "-t", "4s", "--run-dir", str(stack.run_dir)],
+         "-t", "8s", "--run-dir", str(stack.run_dir)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 

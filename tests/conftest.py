@@ -1,0 +1,46 @@
+"""What all tests share: a home with the tiny world, and how they are spread over two workers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.runtime.building import ensure_built
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under `pytest -n`, the tests of one file stay together, as they share fixtures; those of
+    `whole_stack` share a stack across files. Files go out in order: drills first, they take longest."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.partition("::")[0])
+            return str(file.parent if file.parent.name == "whole_stack" else file)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """SANDBOX_HOME for the session, the tiny world built in it, once for all workers.
+
+    $SANDBOX_TEST_HOME keeps its world from one session to the next."""
+    kept = os.environ.get("SANDBOX_TEST_HOME")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    place = Path(kept) if kept else shared / "home"
+    place.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SANDBOX_HOME", str(place))
+        with (place / "tests.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            ensure_built("tiny")
+        yield place
