@@ -34,6 +34,7 @@ from sandbox.virtual.ledger import Ledger
 
 RunArm = Callable[[ArmPlan, Path, bool], Ledger]  # plan, run directory, telemetry
 ProgressFn = Callable[[str, float | None], None]
+_Job = tuple[str, ArmPlan, bool, Path, RunArm]  # key, plan, lake wanted, scratch, run
 
 WORKERS = 2
 KEPT_LEDGERS = 500
@@ -78,7 +79,7 @@ def run_all(
     if missing:
         run = run or virtual()
         with _scratch() as scratch:
-            jobs = [(wanted[key], key in with_lake, scratch, run) for key in missing]
+            jobs = [(key, wanted[key], key in with_lake, scratch, run) for key in missing]
             if workers > 1 and len(jobs) > 1:
                 _in_processes(jobs, workers, progress)
             else:
@@ -104,9 +105,9 @@ def _known(key: str, lake: bool) -> Finished | None:
     return Finished(ledger, run_dir if lake else None)
 
 
-def _run_one(plan: ArmPlan, lake: bool, scratch: Path, run: RunArm) -> None:
-    """Runs it and keeps it, the ledger last: whoever sees that sees all of it."""
-    key = plan.key
+def _run_one(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm) -> None:
+    """Runs it and keeps it, the ledger last: whoever sees that sees all of it. key: handed in, for in
+    another process the code may by now hash to something else."""
     run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
     try:
         run_dir.mkdir()
@@ -126,9 +127,7 @@ def _keep(run_dir: Path, kept: Path) -> None:
             raise
 
 
-def _in_processes(
-    jobs: list[tuple[ArmPlan, bool, Path, RunArm]], workers: int, progress: ProgressFn
-) -> None:
+def _in_processes(jobs: list[_Job], workers: int, progress: ProgressFn) -> None:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"),
@@ -160,10 +159,12 @@ def _begin(parent: int) -> None:
     tether(parent)
 
 
-def _in_child(plan: ArmPlan, lake: bool, scratch: Path, run: RunArm) -> dict[str, Any] | None:
+def _in_child(
+    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm
+) -> dict[str, Any] | None:
     """An error of ours comes back as its parts: it takes five, and unpickling would give it one."""
     try:
-        _run_one(plan, lake, scratch, run)
+        _run_one(key, plan, lake, scratch, run)
     except SandboxError as error:
         parts = error.as_json()
         del parts["title"]

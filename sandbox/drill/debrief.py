@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from sandbox.drill import charts
 from sandbox.drill.course import course_of
 from sandbox.drill.journal import Entry
 from sandbox.drill.report import Report, world_time
@@ -50,6 +51,10 @@ def render(
         f"    (an answer without looking: {baseline:.0%})"
     )
     parts: list[RenderableType] = [head, _items(result)]
+    if result.get("twin"):
+        told = result["twin"]
+        parts.append(Text(charts.in_blocks(charts.curves(told, charts.tells_most(told)))))
+    parts += [Text(notice, style="yellow") for notice in result.get("notices", [])]
     parts.append(_truth(scenario, happened, report))
     parts.append(_timeline(entries))
     if happened or not scenario.truth.incident:

@@ -11,7 +11,7 @@ from prompt_toolkit.completion import WordCompleter
 from sandbox.base.errors import SandboxError
 from sandbox.drill import taxonomy
 from sandbox.drill.journal import first
-from sandbox.drill.report import Report, checked, within, world_time
+from sandbox.drill.report import SIZED, Report, checked, within, world_time
 from sandbox.drill.store import Drill
 
 Ask = Callable[[str, str, list[str]], str]  # question, default, words to complete -> answer
@@ -53,6 +53,10 @@ def interview(
     else:
         benign = [m.name for m in taxonomy.MECHANISMS.values() if m.family == "benign"]
         fields["mechanism"] = ask("What explains what was seen?", "coincident-change", benign)
+    fields["impact"] = _sizes(
+        ask("How great is the harm so far (clicks=120 or clicks=80..120..160 ..., nothing if you cannot say)?",
+            "", [f"{name}=" for name in SIZED])
+    )  # fmt: skip
     fields["confidence"] = ask("How sure are you, 0 to 1?", "0.7", [])
     fields["notes"] = ask("Notes (one line)?", "", [])
     while True:
@@ -61,9 +65,12 @@ def interview(
         except SandboxError as error:
             name = error.where.rpartition(", ")[2].partition("[")[0].partition(".")[0]
             say(f"{error.where}: {error.seen!r}; expected {error.expected}")
-            fields[name] = ask(f"{name}?", str(fields.get(name) or ""), [])
+            known = fields.get(name)
+            fields[name] = ask(f"{name}?", "" if isinstance(known, dict) else str(known or ""), [])
             if name == "segment":
                 fields[name] = _segment(fields[name])
+            if name == "impact":
+                fields[name] = _sizes(fields[name])
             if name == "incident":
                 fields[name] = _yes(fields[name])
 
@@ -75,6 +82,26 @@ def _yes(text: str) -> bool:
 def _segment(text: str) -> dict[str, Any]:
     pairs = (word.partition("=") for word in text.replace(",", " ").split())
     return {column: value for column, _, value in pairs}
+
+
+def _sizes(text: str) -> dict[str, Any]:
+    """`clicks=120 p99_ms=20..40` as a report has it: a number, low..high, or low..estimate..high. What is
+    no number stays as it is, to be refused by name."""
+    sizes: dict[str, Any] = {}
+    for word in text.replace(",", " ").split():
+        name, _, value = word.partition("=")
+        try:
+            numbers = [float(part) for part in value.split("..")]
+        except ValueError:
+            numbers = []
+        if len(numbers) == 1:
+            sizes[name] = numbers[0]
+        elif len(numbers) in (2, 3):
+            middle = numbers[1] if len(numbers) == 3 else (numbers[0] + numbers[1]) / 2
+            sizes[name] = {"estimate": middle, "low": numbers[0], "high": numbers[-1]}
+        else:
+            sizes[name] = value
+    return sizes
 
 
 def _numbers(fields: dict[str, Any]) -> dict[str, Any]:

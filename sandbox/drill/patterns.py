@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from sandbox.base.run import PROCESSES
+
 # operation -> its arguments. `sandbox act` has them all but `set`, which says what an action came to.
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "path": ("caller", "callee", "path"),
@@ -27,6 +29,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "enable-source": ("source",),
     "set": ("service", "field", "value"),
 }
+_NAMES_SERVICE = ("service", "caller", "callee")
 CHANGED = ("target", "key")  # what the change log says of an action, beside its arguments
 
 _ARGUMENT = re.compile(r"(\w+)=(.*?)(?=\s+\w+=|$)")
@@ -54,15 +57,20 @@ class ActionPattern:
         return cls(op, tuple(sorted(pairs.items())))
 
     def require_known(self) -> None:
-        """Raises ValueError for an operation that there is not, or an argument that it does not take."""
+        """Raises ValueError for an operation or a service that there is not, or an argument that it does
+        not take."""
         taken = [set(names) for op, names in OPERATIONS.items() if fnmatchcase(op, self.op)]
         if not taken:
             raise ValueError(f"{self.op!r} is none of the operations {', '.join(OPERATIONS)}")
         allowed = set(CHANGED).union(*taken)
-        for name, _ in self.arguments:
+        for name, value in self.arguments:
             if name not in allowed:
                 raise ValueError(
                     f"{name!r} is no argument of {self.op}: {', '.join(sorted(allowed))}"
+                )
+            if name in _NAMES_SERVICE and not any(fnmatchcase(p, value) for p in PROCESSES):
+                raise ValueError(
+                    f"{name}={value}: there is no such service, but {', '.join(PROCESSES)}"
                 )
 
     def matches(self, op: str, arguments: Mapping[str, object]) -> bool:

@@ -128,8 +128,9 @@ def test_the_toolbar_tells_the_time_and_what_fires(drill):
 
 
 def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
-    answers = iter(["yes", "later", "", "the stream", "stream-lag", "region=EU", "0.9", "",
-                    "2026-02-25 06:13:20", "stream", ""])  # fmt: skip
+    answers = iter(["yes", "later", "", "the stream", "stream-lag", "region=EU",
+                    "clicks=80..120..160 p99_ms=5 revenue=lots", "0.9", "", "2026-02-25 06:13:20",
+                    "clicks=80..120..160 p99_ms=5", "stream", ""])  # fmt: skip
     asked = []
 
     def ask(question, default, words):
@@ -145,5 +146,8 @@ def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
 
     assert report.component == "stream"
     assert report.segment == {"region": "EU"}
+    assert report.impact["clicks"].low == 80
+    assert report.impact["p99_ms"].estimate == 5
+    assert any("impact" in t for t in told)
     assert any("started_at" in t for t in told)
     assert any("component" in t for t in told)
