@@ -80,7 +80,8 @@ def run_all(
         run = run or virtual()
         with _scratch() as scratch:
             jobs = [(key, wanted[key], key in with_lake, scratch, run) for key in missing]
-            if workers > 1 and len(jobs) > 1:
+            nested = multiprocessing.parent_process() is not None  # by who counts the cores already
+            if workers > 1 and len(jobs) > 1 and not nested:
                 _in_processes(jobs, workers, progress)
             else:
                 for done, job in enumerate(jobs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -245,3 +246,23 @@ def test_responders_are_named_or_found_by_module_and_class():
         with pytest.raises(SandboxError) as refused:
             registry.checked([unknown])
         assert refused.value.kind.code == "CFG-004"
+
+
+def test_the_example_of_the_page_plays_a_drill(tmp_path):
+    page = (Path(__file__).resolve().parents[3] / "docs/responders.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "example_responder.py").write_text(code)
+    slow = telling(requests=(["late", "early"], [[90.0, 10.0]]))
+    calm = telling(requests=(["late", "early"], [[10.0, 10.0]]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.syspath_prepend(tmp_path)
+        assert played("example_responder:Mine", tmp_path, slow)[0].acted
+        assert not played("example_responder:Mine", tmp_path, calm)[1].incident
+
+
+def test_every_responder_that_ships_is_on_the_page():
+    page = (Path(__file__).resolve().parents[3] / "docs/responders.md").read_text()
+
+    assert all(f"| `{name}` |" in page for name in registry.SHIPPED)
