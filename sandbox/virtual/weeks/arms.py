@@ -17,10 +17,11 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.streams import uniforms
 
 # Settings that decide what is shown. The others are about time and queues, of which there are none
-# here: an arm that sets one of them would differ from the others in name only.
+# here: an arm that sets one of them would differ from the others in name only. The user tower and the
+# index are shared: each night's index is made by the tower in force.
 SETTINGS = (
-    "gateway.n_candidates", "retrieval.quotas", "retrieval.disabled", "retrieval.index_version",
-    "ranking.contract", "ranking.contract_version", "ranking.weights", "model.ranker", "model.two_tower",
+    "gateway.n_candidates", "retrieval.quotas", "retrieval.disabled",
+    "ranking.contract", "ranking.contract_version", "ranking.weights", "model.ranker",
     "rules.version", "rules.rules", "rules.sensitivity", "rules.explore_share",
 )  # fmt: skip
 CONTROL = "control"

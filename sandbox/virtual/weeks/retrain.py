@@ -14,16 +14,19 @@ import torch
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, popular, ranker, registry, training_set, two_tower
-from sandbox.pipeline.build import Recipe, code_hash, take, take_pairs
+from sandbox.pipeline.build import Recipe, code_hash, take_pairs
 from sandbox.pipeline.events import DAY_S, Log
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
 from sandbox.pipeline.registry import Lineage, Manifest
-from sandbox.pipeline.training_set import Joined
-from sandbox.pipeline.two_tower import Pairs
+from sandbox.pipeline.training_set import Joined, Sampling
+from sandbox.pipeline.two_tower import Pairs, TowerSettings
 from services.model.core import dump, encode_items
 from services.ranking.core import INPUTS
 
 MODELS = ("two_tower", "ranker")
+# A weekly training sees fewer of the rows without a click, and every click once less, than the first
+# generation: three in a month have to fit into minutes beside half a million requests.
+WEEKLY = Recipe(sampling=Sampling(max_rows=400_000), tower=TowerSettings(epochs=2))
 _PREFIX = {"two_tower": "tt", "ranker": "rk"}
 
 
@@ -44,7 +47,7 @@ def train(
 
     The last day is held out for the metrics. models: of MODELS. Same log and seed, same weights.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or WEEKLY
     examples = training_set.sampled(training_set.examples_of(log, now), recipe.sampling, seed)
     joined = training_set.join(examples, log, catalogue, seed=seed)
     late = joined.examples.ts >= now - DAY_S
@@ -91,9 +94,14 @@ class _Generation:
     recipe: Recipe
 
     def towers(self) -> dict[str, float]:
-        clicks = take(self.joined, self.joined.examples.click)
-        late = self.late[self.joined.examples.click]
-        pairs = Pairs(clicks.user, clicks.examples.item, clicks.profile, clicks.recent)
+        joined, click = self.joined, self.joined.examples.click
+        late = self.late[click]
+        pairs = Pairs(
+            joined.user[click],
+            joined.examples.item[click],
+            joined.profile[click],
+            joined.recent[click],
+        )
         model, loss = two_tower.train(
             take_pairs(pairs, ~late), self.catalogue, seed=seed_of(self.seed, "towers"),
             settings=self.recipe.tower,
@@ -108,14 +116,22 @@ class _Generation:
 
     def ranker(self) -> dict[str, float]:
         model, loss = ranker.train(
-            take(self.joined, ~self.late), self.catalogue, seed=seed_of(self.seed, "ranker"),
+            self._of_ranker(~self.late), self.catalogue, seed=seed_of(self.seed, "ranker"),
             settings=self.recipe.ranker,
         )  # fmt: skip
-        held = take(self.joined, self.late)
+        held = self._of_ranker(self.late)
         metrics = {"loss": loss, **ranker_metrics(model, held, self.catalogue)}
         tensors, config = dump(model)
         self._register("ranker", tensors, config, metrics, asdict(self.recipe.ranker), list(INPUTS))
         return {f"ranker.{name}": value for name, value in metrics.items()}
+
+    def _of_ranker(self, rows: np.ndarray) -> Joined:
+        """The rows of a mask, without what only the towers read: it is as much again."""
+        joined = self.joined
+        return Joined(
+            joined.examples.take(rows), joined.user[rows], joined.profile[:0], joined.recent[:0],
+            joined.x[rows], joined.as_of[rows],
+        )  # fmt: skip
 
     def _register(
         self, artifact: str, tensors: bytes, config: dict[str, Any], metrics: dict[str, float],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,15 @@ def test_an_arm_that_cannot_be_is_refused_with_what_could(texts, code, told):
 
     assert refused.value.kind.code == code
     assert told in refused.value.expected
+
+
+def test_the_settings_of_the_page_are_those_that_are_taken():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "simulate.md").read_text()
+    listed = re.findall(r"^\| `([a-z_.]+)` \| `([^`]+)`", page, re.M)
+
+    assert len(listed) >= 5
+    for key, value in listed:
+        parse_arms([f"t:{key}={value}"])
 
 
 def test_a_user_keeps_the_arm_whoever_else_takes_part():
