@@ -14,25 +14,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.drill import library, store, taxonomy
+from sandbox.drill.observed import Observation, Rows, Score
 from sandbox.drill.patterns import ActionPattern
-from sandbox.drill.queries import filled, first_row
+from sandbox.drill.queries import filled
 from sandbox.drill.report import Report, checked, within
 from sandbox.drill.scenario import Scenario
 from sandbox.runtime.actions import ACTIONS
 
-QUERY_S = (
-    30.0  # world seconds that pass with a query: half a wall second of a person's drill at 60x
-)
+QUERY_S = 30.0  # world seconds that pass with a query: half a wall second of a person's at 60x
 ACTION_S = 30.0  # and with an action
 PATIENCE_S = 30.0  # world seconds between two looks at the pager
 
@@ -67,63 +64,12 @@ class Responder(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Observation:
-    """What is known as the drill begins. now, began: world seconds since the epoch; world_time: the same,
-    as every table writes it. length_s: world seconds that the drill lasts. The words of a report:
-    components, mechanisms by family, segment_columns; the actions: name -> argument -> what it is."""
-
-    name: str
-    title: str
-    briefing: str
-    world: str
-    world_time: str
-    now: float
-    began: float
-    length_s: float
-    world_rate: float
-    components: tuple[str, ...]
-    mechanisms: Mapping[str, tuple[str, ...]]
-    segment_columns: tuple[str, ...]
-    actions: Mapping[str, Mapping[str, str]]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The answer to a query."""
-
-    columns: list[str]
-    rows: list[list[Any]]
-
-    @property
-    def first(self) -> dict[str, Any]:
-        """The first row by column, empty without one."""
-        return first_row(self.columns, self.rows)
-
-    def records(self) -> list[dict[str, Any]]:
-        """All rows by column."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
-
-@dataclass(frozen=True)
-class Score:
-    """score: 0..1. document: as `sandbox drill report --json` prints it."""
-
-    score: float
-    document: dict[str, Any] = field(repr=False)
-
-    @property
-    def items(self) -> dict[str, float]:
-        """Points by item."""
-        return {str(i["item"]): float(i["score"]) for i in self.document.get("items", [])}
-
-
 class DrillEnv:
     """One drill of a scenario, from its briefing to its score.
 
     scenario: its name, its file or itself. world: None for the scenario's own. seed: of traffic and
     chance; None for the scenario's own. faults: False leaves them out, all else happens. run_dir: where
-    its lake lies; None for a directory that goes with the environment. The same scenario, world, seed and
+    its lake lies, emptied when the drill is begun anew; None for a directory that goes with the environment. The same scenario, world, seed and
     calls give the same answers. filing: called when a report is in, before it is graded.
     Raises DRILL-001 and DRILL-002 for the scenario.
 
@@ -144,25 +90,24 @@ class DrillEnv:
         self._own: tempfile.TemporaryDirectory[str] | None = None
         self._drill: OpenDrill | None = None
         self._score: Score | None = None
+        self._touched = False
 
     def reset(self) -> Observation:
-        """Begins the drill, anew where one was under way. Raises WORLD-001 and the like for the world."""
+        """Begins the drill, anew where something was asked or done in it. Raises WORLD-001 and the like."""
+        if self._drill is not None and not self._touched:
+            return self._observation()
+        if self._drill is not None and self._place is not None:
+            self.close()
+            forget(self._place)  # what the drill before left there is not to be seen in this one
         self.close()
         if self._place is None:
             self._own = tempfile.TemporaryDirectory(prefix="sandbox-drill-")
         place = self._place or Path(str(self._own and self._own.name))
-        self._score = None
+        self._score, self._touched = None, False
         self._drill = self._opener(
             scenario=self.scenario, world=self.world, seed=self.seed, faults=self._faults, run_dir=place
         )  # fmt: skip
-        s = self.scenario
-        return Observation(
-            name=s.id, title=s.title, briefing=s.briefing, world=self.world, world_time=iso(self.now),
-            now=self.now, began=self.began, length_s=s.length_s, world_rate=s.world_rate,
-            components=tuple(taxonomy.COMPONENTS), mechanisms=_mechanisms(),
-            segment_columns=tuple(taxonomy.SEGMENT_COLUMNS),
-            actions={name: dict(kind.arguments) for name, kind in ACTIONS.items()},
-        )  # fmt: skip
+        return self._observation()
 
     @property
     def now(self) -> float:
@@ -237,6 +182,7 @@ class DrillEnv:
         """Hands the report in, once, and returns its score. One that is ready before the page is handed
         in as the page comes: until then there is nothing to report on. Raises DRILL-003, DRILL-006."""
         drill = self._running()
+        self._touched = True
         if self._score is not None:
             raise _not_now("submit", "a report was handed in", "one report for each drill")
         written = checked(report) if isinstance(report, dict) else report
@@ -280,6 +226,16 @@ class DrillEnv:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
+    def _observation(self) -> Observation:
+        s = self.scenario
+        return Observation(
+            name=s.id, title=s.title, briefing=s.briefing, world=self.world, world_time=iso(self.now),
+            now=self.now, began=self.began, length_s=s.length_s, world_rate=s.world_rate,
+            components=tuple(taxonomy.COMPONENTS), mechanisms=_mechanisms(),
+            segment_columns=tuple(taxonomy.SEGMENT_COLUMNS),
+            actions={name: dict(kind.arguments) for name, kind in ACTIONS.items()},
+        )  # fmt: skip
+
     def _running(self) -> OpenDrill:
         if self._drill is None:
             raise _not_now("env", "no drill", "one that was begun: env.reset()")
@@ -291,6 +247,7 @@ class DrillEnv:
             raise _not_now(what, "a report was handed in", "a drill that is running: env.reset()")
         if self.left_s <= 0:
             raise _not_now(what, "time is up", "a report: env.submit(...)")
+        self._touched = True
         return drill
 
     def _pass(self, seconds: float) -> None:
@@ -303,13 +260,6 @@ def forget(run_dir: Path) -> None:
     with suppress(SandboxError):
         shutil.rmtree(store.of_run(run_dir).directory, ignore_errors=True)
     shutil.rmtree(run_dir, ignore_errors=True)
-
-
-def moment(when: object) -> float:
-    """World seconds since the epoch of a time in an answer. Raises TypeError for anything else."""
-    if not isinstance(when, datetime):
-        raise TypeError(f"{when!r} is no time")
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _mechanisms() -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sandbox.drill.env import DrillEnv, moment
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.observed import moment
 from sandbox.drill.report import Report
 from sandbox.drill.responders import deeds
 

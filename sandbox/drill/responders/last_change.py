@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sandbox.drill import taxonomy
-from sandbox.drill.env import DrillEnv, moment
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.observed import moment
 from sandbox.drill.report import Report
 from sandbox.drill.responders import deeds
 

@@ -8,7 +8,8 @@ import pytest
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import env as envs
-from sandbox.drill.env import DrillEnv, moment
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.observed import moment
 from sandbox.drill.report import Report
 from tests.unit.drill.fake_drill import BEGAN, FakeDrill
 from tests.unit.drill.scenes import scenario
@@ -141,6 +142,20 @@ def test_a_reset_begins_anew_and_ends_what_was(env, drills):
     assert not env.submitted
     assert [d.closed for d in drills] == [True, False]
     assert code_of(env.score) == "DRILL-006"
+
+
+def test_a_reset_of_a_drill_in_which_nothing_happened_is_the_same_drill(env, drills):
+    assert env.reset() == env.reset()
+    assert len(drills) == 1
+
+
+def test_a_drill_sees_nothing_of_the_one_before_in_its_place(env, tmp_path):
+    (tmp_path / "lake").write_text("rows of the drill before")
+    env.wait(60)
+
+    env.reset()
+
+    assert not (tmp_path / "lake").exists()
 
 
 def test_before_a_reset_there_is_nothing(tmp_path):
