@@ -16,11 +16,13 @@ MOST = 400  # events of one call
 
 
 class Outbox:
-    """send: (entries, region of the first one's user)."""
+    """send: (entries, the answered request that the first one is about)."""
 
-    def __init__(self, loop: Loop, world: World, send: Callable[[list[Entry], int], None]) -> None:
+    def __init__(
+        self, loop: Loop, world: World, send: Callable[[list[Entry], Finished], None]
+    ) -> None:
         self.loop, self.world, self.send = loop, world, send
-        self._later: list[tuple[float, int, Entry, int]] = []
+        self._later: list[tuple[float, int, Entry, Finished]] = []
         self._n = 0
         self._looking = False
 
@@ -38,21 +40,21 @@ class Outbox:
             )  # fmt: skip
             if reaction.after_s > AT_ONCE_S:
                 self._n += 1
-                heapq.heappush(self._later, (entry.ts, self._n, entry, of.region))
+                heapq.heappush(self._later, (entry.ts, self._n, entry, of))
             else:
                 batch.append(entry)
         if batch:
-            self.send(batch, of.region)
+            self.send(batch, of)
         if self._later and not self._looking:
             self._looking = True
             self._look()
 
     def _look(self) -> None:
-        now, due, region = self.world.now(), list[Entry](), 0
+        now, due, about = self.world.now(), list[Entry](), None
         while self._later and self._later[0][0] <= now and len(due) < MOST:
-            _, _, entry, region_ = heapq.heappop(self._later)
-            region = region if due else region_
+            _, _, entry, of = heapq.heappop(self._later)
+            about = about or of
             due.append(entry)
-        if due:
-            self.send(due, region)
+        if about is not None:
+            self.send(due, about)
         self.loop.at(self.loop.now + EVERY_S, self._look)

@@ -270,16 +270,12 @@ class VirtualStack:
 
     def _window(self, end: float, least: float) -> tuple[list[Visit], float]:
         """The visits whose requests fall into the window, and its end: before any of them asks again."""
-        taken = self.users.take(end)
-        if not taken:
-            return [], end
-        returns = self.users.earliest_returns(taken)
-        n = 0
-        for visit, back in zip(taken, returns.tolist(), strict=True):
+        taken, n = self.users.take(end), 0
+        for visit in taken:
             if visit.intended_ts >= end:
                 break
             n += 1
-            end = max(least, min(end, back))
+            end = max(least, min(end, visit.intended_ts + visit.think_s))
         self.users.put_back(taken[n:])
         return taken[:n], end
 
@@ -303,12 +299,11 @@ class VirtualStack:
             self.seed, "request", np.array([a.user for a in asked]), np.array([a.session for a in asked]),
             np.array([a.depth for a in asked]),
         )  # fmt: skip
-        returns = self.users.earliest_returns(visits).tolist()
-        for visit, a, of, row, answer, die, back in zip(
-            visits, asked, raw, rows, answers, noise, returns, strict=True
+        for visit, a, of, row, answer, die in zip(
+            visits, asked, raw, rows, answers, noise, strict=True
         ):
             number = next(self._number)
-            self._returns[number] = back
+            self._returns[number] = visit.intended_ts + visit.think_s
             request = Request(a, of, row, answer)
             self.loop.at(world.wall(a.now), self._send, number, visit, request, die)
 
@@ -338,7 +333,14 @@ class VirtualStack:
         rt_ms = (loop.now - sent) * 1000
         world = self.world
         answered = Finished(
-            visit, asked.now, world.now(), rt_ms, served, trace if served else None, asked.region
+            visit,
+            asked.now,
+            world.now(),
+            rt_ms,
+            served,
+            trace if served else None,
+            asked.region,
+            die,
         )
         del self._returns[number]
         self._finished.append(answered)
@@ -368,15 +370,11 @@ class VirtualStack:
         if of.request_id is not None:
             self.outbox.put(of, reactions, over)
 
-    def _send_feedback(self, entries: list[Entry], region: int) -> None:
+    def _send_feedback(self, entries: list[Entry], of: Finished) -> None:
         first = entries[0]
-        die = dice(
-            self.seed, "feedback", np.array([first.user]), np.array([max(first.session, 0)]),
-            np.array([next(self._number)]),
-        )[0]  # fmt: skip
         context = Context(
-            first.request_id, self.fabric.span(), None, "client", first.user, first.session, 0, region,
-            False, self.loop.now + TIMEOUT_S, die,
+            first.request_id, self.fabric.span(), None, "client", first.user, first.session, 0, of.region,
+            False, self.loop.now + TIMEOUT_S, of.dice,
         )  # fmt: skip
         self.loop.spawn(self._tell(entries, context))
 

@@ -15,6 +15,7 @@ from loadtest.schedule import Schedule
 from loadtest.sessions import REMEMBERED, Reaction, reactions
 from sandbox.base.features import SEGMENTS
 from sandbox.virtual.breaches import Breaches
+from sandbox.virtual.fabric import Dice
 from sandbox.virtual.gateway import Served
 from sandbox.virtual.ledger import LOST_AFTER_S, LedgerBook
 from sandbox.world.behaviour import Behaviour, SlateResponse
@@ -24,13 +25,15 @@ _SEGMENT = {name: i for i, name in enumerate(SEGMENTS)}
 
 @dataclass(slots=True)
 class Visit:
-    """A visit in progress. depth: requests answered so far. intended_ts: world time of the next one."""
+    """A visit in progress. depth: requests answered so far. intended_ts: world time of the next one.
+    think_s: world seconds from its answer to the request after it, known once it was taken."""
 
     user: int
     session: int
     satisfaction: float
     intended_ts: float
     depth: int = 0
+    think_s: float = 0.0
     clicked: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
 
@@ -38,7 +41,7 @@ class Visit:
 @dataclass(slots=True)
 class Finished:
     """An answered request. arrived_ts, answered_ts: world seconds. rt_ms: what its user waited.
-    request_id: None where no answer came."""
+    request_id: None where no answer came. dice: its noise, which goes on with its feedback."""
 
     visit: Visit
     arrived_ts: float
@@ -47,6 +50,7 @@ class Finished:
     served: Served | None
     request_id: str | None
     region: int
+    dice: Dice
 
 
 class Users:
@@ -72,22 +76,19 @@ class Users:
         for visit in taken:
             if visit.satisfaction < 0:  # begins now, in the mood that the last visit left
                 visit.satisfaction = self.mood.get(visit.user, 0.5)
+        if taken:
+            think_s = self.behaviour.think_s(
+                np.array([v.user for v in taken]), np.array([v.session for v in taken]),
+                np.array([v.depth + 1 for v in taken]),
+            )  # fmt: skip
+            for visit, seconds in zip(taken, think_s.tolist(), strict=True):
+                visit.think_s = seconds
         return taken
 
     def put_back(self, visits: list[Visit]) -> None:
-        """Visits that were taken too early."""
+        """Visits whose next request is due at their `intended_ts`."""
         for visit in visits:
             heapq.heappush(self._due, (visit.intended_ts, visit.user, visit.session, visit))
-
-    def earliest_returns(self, visits: list[Visit]) -> np.ndarray:
-        """float64 [n], world time before which each of these users does not ask again, however quickly
-        the answer comes."""
-        user = np.array([v.user for v in visits])
-        session = np.array([v.session for v in visits])
-        depth = np.array([v.depth + 1 for v in visits])
-        think = self.behaviour.think_s(user, session, depth)
-        returns: np.ndarray = np.array([v.intended_ts for v in visits]) + think
-        return returns
 
     def answer(self, finished: list[Finished]) -> None:
         """Lets the users react, in one batch; their next requests and their feedback follow."""
@@ -106,7 +107,9 @@ class Users:
             if over:
                 self.mood[visit.user] = visit.satisfaction
                 ended.append((of, visit.satisfaction))
-        self._plan([of for i, of in enumerate(finished) if not response.leave[i]])
+            else:
+                visit.intended_ts = of.answered_ts + visit.think_s
+                self.put_back([visit])
         self._note(finished, response, slate)
         self._note_ended(ended)
 
@@ -127,18 +130,6 @@ class Users:
             recent_shown=_padded([of.visit.shown for of in finished]),
         )
         return response, slate
-
-    def _plan(self, going_on: list[Finished]) -> None:
-        if not going_on:
-            return
-        think = self.behaviour.think_s(
-            np.array([of.visit.user for of in going_on]),
-            np.array([of.visit.session for of in going_on]),
-            np.array([of.visit.depth for of in going_on]),
-        )
-        for of, wait_s in zip(going_on, think.tolist(), strict=True):
-            of.visit.intended_ts = of.answered_ts + wait_s
-        self.put_back([of.visit for of in going_on])
 
     def _note(self, finished: list[Finished], response: SlateResponse, slate: np.ndarray) -> None:
         real = slate >= 0
