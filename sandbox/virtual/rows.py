@@ -89,7 +89,8 @@ def decisions(
             factors = drop.factor.astype(float).tolist()
             for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
                 yield now, request_id, item, drop.rule, version, drop.seq, "drop", factor
-    for d in slate.decisions:
+    # Of the audited rules only exploration does more than drop: without it nobody reads the decisions.
+    for d in slate.decisions if everything or any(slate.randomised) else ():
         if everything or d.rule in AUDITED:
             yield now, request_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor
 

@@ -49,18 +49,6 @@ class LateSlate(Slate):
         return self.decisions
 
 
-def explored(policy: Policy, slate: Slate) -> list[Decision]:
-    """Those of a slate's decisions that the exploration rule took."""
-    if not any(slate.randomised):
-        return []
-    rule = policy.rules["exploration"]
-    return [
-        Decision(row, rule.id, rule.seq, "insert", p)
-        for row, p, random in zip(slate.rows, slate.propensity, slate.randomised, strict=True)
-        if random
-    ]
-
-
 def apply_many(
     policy: Policy, visits: Sequence[Visit], item_id: Sequence[Ints], score: Sequence[Floats],
     seen: Sequence[Ints], slate_size: int, now: NDArray[np.float64],
