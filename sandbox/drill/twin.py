@@ -178,7 +178,7 @@ def find(run: str) -> Drill:
     except (OSError, ValueError) as error:
         raise SandboxError(
             "DRILL-006", where="sandbox twin", seen=run, expected="the run directory of a drill that is over",
-            fix="see what there is: ls SANDBOX_HOME/runs; or start one: sandbox drill start NAME",
+            fix="name the run directory that `sandbox drill start` printed; or start a drill: sandbox drill start NAME",
         ) from error  # fmt: skip
     return drill
 
