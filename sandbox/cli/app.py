@@ -43,6 +43,7 @@ _COMMANDS = {  # command -> module and function
     "trace": ("sandbox.cli.trace", "trace"),
     "act": ("sandbox.cli.act", "act"),
     "bench": ("sandbox.cli.bench", "bench"),
+    "calibrate": ("sandbox.cli.calibrate", "calibrate"),
     "simulate": ("sandbox.cli.simulate", "simulate"),
     "twin": ("sandbox.cli.twin", "twin"),
     "evaluate": ("sandbox.cli.evaluate", "evaluate"),
