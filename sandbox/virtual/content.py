@@ -20,7 +20,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, Rows, Status
 from sandbox.virtual.asked import Answer, Asked, ItemRows
 from sandbox.virtual.content_batch import NAMES, Batch, finite
-from sandbox.virtual.forward import encode_many
+from sandbox.virtual.inputs import InputBuilder
 from sandbox.virtual.loaded import Loaded, Sources, load
 from services.gateway.core import by_score, popular_items, safe_items
 from services.gateway.stages import Candidates, Ranked, UserRows
@@ -55,6 +55,7 @@ class Content:
         self.shelves = Shelves(self.catalogue)
         self.sources = Sources.of(registries)
         self.shelf = Shelf(self.shelves, self.sources.covisit, self.sources.popular)
+        self.builder = InputBuilder(self.catalogue)
         self.stand_ins = popular_items(self.sources.popular_items, self.catalogue)
         self._loaded: Loaded | None = None
 
@@ -109,7 +110,7 @@ class Content:
             for begin in range(0, len(group), CHUNK):
                 at = group[begin : begin + CHUNK]
                 batch = Batch(
-                    self.shelf, self.sources, self.loaded, [asked[i] for i in at],
+                    self.shelf, self.sources, self.builder, self.loaded, [asked[i] for i in at],
                     [rows[i] for i in at], n_wanted,
                 )  # fmt: skip
                 for i, answer in zip(at, batch.answers(item_rows), strict=True):
@@ -152,7 +153,7 @@ class Content:
 
     def encode_raw(self, users: Ints, profiles: Floats, recent: Ints) -> Floats:
         """float32 [n, dim] from `encoder_inputs`, changed or not. Raises MODEL-003."""
-        return encode_many(self.loaded.tower, users, profiles, recent)
+        return self.loaded.encoder(users, profiles, recent)
 
     def search(self, vector: Floats, n: int) -> Found:
         """The n nearest items of the index in force. Raises MODEL-003."""

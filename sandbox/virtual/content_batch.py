@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
 from sandbox.virtual.asked import Answer, Asked, ItemRows
-from sandbox.virtual.forward import encode_many
+from sandbox.virtual.inputs import InputBuilder
 from sandbox.virtual.loaded import Loaded, Sources
 from services.gateway.core import source_names
 from services.gateway.stages import Candidates, Ranked, UserRows
-from services.ranking.core import Floats, Ints, assemble_rows, combine
+from services.ranking.core import Floats, Ints, combine
 from services.ranking.server import PRIOR
 from services.retrieval.core import IMPERSONAL, SOURCES, Found, allotted
 from services.retrieval.grids import LOW, descending
@@ -57,10 +57,10 @@ class Batch:
     """Requests on their way through the stages; every one of them wants as many candidates."""
 
     def __init__(
-        self, shelf: Shelf, sources: Sources, loaded: Loaded, asked: Sequence[Asked],
-        rows: Sequence[UserRows], n_wanted: int,
+        self, shelf: Shelf, sources: Sources, builder: InputBuilder, loaded: Loaded,
+        asked: Sequence[Asked], rows: Sequence[UserRows], n_wanted: int,
     ) -> None:  # fmt: skip
-        self.shelf, self.sources, self.loaded = shelf, sources, loaded
+        self.shelf, self.sources, self.builder, self.loaded = shelf, sources, builder, loaded
         self.asked, self.rows, self.n_wanted = asked, rows, n_wanted
         self.catalogue = shelf.shelves.catalogue
         self.of = Requests.of(asked, rows, self.catalogue.user_language)
@@ -98,7 +98,7 @@ class Batch:
         found: dict[str, Lists] = {}
         if quota["ann"] and len(who):
             profiles = finite(np.array([self.rows[i].profile for i in who.tolist()], np.float32))
-            vectors = encode_many(self.loaded.tower, of.known[who], profiles, of.recent[who])
+            vectors = self.loaded.encoder(of.known[who], profiles, of.recent[who])
             scores, ids = self.loaded.index.search_many(vectors, quota["ann"])
             found["ann"] = shelf.found(scores, ids, who, n)
         if quota["covisit"] and self.sources.covisit is not None:
@@ -144,10 +144,7 @@ class Batch:
         """The ranker's matrix, and by request whether its rows were fit for use."""
         profile, fine = fit(USER_PROFILE, np.array([r.profile for r in self.rows], np.float32))
         session, fine_too = fit(USER_SESSION, np.array([r.session for r in self.rows], np.float32))
-        x = assemble_rows(
-            profile, session, stats.values, items, stats.status, self.catalogue, self.loaded.contract,
-            owner,
-        )  # fmt: skip
+        x = self.builder.build(profile, session, stats, items, owner, self.loaded.contract)
         return x, fine & fine_too
 
     def _probabilities(

@@ -25,30 +25,40 @@ BIG = 2 * TILE  # rows of a pass over many requests: half the calls, and still i
 _ALIGN = 8  # rows: products take rows in pairs or fours, so places that differ by 8 are alike
 
 
-@torch.inference_mode()
-def encode_many(model: TwoTower, users: Ints, profiles: Floats, recent: Ints) -> Floats:
-    """`encode_user` of each row alone, float32 [n, dim]; same arguments.
+class TowerPass:
+    """`services.model.core.encode_user` for many users at once."""
 
-    Only the product with the profile depends on how many rows there are. Raises MODEL-003 for arrays of
-    another shape or with NaN or infinity in them.
-    """
-    config, n = model.config, len(users)
-    if profiles.shape != (n, model.profile.in_features) or not np.isfinite(profiles).all():
-        raise _bad("profile", profiles, f"finite ({n}, {model.profile.in_features})")
-    if recent.ndim != 2 or len(recent) != n:
-        raise _bad("recent", recent, f"({n}, any)")
-    known = torch.from_numpy(np.where((recent >= 0) & (recent < config.n_items), recent, -1))
-    weight = torch.where(known >= 0, model.attention(known + 1).squeeze(-1), -1e9)
-    weight = torch.softmax(torch.cat([weight, torch.zeros_like(weight[:, :1])], 1), 1)[:, :-1]
-    pooled = torch.einsum("nr,nrd->nd", weight, model.history(known + 1))
-    scaled = torch.from_numpy(np.ascontiguousarray(profiles, np.float32)) - model.profile_mean
-    scaled = (scaled * model.profile_scale).clamp(-5.0, 5.0)
-    about, slope = torch.empty(n, config.dim), model.profile.weight.T
-    for i in range(n):
-        torch.addmm(model.profile.bias, scaled[i : i + 1], slope, out=about[i : i + 1])
-    row = torch.from_numpy(np.where((users >= 0) & (users < config.n_users), users + 1, 0))
-    out: Floats = (model.user_id(row) + pooled + about).numpy()
-    return out
+    def __init__(self, model: TwoTower) -> None:
+        self.model = model
+        self._user, self._history = model.user_id.weight.detach(), model.history.weight.detach()
+        self._weight = model.attention.weight.detach()[:, 0]
+        self._slope, self._bias = _of(model.profile)
+
+    @torch.inference_mode()
+    def __call__(self, users: Ints, profiles: Floats, recent: Ints) -> Floats:
+        """Each row as if it came alone, float32 [n, dim]; arguments as of `encode_user`.
+
+        Only the product with the profile depends on how many rows there are. Raises MODEL-003 for arrays
+        of another shape or with NaN or infinity in them.
+        """
+        model, config, n = self.model, self.model.config, len(users)
+        if profiles.shape != (n, len(self._slope)) or not np.isfinite(profiles).all():
+            raise _bad("profile", profiles, f"finite ({n}, {len(self._slope)})")
+        if recent.ndim != 2 or len(recent) != n:
+            raise _bad("recent", recent, f"({n}, any)")
+        known = (recent >= 0) & (recent < config.n_items)
+        rows = torch.from_numpy(np.where(known, recent + 1, 0))
+        weight = torch.full((n, recent.shape[1] + 1), 0.0)
+        weight[:, :-1] = torch.where(torch.from_numpy(known), self._weight[rows], -1e9)
+        pooled = torch.einsum("nr,nrd->nd", torch.softmax(weight, 1)[:, :-1], self._history[rows])
+        scaled = torch.from_numpy(np.ascontiguousarray(profiles, np.float32)) - model.profile_mean
+        scaled.mul_(model.profile_scale).clamp_(-5.0, 5.0)
+        about = torch.empty(n, config.dim)
+        for alone, out in zip(scaled.split(1), about.split(1), strict=True):
+            torch.addmm(self._bias, alone, self._slope, out=out)
+        row = torch.from_numpy(np.where((users >= 0) & (users < config.n_users), users + 1, 0))
+        vectors: Floats = (self._user[row] + pooled + about).numpy()
+        return vectors
 
 
 class RankerPass:

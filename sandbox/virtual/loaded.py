@@ -13,7 +13,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline import registry
-from sandbox.virtual.forward import RankerPass
+from sandbox.virtual.forward import RankerPass, TowerPass
 from services.model.core import Ranker, TwoTower, load_ranker, load_two_tower
 from services.ranking.core import Contract, Floats
 from services.ranking.server import weights_of
@@ -31,7 +31,7 @@ class Loaded:
 
     config: Config
     rankers: dict[str, RankerPass]
-    towers: dict[str, TwoTower]
+    towers: dict[str, TowerPass]
     index: Index
     contract: Contract
     weights: Floats
@@ -47,6 +47,10 @@ class Loaded:
 
     @property
     def tower(self) -> TwoTower:
+        return self.encoder.model
+
+    @property
+    def encoder(self) -> TowerPass:
         return self.towers[self.config.model.two_tower]
 
 
@@ -99,7 +103,7 @@ def load(
 
 def _models(
     config: ModelConfig, held: Loaded | None, registries: Sequence[Path]
-) -> tuple[dict[str, RankerPass], dict[str, TwoTower]]:
+) -> tuple[dict[str, RankerPass], dict[str, TowerPass]]:
     """The active versions and those that are held ready; `keep_loaded` lists both artifacts' versions."""
     kept: dict[str, list[str]] = {"ranker": [], "two_tower": []}
     for version in config.keep_loaded:
@@ -124,9 +128,9 @@ def _ranker(registries: Sequence[Path], version: str) -> RankerPass:
     return RankerPass(load_ranker(found.read("model.safetensors"), found.manifest.config))
 
 
-def _tower(registries: Sequence[Path], version: str) -> TwoTower:
+def _tower(registries: Sequence[Path], version: str) -> TowerPass:
     found = registry.find(registries, "two_tower", version)
-    return load_two_tower(found.read("model.safetensors"), found.manifest.config)
+    return TowerPass(load_two_tower(found.read("model.safetensors"), found.manifest.config))
 
 
 def _exists(registries: Sequence[Path], artifact: str, version: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.forward import RankerPass, encode_many
+from sandbox.virtual.forward import RankerPass, TowerPass
 from services.model.core import (
     N_PROFILE,
     TILE,
@@ -106,13 +107,14 @@ def test_inputs_that_are_not_finite_are_refused(scorer):
 def test_a_query_vector_is_that_of_the_user_alone(n, seed):
     torch.manual_seed(2)
     tower = TwoTower(TowerConfig(N_USERS, N_ITEMS, N_CREATORS)).eval()
+    encode = TowerPass(tower)
     rng = np.random.default_rng(seed)
     users, recent = rng.integers(-1, N_USERS + 2, n), rng.integers(-1, N_ITEMS + 2, (n, 20))
     profiles = rng.normal(0, 3, (n, N_PROFILE)).astype(np.float32)
-    together = encode_many(tower, users, profiles, recent)
+    together = encode(users, profiles, recent)
     for i in range(n):
         one = slice(i, i + 1)
-        alone = encode_many(tower, users[one], profiles[one], recent[one])
+        alone = encode(users[one], profiles[one], recent[one])
         assert together[one].tobytes() == alone.tobytes()
         expected = encode_user(tower, users[one], profiles[one], recent[one])
         np.testing.assert_allclose(alone, expected, rtol=0, atol=2e-6)
@@ -122,7 +124,7 @@ def test_bad_users_are_refused_as_the_model_server_refuses_them():
     tower = TwoTower(TowerConfig(N_USERS, N_ITEMS, N_CREATORS)).eval()
     one, fine, none = np.array([1]), np.zeros((1, N_PROFILE), np.float32), np.full((1, 20), -1)
     for profiles, recent in ((fine[:, 1:], none), (fine + np.inf, none), (fine, none[0])):
-        for encode in (encode_many, encode_user):
+        for encode in (TowerPass(tower), partial(encode_user, tower)):
             with pytest.raises(SandboxError) as error:
-                encode(tower, one, profiles, recent)
+                encode(one, profiles, recent)
             assert error.value.kind.code == "MODEL-003"
