@@ -57,10 +57,10 @@ def _print(document: dict[str, Any], plot: str) -> None:
         f"from world minute {begun} to {document['horizon_s'] / 60:.0f}; {n} seed{'s' * (n > 1)}, "
         "95 % intervals; more is worse, but for what was averted"
     )
-    table = Table("", "harm", "averted by you", "regret", "variance kept by pairing", box=None, pad_edge=False)  # fmt: skip
+    table = Table("", "harm", "averted", "regret", "pairing keeps", box=None, pad_edge=False)
     for name in document["harm"]:
         cells = [_cell(document[part][name]) for part in ("harm", "avoided", "regret")]
-        table.add_row(name, *cells, f"{document['pairing'][name]:.0%}")
+        table.add_row(name, *cells, f"{document['pairing'][name]:.0%} of variance")
     out.print(table)
     worst = sorted(document["by_segment"], key=lambda row: -(row["clicks"] or 0.0))[:6]
     segments = Table("hardest hit", "clicks", "satisfied sessions", "p99 ms", box=None, pad_edge=False)  # fmt: skip
@@ -76,8 +76,12 @@ def _print(document: dict[str, Any], plot: str) -> None:
 
 
 def _cell(estimate: dict[str, float]) -> str:
-    return f"{_number(estimate['estimate'])}  ({_number(estimate['low'])} to {_number(estimate['high'])})"
+    return (
+        f"{_number(estimate['estimate'])} ({_number(estimate['low'])}–{_number(estimate['high'])})"
+    )
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:,.4g}"
+    if value is None or value != value:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -20,7 +20,7 @@ _MEANS = (
     "p99_ms",
     "exposure_gap",
 )  # what is no sum over minutes is averaged over the minutes of a bin
-COLOURS = ("#c0392b", "#7f8c8d")
+COLOURS = ("#7f8c8d", "#c0392b")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def curves(document: dict[str, Any], metric: str) -> Curves:
 
 
 def tells_most(document: dict[str, Any]) -> str:
-    """The metric whose harm, had nothing been done, is greatest beside its uncertainty."""
+    """The metric whose harm, had nothing been done, is greatest beside its uncertainty; one that adds up
+    over minutes, where such a harm is clear."""
 
     def sureness(metric: str) -> float:
         e = document["unmitigated"][metric]
@@ -68,7 +69,8 @@ def tells_most(document: dict[str, Any]) -> str:
             return 0.0
         return float(e["estimate"] / width) if width > 0 else math.inf
 
-    return max(METRICS, key=sureness)
+    sums = [m for m in METRICS if m not in _MEANS and document["unmitigated"][m]["low"] > 0]
+    return max(sums or METRICS, key=sureness)
 
 
 def in_blocks(found: Curves, width: int = 64, height: int = 4) -> str:
@@ -88,14 +90,15 @@ def in_blocks(found: Curves, width: int = 64, height: int = 4) -> str:
         lines += ["  " + row for row in _bars(values / top, height)]
     first, last = int(binned.minutes[0]), int(found.minutes[-1]) + 1
     gap = max(1, len(binned.minutes) - len(str(first)) - len(str(last)))
-    lines.append(f"  {first}{' ' * gap}{last}  world minutes since the drill began")
+    lines.append(f"  {first}{' ' * gap}{last} world minutes in")
     lines += [f"  {name} at {minute:.0f}" for minute, name in found.marks]
     return "\n".join(lines)
 
 
 def as_svg(found: Curves, width: int = 860, height: int = 320) -> str:
     """A picture of its own: two lines, axes, and the marks."""
-    binned = found.binned(200)
+    binned = found.binned(100)
+    size = math.ceil(len(found.minutes) / 100)
     left, bottom, top = 70.0, height - 50.0, 46.0
     values = np.concatenate([binned.as_it_went, binned.nothing_done, [0.0]])
     low, high = float(values.min()), max(float(values.max()), float(values.min()) + 1e-9)
@@ -110,7 +113,7 @@ def as_svg(found: Curves, width: int = 860, height: int = 320) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
-        _text(left, 18, f"Harm: {found.metric} ({UNITS[found.metric]})"),
+        _text(left, 18, f"Harm: {found.metric} ({UNITS[found.metric]}) per {size} min"),
     ]
     for value in np.linspace(low, high, 5):
         parts.append(_line(left, y(value), width - 20, y(value), "#eeeeee"))
@@ -123,7 +126,7 @@ def as_svg(found: Curves, width: int = 860, height: int = 320) -> str:
         if first <= minute <= last:
             parts.append(_line(x(minute), top, x(minute), bottom, "#2980b9", "4 3"))
             parts.append(_text(x(minute) + 4, top + 10, name))
-    legend = (("as it went", binned.as_it_went), ("had nothing been done", binned.nothing_done))
+    legend = (("had nothing been done", binned.nothing_done), ("as it went", binned.as_it_went))
     for (name, curve), colour, at in zip(legend, COLOURS, (0, 1), strict=True):
         points = " ".join(
             f"{x(m):.1f},{y(v):.1f}" for m, v in zip(binned.minutes, curve, strict=True)
