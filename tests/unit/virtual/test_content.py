@@ -10,9 +10,12 @@ import pytest
 from sandbox.base.config import Config, ModelConfig, RankingConfig, RetrievalConfig, RulesConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, Rows, Status
+from sandbox.pipeline.index import dump
+from sandbox.pipeline.ivf import inverted
+from sandbox.pipeline.registry import pack_arrays
 from sandbox.virtual.content import Asked, Content
 from services.gateway.stages import UserRows
-from tests.services.artefacts import everything, ranker, two_tower
+from tests.services.artefacts import everything, ranker, register, two_tower
 from tests.services.harness import N_ITEMS, N_USERS, NO_CONSENT, WORLD_START, catalogue
 
 RNG = np.random.default_rng(5)
@@ -186,3 +189,23 @@ def test_a_missing_artefact_costs_its_source(registry, tmp_path):
     (answer,) = content.healthy([REQUESTS[3]], [ROWS[3]], item_rows)
     assert "covisit" not in answer.found
     assert answer.candidates.failed
+
+
+def test_an_inverted_file_searches_as_many_lists_as_the_configuration_says(registry, content):
+    vectors = content.loaded.index.vectors
+    packed = {
+        "index.faiss": dump(inverted(vectors, lists=6, nprobe=6, seed=1)),
+        "vectors.safetensors": pack_arrays({"vectors": vectors}),
+    }
+    register(registry, "index", "ix-ivf", packed, parents={"two_tower": "tt-1"})
+    slates = []
+    for nprobe in (None, 1, None):
+        content.configure(Config(retrieval=RetrievalConfig(index_version="ix-ivf", nprobe=nprobe)))
+        together = content.healthy(REQUESTS, ROWS, item_rows)
+        for a, r, whole in zip(REQUESTS, ROWS, together, strict=True):
+            same(whole, content.healthy([a], [r], item_rows)[0])
+        slates.append(
+            [whole.found["ann"].ids.tolist() for whole in together if "ann" in whole.found]
+        )
+    assert slates[0] == slates[2]
+    assert sum(map(len, slates[1])) < sum(map(len, slates[0]))
