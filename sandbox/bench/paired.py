@@ -10,14 +10,14 @@ from pathlib import Path
 
 from loadtest.runner import Load
 from sandbox.runtime.stack import Stack
-from sandbox.virtual.calibrate import fit, refine
+from sandbox.virtual.calibrate import fit, loss, refine
 from sandbox.virtual.observed import Observed, observe, together
 from sandbox.virtual.stack import VirtualStack
 from sandbox.virtual.timing import Timing
 
 SPEED = 60.0  # world seconds per wall second
 RATES = (5.0, 15.0, 25.0)  # requests per wall second: from hardly any waiting to some
-REFINEMENTS = 3
+REFINEMENTS = 4
 
 ProgressFn = Callable[[str, float | None], None]
 
@@ -61,8 +61,10 @@ def calibrated(
     seen: Observed, prior: Timing, world: str, seed: int, parts: Sequence[tuple[float, float]],
     progress: ProgressFn,
 ) -> tuple[Timing, Observed]:  # fmt: skip
-    """Timing fitted to a live run with loads `parts`, and what a virtual run with it looks like."""
-    timing, own = fit(seen, prior), seen
+    """Timing fitted to a live run with loads `parts`, and what a virtual run with it looks like. Of all
+    refinements the best counts, not the last: corrections can overshoot near saturation."""
+    timing = fit(seen, prior)
+    best: tuple[float, Timing, Observed] | None = None
     for n in range(REFINEMENTS + 1):
         progress(f"virtual run {n + 1} of {REFINEMENTS + 1}", n / (REFINEMENTS + 1))
         with scratch() as place:
@@ -70,6 +72,9 @@ def calibrated(
                 observe(virtual(world, seed, rate, wall_s, place, timing), SPEED)
                 for rate, wall_s in parts
             )
-        if n < REFINEMENTS:
-            timing = refine(timing, seen, own)
-    return timing, own
+        off = loss(seen, own)
+        if best is None or off < best[0]:
+            best = off, timing, own
+        timing = refine(timing, seen, own)
+    assert best is not None, "there is one run at least"
+    return best[1], best[2]

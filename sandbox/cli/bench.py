@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sandbox.runtime.stack import Stack
 
 ON_A_STACK = ("serving", "features", "faults")
-NAMES = (*ON_A_STACK, "stack")
-_DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000}
+NAMES = (*ON_A_STACK, "stack", "virtual", "parity")
+_DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000, "virtual": 100_000}
 
 
 def bench(
@@ -32,9 +32,24 @@ def bench(
     run_dir: Annotated[
         Path | None, typer.Option(help="A running stack to measure; default one of its own.")
     ] = None,
+    minutes: Annotated[
+        float, typer.Option(help="Wall minutes of each live run of `parity`.")
+    ] = 10.0,
+    seeds: Annotated[int, typer.Option(help="Seeds that `parity` compares.")] = 3,
+    timing: Annotated[
+        Path | None,
+        typer.Option(
+            help="Timing for `parity`, from sandbox calibrate; default it calibrates first."
+        ),
+    ] = None,
+    weeks: Annotated[
+        bool, typer.Option(help="`virtual` also times 28 days of a two-armed test.")
+    ] = True,
+    device: Annotated[str, typer.Option(help="Of `virtual`: cpu or cuda.")] = "cpu",
     json_: Json = False,
 ) -> None:
-    """Measure speed and memory. Other work on the machine shows in the figures, less in the ratios."""
+    """Measure speed, memory, and how alike both backends are. Other work on the machine shows in the
+    figures, less in the ratios."""
     if name not in (*NAMES, "all"):
         raise SandboxError(
             "CFG-004", where="sandbox bench", seen=name, expected=f"one of {[*NAMES, 'all']}",
@@ -50,6 +65,17 @@ def bench(
         )
     with progress(json_) as say:
         documents = _measure(NAMES if name == "all" else (name,), world, n, drill, run_dir, say)
+        if name in ("virtual", "all"):
+            from sandbox.bench import virtual
+
+            size = n or _DEFAULT_N["virtual"]
+            documents["virtual"] = virtual.measure(world, size, weeks, device, say).document()
+        if name in ("parity", "all"):
+            from sandbox.bench import parity
+            from sandbox.virtual.timing import load
+
+            given = load(timing) if timing is not None else None
+            documents["parity"] = parity.measure(world, minutes, seeds, given, say)
     document = documents if name == "all" else documents[name]
     emit(document, lambda: _show(documents), json_)
 
@@ -97,10 +123,18 @@ def _show(documents: dict[str, Any]) -> None:
     for name, document in documents.items():
         table = Table("figure", "value", title=name, title_justify="left", box=None)
         for kind in ("ratios", "figures"):
-            for figure, value in document[kind].items():
+            for figure, value in document.get(kind, {}).items():
                 style = "bold" if kind == "ratios" else ""
-                table.add_row(figure, f"{value:g}", style=style)
+                table.add_row(figure, _shown(value, document.get("bounds", {}).get(figure)), style=style)  # fmt: skip
         out.print(table)
         machine = document["conditions"]
         load = machine["load_average"][0]
         out.print(f"[dim]{machine['cpus']} cpus, python {machine['python']}, load {load}[/]\n")
+
+
+def _shown(value: Any, bound: float | None) -> str:
+    """A figure, or an estimate with its interval and how far it may go."""
+    if not isinstance(value, dict):
+        return f"{value:g}"
+    text = f"{value['estimate']:+.3g}  ({value['low']:+.3g} to {value['high']:+.3g})"
+    return text if bound is None else f"{text}, at most {bound:g} wanted"

@@ -20,6 +20,7 @@ _Z10 = 1.2816  # a normal variable's distance from median to 10 % quantile
 _FAR = 2.5  # widths above the median from which a value is no longer noise but an interruption
 _BEYOND = 0.0062  # share of a normal variable above _FAR
 _STEP = (0.6, 1.7)  # least and greatest correction of one refinement
+_TAIL_STEP = (0.75, 1.3)  # of how long interruptions last: they hold a core, and so move everything else
 _SPREAD = 1.2  # 95 % over 5 % quantile of the keys from which their slope can be told from the base
 
 
@@ -59,7 +60,7 @@ def refine(timing: Timing, live: Observed, virtual: Observed) -> Timing:
         "work": scaled(timing.work, "work"), "wire": scaled(timing.wire, "wire"),
         "store": _scaled(timing.store, live.store, virtual.store),
         "tail_share": _rounded(min(0.2, max(share, 1e-4))),
-        "tail_ms": _rounded(timing.tail_ms * _step(_above(live), _above(virtual))),
+        "tail_ms": _rounded(timing.tail_ms * _step(_above(live), _above(virtual), _TAIL_STEP)),
     })  # fmt: skip
 
 
@@ -70,6 +71,12 @@ def errors(live: Observed, virtual: Observed) -> dict[str, float]:
         wanted = float(np.quantile(live.request_ms, q))
         found[name] = float(np.quantile(virtual.request_ms, q)) / wanted - 1
     return found
+
+
+def loss(live: Observed, virtual: Observed) -> float:
+    """How bad a fit is: log ratios of median and p99, the median's counting twice. 0 is perfect."""
+    found = errors(live, virtual)
+    return float(2 * abs(np.log1p(found["p50_relative"])) + abs(np.log1p(found["p99_relative"])))
 
 
 def _work(sample: Sample | None, was: Work) -> Work:
@@ -153,8 +160,8 @@ def _scaled(of: Work, live: Sample | None, virtual: Sample | None) -> Work:
     })  # fmt: skip
 
 
-def _step(wanted: float, got: float) -> float:
-    return float(np.clip(wanted / got, *_STEP)) if got > 0 else 1.0
+def _step(wanted: float, got: float, within: tuple[float, float] = _STEP) -> float:
+    return float(np.clip(wanted / got, *within)) if got > 0 else 1.0
 
 
 def _rounded(value: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.calibrate import errors, fit, refine
+from sandbox.virtual.calibrate import errors, fit, loss, refine
 from sandbox.virtual.observed import Observed, Sample, observe, together
 from sandbox.virtual.timing import Timing, Work, load
 from tests.unit.telemetry.toy import SPEED, write_toy
@@ -118,7 +118,9 @@ def test_refining_takes_out_what_waiting_put_into_the_spans():
         timing = refine(timing, live, run(timing, seed))
 
     assert timing.work["rules.Apply"].base_ms == pytest.approx(2.0, rel=0.02)
-    assert abs(errors(live, run(timing, 11))["p50_relative"]) < 0.03
+    refined, first = run(timing, 11), run(fit(live, load()), 11)
+    assert abs(errors(live, refined)["p50_relative"]) < 0.03
+    assert loss(live, refined) < 0.1 < loss(live, first)
 
 
 def test_spans_of_a_lake_are_taken_apart_into_work_wire_and_nothing_twice(tmp_path):

@@ -1,0 +1,218 @@
+"""What the virtual backend costs: its content and its users beside their floors, a drill with its twin,
+weeks, memory, and how the cost grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.streams import uniforms
+from sandbox.base.worlds import load_manifest, world_dir
+from sandbox.bench import stats, weeks
+from sandbox.bench.processes import conditions
+from sandbox.bench.stats import Report
+from sandbox.bench.virtual_floor import content_per_s, floor_per_s, loaded
+from sandbox.drill import library
+from sandbox.drill.arms import ArmPlan
+from sandbox.runtime.building import ProgressFn, ensure_built
+from sandbox.world.behaviour import Behaviour
+
+BATCH, N_BATCHES, ROUNDS = 256, 6, 5
+CHOOSERS, SLATE, CHOICE_ROUNDS = 10_000, 10, 7
+CURVE = (10_000, 30_000, 100_000)  # requests of the runs whose cost is set beside each other
+DRILL_S, DRILL_RATE = 600.0, 100.0  # wall seconds at 60x, requests per wall second
+_EVERY_S = 0.2  # wall time between two looks at a child's memory
+
+
+def measure(world: str, n: int, with_weeks: bool, device: str, progress: ProgressFn) -> Report:
+    """n: requests of the longest run of the curve. with_weeks: also the weeks of a two-armed test.
+
+    Ratios: throughput_vs_floor, the content of a batch; choice_vs_floor, users' choices from uniform
+    slates. Figures: see the names; scaling_exponent is the slope of log cost over log requests.
+    Raises CFG-001 for a device that there is not.
+    """
+    require_device(device)
+    directory = ensure_built(world, progress)
+    report = Report(conditions=conditions(world=world, n=n, device=device))
+    progress("content beside its floor", None)
+    _throughput(report, directory)
+    progress("choices beside their floor", None)
+    _choices(report, directory)
+    peaks = [float(psutil.Process().memory_info().rss)]
+    sizes = sorted({size for size in (*CURVE, n) if size <= n})
+    costs = []
+    for size in sizes:
+        progress(f"a run of {size} requests", None)
+        answer, peak = _apart("curve", world, str(size))
+        costs.append((answer["requests"], answer["cpu_s"]))
+        report.figures[f"cpu_s_{size}"] = answer["cpu_s"]
+        report.figures[f"requests_per_cpu_s_{size}"] = answer["requests"] / answer["cpu_s"]
+        peaks.append(peak)
+    if len(costs) > 1:
+        x, y = np.log(np.array(costs)).T
+        report.figures["scaling_exponent"] = float(np.polyfit(x, y, 1)[0])
+    progress("a drill with its twin", None)
+    answer, peak = _apart("drill", world)
+    report.figures["drill_with_twin_s"] = answer["wall_s"]
+    report.figures["drill_requests"] = answer["requests"]
+    peaks.append(peak)
+    if with_weeks:
+        progress("28 days of a two-armed test", None)
+        found = weeks.measure(world)
+        report.figures |= found
+        peaks.append(found["weeks_peak_pss_bytes"])
+    report.figures["peak_rss_bytes"] = max(peaks)
+    return report
+
+
+def require_device(device: str) -> None:
+    """Raises CFG-001 for a device that this machine, or this torch, does not have."""
+    import torch
+
+    if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
+        return
+    raise SandboxError(
+        "CFG-001", where="bench virtual --device", seen=device,
+        expected="cpu" + (" or cuda" if torch.cuda.is_available() else ": torch sees no accelerator here"),
+        fix="leave it out; for cuda, a machine with one and a torch that is built for it",
+    )  # fmt: skip
+
+
+def _throughput(report: Report, directory: Path) -> None:
+    content, offline = loaded(directory)
+    own, floor = [], []
+    for n in range(ROUNDS):  # in turns, so that what disturbs one disturbs the other
+        own.append(content_per_s(content, offline, BATCH, N_BATCHES, seed=n + 1))
+        floor.append(floor_per_s(content, BATCH, N_BATCHES))
+    report.figures["content_per_s"] = stats.median(own)
+    report.figures["content_floor_per_s"] = stats.median(floor)
+    report.ratios["throughput_vs_floor"], _ = stats.paired_ratio(own, floor)
+
+
+def _choices(report: Report, directory: Path) -> None:
+    """Decisions per CPU second: `Behaviour.respond`, and the least that a multinomial logit takes: draws,
+    gathers, products, softmax."""
+    behaviour = Behaviour.load(directory)
+    truth = behaviour.latent
+    n_users, n_items = len(truth.user_taste), len(truth.item_taste)
+    own, floor = [], []
+    for n in range(CHOICE_ROUNDS + 1):
+        user = (uniforms(n, "bench/user", np.arange(CHOOSERS)) * n_users).astype(np.int64)
+        place = (user[:, None], np.arange(SLATE)[None, :])
+        item = (uniforms(n, "bench/slate", *place) * n_items).astype(np.int64)
+        own.append(_cpu_s(_respond, behaviour, user, item, n))
+        floor.append(_cpu_s(_logit, truth.item_taste, truth.user_taste, user, item, n))
+    report.figures["choices_per_s"] = CHOOSERS / stats.median(own[1:])
+    report.figures["choices_floor_per_s"] = CHOOSERS / stats.median(floor[1:])
+    report.ratios["choice_vs_floor"], _ = stats.paired_ratio(floor[1:], own[1:])
+
+
+def _respond(behaviour: Behaviour, user: np.ndarray, item: np.ndarray, n: int) -> None:
+    ones = np.ones(len(user), np.int64)
+    behaviour.respond(
+        user=user, session=n * ones, request_no=ones, item=item, latency_ms=np.full(len(user), 20.0),
+        satisfaction=np.full(len(user), 0.5),
+    )  # fmt: skip
+
+
+def _logit(
+    items: np.ndarray, users: np.ndarray, user: np.ndarray, item: np.ndarray, n: int
+) -> np.ndarray:
+    utility = np.einsum("nkt,nt->nk", items[item], users[user])
+    utility -= utility.max(1, keepdims=True)
+    weight = np.exp(utility)
+    until = np.cumsum(weight, axis=1)
+    drawn = uniforms(n, "bench/draw", user)[:, None] * until[:, -1:]
+    chosen: np.ndarray = (until < drawn).sum(1)
+    return chosen
+
+
+def _cpu_s(step: Callable[..., object], *arguments: object) -> float:
+    began = time.process_time()
+    step(*arguments)
+    return time.process_time() - began
+
+
+def _apart(what: str, *arguments: str) -> tuple[dict[str, float], float]:
+    """The answer of one piece, measured in a process of its own, and the most memory it held, bytes."""
+    command = [sys.executable, "-m", "sandbox.bench.virtual", what, *arguments]
+    with tempfile.TemporaryFile() as answer:
+        process = subprocess.Popen(command, stdout=answer)
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, _held(process.pid))
+            time.sleep(_EVERY_S)
+        answer.seek(0)
+        told = answer.read()
+    if process.returncode:
+        raise SandboxError(
+            "RUN-008", where="bench virtual", seen=f"{what} ended with {process.returncode}",
+            expected="a measurement", fix="run it by hand: " + " ".join(command[1:]),
+        )  # fmt: skip
+    return json.loads(told), peak
+
+
+def _held(pid: int) -> float:
+    """Resident bytes of a process and all below it."""
+    try:
+        of = psutil.Process(pid)
+        return float(sum(p.memory_info().rss for p in (of, *of.children(recursive=True))))
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def run_of(world: str, n: int, place: Path) -> dict[str, float]:
+    """A virtual run of about n requests without telemetry: what it cost."""
+    from sandbox.virtual.stack import VirtualStack
+
+    rate = DRILL_RATE
+    stack = VirtualStack(world, place, seed=1, rate_per_s=rate, telemetry=False)
+    began = time.process_time()
+    stack.advance(stack.began_ts + n / rate * stack.world.speed)
+    return {"requests": float(len(stack.ledger.requests.ts)), "cpu_s": time.process_time() - began}
+
+
+def drill_with_twin(world: str, place: Path) -> dict[str, float]:
+    """A drill of ten wall minutes at 100 requests a second and the same without its fault, beginning to
+    end, with as many processes as a twin is given."""
+    from sandbox.drill.arm_runs import run_all
+
+    gentlest = library.gentlest()
+    load = gentlest.load.model_copy(update={"rate_per_s": DRILL_RATE})
+    scenario = gentlest.model_copy(update={"load": load})
+    until_s = DRILL_S * scenario.world_rate
+    plans = [ArmPlan(scenario, world, 1, faults, (), until_s) for faults in (True, False)]
+    os.environ["SANDBOX_HOME"] = str(place)  # so that no run is found that was made before
+    (place / "worlds").symlink_to(world_dir(world).parent)
+    began = time.perf_counter()
+    done = run_all(plans)
+    wall_s = time.perf_counter() - began
+    return {
+        "wall_s": wall_s,
+        "requests": float(sum(len(d.ledger.requests.ts) for d in done.values())),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    what, world, *rest = arguments
+    load_manifest(world)
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        directory = Path(place)
+        answer = (
+            run_of(world, int(rest[0]), directory / "run") if what == "curve" else drill_with_twin(world, directory)
+        )  # fmt: skip
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
