@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.streams import seed_of
+from sandbox.base.worlds import WorldManifest
 from sandbox.pipeline import registry
-from sandbox.pipeline.events import DAY_S, Source, read_manifest, read_source
+from sandbox.pipeline.events import DAY_S, Log, read_log, read_manifest
 from sandbox.pipeline.features import snapshot
 from sandbox.runtime.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned
 from sandbox.virtual.weeks.births import (
+    Births,
     births,
     forget,
     index_of,
@@ -46,18 +49,30 @@ class Outcome:
     births: dict[str, Any]
 
 
+class History:
+    """The log of a world. world: its directory."""
+
+    def __init__(self, world: Path) -> None:
+        self.world = world
+
+    def without(self, births: Births) -> Log:
+        """What it says of items that are not held back. Raises WORLD-003."""
+        catalogue = Catalogue.load(self.world / "public" / "catalogue.npz")
+        return births.without(read_log(self.world / "public", catalogue))
+
+
 class Weeks:
     """The state that passes from day to day outside of the users: log, features, models, counts."""
 
-    def __init__(self, plan: Plan, place: Place, source: Source, processes: int) -> None:
-        manifest = source.manifest
+    def __init__(self, plan: Plan, place: Place, manifest: WorldManifest, processes: int) -> None:
         self.plan, self.place = plan, place
         self.start_ts = manifest.history_end_ts
         self.births = births(
             manifest.items, plan.births_share, self.start_ts, plan.days, plan.seed
         )  # fmt: skip
-        self.catalogue: Catalogue = self.births.catalogue(source.catalogue)
-        self.record = Record(self.births.without(source.log))
+        catalogue = Catalogue.load(place.world / "public" / "catalogue.npz")
+        self.catalogue = self.births.catalogue(catalogue)
+        self.record = Record(_history(place, self.births, processes))
         self.users = plan.chosen(manifest.users)
         self.arm = assigned(self.users, len(plan.arms), plan.seed)
         arm_of = np.full(manifest.users, -1)
@@ -79,8 +94,9 @@ class Weeks:
         processes: cohorts beside this process, 0 for none; the outcome is the same. Raises CFG-004 for a
         plan that this world does not allow, MODEL-001, MODEL-002, WORLD-001 and WORLD-003.
         """
-        plan.check(read_manifest(place.world))
-        return cls(plan, place, read_source(place.world), processes)
+        manifest = read_manifest(place.world)
+        plan.check(manifest)
+        return cls(plan, place, manifest, processes)
 
     def close(self) -> None:
         """Ends the processes, and what is written down is whole."""
@@ -195,3 +211,14 @@ class Weeks:
             )
             for i in range(n)
         ]  # fmt: skip
+
+
+def _history(place: Place, births: Births, processes: int) -> Log:
+    """Read in a process of its own where there may be one: joining the log takes a gigabyte that would
+    stay with this one to the end."""
+    reader = Apart(History, place.world) if processes else Here(History, place.world)
+    try:
+        log: Log = all_of([reader], "without", births)[0]
+    finally:
+        reader.close()
+    return log

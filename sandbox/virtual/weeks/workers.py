@@ -55,7 +55,12 @@ class Apart:
         context = multiprocessing.get_context("spawn")
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=_serve, args=(far, make, argument), daemon=True)
-        self._process.start()
+        # Ctrl-C goes to every process of a terminal: only this one is to hear it, and then ends the other.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         far.close()
 
     def start(self, step: str, *arguments: Any) -> None:
@@ -83,7 +88,6 @@ class Apart:
 
 
 def _serve(pipe: Connection, make: Callable[[Any], Any], argument: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process ends this one when it stops
     made: Any = None
     while True:
         try:
