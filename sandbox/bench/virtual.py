@@ -29,7 +29,13 @@ from sandbox.world.behaviour import Behaviour
 
 BATCH, N_BATCHES, ROUNDS = 256, 6, 5
 CHOOSERS, SLATE, CHOICE_ROUNDS = 10_000, 10, 7
-CURVE = (10_000, 30_000, 100_000)  # requests of the runs whose cost is set beside each other
+CURVE = (
+    3_000,
+    10_000,
+    30_000,
+    100_000,
+    300_000,
+)  # requests of the runs whose cost is set beside each other
 DRILL_S, DRILL_RATE = 600.0, 100.0  # wall seconds at 60x, requests per wall second
 _EVERY_S = 0.2  # wall time between two looks at a child's memory
 
@@ -192,8 +198,8 @@ def drill_with_twin(world: str, place: Path) -> dict[str, float]:
     scenario = gentlest.model_copy(update={"load": load})
     until_s = DRILL_S * scenario.world_rate
     plans = [ArmPlan(scenario, world, 1, faults, (), until_s) for faults in (True, False)]
-    os.environ["SANDBOX_HOME"] = str(place)  # so that no run is found that was made before
     (place / "worlds").symlink_to(world_dir(world).parent)
+    os.environ["SANDBOX_HOME"] = str(place)  # so that no run is found that was made before
     began = time.perf_counter()
     done = run_all(plans)
     wall_s = time.perf_counter() - began

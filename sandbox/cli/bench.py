@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ON_A_STACK = ("serving", "features", "faults")
 NAMES = (*ON_A_STACK, "stack", "virtual", "parity")
-_DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000, "virtual": 100_000}
+_DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000, "virtual": 30_000}
 
 
 def bench(

@@ -20,7 +20,7 @@ _Z10 = 1.2816  # a normal variable's distance from median to 10 % quantile
 _FAR = 2.5  # widths above the median from which a value is no longer noise but an interruption
 _BEYOND = 0.0062  # share of a normal variable above _FAR
 _STEP = (0.6, 1.7)  # least and greatest correction of one refinement
-_TAIL_STEP = (0.75, 1.3)  # of how long interruptions last: they hold a core, and so move everything else
+_TAIL_STEP = (0.75, 1.3)  # of how long interruptions last: they hold a core and move all else
 _SPREAD = 1.2  # 95 % over 5 % quantile of the keys from which their slope can be told from the base
 
 

@@ -11,6 +11,8 @@ import pytest
 from loadtest.runner import LOCUSTFILE
 from sandbox.cli.app import main
 from sandbox.telemetry.sql import query
+from sandbox.virtual import timing as timings
+from sandbox.virtual.observed import observe
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
@@ -35,6 +37,9 @@ def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys)
         stack.run.lake, "SELECT count(*) FROM locust WHERE wait_ms < -20 OR started_ts IS NULL"
     )
     assert late.rows == [[0]], "nothing is sent before its time"
+    seen, timing = observe(stack.run.lake, stack.run.speed), timings.load()
+    assert set(timing.work) <= set(seen.work), "what calibration reads is what services write"
+    assert set(timing.wire) <= set(seen.wire)
 
 
 def test_locust_alone_drives_the_stack_too(stack):
