@@ -3,6 +3,7 @@ weeks, memory, and how the cost grows."""
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -21,11 +22,12 @@ from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.bench import stats, weeks
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
-from sandbox.bench.virtual_floor import content_per_s, floor_per_s, loaded
+from sandbox.bench.virtual_floor import N_CANDIDATES, content_per_s, floor_per_s, loaded
 from sandbox.drill import library
 from sandbox.drill.arms import ArmPlan
 from sandbox.runtime.building import ProgressFn, ensure_built
 from sandbox.world.behaviour import Behaviour
+from services.ranking.core import INPUTS
 
 BATCH, N_BATCHES, ROUNDS = 256, 6, 5
 CHOOSERS, SLATE, CHOICE_ROUNDS = 10_000, 10, 7
@@ -52,6 +54,9 @@ def measure(world: str, n: int, with_weeks: bool, device: str, progress: Progres
     report = Report(conditions=conditions(world=world, n=n, device=device))
     progress("content beside its floor", None)
     _throughput(report, directory)
+    if device != "cpu":
+        progress(f"model passes on {device}", None)
+        report.ratios[f"passes_{device}_vs_cpu"] = _speedup(directory, device)
     progress("choices beside their floor", None)
     _choices(report, directory)
     peaks = [float(psutil.Process().memory_info().rss)]
@@ -103,6 +108,30 @@ def _throughput(report: Report, directory: Path) -> None:
     report.figures["content_per_s"] = stats.median(own)
     report.figures["content_floor_per_s"] = stats.median(floor)
     report.ratios["throughput_vs_floor"], _ = stats.paired_ratio(own, floor)
+
+
+def _speedup(directory: Path, device: str) -> float:
+    """How many times quicker the ranker's pass over one batch is on the device, copies there and back
+    included: the part of the content that an accelerator could take over."""
+    import torch
+
+    content, _ = loaded(directory)
+    ranker, n = content.loaded.ranker, BATCH * N_CANDIDATES
+    inputs = (
+        torch.arange(n) % content.catalogue.n_users + 1, torch.arange(n) % content.catalogue.n_items + 1,
+        torch.rand(n, len(INPUTS)),
+    )  # fmt: skip
+
+    @torch.inference_mode()
+    def wall_s(place: str) -> float:
+        model, took = copy.deepcopy(ranker).to(place), []
+        for _ in range(ROUNDS + 1):
+            began = time.perf_counter()
+            model(*(x.to(place) for x in inputs)).cpu()  # the copy back waits for the device
+            took.append(time.perf_counter() - began)
+        return stats.median(took[1:])
+
+    return wall_s("cpu") / wall_s(device)
 
 
 def _choices(report: Report, directory: Path) -> None:
