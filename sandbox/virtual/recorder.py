@@ -65,6 +65,7 @@ class Recorder:
             self._fresh[table].append(values)
         if len(rows) >= _KEEP:
             self._write(table)
+            self.store.flush()  # what waits there beyond a limit would be dropped
 
     def rows(self, table: str, rows: Iterable[tuple[Any, ...]], service: str = "runtime") -> None:
         for row in rows:
