@@ -1,8 +1,8 @@
 """A stack in one process and in world time: the same cores, faults, rules and tables as a live one.
 
-Time advances in windows so short that no user asks twice in one: think times are known beforehand. What
-a request would be answered if nothing went wrong is computed for the whole window at once; then each
-request lives its life on the event loop, and is computed anew from where it deviates.
+Time advances in windows. What the requests of a window would be answered if nothing went wrong is computed at
+once; then each lives its life on the event loop, and is computed anew from where it deviates. The loop stops
+where a user could ask again (how long users think is known beforehand), so that nobody asks too late.
 """
 
 from __future__ import annotations
@@ -115,11 +115,10 @@ class VirtualStack:
         grid = WINDOW_S * self.world.speed
         last = math.ceil((until_ts - self.began_ts) / grid - 1e-6)
         while (now := self.world.now()) < self.began_ts + last * grid - 1e-6:
-            step = self.began_ts + (math.floor((now - self.began_ts) / grid + 1e-6) + 1) * grid
-            least = min(step, now + LEAST_S * self.world.speed)
-            visits, end = self._window(max(least, min([step, *self._returns.values()])), least)
-            self._admit(visits)
-            self.loop.run_until(self.world.wall(end))
+            end = self.began_ts + (math.floor((now - self.began_ts) / grid + 1e-6) + 1) * grid
+            self._admit(self.users.take(end))
+            least = min(end, now + LEAST_S * self.world.speed)
+            self.loop.run_until(self.world.wall(max(least, min([end, *self._returns.values()]))))
             finished, self._finished = self._finished, []
             self.users.answer(finished)
 
@@ -267,17 +266,6 @@ class VirtualStack:
             self.materialiser.run()
 
     # -- one window ----------------------------------------------------------------------------------
-
-    def _window(self, end: float, least: float) -> tuple[list[Visit], float]:
-        """The visits whose requests fall into the window, and its end: before any of them asks again."""
-        taken, n = self.users.take(end), 0
-        for visit in taken:
-            if visit.intended_ts >= end:
-                break
-            n += 1
-            end = max(least, min(end, visit.intended_ts + visit.think_s))
-        self.users.put_back(taken[n:])
-        return taken[:n], end
 
     def _admit(self, visits: list[Visit]) -> None:
         """Computes what the visits' requests would be answered, and sends them off."""
