@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.streams import seed_of
+from sandbox.base.streams import stream
 from sandbox.bench import paired
 from sandbox.bench.paired import SPEED, ProgressFn
 from sandbox.bench.processes import conditions
@@ -80,7 +80,7 @@ def compared(
             "CFG-002", where="bench parity", seen=f"a run with {least} answered requests",
             expected="at least 100", fix="ask for more --minutes",
         )  # fmt: skip
-    rng = np.random.default_rng(seed_of(seed, "parity"))
+    rng = stream(seed, "parity")
 
     def drawn(pick: Callable[[int], np.ndarray]) -> dict[str, float]:
         parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])

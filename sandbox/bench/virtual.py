@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -184,9 +185,10 @@ def _apart(what: str, *arguments: str) -> tuple[dict[str, float], float]:
     with tempfile.TemporaryFile() as answer:
         process = subprocess.Popen(command, stdout=answer)
         peak = 0.0
-        while process.poll() is None:
+        while process.returncode is None:
             peak = max(peak, _held(process.pid))
-            time.sleep(_EVERY_S)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_EVERY_S)
         answer.seek(0)
         told = answer.read()
     if process.returncode:
