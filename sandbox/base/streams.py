@@ -42,7 +42,8 @@ def uniforms(seed: int, purpose: str, *place: np.ndarray | int) -> np.ndarray:
     state = np.array([start], np.uint64)  # an array: wraps around without a warning
     for part in rest:
         state = _mix(state + _GOLDEN + _mix(np.atleast_1d(part).astype(np.uint64) + _GOLDEN))
-    drawn: np.ndarray = (state >> np.uint64(11)) * 2.0**-53
+    state >>= np.uint64(11)
+    drawn: np.ndarray = state * 2.0**-53
     return drawn
 
 
@@ -58,10 +59,16 @@ def seed_of(seed: int, *names: Iterable[object] | object) -> int:
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = x ^ (x >> np.uint64(31))
-    return mixed
+    """x: an array of its own, which is overwritten: draws are many, and memory is what they cost."""
+    shifted = x >> np.uint64(30)
+    x ^= shifted
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    np.right_shift(x, np.uint64(27), out=shifted)
+    x ^= shifted
+    x *= np.uint64(0x94D049BB133111EB)
+    np.right_shift(x, np.uint64(31), out=shifted)
+    x ^= shifted
+    return x
 
 
 def _mix_int(x: int) -> int:

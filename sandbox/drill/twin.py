@@ -32,9 +32,7 @@ from sandbox.drill.scenario import Scenario
 from sandbox.drill.store import Drill
 from sandbox.telemetry.sql import SqlWorker
 
-AFTER_S = (
-    3600.0  # world seconds that are looked at beyond the report: what was done shows only then
-)
+AFTER_S = 1800.0  # world seconds beyond the report: what was done shows only then
 STEP_S = 1800.0  # world seconds: reports that are filed at about one time share all arms but one
 
 _FIGURES = ("requests", "p50_ms", "p99_ms", "degraded_share", "ctr")
@@ -127,7 +125,9 @@ def evidence_days(story: Story) -> list[ArmPlan]:
     """The incident, its own day without the faults, and others: runs that `compare` needs anyway, or that
     all reports on a scenario share."""
     healthy = story.arms()["without_faults"]
-    return [story.plan, healthy, *other_healthy(story.plan, LEAST_HEALTHY - 1)]
+    until_s = min(healthy.until_s, math.ceil(story.course.filed_s / STEP_S) * STEP_S)
+    others = other_healthy(replace(story.plan, until_s=until_s), LEAST_HEALTHY - 1)
+    return [story.plan, healthy, *others]
 
 
 def _day(finished: arm_runs.Finished, course: Course, open_lakes: ExitStack) -> Day:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.streams import uniforms
 from services.model.core import TILE, Ranker, TwoTower
 
 Floats = NDArray[np.float32]
@@ -151,10 +152,10 @@ class RankerPass:
 
     def _steady(self, n: int) -> bool:
         """Whether a row has the same bits anywhere in a tile of n rows, a multiple of the alignment on."""
-        rng = np.random.default_rng(0)
         out, first = np.empty((n, 3), np.float32), np.empty((TILE, 3), np.float32)
-        for _ in range(4):
-            x = np.repeat(rng.normal(size=(1, self._scaled.shape[1])).astype(np.float32), n, axis=0)
+        for row in range(4):
+            made_up = uniforms(0, "ranker pass, steady", row, np.arange(self._scaled.shape[1])) - 0.5
+            x = np.repeat(6 * made_up[None, :].astype(np.float32), n, axis=0)
             one = np.ones(n, np.int64)
             self._tile(one[:TILE], one[:TILE], x[:TILE], first)
             self._tile(one, one, x, out)

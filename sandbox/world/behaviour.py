@@ -79,7 +79,8 @@ class Behaviour:
     def affinity(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [n, k], logits: taste of user [n] for item [n, k]."""
         truth = self.latent
-        return np.asarray(np.einsum("nd,nkd->nk", truth.user_taste[user], truth.item_taste[item]))
+        taste = np.take(truth.item_taste, item, axis=0)  # twice as fast as indexing
+        return np.asarray(np.einsum("nd,nkd->nk", truth.user_taste[user], taste))
 
     def attraction(
         self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None
@@ -122,7 +123,7 @@ class Behaviour:
     def examination(self, user: np.ndarray, k: int) -> np.ndarray:
         """float64 [n, k]: probability that user looks at each position, if nothing stops them."""
         eta = self.weights.examine_eta * (1.5 - self.latent.user_patience[user].astype(np.float64))
-        p: np.ndarray = np.arange(1, k + 1, dtype=np.float64)[None, :] ** -eta[:, None]
+        p: np.ndarray = np.exp(-eta[:, None] * np.log(np.arange(1.0, k + 1.0)))
         return p
 
     # -- what users do ---------------------------------------------------------------------------
@@ -157,10 +158,11 @@ class Behaviour:
         pull += w.repeat_clicked * contains(recent_clicked, item)
         pull += w.repeat_shown * contains(recent_shown, item)
         worth = w.value_taste * affinity + self._item_worth[safe]
+        good = expit(worth)
 
         looks = real & (uniforms(seed, "examine", *place) < self.examination(user, k))
         wants = looks & (uniforms(seed, "click", *place) < expit(pull))
-        stops = wants & (uniforms(seed, "stop", *place) < w.stop_share * expit(worth))
+        stops = wants & (uniforms(seed, "stop", *place) < w.stop_share * good)
         # The first stop ends the reading; later ones never happen, so no order of draws matters.
         reached = (np.cumsum(stops, axis=1) - stops) == 0
         looks &= reached
@@ -171,7 +173,7 @@ class Behaviour:
         dwell_s, like, delay_s, revenue = self._after_click(
             user, session, request_no, safe, click, worth
         )
-        mood = self._mood(satisfaction, click, hide, expit(worth))
+        mood = self._mood(satisfaction, click, hide, good)
         leave = uniforms(seed, "leave", user, session, request_no) < self.leave_probability(
             user, mood, latency_ms, np.asarray(~real.any(axis=1))
         )

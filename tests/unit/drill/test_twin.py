@@ -209,7 +209,7 @@ def test_a_finished_drill_is_told_with_everything_that_was_asked_for(drill):
     assert document["harm"]["clicks"]["low"] > 0
     assert document["avoided"]["clicks"]["low"] > 0
     minutes = [row["minute"] for row in document["per_minute"]]
-    assert minutes == list(range(20, 210)), "from onset to an hour past the evidence"
+    assert minutes == list(range(20, 180)), "from onset to half an hour past the evidence"
     lost = sum(row["clicks"] for row in document["per_minute"])
     assert lost == pytest.approx(document["harm"]["clicks"]["estimate"], abs=0.01)
     assert {row["segment"] for row in document["by_segment"]} >= {"region=EU", "segment=heavy"}
