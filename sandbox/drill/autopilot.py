@@ -12,11 +12,17 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.observed import Rows
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.queries import filled, first_row, verdict
 from sandbox.drill.report import Report, Statement
 from sandbox.drill.scenario import Evidence, Scenario
+from sandbox.drill.sizing import Claims, sized
 
+BUSY = (
+    "LAKE-002",
+    "LAKE-003",
+)  # a query stopped at its limits: no answer, and nothing wrong with it
 EVERY_S = 120.0  # world seconds between two rounds of queries
 STEADY = 2  # rounds in a row in which everything must hold: one could be luck
 LEAST_ROUNDS = (
@@ -61,15 +67,30 @@ def respond(
         desk.act(action)
         done.append(str(ActionPattern.parse(action)))
     truth = scenario.truth
+    started = min(finding.onset_ts or desk.now(), finding.detected_ts or desk.now())
+    say("sizing the harm")
     report = Report(
-        incident=True, detected_at=finding.detected_ts,
-        started_at=min(finding.onset_ts or desk.now(), finding.detected_ts or desk.now()),
-        component=truth.component, mechanism=truth.mechanism, segment=truth.segment, actions=done,
+        incident=True, detected_at=finding.detected_ts, started_at=started, component=truth.component, mechanism=truth.mechanism, segment=truth.segment, actions=done,
         evidence=[Statement(claim=e.claim, sql=e.sql) for e in scenario.evidence],
         ruled_out=list(scenario.look_alikes), confidence=0.9,
+        impact=_size(desk, began_ts, started),
         notes="Written by the scripted responder.",
     )  # fmt: skip
     return report, finding
+
+
+def _size(desk: Desk, began_ts: float, started_ts: float) -> Claims:
+    """How great the harm is; nothing where a busy lake does not answer in time."""
+
+    def observe(sql: str) -> Rows:
+        return Rows(*desk.ask(filled(sql, {"began": began_ts, "now": desk.now()})))
+
+    try:
+        return sized(observe, started_ts)
+    except SandboxError as error:
+        if error.kind.code not in BUSY:
+            raise
+        return {}
 
 
 def _all_clear(scenario: Scenario, finding: Finding) -> Report:
@@ -118,7 +139,7 @@ def _ask_all(
         try:
             columns, rows = desk.ask(filled(one.sql, times))
         except SandboxError as error:
-            if error.kind.code not in ("LAKE-002", "LAKE-003"):
+            if error.kind.code not in BUSY:
                 raise  # SQL that does not run is the scenario's fault, not an answer
             finding.held[one.id] = False
             continue

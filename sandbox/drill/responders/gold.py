@@ -7,7 +7,6 @@ from typing import Any
 from sandbox.drill.autopilot import respond
 from sandbox.drill.env import DrillEnv
 from sandbox.drill.report import Report
-from sandbox.drill.responders.sizing import sized
 
 
 class Gold:
@@ -15,10 +14,7 @@ class Gold:
 
     def respond(self, env: DrillEnv) -> Report:
         report, _ = respond(env.scenario, _Desk(env), env.began)
-        if not report.incident or report.started_at is None:
-            return report
-        impact = sized(env, report.started_at)
-        return Report.model_validate({**report.model_dump(), "impact": impact})
+        return report
 
 
 class _Desk:

@@ -7,9 +7,10 @@ between visits: answers of one visit hang together.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from sandbox.drill.env import DrillEnv
+from sandbox.drill.observed import Rows
 from sandbox.drill.queries import sql_time
 
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
@@ -18,6 +19,7 @@ _Z80 = 1.2816  # of the 80 % interval that a report is asked for
 _STANDS_OUT = 3.0  # standard errors from which a harm that is no matter of clicks is named
 
 Claims = dict[str, dict[str, float]]
+Observe = Callable[[str], Rows]  # SQL in which $began and $now stand for times
 
 # Ratios by visit: sums of x and y on either side, and of squares and products for the error of x / y.
 _BY_VISIT = """
@@ -38,35 +40,35 @@ FROM requests WHERE ts >= $began
 _ASKED = "SELECT count(*) AS n FROM requests WHERE ts >= {onset}"
 
 
-def sized(env: DrillEnv, onset_ts: float) -> Claims:
+def sized(observe: Observe, onset_ts: float) -> Claims:
     """`impact` of a report: clicks lost since the onset, and what else stands out. onset_ts: world
     seconds since the epoch. Empty where too little was answered on either side of it."""
-    claims = _clicks(env, onset_ts)
+    claims = _clicks(observe, onset_ts)
     if claims:
-        claims |= _exposure(env, onset_ts) | _tail(env, onset_ts)
+        claims |= _exposure(observe, onset_ts) | _tail(observe, onset_ts)
     return claims
 
 
-def _clicks(env: DrillEnv, onset_ts: float) -> Claims:
+def _clicks(observe: Observe, onset_ts: float) -> Claims:
     """Clicks per answer that were missing, times the answers since."""
-    fall = _fall(env, onset_ts, x="i.clicked", y="1")
+    fall = _fall(observe, onset_ts, x="i.clicked", y="1")
     if fall is None:
         return {}
-    n = float(env.observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
+    n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
     return {"clicks": _claim(n * fall[0], n * fall[1])}
 
 
-def _exposure(env: DrillEnv, onset_ts: float) -> Claims:
+def _exposure(observe: Observe, onset_ts: float) -> Claims:
     """Points of all impressions that creators of group B lost."""
-    fall = _fall(env, onset_ts, x="(t.creator_group = 'B')::INT", y="n_items")
+    fall = _fall(observe, onset_ts, x="(t.creator_group = 'B')::INT", y="n_items")
     if fall is None or fall[0] <= _STANDS_OUT * fall[1]:
         return {}
     return {"exposure_gap": _claim(100 * fall[0], 100 * fall[1])}
 
 
-def _tail(env: DrillEnv, onset_ts: float) -> Claims:
+def _tail(observe: Observe, onset_ts: float) -> Claims:
     """Milliseconds by which the 99th percentile rose."""
-    row = env.observe(_TAIL.format(onset=sql_time(onset_ts))).first
+    row = observe(_TAIL.format(onset=sql_time(onset_ts))).first
     if min(int(row["n_before"]), int(row["n_after"])) < LEAST_REQUESTS:
         return {}
     (_, before, most), (least, after, high) = row["before"], row["after"]
@@ -75,10 +77,10 @@ def _tail(env: DrillEnv, onset_ts: float) -> Claims:
     return {"p99_ms": {"estimate": after - before, "low": least - before, "high": high - before}}
 
 
-def _fall(env: DrillEnv, onset_ts: float, *, x: str, y: str) -> tuple[float, float] | None:
+def _fall(observe: Observe, onset_ts: float, *, x: str, y: str) -> tuple[float, float] | None:
     """By how much x / y fell, and its standard error; None where there is too little to tell."""
     sql = _BY_VISIT.format(x=x, y=y, onset=sql_time(onset_ts), settled=SETTLED_S)
-    sides = {str(row["side"]): row for row in env.observe(sql).records()}
+    sides = {str(row["side"]): row for row in observe(sql).records()}
     if len(sides) < 2 or min(int(row["n"]) for row in sides.values()) < LEAST_REQUESTS:
         return None
     before, after = _ratio(sides["before"]), _ratio(sides["after"])
