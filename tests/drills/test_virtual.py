@@ -1,0 +1,113 @@
+"""A drill on the virtual backend from the command line: answered, graded with its twin, repeatable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sandbox.base.errors import SandboxError
+from sandbox.cli.app import app
+from sandbox.drill import library, store, twin
+from sandbox.drill.autopilot import respond
+from sandbox.drill.report import Report
+from sandbox.drill.virtual import VirtualDrill, run_arm
+
+pytestmark = pytest.mark.timeout(300)
+METRICS = {
+    "clicks", "conversions", "revenue", "satisfied_sessions", "users_lost", "policy_breaches", "p99_ms",
+    "exposure_gap",
+}  # fmt: skip
+
+
+def run(*arguments: str) -> dict:
+    result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def answered(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The gentlest drill, answered by the scripted responder on the smallest world."""
+    run_dir = tmp_path_factory.mktemp("virtual") / "run"
+    graded = run("drill", "start", "slow-home", "--backend", "virtual", "--world", "tiny", "--autopilot",
+                 "--run-dir", str(run_dir))  # fmt: skip
+    return run_dir, graded
+
+
+def test_the_responder_finds_it_and_the_twin_grades_it(answered: tuple[Path, dict]) -> None:
+    _, graded = answered
+    assert graded["score"] >= 0.9
+    assert graded["reported_incident"]
+    assert graded["baseline_score"] < graded["score"]
+    items = {item["item"]: item for item in graded["items"]}
+    for name in ("impact", "evidence", "mitigation"):
+        assert items[name]["max"] > 0
+        assert items[name]["why"]
+    assert items["evidence"]["score"] > 0.5 * items["evidence"]["max"]
+
+
+def test_its_twin_tells_harm_by_metric_minute_and_segment(answered: tuple[Path, dict]) -> None:
+    run_dir, _ = answered
+    told = run("twin", str(run_dir), "--seeds", "1")
+    assert told["arms"] == ["incident", "without_faults", "without_actions", "best_response"]
+    for part in ("harm", "avoided", "regret", "pairing"):
+        assert set(told[part]) >= METRICS
+    assert told["harm"]["p99_ms"]["estimate"] > 5, "40 ms on every call to features"
+    assert told["avoided"]["p99_ms"]["estimate"] > 0, "the other path ended it"
+    assert told["pairing"]["clicks"] < 0.5, "common random numbers take most of the noise out"
+    assert {"minute", "clicks"} <= set(told["per_minute"][0])
+    assert any(row["segment"] == "region=EU" for row in told["by_segment"])
+
+
+def test_what_happened_can_be_repeated_from_the_journal(
+    answered: tuple[Path, dict], tmp_path: Path
+) -> None:
+    run_dir, _ = answered
+    story, notices = twin.story_of(store.of_run(run_dir))
+    assert notices == []
+    first, again = (run_arm(story.plan, tmp_path / name, telemetry=False) for name in "ab")
+    for name in ("ts", "user", "clicks", "latency_ms", "revenue"):
+        assert np.array_equal(getattr(first.requests, name), getattr(again.requests, name))
+    lake = run("lake", "hash", str(run_dir))
+    assert len(lake["tables"]) > 20
+
+
+def test_the_drill_and_its_incident_arm_are_one_run(home: Path, tmp_path: Path) -> None:
+    scenario = library.named("slow-home")
+    with VirtualDrill.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
+        report, finding = respond(scenario, drill, drill.began_ts)
+        assert finding.convinced
+        drill.advance(drill.now() + 600)
+        held = drill.stack.ledger
+        drill.drill.journal.append(drill.now(), "trainee", "report", report=report.model_dump(mode="json"))  # fmt: skip
+        story, _ = twin.story_of(drill.drill)
+    arm = run_arm(story.plan, tmp_path / "arm", telemetry=False)
+    until = held.requests.ts[-1]
+    same = arm.requests.ts <= until
+    for name in ("ts", "user", "depth", "clicks", "latency_ms", "revenue"):
+        assert np.array_equal(getattr(held.requests, name), getattr(arm.requests, name)[same]), name
+
+
+def test_a_drill_that_is_over_takes_nothing_more(home: Path, tmp_path: Path) -> None:
+    with VirtualDrill.start(library.named("slow-home"), "tiny", run_dir=tmp_path / "run") as drill:
+        drill.advance(drill.began_ts + 300)
+        with pytest.raises(SandboxError, match="frontend"):
+            drill.act("restart service=frontend")
+        drill.drill.journal.append(
+            drill.now(), "trainee", "report", report=Report(incident=False).model_dump(mode="json")
+        )
+        with pytest.raises(SandboxError) as refusal:
+            drill.advance(drill.now() + 60)
+    assert refusal.value.kind.code == "DRILL-006"
+
+
+def test_a_speed_and_nobody_to_answer_are_refused(home: Path) -> None:
+    for extra in (["--autopilot", "--speed", "10"], ["--no-shell"]):
+        result = CliRunner().invoke(
+            app, ["drill", "start", "slow-home", "--backend", "virtual", *extra, "--json"]
+        )
+        assert result.exit_code != 0
