@@ -24,6 +24,9 @@ class Backend(StrEnum):
     virtual = "virtual"
 
 
+Twin = Annotated[
+    bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")
+]
 app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_help=True)
 
 
@@ -89,6 +92,7 @@ def start(
     backend: Annotated[
         Backend, typer.Option(help="live: processes and Locust; virtual: one process, no waiting.")
     ] = Backend.live,
+    twin: Twin = True,
     json_: Json = False,
 ) -> None:
     """Start a drill. With a terminal it opens the drill shell; --autopilot needs nobody."""
@@ -109,13 +113,13 @@ def start(
     }
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not json_
     if backend is Backend.virtual:
-        return _virtually(scenario, options, autopilot, shell and terminal, json_)
+        return _virtually(scenario, options, autopilot, shell and terminal, twin, json_)
     if autopilot or (gentlest and not terminal):
-        return _by_script(scenario, options, json_)
+        return _by_script(scenario, options, twin, json_)
     _by_hand(scenario, options, json_, shell and terminal)
 
 
-def _by_script(scenario: Any, options: dict[str, Any], json_: bool) -> None:
+def _by_script(scenario: Any, options: dict[str, Any], twin: bool, json_: bool) -> None:
     from sandbox.drill import session
     from sandbox.drill.debrief import render
     from sandbox.runtime.stack import Stack
@@ -124,11 +128,13 @@ def _by_script(scenario: Any, options: dict[str, Any], json_: bool) -> None:
         drill = session.start(scenario, **options, autopilot=True, progress=show_progress)
     stack = Stack(Path(drill.plan.run_dir))
     try:
-        result = session.autopilot(drill, _sayer(drill.run.clock()))
-        entries = drill.entries()
+        session.autopilot(drill, _sayer(drill.run.clock()))
     finally:
         if drill.plan.own_stack:
             stack.down()
+    with progress(json_) as show_progress:
+        result = session.grade(drill, show_progress, twin=twin)
+    entries = drill.entries()
 
     def human() -> None:
         report = session.filed_report(entries)
@@ -139,7 +145,7 @@ def _by_script(scenario: Any, options: dict[str, Any], json_: bool) -> None:
 
 
 def _virtually(
-    scenario: Any, options: dict[str, Any], autopilot: bool, shell: bool, json_: bool
+    scenario: Any, options: dict[str, Any], autopilot: bool, shell: bool, twin: bool, json_: bool
 ) -> None:
     from sandbox.drill import session
     from sandbox.drill.autopilot import respond
@@ -167,7 +173,8 @@ def _virtually(
 
             return open_virtual_shell(drill)
         report, _ = respond(scenario, drill, drill.began_ts, _sayer(drill))
-        result = drill.file(report)
+        with progress(json_) as show_progress:
+            result = drill.file(report, show_progress, twin=twin)
     entries = drill.drill.entries()
 
     def human() -> None:
@@ -232,6 +239,7 @@ def hint(run_dir: RunDir = None, json_: Json = False) -> None:
 def report(
     file: Annotated[Path | None, typer.Option("--file", help="YAML file with the report.")] = None,
     template: Annotated[bool, typer.Option("--template", help="Print an empty report.")] = False,
+    twin: Twin = True,
     run_dir: RunDir = None,
     json_: Json = False,
 ) -> None:
@@ -260,7 +268,7 @@ def report(
             fix="print an empty report: sandbox drill report --template > report.yaml",
         )  # fmt: skip
     with progress(json_) as show_progress:
-        result = session.file_report(drill, written, show_progress)
+        result = session.file_report(drill, written, show_progress, twin=twin)
     emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from loadtest.runner import LOAD
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
@@ -86,7 +87,8 @@ def _take_off_leftovers(stack: Stack) -> None:
         for entry in entries:
             if entry.what == "armed" and entry.fields["id"] not in ended:
                 service = str(entry.fields["target"]).partition("->")[0]
-                stack.disarm(service, str(entry.fields["id"]))
+                if service != LOAD:  # the generator of traffic ended with its driver
+                    stack.disarm(service, str(entry.fields["id"]))
 
 
 def _drive(drill: Drill) -> None:
@@ -168,12 +170,19 @@ def hint(drill: Drill, now: float | None = None) -> str:
 
 
 def file_report(
-    drill: Drill, report: Report, progress: ProgressFn = lambda _what, _share: None
-) -> dict[str, Any]:
-    """Hands the report in, waits until the drill has closed, and returns the grade's document.
+    drill: Drill, report: Report, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
+) -> dict[str, Any]:  # fmt: skip
+    """Hands the report in, waits until the drill has closed, and returns the grade's document. twin: see
+    `grade`.
 
     Raises DRILL-003 for times outside the drill, DRILL-006 when it does not run.
     """
+    hand_in(drill, report)
+    return grade(drill, progress, twin=twin)
+
+
+def hand_in(drill: Drill, report: Report) -> None:
+    """Hands the report in and waits until the drill has closed. Raises as `file_report`."""
     _require_running(drill)
     now, began = drill.run.clock().now(), drill.began()
     assert began is not None
@@ -188,12 +197,14 @@ def file_report(
             "the drill",
             drill.directory,
         )
-    return grade(drill, progress)
 
 
-def grade(drill: Drill, progress: ProgressFn = lambda _what, _share: None) -> dict[str, Any]:
-    """The grade of the report that was handed in, with the drill's twin. Raises DRILL-006 when none was."""
-    return marking.marked(drill, progress=progress)
+def grade(
+    drill: Drill, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
+) -> dict[str, Any]:  # fmt: skip
+    """The grade of the report that was handed in. twin: False grades at once, without running the drill's
+    twin: impact and evidence then have no weight. Raises DRILL-006 when no report was."""
+    return marking.marked(drill, with_twin=twin, progress=progress)
 
 
 def filed_report(entries: list[Entry]) -> Report | None:
@@ -202,8 +213,8 @@ def filed_report(entries: list[Entry]) -> Report | None:
     return Report.model_validate(entry.fields["report"]) if entry else None
 
 
-def autopilot(drill: Drill, say: Callable[[str], None]) -> dict[str, Any]:
-    """Lets the scripted responder answer the drill. Returns the grade's document."""
+def autopilot(drill: Drill, say: Callable[[str], None]) -> None:
+    """Lets the scripted responder answer the drill, and hands its report in."""
     began = drill.began()
     assert began is not None
     desk = LiveDesk(drill)
@@ -211,7 +222,7 @@ def autopilot(drill: Drill, say: Callable[[str], None]) -> dict[str, Any]:
         report, _ = respond(drill.scenario, desk, began, say)
     finally:
         desk.close()
-    return file_report(drill, report)
+    hand_in(drill, report)
 
 
 class LiveDesk:

@@ -198,8 +198,11 @@ class VirtualDrill:
         self._require_open()
         self._course.act(action)
 
-    def file(self, report: Report) -> dict[str, Any]:
-        """Hands the report in and closes the drill. Returns the grade's document. Raises DRILL-003."""
+    def file(
+        self, report: Report, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
+    ) -> dict[str, Any]:  # fmt: skip
+        """Hands the report in and closes the drill. Returns the grade's document; twin: see
+        `session.grade`. Raises DRILL-003."""
         from sandbox.drill import session
 
         self._require_open()
@@ -209,7 +212,7 @@ class VirtualDrill:
         self._course.engine.tick(now)
         self._course.stack.flush()
         self._held.close()  # over: whoever looks at the run directory sees no drill running
-        return session.grade(self.drill)
+        return session.grade(self.drill, progress, twin=twin)
 
     def close(self) -> None:
         self._sql.close()

@@ -154,7 +154,9 @@ class RankerPass:
         """Whether a row has the same bits anywhere in a tile of n rows, a multiple of the alignment on."""
         out, first = np.empty((n, 3), np.float32), np.empty((TILE, 3), np.float32)
         for row in range(4):
-            made_up = uniforms(0, "ranker pass, steady", row, np.arange(self._scaled.shape[1])) - 0.5
+            made_up = (
+                uniforms(0, "ranker pass, steady", row, np.arange(self._scaled.shape[1])) - 0.5
+            )
             x = np.repeat(6 * made_up[None, :].astype(np.float32), n, axis=0)
             one = np.ones(n, np.int64)
             self._tile(one[:TILE], one[:TILE], x[:TILE], first)

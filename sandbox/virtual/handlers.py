@@ -54,14 +54,14 @@ def chosen(context: Context, share: float) -> bool:
 
 
 class Handlers:
-    """config: in force when a call comes. batcher_free: wall seconds at which the model's last batch ended."""
+    """config: in force when a call comes."""
 
     def __init__(
         self, fabric: Fabric, content: Content, store: Store, config: Callable[[], Config]
     ) -> None:
         self.fabric, self.content, self.store, self.config = fabric, content, store, config
-        self._batch_ended = float("-inf")
-        self._batch_at = float("-inf")
+        self._batch_ended = float("-inf")  # the model's latest batch, wall seconds
+        self._batch_at = float("-inf")  # when the batch that gathers begins
 
     def _now(self) -> float:
         return self.fabric.world.now()
@@ -268,7 +268,7 @@ class Handlers:
         fabric, content, loop, n = self.fabric, self.content, self.fabric.loop, len(candidates.ids)
         await fabric.work("model.Score", context)
         began = loop.now
-        wait_s = await self._join_batch()
+        await self._join_batch()
         waited_ms = (loop.now - began) * 1000
         await fabric.work("model.forward", context, n)
         self._batch_ended = loop.now
@@ -276,7 +276,7 @@ class Handlers:
             fabric.record("model", "spans", (
                 fabric.world.began_ts + began * fabric.world.speed, context.trace_id, fabric.span(),
                 context.span_id, "model", "model-0", "forward", "internal", content.model_version,
-                (loop.now - began) * 1000, waited_ms if wait_s else 0.05, "OK", 1, n, None, n,
+                (loop.now - began) * 1000, waited_ms, "OK", 1, n, None, n,
             ))  # fmt: skip
         seam = fabric.seams["model"].model
         try:
@@ -295,15 +295,14 @@ class Handlers:
         except SandboxError as error:
             raise CallError(error.kind.code) from error
 
-    async def _join_batch(self) -> float:
+    async def _join_batch(self) -> None:
         """A job that finds the model busy waits for company, no longer than the configuration says."""
         loop, longest = self.fabric.loop, self.config().model.max_wait_ms / 1000
         if loop.now >= self._batch_at and loop.now - self._batch_ended >= longest:
-            return 0.0
+            return
         if loop.now >= self._batch_at:  # opens the next batch
             self._batch_at = loop.now + longest
         await loop.sleep_until(self._batch_at)
-        return longest
 
     # -- rules -----------------------------------------------------------------------------------
 

@@ -74,10 +74,15 @@ def test_the_scripted_responder_finds_the_gentlest_fault_from_up_to_down(own_hom
 
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert set(document) == {"run", "score", "reported_incident", "items", "baseline_score"}
+    assert {"run", "score", "reported_incident", "items", "baseline_score", "twin"} <= set(document)
     assert document["reported_incident"], done.stderr
     assert document["score"] > 0.8
     assert document["score"] > document["baseline_score"] + 0.2
+    told = json.loads(sandbox("twin", document["run"], "--json").stdout)
+    assert told["harm"]["p99_ms"]["estimate"] > 0
+    assert {"p50_ms", "ctr"} <= set(told["calibration"]), (
+        "how far the virtual arms are from the live run"
+    )
     assert children_of_drills() == [], "everything is down"
 
 
@@ -85,7 +90,7 @@ def test_with_its_fault_left_out_it_reports_no_incident(own_home):
     name = library.gentlest().id
 
     done = sandbox(
-        "drill", "start", name, "--seed", "5", "--world", "tiny", "--speed", f"{SPEED:g}", "--autopilot", "--without-fault", "--json"
+        "drill", "start", name, "--seed", "5", "--world", "tiny", "--speed", f"{SPEED:g}", "--autopilot", "--without-fault", "--no-twin", "--json"
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

@@ -129,7 +129,7 @@ def test_one_users_changed_taste_shifts_nobody_elses_luck(home: Path, tmp_path: 
     usual.advance(usual.began_ts + 5 * MINUTE)
     changed = VirtualStack("tiny", tmp_path / "b", seed=3, telemetry=False)
     whose = int(usual.ledger.requests.user[0])
-    changed.users.behaviour.latent.user_bias[whose] += 6.0  # clicks on nearly everything
+    changed.behaviour.latent.user_bias[whose] += 6.0  # clicks on nearly everything
     changed.advance(changed.began_ts + 5 * MINUTE)
     a, b = usual.ledger.requests, changed.ledger.requests
     assert b.clicks[b.user == whose].sum() > a.clicks[a.user == whose].sum()
