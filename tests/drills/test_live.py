@@ -123,8 +123,8 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
         assert _leaks(stack.run_dir) == []
         assert _leaks_in_lake(stack.run_dir) == []
 
-        result = session.file_report(drill, Report(incident=False))
-        assert result["score"] == 0.0
+        result = session.file_report(drill, Report(incident=False), twin=False)
+        assert result["score"] <= 0.05, "what is left is for owning to doubt"
         assert not store.running_on(stack.run_dir)
         assert drill.phase == "debrief"
         with pytest.raises(SandboxError) as late:

@@ -33,7 +33,9 @@ def graded_without_a_twin(home, tmp_path, monkeypatch):
     own.mkdir()
     (own / "worlds").symlink_to(paths.worlds())
     monkeypatch.setenv("SANDBOX_HOME", str(own))
-    monkeypatch.setattr(session, "grade", lambda drill, *_: marking.marked(drill, with_twin=False))
+    monkeypatch.setattr(
+        session, "grade", lambda drill, *_, **__: marking.marked(drill, with_twin=False)
+    )
 
 
 def played(scenario: Scenario, responder: str, run_dir: Path) -> Outcome:
