@@ -12,6 +12,8 @@ import pytest
 
 from sandbox.runtime.building import ensure_built
 
+_SPREAD = ("test_virtual_pack.py",)  # files whose tests share nothing and take minutes together
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -22,6 +24,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = Path(nodeid.partition("::")[0])
+            if file.name in _SPREAD:
+                return nodeid
             return str(file.parent if file.parent.name == "whole_stack" else file)
 
     config.option.loadscopereorder = False
