@@ -16,11 +16,12 @@ from sandbox.virtual.gateway import Gateway, Served
 from sandbox.virtual.handlers import Request
 from sandbox.virtual.ledger import LedgerBook
 from sandbox.virtual.outbox import Outbox
-from sandbox.virtual.store import Store, user_rows
+from sandbox.virtual.store import Store
 from sandbox.virtual.users import Finished, Users, Visit
 from sandbox.world.behaviour import Behaviour
 from services.events.core import Entry
 from services.gateway.core import request_id
+from services.gateway.stages import UserRows
 
 LOAD = "load"  # the generator of traffic, as a process in which a fault can be armed
 LEAST_S = 0.02  # wall seconds between two stops, where an answer takes longer than its user thinks
@@ -72,7 +73,7 @@ class Clients:
                 SLATE_SIZE, bool(catalogue.user_personalised[visit.user]), ts,
             ))  # fmt: skip
             raw.append(self.store.user(visit.user, world.wall(ts), ts))
-        rows = [user_rows(*of, a.now) for of, a in zip(raw, asked, strict=True)]
+        rows = [UserRows.of_rows(*of, a.now) for of, a in zip(raw, asked, strict=True)]
         answers = self.content.healthy(asked, rows, self.store.items)
         noise = dice(
             self.seed, "request", np.array([a.user for a in asked]), np.array([a.session for a in asked]),
@@ -90,7 +91,7 @@ class Clients:
         asked = request.asked
         if not self.store.still(asked.user, request.raw):  # written since the window began
             raw = self.store.user(asked.user, self.loop.now, asked.now)
-            rows = user_rows(*raw, asked.now)
+            rows = UserRows.of_rows(*raw, asked.now)
             answer = self.content.healthy([asked], [rows], self.store.items)[0]
             request = Request(asked, raw, rows, answer)
         self.loop.spawn(self._ask(number, visit, request, die))

@@ -69,7 +69,6 @@ class Process:
     inflight: int = 0
     busy_s: float = 0.0
     started: float = 0.0
-    restarts: int = 0
     bursts: deque[Signal] = field(default_factory=deque)
     waiting: deque[Signal] = field(default_factory=deque)
 

@@ -16,8 +16,8 @@ from sandbox.virtual.fabric import CallError, Context, Fabric
 from sandbox.virtual.handlers import Handlers, Request, chosen
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway import core
-from services.gateway.record import ARM, Record
-from services.gateway.stages import Candidates, Ranked, UserRows
+from services.gateway.record import ARM, Record, write_explain
+from services.gateway.stages import Candidates, Ranked, UserRows, dropped_by
 from services.rules.core import Slate
 from services.skeleton.client import MARGIN_S
 
@@ -194,8 +194,11 @@ class Gateway:
                 score, p if version else None, "+".join(names[masks[row]]), propensity, random, ARM, version,
             ))  # fmt: skip
         if context.sampled:
-            for values in tables.explain(candidates, ranked, at, slate, now, context.trace_id):
-                record("gateway", "explain", values)
+            dropped = dropped_by(
+                (row for drop in slate.dropped for row in drop.rows.tolist()),
+                (drop.rule for drop in slate.dropped for _ in drop.rows),
+            )
+            write_explain(self, now, context.trace_id, candidates, ranked, at, dropped)  # type: ignore[arg-type]
 
     def _append_behind(self, user: int, session: int, shown: list[int], context: Context) -> None:
         """Tells the events service what was shown; nobody waits for it."""

@@ -25,7 +25,7 @@ from sandbox.base.features import (
 from sandbox.virtual import rows as tables
 from sandbox.virtual.content import Answer, Asked, Content
 from sandbox.virtual.fabric import CallError, Context, Fabric
-from sandbox.virtual.store import Store, user_rows
+from sandbox.virtual.store import Store
 from services.features.core import batches
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.ranking.core import Floats
@@ -86,7 +86,7 @@ class Handlers:
                 self._note_read(view, np.array([request.asked.user]), rows, now, context)
         if all(a is b for a, b in zip(raw, request.raw, strict=True)):
             return request.rows, True
-        return user_rows(*raw, request.asked.now), False
+        return UserRows.of_rows(*raw, request.asked.now), False
 
     async def get_items(self, ids: np.ndarray, stats: Rows, context: Context) -> Rows:
         """Rows of item_stats. stats: what the store holds."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline import registry
 from sandbox.pipeline.registry import FEATURES_VERSION
@@ -21,8 +19,8 @@ from services.retrieval.probe import N_SELF, Golden
 class Probe:
     """Writes index_stats and recall_probe. One index and encoder are measured once: nothing else enters."""
 
-    def __init__(self, content: Content, recorder: Recorder, config: Callable[[], Config]) -> None:
-        self.content, self.recorder, self.config = content, recorder, config
+    def __init__(self, content: Content, recorder: Recorder) -> None:
+        self.content, self.recorder = content, recorder
         try:
             self._golden = Golden.of(
                 registry.find(content.registries, "features", FEATURES_VERSION)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -142,11 +141,6 @@ class Recorder:
         self("collector", "stream_stats", (
             now, STREAM, GROUP, len(stream.entries), stream.backlog, stream.written_ts or None,
             stream.processed_ts or None, change["in"] / wall_s, change["out"] / wall_s,
-        ))  # fmt: skip
-
-    def log(self, service: str, level: str, msg: str, **fields: Any) -> None:
-        self(service, "logs", (
-            self.world.now(), service, f"{service}-0", level, msg, json.dumps(fields, default=str), None,
         ))  # fmt: skip
 
 

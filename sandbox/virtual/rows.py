@@ -12,7 +12,7 @@ from sandbox.base.features import USER_PROFILE, USER_SESSION, FeatureView, Rows,
 from sandbox.virtual.content import Content
 from sandbox.virtual.fabric import Context, Fabric
 from services.features import core as features
-from services.gateway.stages import Candidates, Ranked, UserRows
+from services.gateway.stages import UserRows
 from services.ranking.core import Floats
 from services.retrieval.core import Found
 from services.rules.core import Slate
@@ -93,22 +93,3 @@ def decisions(
     for d in slate.decisions if everything or any(slate.randomised) else ():
         if everything or d.rule in AUDITED:
             yield now, request_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor
-
-
-def explain(
-    found: Candidates, ranked: Ranked, shown: np.ndarray, slate: Slate, now: float, request_id: str
-) -> Iterator[Row]:
-    """One row per candidate. shown: candidate rows in display order."""
-    position = {int(row): place for place, row in enumerate(shown, 1)}
-    dropped: dict[int, str] = {}
-    for drop in slate.dropped:
-        for row in drop.rows.tolist():
-            dropped.setdefault(row, drop.rule)
-    ids, scores = found.ids.tolist(), found.scores.tolist()
-    for rank, row in enumerate(ranked.order.tolist(), 1):
-        place = position.get(row)
-        reason = None if place is not None else dropped.get(rank - 1, "slate_full")
-        yield (
-            now, request_id, ids[row], "+".join(found.names[found.masks[row]]), scores[row],
-            rank if ranked.model_version else None, float(ranked.scores[row]), place, reason,
-        )  # fmt: skip

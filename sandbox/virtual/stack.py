@@ -163,7 +163,6 @@ class VirtualStack:
     def restart(self, process: str) -> None:
         loop, of = self.loop, self.fabric.processes[process]
         of.down_until = loop.now + self.fabric.timing.restart(process)
-        of.restarts += 1
         self._event(process, "stopped", 0)
         loop.at(of.down_until, self._up_again, process)
         if process == "redis":
@@ -214,7 +213,7 @@ class VirtualStack:
                 self._event(process, "started", None)
                 self._event(process, "ready", None)
             minute_s = max(1.0, 60.0 / self.world.speed)
-            probe = Probe(self.content, self.recorder, lambda: self.config)
+            probe = Probe(self.content, self.recorder)
             every = max(self.config.retrieval.probe_every_s / self.world.speed, 2.0)
             self._every(
                 1.0, lambda: self.recorder.sample(self.fabric, self.store, self.stream, 1.0)

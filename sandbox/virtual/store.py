@@ -11,8 +11,6 @@ import numpy as np
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import (
     ITEM_STATS,
-    N_RECENT,
-    SEGMENTS,
     USER_PROFILE,
     USER_SEEN,
     USER_SESSION,
@@ -20,11 +18,7 @@ from sandbox.base.features import (
     FeatureView,
     Rows,
     Status,
-    segment_codes,
 )
-from services.gateway.stages import UserRows
-
-_RECENT_FROM = USER_SESSION.columns.index("recent_00")
 
 
 @dataclass
@@ -150,20 +144,3 @@ class Store:
             np.array([Status.PRESENT if fresh else Status.EXPIRED], np.uint8),
             np.array([row.run], np.uint64),
         )
-
-
-def user_rows(profile: Rows, session: Rows, seen: Rows, now: float) -> UserRows:
-    """What the gateway makes of the three rows (services.gateway.stages.UserRows.of), without the wire."""
-    recent = session.values[0, _RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
-    shown = seen.values[0].astype(np.int64)
-    known = profile.status[0] == Status.PRESENT
-    return UserRows(
-        profile.values[0], session.values[0], recent[recent >= 0], shown[shown >= 0],
-        SEGMENTS[int(segment_codes(profile.values[0, 0]))] if known else "new",
-        _age(profile, now), _age(session, now),
-    )  # fmt: skip
-
-
-def _age(rows: Rows, now: float) -> float | None:
-    ts = float(rows.event_ts[0])
-    return None if np.isnan(ts) else now - ts

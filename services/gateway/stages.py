@@ -15,6 +15,7 @@ from sandbox.base.features import (
     USER_PROFILE,
     USER_SEEN,
     USER_SESSION,
+    Rows,
     Status,
     segment_codes,
 )
@@ -50,6 +51,11 @@ class UserRows:
     def of(cls, answer: Any, now: float) -> UserRows:
         """From a GetUserResponse for VIEWS. now: world seconds. Raises STORE-002, STORE-003."""
         profile, session, seen = (rows_of(packed) for packed in answer.rows)
+        return cls.of_rows(profile, session, seen, now)
+
+    @classmethod
+    def of_rows(cls, profile: Rows, session: Rows, seen: Rows, now: float) -> UserRows:
+        """From one row each of VIEWS. now: world seconds."""
         recent = session.values[0, _RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
         shown = seen.values[0].astype(np.int64)
         known = profile.status[0] == Status.PRESENT
