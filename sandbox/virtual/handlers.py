@@ -27,10 +27,13 @@ from sandbox.virtual.content import Answer, Asked, Content
 from sandbox.virtual.fabric import CallError, Context, Fabric
 from sandbox.virtual.store import Store
 from services.features.core import batches
+from services.features.server import served_rows
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.ranking.core import Floats
 from services.retrieval.core import Found
+from services.retrieval.server import candidate_rows
 from services.rules.core import Slate
+from services.rules.server import decision_rows
 from services.skeleton.context import lot
 from services.skeleton.seams import Call
 
@@ -140,7 +143,7 @@ class Handlers:
         assert record is not None
         record("features", "feature_reads", tables.feature_read(view, rows, now, context))
         if chosen(context, self.config().features.sample_share):
-            for row in tables.served_features(view, ids, rows, now, context.trace_id):
+            for row in served_rows(view, ids, rows, now, context.trace_id):
                 record("features", "served_features", row)
 
     # -- retrieval -------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ class Handlers:
                 ann = content.search(content.encode(request.asked, rows), depth)
             found, candidates = content.retrieve(request.asked, rows, ann, failed)
         if fabric.record is not None and chosen(context, config.retrieval.sample_share):
-            for row in tables.candidates(found, self._now(), context.trace_id):
+            for row in candidate_rows(found, self._now(), context.trace_id):
                 fabric.record("retrieval", "candidates", row)
         return candidates, same
 
@@ -317,9 +320,7 @@ class Handlers:
         if self.fabric.record is not None:
             items = candidates.ids[ranked.order]
             version, now = self.content.rules_version, self._now()
-            for row in tables.decisions(
-                slate, items, version, now, context.trace_id, context.sampled
-            ):
+            for row in decision_rows(slate, items, version, now, context.trace_id, context.sampled):
                 self.fabric.record("rules", "rule_decisions", row)
         return slate
 

@@ -14,9 +14,6 @@ from sandbox.virtual.fabric import Context, Fabric
 from services.features import core as features
 from services.gateway.stages import UserRows
 from services.ranking.core import Floats
-from services.retrieval.core import Found
-from services.rules.core import Slate
-from services.rules.server import AUDITED
 
 Row = tuple[Any, ...]
 _STATUS = {int(status): status.name for status in Status}
@@ -35,28 +32,6 @@ def log(
 
 def feature_read(view: FeatureView, rows: Rows, now: float, context: Context) -> Row:
     return (now, context.trace_id, context.caller, view.name, *features.figures(rows, now))
-
-
-def served_features(
-    view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
-) -> Iterator[Row]:
-    step = max(1, len(ids) // features.LOGGED_ROWS)
-    for i in range(0, len(ids), step):
-        status = _STATUS[int(rows.status[i])]
-        event_ts = None if np.isnan(rows.event_ts[i]) else float(rows.event_ts[i])
-        values = rows.values[i, : features.LOGGED_COLUMNS].tolist()
-        for column, value in zip(view.columns, values, strict=False):
-            yield (
-                now, request_id, view.entity, str(ids[i]), view.name, column, value, event_ts, status,
-                str(rows.run[i]),
-            )  # fmt: skip
-
-
-def candidates(found: dict[str, Found], now: float, request_id: str) -> Iterator[Row]:
-    for source, answer in found.items():
-        pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
-        for rank, (item, score) in enumerate(pairs, 1):
-            yield now, request_id, source, item, rank, score
 
 
 def model_inputs(
@@ -79,17 +54,3 @@ def model_inputs(
         yield (
             now, request_id, content.model_version, contract.version, at, name, *values, share,
         )  # fmt: skip
-
-
-def decisions(
-    slate: Slate, items: np.ndarray, version: str, now: float, request_id: str, everything: bool
-) -> Iterator[Row]:
-    for drop in slate.dropped:
-        if everything or drop.rule in AUDITED:
-            factors = drop.factor.astype(float).tolist()
-            for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
-                yield now, request_id, item, drop.rule, version, drop.seq, "drop", factor
-    # Of the audited rules only exploration does more than drop: without it nobody reads the decisions.
-    for d in slate.decisions if everything or any(slate.randomised) else ():
-        if everything or d.rule in AUDITED:
-            yield now, request_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor

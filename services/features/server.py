@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,23 +111,25 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
             "feature_reads", (now, context.trace_id, context.caller, view.name, *found)
         )
         if context.chosen(self.share):
-            self._log_served(view, ids, rows, now, context.trace_id)
+            for row in served_rows(view, ids, rows, now, context.trace_id):
+                self.telemetry.row("served_features", row)
         return rows
 
-    def _log_served(
-        self, view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
-    ) -> None:
-        step = max(1, len(ids) // core.LOGGED_ROWS)
-        for i in range(0, len(ids), step):
-            status = _STATUS[int(rows.status[i])]
-            event_ts = None if np.isnan(rows.event_ts[i]) else float(rows.event_ts[i])
-            entity, writer = str(ids[i]), str(rows.run[i])
-            values = rows.values[i, : core.LOGGED_COLUMNS].tolist()
-            for column, value in zip(view.columns, values, strict=False):
-                self.telemetry.row("served_features", (
-                    now, request_id, view.entity, entity, view.name, column, value, event_ts, status,
-                    writer,
-                ))  # fmt: skip
+
+def served_rows(
+    view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of served_features: of a sample of the entities, every column. now: world seconds."""
+    step = max(1, len(ids) // core.LOGGED_ROWS)
+    for i in range(0, len(ids), step):
+        status = _STATUS[int(rows.status[i])]
+        event_ts = None if np.isnan(rows.event_ts[i]) else float(rows.event_ts[i])
+        entity, writer = str(ids[i]), str(rows.run[i])
+        values = rows.values[i, : core.LOGGED_COLUMNS].tolist()
+        for column, value in zip(view.columns, values, strict=False):
+            yield (
+                now, request_id, view.entity, entity, view.name, column, value, event_ts, status, writer,
+            )  # fmt: skip
 
 
 async def _rows(call: Call) -> Rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             deeper = deeper[self.shelves.visible(deeper, now)]
             merged = top_up(merged, Found(deeper, NOTHING.scores), request.n_wanted)
         if context.chosen(config.sample_share):
-            self._report(found, now, context)
+            for row in candidate_rows(found, now, context.trace_id):
+                self.host.telemetry.row("candidates", row)
         return retrieval_pb2.RetrieveResponse(
             item_ids=merged.ids.tobytes(), scores=merged.scores.tobytes(),
             sources=merged.sources.tobytes(),
@@ -204,13 +206,6 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             )  # fmt: skip
         return request.profile, np.frombuffer(request.recent, "<i8"), request.region
 
-    def _report(self, found: dict[str, Found], now: float, context: Context) -> None:
-        for source, answer in found.items():
-            pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
-            for rank, (item, score) in enumerate(pairs, 1):
-                values = (now, context.trace_id, source, item, rank, score)
-                self.host.telemetry.row("candidates", values)
-
     def _load_index(self, version: str) -> Index:
         return Index.of(registry.find(self.registries, "index", version))
 
@@ -228,6 +223,16 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
                 "error", "artefact not loaded", artifact=artifact, version=version, code=code,
                 error=str(error)[:400],
             )  # fmt: skip
+
+
+def candidate_rows(
+    found: dict[str, Found], now: float, request_id: str
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of candidates: every source's list. now: world seconds."""
+    for source, answer in found.items():
+        pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
+        for rank, (item, score) in enumerate(pairs, 1):
+            yield now, request_id, source, item, rank, score
 
 
 def _refused(name: str, seen: object, expected: str) -> SandboxError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
         policy, version, now = self.policy, self.version, self.host.world.now()
         visit = Visit(request.user_id, request.region, request.session, request.depth)
         slate = apply(policy, visit, items, scores, seen, request.slate_size, now)
-        self._record(slate, items, version, now, context)
+        for row in decision_rows(slate, items, version, now, context.trace_id, context.sampled):
+            self.host.telemetry.row("rule_decisions", row)
         notes: dict[int, list[Any]] = defaultdict(list)
         for d in slate.decisions:
             notes[d.row].append(gateway_pb2.RuleNote(rule=d.rule, action=d.action, factor=d.factor))
@@ -70,23 +72,6 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
                 answer.dropped_row.extend(drop.rows.tolist())
                 answer.dropped_rule.extend([drop.rule] * len(drop.rows))
         return answer
-
-    def _record(
-        self, slate: Slate, items: np.ndarray, version: str, now: float, context: Context
-    ) -> None:
-        everything, row, trace = context.sampled, self.host.telemetry.row, context.trace_id
-        for drop in slate.dropped:
-            if everything or drop.rule in AUDITED:
-                factors = drop.factor.astype(float).tolist()
-                for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
-                    row("rule_decisions", (
-                        now, trace, item, drop.rule, version, drop.seq, "drop", factor,
-                    ))  # fmt: skip
-        for d in slate.decisions:
-            if everything or d.rule in AUDITED:
-                row("rule_decisions", (
-                    now, trace, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor,
-                ))  # fmt: skip
 
     def _checked(self, request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Item ids, scores and seen items. Raises WIRE-001 and WIRE-002."""
@@ -120,6 +105,21 @@ def policy_of(
         document.checked(config.rules or document.load()), config.sensitivity, catalogue,
         topic_names=names, explore_share=config.explore_share, seed=seed,
     )  # fmt: skip
+
+
+def decision_rows(
+    slate: Slate, items: np.ndarray, version: str, now: float, request_id: str, everything: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of rule_decisions. items: int64 [n], of the candidates; everything: not the audited rules alone."""
+    for drop in slate.dropped:
+        if everything or drop.rule in AUDITED:
+            factors = drop.factor.astype(float).tolist()
+            for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
+                yield now, request_id, item, drop.rule, version, drop.seq, "drop", factor
+    # Of the audited rules only exploration does more than drop: without it nobody reads the decisions.
+    for d in slate.decisions if everything or any(slate.randomised) else ():
+        if everything or d.rule in AUDITED:
+            yield now, request_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor
 
 
 def topic_names(world: Path) -> list[str]:
