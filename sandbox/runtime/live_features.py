@@ -7,7 +7,7 @@ is kept: a run covers hours or days of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ class EventLike(Protocol):
     @property
     def ts(self) -> float: ...
     @property
-    def items(self) -> tuple[int, ...]: ...
+    def items(self) -> Sequence[int]: ...
     @property
     def value(self) -> float: ...
 

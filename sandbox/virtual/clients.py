@@ -1,30 +1,30 @@
-"""The clients of a virtual run: they ask for slates in windows, and send what users did with them."""
+"""The clients of a virtual run: they ask for slates, and send what users did with them.
+
+Users who have got their answers react in one batch, when the first of them has to act on it. Each acts at a
+time of its own, whoever else is in the batch.
+"""
 
 from __future__ import annotations
 
-import itertools
 from contextlib import suppress
 
 import numpy as np
 
 from loadtest.schedule import Schedule
-from loadtest.sessions import Reaction
+from sandbox.virtual.asked import Asked
 from sandbox.virtual.breaches import Breaches
-from sandbox.virtual.content import Asked, Content
-from sandbox.virtual.fabric import CallError, Context, Dice, Fabric, dice
+from sandbox.virtual.fabric import CallError, Context, Fabric
 from sandbox.virtual.gateway import Gateway, Served
-from sandbox.virtual.handlers import Request
 from sandbox.virtual.ledger import LedgerBook
 from sandbox.virtual.outbox import Outbox
-from sandbox.virtual.store import Store
 from sandbox.virtual.users import Finished, Users, Visit
 from sandbox.world.behaviour import Behaviour
 from services.events.core import Entry
 from services.gateway.core import request_id
-from services.gateway.stages import UserRows
 
 LOAD = "load"  # the generator of traffic, as a process in which a fault can be armed
-LEAST_S = 0.02  # wall seconds between two stops, where an answer takes longer than its user thinks
+ACTS_AFTER_S = 0.2  # wall seconds from an answer to what its user does with it, at most
+LEAD_S = 0.05  # wall seconds that this is on its way before the user asks for more, at least
 TIMEOUT_S = 2.0  # as loadtest.clients
 SLATE_SIZE = 10
 
@@ -33,101 +33,88 @@ class Clients:
     """seed: of the noise of calls. schedule: of who comes. book: takes what came of everything."""
 
     def __init__(
-        self, fabric: Fabric, content: Content, store: Store, gateway: Gateway, behaviour: Behaviour,
-        schedule: Schedule, book: LedgerBook, seed: int,
+        self, fabric: Fabric, gateway: Gateway, behaviour: Behaviour, schedule: Schedule,
+        book: LedgerBook, seed: int,
     ) -> None:  # fmt: skip
-        self.fabric, self.content, self.store, self.gateway = fabric, content, store, gateway
-        self.loop, self.world, self.seed = fabric.loop, fabric.world, seed
-        self.catalogue = catalogue = content.catalogue
+        self.fabric, self.gateway, self.seed = fabric, gateway, seed
+        self.loop, self.world = fabric.loop, fabric.world
+        self.catalogue = catalogue = gateway.handlers.content.catalogue
         in_group_b: np.ndarray = catalogue.creator_group[catalogue.item_creator] == 1
-        self.users = Users(
-            behaviour, schedule, book, Breaches(catalogue), in_group_b, self._feedback
-        )  # fmt: skip
+        self.users = Users(behaviour, schedule, book, Breaches(catalogue), in_group_b, seed)
         self._outbox = Outbox(self.loop, self.world, self._send_feedback)
-        self._finished: list[Finished] = []
-        self._returns: dict[int, float] = {}  # of requests in flight: when their users ask next
-        self._number = itertools.count()
+        self._answered: list[Finished] = []  # whose users have not reacted yet
 
     def go_on(self, end_ts: float) -> None:
-        """Lets the world go on to the window's end, or to where somebody could ask again before."""
-        now = self.world.now()
-        self._admit(self.users.take(end_ts))
-        least = min(end_ts, now + LEAST_S * self.world.speed)
-        self.loop.run_until(self.world.wall(max(least, min([end_ts, *self._returns.values()]))))
-        finished, self._finished = self._finished, []
-        self.users.answer(finished)
+        """Lets the world go on to that time."""
+        for visit in self.users.begin(end_ts):
+            self._ask_at(visit)
+        self.loop.run_until(self.world.wall(end_ts))
+
+    def settle(self) -> None:
+        """Lets everybody react who has an answer: what they did is in the book then."""
+        answered, self._answered = self._answered, []
+        self.users.answer(answered)
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def _admit(self, visits: list[Visit]) -> None:
-        """Computes what the visits' requests would be answered, and sends them off."""
-        if not visits:
-            return
-        catalogue, world = self.catalogue, self.world
-        now = world.now()
-        asked, raw = [], []
-        for visit in visits:
-            ts = max(now, visit.intended_ts)
-            asked.append(Asked(
-                visit.user, visit.session, visit.depth + 1, int(catalogue.user_region[visit.user]),
-                SLATE_SIZE, bool(catalogue.user_personalised[visit.user]), ts,
-            ))  # fmt: skip
-            raw.append(self.store.user(visit.user, world.wall(ts), ts))
-        rows = [UserRows.of_rows(*of, a.now) for of, a in zip(raw, asked, strict=True)]
-        answers = self.content.healthy(asked, rows, self.store.items)
-        noise = dice(
-            self.seed, "request", np.array([a.user for a in asked]), np.array([a.session for a in asked]),
-            np.array([a.depth for a in asked]),
-        )  # fmt: skip
-        for visit, a, of, row, answer, die in zip(
-            visits, asked, raw, rows, answers, noise, strict=True
-        ):
-            number = next(self._number)
-            self._returns[number] = visit.intended_ts + visit.think_s
-            request = Request(a, of, row, answer)
-            self.loop.at(world.wall(a.now), self._send, number, visit, request, die)
+    def _ask_at(self, visit: Visit) -> None:
+        self.loop.at(self.world.wall(visit.intended_ts), self._ask, visit)
 
-    def _send(self, number: int, visit: Visit, request: Request, die: Dice) -> None:
-        asked = request.asked
-        if not self.store.still(asked.user, request.raw):  # written since the window began
-            raw = self.store.user(asked.user, self.loop.now, asked.now)
-            rows = UserRows.of_rows(*raw, asked.now)
-            answer = self.content.healthy([asked], [rows], self.store.items)[0]
-            request = Request(asked, raw, rows, answer)
-        self.loop.spawn(self._ask(number, visit, request, die))
+    def _ask(self, visit: Visit) -> None:
+        catalogue, user = self.catalogue, visit.user
+        self.loop.spawn(self._request(visit, Asked(
+            user, visit.session, visit.depth + 1, int(catalogue.user_region[user]), SLATE_SIZE,
+            bool(catalogue.user_personalised[user]), self.world.now(),
+        )))  # fmt: skip
 
-    async def _ask(self, number: int, visit: Visit, request: Request, die: Dice) -> None:
+    async def _request(self, visit: Visit, asked: Asked) -> None:
         """One request as its client sees it."""
-        loop, asked, world = self.loop, request.asked, self.world
+        loop, world = self.loop, self.world
         sent, trace = loop.now, request_id(self.seed, asked.user, asked.session, asked.depth, 1)
         context = Context(
             trace, self.fabric.span(), None, "client", asked.user, asked.session, asked.depth,
-            asked.region, False, sent + TIMEOUT_S, die,
+            asked.region, False, sent + TIMEOUT_S, visit.dice,
         )  # fmt: skip
-        task = loop.spawn(self._at_gateway(request, context))
+        task = loop.spawn(self._at_gateway(asked, context))
         if await loop.wait(task.done, sent + TIMEOUT_S):
             served: Served | None = task.done.value
         else:
             served, context.given_up = None, True
         rt_ms = (loop.now - sent) * 1000
-        del self._returns[number]
-        self._finished.append(Finished(
-            visit, asked.now, world.now(), rt_ms, served, trace if served else None, asked.region, die,
-        ))  # fmt: skip
+        of = Finished(
+            visit, asked.now, world.now(), rt_ms, served, trace if served else None, asked.region,
+            visit.dice,
+        )  # fmt: skip
+        self._answered.append(of)
+        early_s = visit.think_s / world.speed - LEAD_S
+        loop.at(loop.now + min(ACTS_AFTER_S, max(0.0, early_s)), self._act, of)
         if self.fabric.record is not None:
-            started = world.began_ts + sent * world.speed
-            late_ms = (started - visit.intended_ts) / world.speed * 1000
-            self.fabric.record(LOAD, "locust", (
-                started, "SlateUser", trace if served else None, visit.intended_ts, started, late_ms, rt_ms,
-                served is not None, len(served.items) if served else 0,
-            ))  # fmt: skip
+            self._note(of, visit.intended_ts, world.began_ts + sent * world.speed)
 
-    async def _at_gateway(self, request: Request, context: Context) -> Served | None:
+    def _note(self, of: Finished, intended_ts: float, started: float) -> None:
+        record, late_ms = self.fabric.record, (started - intended_ts) / self.world.speed * 1000
+        assert record is not None
+        self.gateway.later(lambda: record(LOAD, "locust", (
+            started, "SlateUser", of.request_id, intended_ts, started, late_ms, of.rt_ms,
+            of.served is not None, len(of.items),
+        )))  # fmt: skip
+
+    def _act(self, of: Finished) -> None:
+        """Its user's feedback goes off, and the next request is on its way, or the visit is over."""
+        if of.reactions is None:
+            self.settle()
+        assert of.reactions is not None
+        if of.request_id is not None:
+            self._outbox.put(of, of.reactions, of.over)
+        if not of.over:
+            self._ask_at(of.visit)
+
+    async def _at_gateway(self, asked: Asked, context: Context) -> Served | None:
         wire_s = self.fabric.seconds(self.fabric.timing.wire["client->gateway"], 0, context.dice)
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:
             served: Served = await self.fabric.serve(
-                "gateway", "Recommend", context, lambda c: self.gateway.recommend(request, c), 490
+                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), 490
             )
         except CallError:
             return None
@@ -135,10 +122,6 @@ class Clients:
         return served
 
     # -- telling what users did ------------------------------------------------------------------
-
-    def _feedback(self, of: Finished, reactions: list[Reaction], over: bool) -> None:
-        if of.request_id is not None:
-            self._outbox.put(of, reactions, over)
 
     def _send_feedback(self, entries: list[Entry], of: Finished) -> None:
         first = entries[0]

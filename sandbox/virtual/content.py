@@ -73,6 +73,11 @@ class Content:
         return self._loaded
 
     @property
+    def scorable(self) -> bool:
+        """Whether the model takes what the contract makes."""
+        return len(self.loaded.contract.columns) == len(self.loaded.ranker.config.inputs)
+
+    @property
     def encoder_version(self) -> str:
         return self.loaded.config.model.two_tower
 
@@ -104,7 +109,7 @@ class Content:
         ]
         by_depth: dict[int, list[int]] = {}
         for i, a in enumerate(asked):
-            by_depth.setdefault(self._n_wanted(a), []).append(i)
+            by_depth.setdefault(self.n_wanted(a), []).append(i)
         out: dict[int, Answer] = {}
         for n_wanted, group in by_depth.items():
             for begin in range(0, len(group), CHUNK):
@@ -135,7 +140,7 @@ class Content:
         config = self.loaded.config.retrieval
         if not asked.personalised or "ann" in config.disabled:
             return 0
-        return allotted(config.quotas, self._n_wanted(asked))["ann"]
+        return allotted(config.quotas, self.n_wanted(asked))["ann"]
 
     def encoder_inputs(
         self, asked: Sequence[Asked], rows: Sequence[UserRows]
@@ -165,7 +170,7 @@ class Content:
         """The sources' visible items and their merge. ann: what the index found, None where it was not
         asked or failed."""
         config, wanted = self.loaded.config.retrieval, self._wanted(asked)
-        n_wanted, failed = self._n_wanted(asked), ann_failed
+        n_wanted, failed = self.n_wanted(asked), ann_failed
         quota, found = allotted(config.quotas, n_wanted), dict[str, Found]()
         if ann is not None:
             found["ann"] = ann
@@ -189,7 +194,7 @@ class Content:
 
     def popular_candidates(self, asked: Asked) -> Candidates:
         """The gateway's stand-in where retrieval does not answer, or finds nothing."""
-        return Candidates.popular(self.stand_ins[asked.region][: self._n_wanted(asked)])
+        return Candidates.popular(self.stand_ins[asked.region][: self.n_wanted(asked)])
 
     # -- ranking ---------------------------------------------------------------------------------
 
@@ -263,7 +268,8 @@ class Content:
 
     # -- within retrieval ------------------------------------------------------------------------
 
-    def _n_wanted(self, asked: Asked) -> int:
+    def n_wanted(self, asked: Asked) -> int:
+        """Candidates that retrieval is asked for."""
         return max(self.loaded.config.gateway.n_candidates, asked.k)
 
     def _wanted(self, asked: Asked) -> list[str]:

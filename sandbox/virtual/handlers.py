@@ -1,14 +1,14 @@
 """What each service does with one call, in virtual time: its own work, its calls, its telemetry.
 
-The numbers are the cores': computed for the whole batch beforehand (`Request.healthy`), and anew for
-a request that deviates from it, by the same functions.
+The numbers are the cores', and come later (sandbox.virtual.later): from the batch as long as nothing
+deviates (`same`), and from where something does by the same functions for this request alone. Work is
+counted by the candidates that were asked for: so many are found, but for a slate of a tiny world.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from sandbox.base.features import (
     Rows,
 )
 from sandbox.virtual import rows as tables
-from sandbox.virtual.content import Answer, Asked, Content
+from sandbox.virtual.asked import Answer, Asked
+from sandbox.virtual.content import Content
 from sandbox.virtual.fabric import CallError, Context, Fabric
+from sandbox.virtual.later import Gathering, Later, known
 from sandbox.virtual.store import Store
 from services.features.core import batches
 from services.features.server import served_rows
@@ -37,18 +39,9 @@ from services.rules.server import decision_rows
 from services.skeleton.context import lot
 from services.skeleton.seams import Call
 
+T = TypeVar("T")
+NOTHING: Later[Any] = known(None)
 USER_VIEWS: tuple[FeatureView, ...] = (USER_PROFILE, USER_SESSION, USER_SEEN)
-
-
-@dataclass(slots=True)
-class Request:
-    """One request on its way. raw: rows of USER_VIEWS as the store held them at its arrival, `rows` what
-    the gateway makes of them. healthy: its answer if nothing deviates."""
-
-    asked: Asked
-    raw: tuple[Rows, Rows, Rows]
-    rows: UserRows
-    healthy: Answer
 
 
 def chosen(context: Context, share: float) -> bool:
@@ -60,9 +53,11 @@ class Handlers:
     """config: in force when a call comes."""
 
     def __init__(
-        self, fabric: Fabric, content: Content, store: Store, config: Callable[[], Config]
-    ) -> None:
-        self.fabric, self.content, self.store, self.config = fabric, content, store, config
+        self, fabric: Fabric, content: Content, store: Store, gathering: Gathering,
+        config: Callable[[], Config],
+    ) -> None:  # fmt: skip
+        self.fabric, self.content, self.store = fabric, content, store
+        self.gathering, self.config = gathering, config
         self._batch_ended = float("-inf")  # the model's latest batch, wall seconds
         self._batch_at = float("-inf")  # when the batch that gathers begins
 
@@ -71,35 +66,39 @@ class Handlers:
 
     # -- features --------------------------------------------------------------------------------
 
-    async def get_user(self, request: Request, context: Context) -> tuple[UserRows, bool]:
-        """The user's rows, and whether they are those of the batch."""
+    async def get_user(self, asked: Asked, context: Context) -> UserRows:
+        """The user's rows as the gateway unpacks them."""
         fabric = self.fabric
         await fabric.work("features.GetUser", context)
         await self._fetch(context, len(USER_VIEWS))
-        raw, now = request.raw, self._now()
+        (profile, session, seen), now = self.store.user(asked.user, asked.now), self._now()
+        ids = np.array([asked.user])
         if fabric.seams["features"].read:
-            ids = np.array([request.asked.user])
-            raw = (
-                await self._through_read(USER_PROFILE, "GetUser", ids, raw[0], context),
-                await self._through_read(USER_SESSION, "GetUser", ids, raw[1], context),
-                await self._through_read(USER_SEEN, "GetUser", ids, raw[2], context),
-            )
+            profile = await self._through_read(USER_PROFILE, "GetUser", ids, profile, context)
+            session = await self._through_read(USER_SESSION, "GetUser", ids, session, context)
+            seen = await self._through_read(USER_SEEN, "GetUser", ids, seen, context)
         if fabric.record is not None:
-            for view, rows in zip(USER_VIEWS, raw, strict=True):
-                self._note_read(view, np.array([request.asked.user]), rows, now, context)
-        if all(a is b for a, b in zip(raw, request.raw, strict=True)):
-            return request.rows, True
-        return UserRows.of_rows(*raw, request.asked.now), False
+            for view, rows in zip(USER_VIEWS, (profile, session, seen), strict=True):
+                self._note_read(view, ids, rows, now, context)
+        return UserRows.of_rows(profile, session, seen, asked.now)
 
-    async def get_items(self, ids: np.ndarray, stats: Rows, context: Context) -> Rows:
-        """Rows of item_stats. stats: what the store holds."""
+    async def get_items(
+        self, candidates: Later[Candidates], stats: Later[Rows], n: int, context: Context
+    ) -> Later[Rows]:
+        """Rows of item_stats of n candidates. stats: what the store holds."""
         fabric, now = self.fabric, self._now()
-        await fabric.work("features.GetItems", context, len(ids))
-        await self._fetch(context, len(ids))
+        await fabric.work("features.GetItems", context, n)
+        await self._fetch(context, n)
         if fabric.seams["features"].read:
-            stats = await self._through_read(ITEM_STATS, "GetItems", ids, stats, context)
+            ids, held = candidates.get().ids, stats.get()
+            passed = await self._through_read(ITEM_STATS, "GetItems", ids, held, context)
+            if passed is not held:
+                stats = known(passed)
         if fabric.record is not None:
-            self._note_read(ITEM_STATS, ids, stats, now, context)
+            given = stats
+            self.gathering.later(
+                lambda: self._note_read(ITEM_STATS, candidates.get().ids, given.get(), now, context)
+            )
         return stats
 
     async def _through_read(
@@ -149,50 +148,50 @@ class Handlers:
     # -- retrieval -------------------------------------------------------------------------------
 
     async def retrieve(
-        self, request: Request, rows: UserRows, same: bool, context: Context
-    ) -> tuple[Candidates, bool]:
-        """The candidates, and whether they are those of the batch. rows: what the gateway had of the user;
-        same: they are the batch's."""
+        self, asked: Asked, rows: UserRows, answer: Later[Answer], context: Context
+    ) -> tuple[Later[Candidates], bool]:
+        """The candidates, and whether they are those of the batch. rows: what the gateway has of the user."""
         fabric, content, config = self.fabric, self.content, self.config()
         await fabric.work("retrieval.Retrieve", context, share=0.25)
-        depth, ann, failed = content.ann_depth(request.asked), None, False
+        depth, ann, failed = content.ann_depth(asked), None, False
         if depth:
             try:
-                ann, own = await self._ann(request, rows, depth, context)
-                same = same and not own
+                ann = await self._ann(asked, rows, depth, context)
             except CallError as failure:
-                failed, same = True, False
+                failed = True
                 tables.log(
                     fabric, "retrieval", "source failed", context, source="ann", code=failure.code
                 )
         await fabric.work("retrieval.Retrieve", context, share=0.75)
-        if same:
-            found, candidates = request.healthy.found, request.healthy.candidates
+        if same := ann is None and not failed:
+            found = answer.then(lambda a: a.found)
+            candidates = answer.then(lambda a: a.candidates)
         else:
-            if depth and not failed and ann is None:
-                ann = content.search(content.encode(request.asked, rows), depth)
-            found, candidates = content.retrieve(request.asked, rows, ann, failed)
+            both = self.gathering.later(lambda: content.retrieve(asked, rows, ann, failed))
+            found, candidates = both.then(lambda b: b[0]), both.then(lambda b: b[1])
         if fabric.record is not None and chosen(context, config.retrieval.sample_share):
-            for row in candidate_rows(found, self._now(), context.trace_id):
-                fabric.record("retrieval", "candidates", row)
+            now = self._now()
+            self._note("retrieval", "candidates", lambda: candidate_rows(
+                found.get(), now, context.trace_id
+            ))  # fmt: skip
         return candidates, same
 
     async def _ann(
-        self, request: Request, rows: UserRows, depth: int, context: Context
-    ) -> tuple[Found | None, bool]:
-        """What the index found where a seam is armed on the way (None: ask the batch), and whether one was."""
+        self, asked: Asked, rows: UserRows, depth: int, context: Context
+    ) -> Found | None:
+        """What the index found where a seam is armed on the way; None: as the batch has it."""
         fabric, content = self.fabric, self.content
         vector: Floats | None = await fabric.call(
             "retrieval", "model", "EncodeUser", self.config().retrieval.model, context,
-            lambda inner: self._encode_user(request, rows, inner), size=536,
+            lambda inner: self._encode_user(asked, rows, inner), size=536,
         )  # fmt: skip
         seam = fabric.seams["retrieval"].index
         if vector is None and not seam:
-            return None, False
+            return None
         if vector is None:
-            vector = content.encode(request.asked, rows)
+            vector = content.encode(asked, rows)
         if not seam:
-            return content.search(vector, depth), True
+            return content.search(vector, depth)
         call = Call(
             "index", "retrieval", content.index_version, "search", context.user, context.session,
             context.depth, context.region, payload=vector,
@@ -202,19 +201,16 @@ class Handlers:
             nearest = content.search(c.payload, depth)
             return nearest.ids, nearest.scores
 
-        return Found(*await seam.run(call, proceed)), True
+        return Found(*await seam.run(call, proceed))
 
-    async def _encode_user(
-        self, request: Request, rows: UserRows, context: Context
-    ) -> Floats | None:
+    async def _encode_user(self, asked: Asked, rows: UserRows, context: Context) -> Floats | None:
         """None: as the batch has it. A vector where the model seam is armed."""
         await self.fabric.work("model.EncodeUser", context)
         seam = self.fabric.seams["model"].model
         if not seam:
             return None
-        given = self.content.encoder_inputs([request.asked], [rows])
-        version = self.content.encoder_version
-        call = _model_call("EncodeUser", version, given, context)
+        given = self.content.encoder_inputs([asked], [rows])
+        call = _model_call("EncodeUser", self.content.encoder_version, given, context)
 
         async def proceed(c: Call) -> Floats:
             return self.content.encode_raw(*c.payload)
@@ -225,50 +221,63 @@ class Handlers:
     # -- ranking and model -----------------------------------------------------------------------
 
     async def rank(
-        self, request: Request, rows: UserRows, candidates: Candidates, same: bool, context: Context
-    ) -> tuple[Ranked, bool]:
-        """The ranked candidates, and whether they are those of the batch."""
-        fabric, content, config, asked = self.fabric, self.content, self.config(), request.asked
-        await fabric.work("ranking.Rank", context, len(candidates.ids), share=0.3)
-        healthy, held = request.healthy, None
-        if same and healthy.stats is not None:
-            held = healthy.stats
-        wanted = held if held is not None else self.store.items(candidates.ids, asked.now)
-        stats: Rows | None = None
+        self, asked: Asked, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
+        same: bool, context: Context,
+    ) -> tuple[Later[Ranked], bool]:  # fmt: skip
+        """The ranked candidates, and whether they are those of the batch. same: the candidates are."""
+        fabric, content, later = self.fabric, self.content, self.gathering.later
+        config, n = self.config(), content.n_wanted(asked)
+        await fabric.work("ranking.Rank", context, n, share=0.3)
+        if same:
+            held = answer.then(lambda a: _there(a.stats))
+        else:
+            held = later(lambda: self.store.items(candidates.get().ids, asked.now))
+        stats: Later[Rows] | None = None
         try:
             stats = await fabric.call(
                 "ranking", "features", "GetItems", config.ranking.features, context,
-                lambda inner: self.get_items(candidates.ids, wanted, inner),
-                n_keys=len(candidates.ids), size=89 * len(candidates.ids),
+                lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=89 * n,
             )  # fmt: skip
         except CallError as failure:
             tables.log(fabric, "ranking", "item features missing", context, code=failure.code)
         same = same and stats is held
-        await fabric.work("ranking.Rank", context, len(candidates.ids), share=0.6)
-        x = healthy.x if same else content.inputs(asked, rows, candidates, stats)
-        assert x is not None
-        probabilities: Floats | None = None
+        given = NOTHING if stats is None else stats
+        await fabric.work("ranking.Rank", context, n, share=0.6)
+        if same:
+            x = answer.then(lambda a: _there(a.x))
+        else:
+            x = later(lambda: content.inputs(asked, rows, candidates.get(), given.get()))
+        p: Later[Floats | None] = NOTHING
         try:
-            probabilities = await fabric.call(
+            changed: Floats | None = await fabric.call(
                 "ranking", "model", "Score", config.ranking.model, context,
-                lambda inner: self._score(request, candidates, x, same, inner),
-                n_keys=len(candidates.ids), size=172 * len(candidates.ids),
+                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=172 * n,
             )  # fmt: skip
+            same = same and changed is None
+            if changed is not None:
+                p = known(changed)
+            elif not same:
+                p = later(lambda: content.score(asked, candidates.get(), x.get()))
         except CallError as failure:
+            same = False
             tables.log(fabric, "ranking", "model did not score", context, code=failure.code)
-        await fabric.work("ranking.Rank", context, len(candidates.ids), share=0.1)
-        same = same and probabilities is healthy.probabilities
-        ranked = healthy.ranked if same else content.rank(candidates, stats, probabilities, rows)
-        version = ranked.model_version
-        if fabric.record is not None and version and chosen(context, config.ranking.sample_share):
-            for row in tables.model_inputs(content, x, stats, rows, self._now(), context.trace_id):
-                fabric.record("ranking", "model_inputs", row)
+        await fabric.work("ranking.Rank", context, n, share=0.1)
+        if same:
+            ranked = answer.then(lambda a: a.ranked)
+        else:
+            ranked = later(lambda: content.rank(candidates.get(), given.get(), p.get(), rows))
+        if fabric.record is not None and chosen(context, config.ranking.sample_share):
+            now = self._now()
+            self._note("ranking", "model_inputs", lambda: tables.model_inputs(
+                content, x.get(), given.get(), rows, now, context.trace_id
+            ) if ranked.get().model_version else ())  # fmt: skip
         return ranked, same
 
     async def _score(
-        self, request: Request, candidates: Candidates, x: Floats, same: bool, context: Context
-    ) -> Floats | None:
-        fabric, content, loop, n = self.fabric, self.content, self.fabric.loop, len(candidates.ids)
+        self, asked: Asked, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
+    ) -> Floats | None:  # fmt: skip
+        """None: what the model makes of the inputs. Its answer where the model seam is armed."""
+        fabric, content, loop = self.fabric, self.content, self.fabric.loop
         await fabric.work("model.Score", context)
         began = loop.now
         await self._join_batch()
@@ -281,22 +290,22 @@ class Handlers:
                 context.span_id, "model", "model-0", "forward", "internal", content.model_version,
                 (loop.now - began) * 1000, waited_ms, "OK", 1, n, None, n,
             ))  # fmt: skip
+        if not content.scorable:
+            raise CallError("MODEL-003")
         seam = fabric.seams["model"].model
+        if not seam:
+            return None
+        given = content.score_inputs(asked, candidates.get(), x.get())
+        call = _model_call("Score", content.model_version, given, context)
+
+        async def proceed(c: Call) -> Floats:
+            return content.score_raw(*c.payload)
+
         try:
-            if not seam:
-                if same:
-                    return request.healthy.probabilities
-                return content.score(request.asked, candidates, x)
-            given = content.score_inputs(request.asked, candidates, x)
-            call = _model_call("Score", content.model_version, given, context)
-
-            async def proceed(c: Call) -> Floats:
-                return content.score_raw(*c.payload)
-
             scored: Floats = await seam.run(call, proceed)
-            return scored
         except SandboxError as error:
             raise CallError(error.kind.code) from error
+        return scored
 
     async def _join_batch(self) -> None:
         """A job that finds the model busy waits for company, no longer than the configuration says."""
@@ -310,19 +319,41 @@ class Handlers:
     # -- rules -----------------------------------------------------------------------------------
 
     async def apply_rules(
-        self, request: Request, rows: UserRows, candidates: Candidates, ranked: Ranked, same: bool,
-        context: Context,
-    ) -> Slate:  # fmt: skip
+        self, asked: Asked, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
+        ranked: Later[Ranked], same: bool, context: Context,
+    ) -> Later[Slate]:  # fmt: skip
         await self.fabric.work("rules.Apply", context)
-        slate = request.healthy.slate if same else None
-        if slate is None:
-            slate = self.content.apply_rules(request.asked, rows, candidates, ranked)
+        content = self.content
+        if same:
+            slate = answer.then(lambda a: _there(a.slate))
+        else:
+            slate = self.gathering.later(
+                lambda: content.apply_rules(asked, rows, candidates.get(), ranked.get())
+            )
         if self.fabric.record is not None:
-            items = candidates.ids[ranked.order]
-            version, now = self.content.rules_version, self._now()
-            for row in decision_rows(slate, items, version, now, context.trace_id, context.sampled):
-                self.fabric.record("rules", "rule_decisions", row)
+            version, now = content.rules_version, self._now()
+            self._note("rules", "rule_decisions", lambda: decision_rows(
+                slate.get(), candidates.get().ids[ranked.get().order], version, now, context.trace_id,
+                context.sampled,
+            ))  # fmt: skip
         return slate
+
+    def _note(self, service: str, table: str, rows: Callable[[], Iterable[Any]]) -> None:
+        """Telemetry of what is not computed yet."""
+        record = self.fabric.record
+        assert record is not None
+
+        def write() -> None:
+            for row in rows():
+                record(service, table, row)
+
+        self.gathering.later(write)
+
+
+def _there(value: T | None) -> T:
+    """Of an answer of the batch, through which all stages went."""
+    assert value is not None
+    return value
 
 
 async def _rows_of(call: Call) -> Rows:

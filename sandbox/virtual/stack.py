@@ -1,8 +1,7 @@
 """A stack in one process and in world time: the same cores, faults, rules and tables as a live one.
 
-Time advances in windows. What the requests of a window would be answered if nothing went wrong is computed at
-once; then each lives its life on the event loop, and is computed anew from where it deviates. The loop stops
-where a user could ask again (how long users think is known beforehand), so that nobody asks too late.
+Requests live their lives on one event loop; what they are answered is gathered and computed side by side
+(sandbox.virtual.later) before anything changes that it follows from.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from sandbox.virtual.fabric import Fabric
 from sandbox.virtual.gateway import Gateway
 from sandbox.virtual.handlers import Handlers
 from sandbox.virtual.intake import Intake
+from sandbox.virtual.later import Gathering
 from sandbox.virtual.ledger import Ledger, LedgerBook
 from sandbox.virtual.loop import Loop, World
 from sandbox.virtual.probe import Probe
@@ -38,7 +38,7 @@ from sandbox.virtual.stream import Materialiser, Processor, Stream
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
 
-WINDOW_S = 0.25  # wall seconds of a window at most: so late, at most, users' feedback is sent
+WINDOW_S = 0.25  # wall seconds: arrivals are drawn for so long at a time
 
 
 class VirtualStack:
@@ -68,7 +68,10 @@ class VirtualStack:
         )
         self.store, self.stream = Store(self.catalogue), Stream()
         self.book = LedgerBook(self.began_ts)
-        handlers = Handlers(self.fabric, self.content, self.store, lambda: self.config)
+        self._gathering = Gathering(self.content, self.store.items)
+        handlers = Handlers(
+            self.fabric, self.content, self.store, self._gathering, lambda: self.config
+        )
         intake = Intake(self.fabric, self.store, self.stream)
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
         self.processor = Processor(
@@ -85,8 +88,8 @@ class VirtualStack:
             seam=self.fabric.seams[LOAD].traffic,
         )  # fmt: skip
         self.clients = Clients(
-            self.fabric, self.content, self.store, gateway, self.behaviour, self._schedule, self.book, seed
-        )  # fmt: skip
+            self.fabric, gateway, self.behaviour, self._schedule, self.book, seed
+        )
         self.operations = Operations(self.run, self)
         self._wrappers: dict[tuple[str, str], tuple[str, Any]] = {}
         self._start(manifest)
@@ -113,6 +116,7 @@ class VirtualStack:
                 "RUN-007", where="arm", seen=service, expected=f"one of {sorted(self.fabric.seams)}",
                 fix="name a process of the stack",
             )  # fmt: skip
+        self._gathering.settle()
         wanted = {key: value for key, value in spec.items() if key != "id"}
         seams = self.fabric.seams[service]
         seam, wrapper = wrapper_for(wanted, seams, service)
@@ -126,12 +130,14 @@ class VirtualStack:
         found = self._wrappers.pop((service, id), None)
         if found is None:
             return False
+        self._gathering.settle()
         self.fabric.seams[service].named(found[0]).take_off(found[1])
         self._traffic_changed(service)
         return True
 
     @property
     def ledger(self) -> Ledger:
+        self.clients.settle()
         return self.book.closed()
 
     @property
@@ -141,6 +147,7 @@ class VirtualStack:
 
     def flush(self) -> None:
         """Everything that happened so far can be queried afterwards. Raises RUN-005 on a full disk."""
+        self._gathering.settle()
         if self.recorder is not None:
             try:
                 self.recorder.flush()
@@ -151,6 +158,7 @@ class VirtualStack:
 
     def reload(self, services: Iterable[str]) -> dict[str, int]:
         config = Config.load(self.run_dir)
+        self._gathering.settle()
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
         self.config = config
@@ -161,6 +169,7 @@ class VirtualStack:
             self.recorder.rows(table, map(tuple, rows))
 
     def restart(self, process: str) -> None:
+        self._gathering.settle()
         loop, of = self.loop, self.fabric.processes[process]
         of.down_until = loop.now + self.fabric.timing.restart(process)
         self._event(process, "stopped", 0)
@@ -227,6 +236,7 @@ class VirtualStack:
 
     def _every(self, seconds: float, do: Any) -> None:
         def again() -> None:
+            self._gathering.settle()
             do()
             self.loop.at(self.loop.now + seconds, again)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,9 +39,8 @@ class _Table:
 
 @dataclass(frozen=True)
 class Written:
-    """A row of a streamed view. since: wall seconds at which it was committed."""
+    """A row of a streamed view."""
 
-    since: float
     values: np.ndarray
     event_ts: float
     run: int
@@ -52,8 +50,8 @@ class Written:
 class Store:
     """All rows of one run. down_until: wall seconds until which it does not answer.
 
-    A streamed row keeps the version before it: a batch of reads may ask for a moment just before the
-    latest commit.
+    What a user's rows become is worked out when somebody reads them: most are written several times
+    before.
     """
 
     catalogue: Catalogue
@@ -71,13 +69,14 @@ class Store:
             USER_PROFILE.name: _Table.empty(USER_PROFILE, self.catalogue.n_users),
             ITEM_STATS.name: _Table.empty(ITEM_STATS, self.catalogue.n_items),
         }
-        self._streamed: dict[str, dict[int, tuple[Written, Written | None]]] = {
-            USER_SESSION.name: {}, USER_SEEN.name: {},
-        }  # fmt: skip
+        self._streamed: dict[str, dict[int, Written]] = {USER_SESSION.name: {}, USER_SEEN.name: {}}
+        self._owed: dict[int, list[Callable[[], None]]] = {}
 
     @property
     def n_keys(self) -> int:
         """Rows held."""
+        for user in list(self._owed):
+            self._work_out(user)
         batch = sum(int(np.isfinite(t.event_ts).sum()) for t in self._batch.values())
         return batch + sum(len(rows) for rows in self._streamed.values())
 
@@ -87,36 +86,33 @@ class Store:
         self._batch[view].put(ids, values, event_ts, run)
 
     def put_streamed(self, view: str, user: int, row: Written) -> None:
-        held = self._streamed[view].get(user)
-        self._streamed[view][user] = (row, held[0] if held else None)
+        self._streamed[view][user] = row
 
-    def streamed(self, view: str, user: int, wall: float = float("inf")) -> Written | None:
-        """The row as it stood at a wall time, None where there was none."""
-        held = self._streamed[view].get(user)
-        if held is None:
-            return None
-        return held[0] if held[0].since <= wall else held[1]
+    def put_later(self, user: int, put: Callable[[], None]) -> None:
+        """put: changes streamed rows of that user; called before anybody reads them, in this order."""
+        self._owed.setdefault(user, []).append(put)
+
+    def streamed(self, view: str, user: int) -> Written | None:
+        """The row as it stands, None where there is none."""
+        if user in self._owed:
+            self._work_out(user)
+        return self._streamed[view].get(user)
+
+    def _work_out(self, user: int) -> None:
+        for put in self._owed.pop(user):
+            put()
 
     def items(self, ids: np.ndarray, now: float) -> Rows:
         """Rows of item_stats. now: world seconds."""
         return self._of_table(ITEM_STATS.name, ids, now)
 
-    def user(self, user: int, wall: float, now: float) -> tuple[Rows, Rows, Rows]:
-        """One row each of user_profile, user_session and user_seen, as at wall and world time."""
+    def user(self, user: int, now: float) -> tuple[Rows, Rows, Rows]:
+        """One row each of user_profile, user_session and user_seen. now: world seconds."""
         return (
             self._of_table(USER_PROFILE.name, np.array([user]), now),
-            self._of_stream(USER_SESSION.name, user, wall, now),
-            self._of_stream(USER_SEEN.name, user, wall, now),
+            self._of_stream(USER_SESSION.name, user, now),
+            self._of_stream(USER_SEEN.name, user, now),
         )
-
-    def still(self, user: int, rows: tuple[Rows, Rows, Rows]) -> bool:
-        """True when the streamed rows are what they were when `rows` were read."""
-        for view, held in ((USER_SESSION.name, rows[1]), (USER_SEEN.name, rows[2])):
-            row = self.streamed(view, user)
-            ts = math.nan if row is None else row.event_ts
-            if not (ts == held.event_ts[0] or (math.isnan(ts) and math.isnan(held.event_ts[0]))):
-                return False
-        return True
 
     def _of_table(self, view: str, ids: np.ndarray, now: float) -> Rows:
         table, spec = self._batch[view], self.views[view]
@@ -130,8 +126,8 @@ class Store:
             values[bad] = spec.default_row
         return Rows(values, event_ts, status.astype(np.uint8), table.run[ids])
 
-    def _of_stream(self, view: str, user: int, wall: float, now: float) -> Rows:
-        spec, row = self.views[view], self.streamed(view, user, wall)
+    def _of_stream(self, view: str, user: int, now: float) -> Rows:
+        spec, row = self.views[view], self.streamed(view, user)
         if row is None:
             return Rows(
                 spec.default_row[None, :], np.array([np.nan]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,24 +105,49 @@ class Processor:
                 await loop.sleep_until(loop.now + settings.linger_ms / 1000)
 
     async def _process(self, entries: list[Entry]) -> None:
-        users = sorted({e.user for e in entries})
-        states = {user: self._state(user) for user in users}
-        sessions, seen = core.apply_events(states, entries, self.catalogue.n_items)
         newest = max(e.ts for e in entries)
-        topics = self.catalogue.item_topics
-        session_rows = [(u, states[u].ts, states[u].session_row(topics)) for u in sorted(sessions)]
-        seen_rows = [(u, states[u].seen_ts, states[u].seen_row()) for u in sorted(seen)]
-        session_rows = await self._through(USER_SESSION.name, session_rows, newest)
-        seen_rows = await self._through(USER_SEEN.name, seen_rows, newest)
-        for view, rows in ((USER_SESSION.name, session_rows), (USER_SEEN.name, seen_rows)):
-            for user, ts, row in rows:
-                self.store.put_streamed(view, user, Written(self.loop.now, row, ts, WRITER))
-        for user in sessions:
-            self._visits[user] = states[user].session
+        of_user: dict[int, list[Entry]] = {}
+        for entry in entries:
+            of_user.setdefault(entry.user, []).append(entry)
+        if self.seams.write:
+            await self._written(of_user, newest)
+        else:
+            for user, own in of_user.items():
+                self.store.put_later(user, partial(self._write, user, own))
         self.stream.processed_ts = max(newest, self.stream.processed_ts)
 
+    def _write(self, user: int, entries: list[Entry]) -> None:
+        """Commits what becomes of a user's rows."""
+        for view, rows in self._applied({user: entries}):
+            self._commit(view, rows)
+
+    async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
+        """Commits a batch through the write seam."""
+        passed = [
+            (view, await self._through(view, rows, newest)) for view, rows in self._applied(of_user)
+        ]
+        for view, rows in passed:
+            self._commit(view, rows)
+
+    def _commit(self, view: str, rows: list[Update]) -> None:
+        for user, ts, row in rows:
+            self.store.put_streamed(view, user, Written(row, ts, WRITER))
+
+    def _applied(self, of_user: dict[int, list[Entry]]) -> list[tuple[str, list[Update]]]:
+        """What becomes of the rows of these users, by view."""
+        states = {user: self._state(user) for user in sorted(of_user)}
+        entries = (entry for own in of_user.values() for entry in own)
+        sessions, seen = core.apply_events(states, entries, self.catalogue.n_items)
+        for user in sessions:
+            self._visits[user] = states[user].session
+        topics = self.catalogue.item_topics
+        return [
+            (USER_SESSION.name, [(u, states[u].ts, states[u].session_row(topics)) for u in sorted(sessions)]),
+            (USER_SEEN.name, [(u, states[u].seen_ts, states[u].seen_row()) for u in sorted(seen)]),
+        ]  # fmt: skip
+
     async def _through(self, view: str, updates: list[Update], newest: float) -> list[Update]:
-        if not updates or not self.seams.write:
+        if not updates:
             return updates
         call = Call(
             "write", "stream", view, "apply", user=updates[0][0], payload=updates,
@@ -189,7 +215,7 @@ class Materialiser:
         ids, ts = self._snapshot["stream_user_id"].tolist(), self._snapshot["stream_ts"].tolist()
         for view in (USER_SESSION.name, USER_SEEN.name):
             for user, row, at in zip(ids, self._snapshot[view], ts, strict=True):
-                self.store.put_streamed(view, user, Written(-math.inf, row, at, self._n))
+                self.store.put_streamed(view, user, Written(row, at, self._n))
             self._note(view, started, until, len(ids), len(ids))
 
     def _note(self, view: str, started: float, until: float, n_read: int, n: int) -> None:

@@ -5,8 +5,6 @@ As the Locust users of a live stack do it (loadtest/locustfile.py), from the sam
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +13,7 @@ from loadtest.schedule import Schedule
 from loadtest.sessions import REMEMBERED, Reaction, reactions
 from sandbox.base.features import SEGMENTS
 from sandbox.virtual.breaches import Breaches
-from sandbox.virtual.fabric import Dice
+from sandbox.virtual.fabric import Dice, dice
 from sandbox.virtual.gateway import Served
 from sandbox.virtual.ledger import LOST_AFTER_S, LedgerBook
 from sandbox.world.behaviour import Behaviour, SlateResponse
@@ -25,15 +23,19 @@ _SEGMENT = {name: i for i, name in enumerate(SEGMENTS)}
 
 @dataclass(slots=True)
 class Visit:
-    """A visit in progress. depth: requests answered so far. intended_ts: world time of the next one.
-    think_s: world seconds from its answer to the request after it, known once it was taken."""
+    """A visit in progress. depth: requests reacted to so far. satisfaction: None before the first.
+
+    Of the next request, intended_ts: its world time; think_s: world seconds from its answer to the one after
+    it; dice: its noise.
+    """
 
     user: int
     session: int
-    satisfaction: float
     intended_ts: float
+    dice: Dice
+    think_s: float
     depth: int = 0
-    think_s: float = 0.0
+    satisfaction: float | None = None
     clicked: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
 
@@ -41,7 +43,10 @@ class Visit:
 @dataclass(slots=True)
 class Finished:
     """An answered request. arrived_ts, answered_ts: world seconds. rt_ms: what its user waited.
-    request_id: None where no answer came. dice: its noise, which goes on with its feedback."""
+
+    request_id: None where no answer came. dice: its noise, which goes on with its feedback. reactions: what
+    its user did, None before they reacted; over: that ended the visit.
+    """
 
     visit: Visit
     arrived_ts: float
@@ -51,85 +56,84 @@ class Finished:
     request_id: str | None
     region: int
     dice: Dice
+    reactions: list[Reaction] | None = None
+    over: bool = False
+
+    @property
+    def items(self) -> list[int]:
+        return self.served.shown.get() if self.served is not None else []
 
 
 class Users:
-    """feedback: sends what a user did, and whether that ended the visit."""
+    """seed: of the noise of their calls. book: takes what came of everything."""
 
     def __init__(
-        self, behaviour: Behaviour, schedule: Schedule, book: LedgerBook,
-        breaches: Breaches, in_group_b: np.ndarray,
-        feedback: Callable[[Finished, list[Reaction], bool], None],
+        self, behaviour: Behaviour, schedule: Schedule, book: LedgerBook, breaches: Breaches,
+        in_group_b: np.ndarray, seed: int,
     ) -> None:  # fmt: skip
-        self.behaviour, self.schedule, self.book = behaviour, schedule, book
-        self.breaches, self.in_group_b, self.feedback = breaches, in_group_b, feedback
+        self.behaviour, self.schedule, self.book, self.seed = behaviour, schedule, book, seed
+        self.breaches, self.in_group_b = breaches, in_group_b
         self.mood: dict[int, float] = {}
-        self._due: list[tuple[float, int, int, Visit]] = []
 
-    def take(self, before_ts: float) -> list[Visit]:
-        """Visits whose next request is due before that world time, in order of time."""
-        for ts, user, session in self.schedule.due(before_ts):
-            heapq.heappush(self._due, (ts, user, session, Visit(user, session, -1.0, ts)))
-        taken: list[Visit] = []
-        while self._due and self._due[0][0] < before_ts:
-            taken.append(heapq.heappop(self._due)[3])
-        for visit in taken:
-            if visit.satisfaction < 0:  # begins now, in the mood that the last visit left
-                visit.satisfaction = self.mood.get(visit.user, 0.5)
-        if taken:
-            think_s = self.behaviour.think_s(
-                np.array([v.user for v in taken]), np.array([v.session for v in taken]),
-                np.array([v.depth + 1 for v in taken]),
-            )  # fmt: skip
-            for visit, seconds in zip(taken, think_s.tolist(), strict=True):
-                visit.think_s = seconds
-        return taken
+    def begin(self, before_ts: float) -> list[Visit]:
+        """The visits that begin before that world time and were not handed out yet."""
+        due = list(self.schedule.due(before_ts))
+        drawn = self._drawn([(user, session, 1) for _, user, session in due])
+        return [
+            Visit(user, session, ts, *luck) for (ts, user, session), luck in zip(due, drawn, strict=True)
+        ]  # fmt: skip
 
-    def put_back(self, visits: list[Visit]) -> None:
-        """Visits whose next request is due at their `intended_ts`."""
-        for visit in visits:
-            heapq.heappush(self._due, (visit.intended_ts, visit.user, visit.session, visit))
+    def _drawn(self, requests: list[tuple[int, int, int]]) -> list[tuple[Dice, float]]:
+        """The noise of each request (user, session, depth), and how long its user thinks after it."""
+        if not requests:
+            return []
+        user, session, depth = np.array(requests).T
+        think_s = self.behaviour.think_s(user, session, depth).tolist()
+        return list(zip(dice(self.seed, "request", user, session, depth), think_s, strict=True))
 
     def answer(self, finished: list[Finished]) -> None:
-        """Lets the users react, in one batch; their next requests and their feedback follow."""
+        """Lets the users react, in one batch; who stays has the next request to ask."""
         if not finished:
             return
         response, slate = self._respond(finished)
-        ended: list[tuple[Finished, float]] = []
         for i, of in enumerate(finished):
-            visit, items = of.visit, of.served.items if of.served else []
+            visit, items = of.visit, of.items
             visit.depth += 1
             visit.satisfaction = float(response.satisfaction[i])
             visit.shown.extend(items)
             visit.clicked.extend(slate[i][response.click[i]].tolist())
-            over = bool(response.leave[i])
-            self.feedback(of, list(reactions(items, response, i)), over)
-            if over:
-                self.mood[visit.user] = visit.satisfaction
-                ended.append((of, visit.satisfaction))
-            else:
-                visit.intended_ts = of.answered_ts + visit.think_s
-                self.put_back([visit])
+            of.reactions = list(reactions(items, response, i))
+            of.over = bool(response.leave[i])
         self._note(finished, response, slate)
-        self._note_ended(ended)
+        self._note_ended([of for of in finished if of.over])
+        stay = [of for of in finished if not of.over]
+        drawn = self._drawn([(of.visit.user, of.visit.session, of.visit.depth + 1) for of in stay])
+        for of, luck in zip(stay, drawn, strict=True):
+            of.visit.intended_ts = of.answered_ts + of.visit.think_s
+            of.visit.dice, of.visit.think_s = luck
 
     def _respond(self, finished: list[Finished]) -> tuple[SlateResponse, np.ndarray]:
-        k = max(1, *(len(of.served.items) if of.served else 0 for of in finished), 1)
+        k = max(1, *(len(of.items) for of in finished), 1)
         slate = np.full((len(finished), k), -1, np.int64)
         for row, of in zip(slate, finished, strict=True):
-            if of.served:
-                row[: len(of.served.items)] = of.served.items
+            row[: len(of.items)] = of.items
         response = self.behaviour.respond(
             user=np.array([of.visit.user for of in finished]),
             session=np.array([of.visit.session for of in finished]),
             request_no=np.array([of.visit.depth + 1 for of in finished]),
             item=slate,
             latency_ms=np.array([of.rt_ms for of in finished]),
-            satisfaction=np.array([of.visit.satisfaction for of in finished]),
+            satisfaction=np.array([self._mood(of.visit) for of in finished]),
             recent_clicked=_padded([of.visit.clicked for of in finished]),
             recent_shown=_padded([of.visit.shown for of in finished]),
         )
         return response, slate
+
+    def _mood(self, visit: Visit) -> float:
+        """Before the slate: at a visit's beginning the mood that the last one left."""
+        if visit.satisfaction is None:
+            return self.mood.get(visit.user, 0.5)
+        return visit.satisfaction
 
     def _note(self, finished: list[Finished], response: SlateResponse, slate: np.ndarray) -> None:
         real = slate >= 0
@@ -141,7 +145,7 @@ class Users:
             region=[of.region for of in finished],
             segment=[_SEGMENT.get(of.served.segment, -1) if of.served else -1 for of in finished],
             latency_ms=[of.rt_ms for of in finished],
-            degraded=[of.served is None or of.served.degraded for of in finished],
+            degraded=[of.served is None or of.served.degraded.get() for of in finished],
             n_items=real.sum(1), clicks=response.click.sum(1),
             conversions=np.isfinite(response.conversion_delay_s).sum(1),
             revenue=response.revenue.sum(1, dtype=np.float64),
@@ -149,15 +153,16 @@ class Users:
             shown_b=(self.in_group_b[safe] & real).sum(1),
         )  # fmt: skip
 
-    def _note_ended(self, ended: list[tuple[Finished, float]]) -> None:
+    def _note_ended(self, ended: list[Finished]) -> None:
         if not ended:
             return
-        user = np.array([of.visit.user for of, _ in ended])
-        mood = np.array([satisfaction for _, satisfaction in ended])
+        user = np.array([of.visit.user for of in ended])
+        mood = np.array([self._mood(of.visit) for of in ended])
+        self.mood |= zip(user.tolist(), mood.tolist(), strict=True)
         rate = self.behaviour.session_rate(user) * self.behaviour.return_factor(mood)
         self.book.add_visits(
-            ts=[of.answered_ts for of, _ in ended], user=user,
-            session=[of.visit.session for of, _ in ended], satisfaction=mood,
+            ts=[of.answered_ts for of in ended], user=user,
+            session=[of.visit.session for of in ended], satisfaction=mood,
             lost=np.exp(-rate * LOST_AFTER_S),
         )  # fmt: skip
 

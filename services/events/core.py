@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     user: int
     session: int
     ts: float
-    items: tuple[int, ...]
+    items: Sequence[int]
     value: float = 1.0
     event_id: str = ""
     request_id: str = ""
