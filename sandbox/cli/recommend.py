@@ -49,6 +49,11 @@ def recommend(
     rule_decisions and explain, tell the rest.
     """
     run = RunInfo.load(run_dir or latest_run())
+    if run.backend == "virtual":
+        raise SandboxError(
+            "RUN-001", where="sandbox recommend", seen="a run of the virtual backend, which only its drill can ask",
+            expected="a stack that runs", fix="type `recommend --user U` in the drill's own shell, or start a stack: sandbox up",
+        )  # fmt: skip
     who = _user(run, user, user_key)
     answer = ask(run, who, k, session, depth)
     cards = read_cards(Path(run.world_dir), [item.item_id for item in answer.items])

@@ -66,7 +66,7 @@ class Shell:
     """Answers lines. console: where answers go. Its methods named `on_…` are the commands."""
 
     def __init__(self, drill: Drill, console: Console) -> None:
-        self.drill, self.console = drill, console
+        self.drill, self.console, self.help = drill, console, HELP
         self._lake = SqlWorker(drill.run.lake)
         self.commands: dict[str, Callable[[str], RenderableType | None]] = {
             name.removeprefix("on_"): getattr(self, name)
@@ -105,8 +105,8 @@ class Shell:
         return answer_view(result.columns, result.rows)
 
     def on_help(self, _: str) -> RenderableType:
-        width = max(map(len, HELP))
-        return Text("\n".join(f"{name:<{width}}  {about}" for name, about in HELP.items()))
+        width = max(map(len, self.help))
+        return Text("\n".join(f"{name:<{width}}  {about}" for name, about in self.help.items()))
 
     def on_tables(self, _: str) -> RenderableType:
         return answer_view(

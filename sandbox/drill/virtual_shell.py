@@ -26,6 +26,11 @@ from sandbox.drill.virtual import VirtualDrill
 
 QUERY_S = 30.0  # world seconds that pass with each query: half a second of a person's at 60x
 MOST_S = 6 * 3600.0  # of one `wait`
+_SLATE = """
+    SELECT i.position AS "#", c.title, i.cand_source AS "found by", round(i.score, 3) AS score,
+           round(i.p_click, 3) AS "p click", i.model_rank AS ranker
+    FROM impressions i LEFT JOIN items c USING (item_id)
+    WHERE i.request_id = '{request}' ORDER BY i.position"""
 
 
 class VirtualShell(Shell):
@@ -34,6 +39,10 @@ class VirtualShell(Shell):
     def __init__(self, open_drill: VirtualDrill, console: Console) -> None:
         super().__init__(open_drill.drill, console)
         self._open, self._told = open_drill, False
+        self.help = {
+            "wait [MINUTES]": "let so many world minutes go by, 5 where none are named",
+            **HELP,
+        }
 
     def query(self, sql: str) -> RenderableType:
         columns, rows = self._open.ask(sql)
@@ -53,6 +62,20 @@ class VirtualShell(Shell):
             )  # fmt: skip
         self._pass_time(seconds)
         return Text(f"it is {world_time(self._open.now())[11:]}")
+
+    def on_recommend(self, arguments: str) -> RenderableType:
+        """`recommend --user U`: sends a request, lets it be answered, and shows the slate."""
+        n_users, words = self._open.stack.catalogue.n_users, arguments.split()
+        user = words[1] if len(words) == 2 and words[0] == "--user" else ""
+        if not (user.isdecimal() and int(user) < n_users):
+            raise SandboxError(
+                "CFG-004", where="recommend", seen=arguments or "nothing",
+                expected=f"--user and a number from 0 to {n_users - 1}", fix="type `recommend --user 3`",
+            )  # fmt: skip
+        request = self._open.stack.clients.probe(int(user))
+        self._pass_time(QUERY_S)
+        self.console.print(answer_view(*self._open.ask(_SLATE.format(request=request))))
+        return Text(f"trace {request}", style="dim")
 
     def on_act(self, action: str) -> RenderableType | None:
         if not action:
@@ -84,7 +107,6 @@ def open_virtual_shell(open_drill: VirtualDrill) -> None:
     """Runs the shell until the trainee leaves."""
     console = Console(file=sys.stdout, force_terminal=True)
     shell = VirtualShell(open_drill, console)
-    commands = {**shell.commands, "wait": shell.on_wait}
 
     def toolbar() -> HTML:
         minutes = (open_drill.now() - open_drill.began_ts) / 60
@@ -94,13 +116,13 @@ def open_virtual_shell(open_drill: VirtualDrill) -> None:
 
     prompt: PromptSession[str] = PromptSession(
         history=FileHistory(str(history_path())), lexer=PygmentsLexer(SqlLexer),
-        completer=ShellCompleter(commands), complete_while_typing=False, bottom_toolbar=toolbar,
+        completer=ShellCompleter(shell.commands), complete_while_typing=False, bottom_toolbar=toolbar,
     )  # fmt: skip
     scenario = open_drill.drill.scenario
     console.print(f"[bold]{escape(scenario.title)}[/]\n\n{escape(scenario.briefing)}")
     console.print(
         "Time stands still until you ask: a query takes half a world minute, `wait 10` ten of them.\n"
-        f"Type SQL, or `help` ({len(HELP)} commands).\n"
+        f"Type SQL, or `help` ({len(shell.help)} commands).\n"
     )
     try:
         while shell.answer(next_line(prompt)):

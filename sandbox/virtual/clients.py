@@ -13,7 +13,7 @@ import numpy as np
 from loadtest.schedule import Schedule
 from sandbox.virtual.asked import Asked
 from sandbox.virtual.breaches import Breaches
-from sandbox.virtual.fabric import CallError, Context, Fabric
+from sandbox.virtual.fabric import CallError, Context, Dice, Fabric, dice
 from sandbox.virtual.gateway import Gateway, Served
 from sandbox.virtual.ledger import LedgerBook
 from sandbox.virtual.outbox import Outbox
@@ -27,6 +27,7 @@ ACTS_AFTER_S = 0.2  # wall seconds from an answer to what its user does with it,
 LEAD_S = 0.05  # wall seconds that this is on its way before the user asks for more, at least
 TIMEOUT_S = 2.0  # as loadtest.clients
 SLATE_SIZE = 10
+PROBED = 1 << 60  # session ids from here on are of probes
 
 
 class Clients:
@@ -42,6 +43,7 @@ class Clients:
         in_group_b: np.ndarray = catalogue.creator_group[catalogue.item_creator] == 1
         self.users = Users(behaviour, schedule, book, Breaches(catalogue), in_group_b, seed)
         self._outbox = Outbox(self.loop, self.world, self._send_feedback)
+        self._probes = 0
         self._answered: list[Finished] = []  # whose users have not reacted yet
 
     def go_on(self, end_ts: float) -> None:
@@ -55,26 +57,47 @@ class Clients:
         answered, self._answered = self._answered, []
         self.users.answer(answered)
 
+    def probe(self, user: int) -> str:
+        """Asks once in a user's name, as somebody who looks into things does; recorded in full.
+
+        Returns the request's id; the answer comes with time.
+        """
+        self._probes += 1
+        session = PROBED + self._probes
+        place = (np.array([user]), np.array([session]), np.array([1]))
+        asked = self._asked(user, session, 1)
+        context = self._context(asked, dice(self.seed, "request", *place)[0])
+        context.sampled = True
+        self.loop.spawn(self._at_gateway(asked, context))
+        return context.trace_id
+
     # -- asking ----------------------------------------------------------------------------------
 
     def _ask_at(self, visit: Visit) -> None:
         self.loop.at(self.world.wall(visit.intended_ts), self._ask, visit)
 
     def _ask(self, visit: Visit) -> None:
-        catalogue, user = self.catalogue, visit.user
-        self.loop.spawn(self._request(visit, Asked(
-            user, visit.session, visit.depth + 1, int(catalogue.user_region[user]), SLATE_SIZE,
-            bool(catalogue.user_personalised[user]), self.world.now(),
-        )))  # fmt: skip
+        self.loop.spawn(
+            self._request(visit, self._asked(visit.user, visit.session, visit.depth + 1))
+        )
+
+    def _asked(self, user: int, session: int, depth: int) -> Asked:
+        region, consent = self.catalogue.user_region[user], self.catalogue.user_personalised[user]
+        return Asked(
+            user, session, depth, int(region), SLATE_SIZE, bool(consent), self.world.now()
+        )  # fmt: skip
+
+    def _context(self, asked: Asked, noise: Dice) -> Context:
+        trace = request_id(self.seed, asked.user, asked.session, asked.depth, 1)
+        return Context(
+            trace, self.fabric.span(), None, "client", asked.user, asked.session, asked.depth,
+            asked.region, False, self.loop.now + TIMEOUT_S, noise,
+        )  # fmt: skip
 
     async def _request(self, visit: Visit, asked: Asked) -> None:
         """One request as its client sees it."""
         loop, world = self.loop, self.world
-        sent, trace = loop.now, request_id(self.seed, asked.user, asked.session, asked.depth, 1)
-        context = Context(
-            trace, self.fabric.span(), None, "client", asked.user, asked.session, asked.depth,
-            asked.region, False, sent + TIMEOUT_S, visit.dice,
-        )  # fmt: skip
+        sent, context = loop.now, self._context(asked, visit.dice)
         task = loop.spawn(self._at_gateway(asked, context))
         if await loop.wait(task.done, sent + TIMEOUT_S):
             served: Served | None = task.done.value
@@ -82,8 +105,8 @@ class Clients:
             served, context.given_up = None, True
         rt_ms = (loop.now - sent) * 1000
         of = Finished(
-            visit, asked.now, world.now(), rt_ms, served, trace if served else None, asked.region,
-            visit.dice,
+            visit, asked.now, world.now(), rt_ms, served, context.trace_id if served else None,
+            asked.region, visit.dice,
         )  # fmt: skip
         self._answered.append(of)
         early_s = visit.think_s / world.speed - LEAD_S

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from sandbox.base.errors import SandboxError
@@ -15,6 +17,7 @@ from sandbox.drill import library, store, twin
 from sandbox.drill.autopilot import respond
 from sandbox.drill.report import Report
 from sandbox.drill.virtual import VirtualDrill, run_arm
+from sandbox.drill.virtual_shell import VirtualShell
 
 pytestmark = pytest.mark.timeout(300)
 METRICS = {
@@ -125,3 +128,25 @@ def test_a_speed_and_nobody_to_answer_are_refused(home: Path) -> None:
             app, ["drill", "start", "slow-home", "--backend", "virtual", *extra, "--json"]
         )
         assert result.exit_code != 0
+
+
+def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
+    home: Path, quieter: Path, tmp_path: Path
+) -> None:
+    scenario = library.named(str(quieter))
+    with VirtualDrill.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
+        shell = VirtualShell(drill, Console(file=io.StringIO(), width=160))
+
+        def said(line: str) -> str:
+            shell.console.file = io.StringIO()
+            shell.answer(line)
+            return shell.console.file.getvalue()
+
+        assert "wait [MINUTES]" in said("help")
+        assert "08:05:00" in said("wait 5")
+        slate = said("recommend --user 3")
+        assert "10 rows" in slate
+        request = slate.split()[-1]
+        assert "gateway Recommend" in said(f"trace {request}")
+        assert "CFG-004" in said("recommend --user 1000000")
+        assert "CFG-004" in said("wait long")
