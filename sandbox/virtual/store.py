@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,15 @@ from sandbox.base.features import (
 )
 
 
+@dataclass(frozen=True)
+class Written:
+    """A row. values: float32 [columns]."""
+
+    values: np.ndarray
+    event_ts: float
+    run: int
+
+
 @dataclass
 class _Table:
     """One view held densely: rows of a batch job. values: float32 [n, columns]; event_ts: float64 [n],
@@ -33,17 +43,13 @@ class _Table:
     def empty(cls, view: FeatureView, n: int) -> _Table:
         return cls(np.tile(view.default_row, (n, 1)), np.full(n, np.nan), np.zeros(n, np.uint64))
 
+    def row(self, id: int) -> Written | None:
+        """A copy of one row, None where there is none."""
+        ts = float(self.event_ts[id])
+        return None if math.isnan(ts) else Written(self.values[id].copy(), ts, int(self.run[id]))
+
     def put(self, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int) -> None:
         self.values[ids], self.event_ts[ids], self.run[ids] = values, event_ts, run
-
-
-@dataclass(frozen=True)
-class Written:
-    """A row of a streamed view."""
-
-    values: np.ndarray
-    event_ts: float
-    run: int
 
 
 @dataclass
@@ -109,9 +115,9 @@ class Store:
     def user(self, user: int, now: float) -> tuple[Rows, Rows, Rows]:
         """One row each of user_profile, user_session and user_seen. now: world seconds."""
         return (
-            self._of_table(USER_PROFILE.name, np.array([user]), now),
-            self._of_stream(USER_SESSION.name, user, now),
-            self._of_stream(USER_SEEN.name, user, now),
+            self._row(USER_PROFILE.name, self._batch[USER_PROFILE.name].row(user), now),
+            self._row(USER_SESSION.name, self.streamed(USER_SESSION.name, user), now),
+            self._row(USER_SEEN.name, self.streamed(USER_SEEN.name, user), now),
         )
 
     def _of_table(self, view: str, ids: np.ndarray, now: float) -> Rows:
@@ -126,8 +132,9 @@ class Store:
             values[bad] = spec.default_row
         return Rows(values, event_ts, status.astype(np.uint8), table.run[ids])
 
-    def _of_stream(self, view: str, user: int, now: float) -> Rows:
-        spec, row = self.views[view], self.streamed(view, user)
+    def _row(self, view: str, row: Written | None, now: float) -> Rows:
+        """One row as it is read."""
+        spec = self.views[view]
         if row is None:
             return Rows(
                 spec.default_row[None, :], np.array([np.nan]),
