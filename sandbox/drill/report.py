@@ -167,6 +167,15 @@ def within(report: Report, began_ts: float, now_ts: float) -> Report:
     return report
 
 
+def require_paged(paged_ts: float | None) -> None:
+    """Raises DRILL-003 before the page: an all-clear then would be right of every day."""
+    if paged_ts is None:
+        raise SandboxError(
+            _CODE, where="report", seen="a report before the page", expected="one that answers the page",
+            fix="look around until it comes; `page` shows it",
+        )  # fmt: skip
+
+
 def world_time(ts: float) -> str:
     """2026-03-01 10:20:00, from world seconds since the epoch."""
     return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -19,7 +19,7 @@ from sandbox.drill import marking, store, typed
 from sandbox.drill.autopilot import respond
 from sandbox.drill.journal import Entry, first, public
 from sandbox.drill.live import stage_models
-from sandbox.drill.report import Report, within
+from sandbox.drill.report import Report, require_paged, within
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.store import Drill
 from sandbox.runtime.operations import Operations, wait_for
@@ -186,6 +186,8 @@ def hand_in(drill: Drill, report: Report) -> None:
     _require_running(drill)
     now, began = drill.run.clock().now(), drill.began()
     assert began is not None
+    page = first(drill.entries(), "page")
+    require_paged(page.world_ts if page else None)
     within(report, began, now)
     drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
     with suppress(

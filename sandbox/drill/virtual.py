@@ -20,7 +20,7 @@ from sandbox.drill.deeds import Action
 from sandbox.drill.engine import Alert, Engine
 from sandbox.drill.journal import Entry, Journal, first
 from sandbox.drill.live import stage_models
-from sandbox.drill.report import Report, within
+from sandbox.drill.report import Report, require_paged, within
 from sandbox.drill.scenario import Scenario, Step
 from sandbox.drill.store import Drill
 from sandbox.runtime.building import ensure_built
@@ -207,6 +207,7 @@ class VirtualDrill:
 
         self._require_open()
         now = self.now()
+        require_paged(self.paged())
         within(report, self.began_ts, now)
         self.drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
         self._course.engine.tick(now)

@@ -119,10 +119,13 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
         assert status["hints_left"] == 0
         assert status["phase"] == "baseline"
 
-        _wait_until_armed(drill)
+        _wait_for(drill, "armed")
+        with pytest.raises(SandboxError, match="before the page"):
+            session.file_report(drill, Report(incident=False))
         assert _leaks(stack.run_dir) == []
         assert _leaks_in_lake(stack.run_dir) == []
 
+        _wait_for(drill, "page")
         result = session.file_report(drill, Report(incident=False), twin=False)
         assert result["score"] <= 0.05, "what is left is for owning to doubt"
         assert not store.running_on(stack.run_dir)
@@ -134,11 +137,11 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
         stack.down()
 
 
-def _wait_until_armed(drill) -> None:
+def _wait_for(drill, what: str) -> None:
     from sandbox.drill.journal import first
     from sandbox.runtime.operations import wait_for
 
-    wait_for(lambda: first(drill.entries(), "armed") is not None, 120, "the fault", drill.directory)
+    wait_for(lambda: first(drill.entries(), what) is not None, 120, what, drill.directory)
 
 
 def _leaks(run_dir: Path) -> list[str]:
