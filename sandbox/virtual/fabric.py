@@ -8,8 +8,8 @@ callee still finishes the burst that it is in.
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Awaitable, Callable
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from scipy.special import ndtri
 from sandbox.base.config import Edge
 from sandbox.base.errors import KINDS
 from sandbox.base.streams import uniforms
+from sandbox.virtual.cores import Cores
+from sandbox.virtual.cores import Process as Process
 from sandbox.virtual.loop import Loop, Signal, Wall, World
 from sandbox.virtual.timing import Timing, Work
 from services.skeleton.client import MARGIN_S
@@ -59,22 +61,17 @@ def dice(
     return [Dice(n, u) for n, u in zip(normal.tolist(), uniform.tolist(), strict=True)]
 
 
-@dataclass
-class Process:
-    """One process. busy_s: work done since the last sample. waiting: for a handler of the pool."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A Work as plain numbers: reading an attribute of a pydantic model costs as much as a call does."""
 
-    name: str
-    down_until: float = 0.0
-    running: bool = False
-    inflight: int = 0
-    busy_s: float = 0.0
-    started: float = 0.0
-    bursts: deque[Signal] = field(default_factory=deque)
-    waiting: deque[Signal] = field(default_factory=deque)
+    base_ms: float
+    per_key_us: float
+    sigma: float
 
-    @property
-    def instance(self) -> str:
-        return f"{self.name}-0"
+    @classmethod
+    def of(cls, work: Work) -> Pace:
+        return cls(work.base_ms, work.per_key_us, work.sigma)
 
 
 @dataclass
@@ -120,50 +117,42 @@ class Fabric:
         self.processes = {name: Process(name) for name in names}
         self.seams = {name: Seams(world, Wall(loop)) for name in names}
         self.tallies: dict[tuple[str, str, str], Tally] = {}
-        self._on_cores, self._for_core = 0, deque[Signal]()
+        self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
+        self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
+        self._client_share, self._pool = timing.client_share, timing.pool
+        self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
+        self._cores = Cores(timing.cores, loop)
         self._spans = 0
 
     def span(self) -> str:
+        """The next span's id; empty where nobody records."""
+        if self.record is None:
+            return ""
         self._spans += 1
         return f"{self._spans:016x}"
 
-    def seconds(self, work: Work, n_keys: int, dice: Dice) -> float:
+    def seconds(self, work: Work | Pace, n_keys: int, dice: Dice) -> float:
         normal, uniform = dice.next()
-        timing = self.timing
         ms = (work.base_ms + work.per_key_us * n_keys / 1000) * math.exp(work.sigma * normal)
-        if uniform < timing.tail_share:
-            ms -= timing.tail_ms * math.log(max(uniform / timing.tail_share, 1e-9))
+        if uniform < self._tail_share:
+            ms -= self._tail_ms * math.log(max(uniform / self._tail_share, 1e-9))
         return ms / 1000
 
-    async def burst(self, name: str, seconds: float) -> None:
+    @types.coroutine
+    def burst(self, name: str, seconds: float) -> Generator[None, None, None]:
         """The process works for so long, once it is free and a core is."""
-        process, loop = self.processes[name], self.loop
-        if process.running:
-            turn = Signal()
-            process.bursts.append(turn)
-            await loop.wait(turn)
-        process.running = True
-        if self._on_cores >= self.timing.cores:
-            turn = Signal()
-            self._for_core.append(turn)
-            await loop.wait(turn)
-        else:
-            self._on_cores += 1
-        await loop.sleep_until(loop.now + seconds)
-        process.busy_s += seconds
-        if self._for_core:
-            loop.fire(self._for_core.popleft())  # the core changes hands
-        else:
-            self._on_cores -= 1
-        if process.bursts:
-            loop.fire(process.bursts.popleft())  # `running` stays true for the next one
-        else:
-            process.running = False
+        if self._cores.line_up(self.processes[name], seconds):
+            yield
 
-    async def work(self, op: str, context: Context, n_keys: int = 0, share: float = 1.0) -> None:
+    @types.coroutine
+    def work(
+        self, op: str, context: Context, n_keys: int = 0, share: float = 1.0
+    ) -> Generator[None, None, None]:
         """A share of an operation's own work. op: "service.Method". Raises CallError when nobody waits."""
-        seconds = share * self.seconds(self.timing.work[op], n_keys, context.dice)
-        await self.burst(op.partition(".")[0], seconds)
+        name, pace = self._works[op]
+        seconds = share * self.seconds(pace, n_keys, context.dice)
+        if self._cores.line_up(self.processes[name], seconds):
+            yield
         if context.given_up:
             raise CallError("WIRE-004")
 
@@ -185,19 +174,18 @@ class Fabric:
         raise AssertionError("the last attempt returns or raises")
 
     def _tally(self, caller: str, callee: str, path: str) -> Tally:
-        return self.tallies.setdefault((caller, callee, path), Tally())
+        edge = (caller, callee, path)
+        tally = self.tallies.get(edge)
+        if tally is None:
+            tally = self.tallies[edge] = Tally()
+        return tally
 
     async def _attempt(
         self, caller: str, callee: str, op: str, path: str, context: Context, handler: Handler,
         until: float, attempt: int, n_keys: int | None, size: int,
     ) -> Any:  # fmt: skip
-        loop, tally, span_id, status = (
-            self.loop,
-            self._tally(caller, callee, path),
-            self.span(),
-            "OK",
-        )
-        began = loop.now
+        loop, tally, began = self.loop, self._tally(caller, callee, path), self.loop.now
+        span_id, status = self.span(), "OK"
         inner = Context(
             context.trace_id, self.span(), span_id, caller, context.user, context.session, context.depth,
             context.region, context.sampled, until, context.dice,
@@ -206,69 +194,54 @@ class Fabric:
         try:
             if until <= began:
                 raise CallError("WIRE-004")
-            task = loop.spawn(
-                self._guarded(caller, callee, op, path, inner, handler, attempt, size)
-            )
-            if not await loop.wait(task.done, until):
+            sent = self._sent(caller, callee, op, path, inner, handler, size)
+            task = loop.spawn(sent, fails_with=CallError)
+            if not await loop.wait(task, until):
                 inner.given_up = True
                 raise CallError("WIRE-004")
-            value, failure = task.done.value
-            if failure is not None:
-                raise failure
-            return value
+            if task.failure is not None:
+                raise task.failure
+            return task.value
         except CallError as failure:
             status = failure.status
             tally.failed += 1
             raise
         finally:
             tally.inflight -= 1
-            duration_ms = (loop.now - began) * 1000
-            tally.durations_ms.append(duration_ms)
             if self.record is not None:
+                duration_ms = (loop.now - began) * 1000
+                tally.durations_ms.append(duration_ms)
                 self.record(caller, "spans", (
                     self.world.began_ts + began * self.world.speed, context.trace_id, span_id,
                     context.span_id, caller, f"{caller}-0", op, "client", callee, duration_ms, None, status,
                     attempt, n_keys, size, None,
                 ))  # fmt: skip
 
-    async def _guarded(
-        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler,
-        attempt: int, size: int,
-    ) -> tuple[Any, CallError | None]:  # fmt: skip
+    def _sent(
+        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int
+    ) -> Coroutine[Any, Any, Any]:  # fmt: skip
+        """An attempt on its way, through the caller's seam where that is armed."""
         seam = self.seams[caller].rpc
-
-        async def send(_: Call | None) -> Any:
-            return await self._send(caller, callee, op, inner, handler, attempt, size)
-
-        try:
-            if not seam:
-                return await send(None), None
-            call = Call(
-                "rpc",
-                caller,
-                callee,
-                op,
-                inner.user,
-                inner.session,
-                inner.depth,
-                inner.region,
-                path,
-            )
-            return await seam.run(call, send), None
-        except CallError as failure:
-            return None, failure
+        if not seam:
+            return self._send(caller, callee, op, inner, handler, size)
+        call = Call(
+            "rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path
+        )  # fmt: skip
+        return seam.run(call, lambda _: self._send(caller, callee, op, inner, handler, size))
 
     async def _send(
-        self, caller: str, callee: str, op: str, inner: Context, handler: Handler, attempt: int, size: int
+        self, caller: str, callee: str, op: str, inner: Context, handler: Handler, size: int
     ) -> Any:  # fmt: skip
         if inner.given_up:
             raise CallError("WIRE-004")
-        wire = self.seconds(self.timing.wire[f"{caller}->{callee}"], 0, inner.dice)
-        own = wire * self.timing.client_share
+        loop = self.loop
+        wire = self.seconds(self._wires[f"{caller}->{callee}"], 0, inner.dice)
+        own = wire * self._client_share
+        away = (wire - own) / 2
         await self.burst(caller, own)
-        await self.loop.sleep_until(self.loop.now + (wire - own) / 2)
+        await loop.sleep_until(loop.now + away)
         value = await self.serve(callee, op, inner, handler, size)
-        await self.loop.sleep_until(self.loop.now + (wire - own) / 2)
+        await loop.sleep_until(loop.now + away)
         return value
 
     async def serve(self, name: str, op: str, context: Context, handler: Handler, size: int) -> Any:
@@ -277,7 +250,7 @@ class Fabric:
         arrived, status = loop.now, "OK"
         if arrived < process.down_until:
             raise CallError("WIRE-005")
-        if process.inflight >= self.timing.pool:
+        if process.inflight >= self._pool:
             turn = Signal()
             process.waiting.append(turn)
             await loop.wait(turn)  # who leaves hands its place on

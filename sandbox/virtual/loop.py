@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import heapq
 import types
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-_Wait = tuple[str, Any, float]
 Routine = Coroutine[Any, Any, Any]
-
-
-@types.coroutine
-def _suspend(wait: _Wait) -> Generator[_Wait, Any, Any]:
-    return (yield wait)
+_Errors = type[Exception] | tuple[()]
+_Do = Callable[[Any], None]
 
 
 class Signal:
@@ -29,35 +26,59 @@ class Signal:
     def __init__(self) -> None:
         self.fired = False
         self.value: Any = None
-        self.waiting: list[list[Any]] = []  # [task or None]: None once it gave up
+        self.waiting: list[Task] = []  # also those that gave up since
 
 
-class Task:
-    """A coroutine that runs by itself. done: fires with (value, error) when it ends."""
+class Task(Signal):
+    """A coroutine that runs by itself, and the signal that it has ended: value is what it returned,
+    failure the error that it ended with, of the kind that was named when it began.
 
-    __slots__ = ("cancelled", "done", "routine")
+    waits_for: the signal that it stands still for, None where it sleeps, works or runs."""
 
-    def __init__(self, routine: Routine) -> None:
-        self.routine, self.done, self.cancelled = routine, Signal(), False
+    __slots__ = ("cancelled", "fails_with", "failure", "routine", "waits_for")
+
+    def __init__(self, routine: Routine, fails_with: _Errors = ()) -> None:
+        self.fired, self.value, self.waiting = False, None, []
+        self.routine, self.fails_with, self.cancelled = routine, fails_with, False
+        self.failure: Exception | None = None
+        self.waits_for: Signal | None = None
+
+    @property
+    def done(self) -> Signal:
+        return self
 
 
 class Loop:
-    """now: wall seconds since the run began."""
+    """now: wall seconds since the run began. running: the task whose coroutine runs, or ran last."""
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.running: Task | None = None
         self._n = 0
-        self._queue: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        # What is made for the moment that it is made in comes after all that was due then: a queue will do.
+        self._due: deque[tuple[_Do, Any]] = deque()
+        self._later: list[tuple[float, int, _Do, Any]] = []
 
     def at(self, when: float, do: Callable[..., None], *arguments: Any) -> None:
         """Calls `do` at that time, at once when it is past."""
-        self._n += 1
-        heapq.heappush(self._queue, (max(when, self.now), self._n, do, arguments))
+        self.then(when, _call, (do, arguments))
 
-    def spawn(self, routine: Routine) -> Task:
-        """Starts a coroutine; it runs up to its first wait before this returns."""
-        task = Task(routine)
-        self._step(task, None)
+    def then(self, when: float, do: _Do, argument: Any) -> None:
+        """The same for one argument."""
+        if when > self.now:
+            self._n += 1
+            heapq.heappush(self._later, (when, self._n, do, argument))
+        else:
+            self._due.append((do, argument))
+
+    def spawn(self, routine: Routine, fails_with: _Errors = ()) -> Task:
+        """Starts a coroutine; it runs up to its first wait before this returns. fails_with: errors that it
+        keeps for who waits for it; any other ends the run."""
+        task, spawning = Task(routine, fails_with), self.running
+        try:
+            self.go_on(task)
+        finally:
+            self.running = spawning
         return task
 
     def cancel(self, task: Task) -> None:
@@ -70,53 +91,74 @@ class Loop:
         if signal.fired:
             return
         signal.fired, signal.value = True, value
-        for waiter in signal.waiting:
-            if waiter[0] is not None:
-                self.at(self.now, self._step, waiter[0], True)
-                waiter[0] = None
+        for task in signal.waiting:
+            if task.waits_for is signal:
+                task.waits_for = None
+                self._due.append((self.go_on, task))
         signal.waiting.clear()
 
-    async def sleep_until(self, when: float) -> None:
+    @types.coroutine
+    def sleep_until(self, when: float) -> Generator[None, None, None]:
         if when > self.now:
-            await _suspend(("until", None, when))
+            self.then(when, self.go_on, self.running)
+            yield
 
-    async def wait(self, signal: Signal, until: float = float("inf")) -> bool:
+    @types.coroutine
+    def wait(self, signal: Signal, until: float = float("inf")) -> Generator[None, None, bool]:
         """True once the signal has fired, False when `until` came first."""
         if signal.fired:
             return True
         if until <= self.now:
             return False
-        fired: bool = await _suspend(("signal", signal, until))
-        return fired
+        task = self.running
+        assert task is not None, "only a task of this loop can wait"
+        task.waits_for = signal
+        signal.waiting.append(task)
+        if until < float("inf"):
+            self.then(until, self._give_up, (task, signal))
+        yield
+        return signal.fired
 
     def run_until(self, when: float) -> None:
         """Does all that is due up to and including that time."""
-        queue = self._queue
-        while queue and queue[0][0] <= when:
-            self.now, _, do, arguments = heapq.heappop(queue)
-            do(*arguments)
-        self.now = max(self.now, when)
+        due, later = self._due, self._later
+        if when < self.now:
+            return
+        while True:
+            while due:
+                do, argument = due.popleft()
+                do(argument)
+            if not later or later[0][0] > when:
+                break
+            now = self.now = later[0][0]
+            while later and later[0][0] == now:
+                _, _, do, argument = heapq.heappop(later)
+                do(argument)
+        self.now = when
 
-    def _step(self, task: Task, value: Any) -> None:
+    def go_on(self, task: Task) -> None:
+        """Lets the task run up to its next wait. For what suspended it by a bare `yield`."""
         if task.cancelled:
             return
+        self.running = task
         try:
-            kind, signal, until = task.routine.send(value)
+            task.routine.send(None)
         except StopIteration as end:
-            self.fire(task.done, end.value)
-            return
-        if kind == "until":
-            self.at(until, self._step, task, None)
-            return
-        waiter = [task]
-        signal.waiting.append(waiter)
-        if until < float("inf"):
-            self.at(until, self._give_up, waiter)
+            self.fire(task, end.value)
+        except task.fails_with as failure:
+            task.failure = failure
+            self.fire(task)
 
-    def _give_up(self, waiter: list[Any]) -> None:
-        task, waiter[0] = waiter[0], None
-        if task is not None:
-            self._step(task, False)
+    def _give_up(self, waiting: tuple[Task, Signal]) -> None:
+        task, signal = waiting
+        if task.waits_for is signal:
+            task.waits_for = None
+            self.go_on(task)
+
+
+def _call(what: tuple[Callable[..., None], tuple[Any, ...]]) -> None:
+    do, arguments = what
+    do(*arguments)
 
 
 class Wall:

@@ -130,6 +130,46 @@ def test_processes_share_the_cores() -> None:
     assert two.ended == [("features", "", 20.0)]
 
 
+def test_a_core_goes_to_whoever_came_first() -> None:
+    bench = Bench(cores=1)
+    for process in ("model", "ranking", "gateway", "model"):
+        bench.loop.spawn(_note_end(bench, process))
+    bench.loop.run_until(1.0)
+    assert bench.ended == [
+        ("model", "", 10.0), ("ranking", "", 20.0), ("gateway", "", 30.0), ("model", "", 40.0),
+    ]  # fmt: skip
+
+
+def test_work_that_takes_no_time_waits_for_its_turn_and_for_nothing_else() -> None:
+    bench = Bench()
+
+    async def nothing(process: str) -> None:
+        await bench.fabric.burst(process, 0.0)
+        bench.ended.append((process, "nothing", round(bench.loop.now * 1000, 3)))
+
+    bench.loop.spawn(_note_end(bench, "model"))
+    for process in ("model", "ranking"):
+        bench.loop.spawn(nothing(process))
+    bench.loop.run_until(1.0)
+    assert bench.ended == [
+        ("ranking", "nothing", 0.0),
+        ("model", "", 10.0),
+        ("model", "nothing", 10.0),
+    ]
+
+
+def test_where_nobody_records_calls_run_the_same_and_nothing_piles_up() -> None:
+    recorded, quiet = Bench(), Bench()
+    quiet.fabric.record = None
+    for bench in (recorded, quiet):
+        for until in (100.0, 0.015):
+            bench.call("gateway", Edge(deadline_ms=100), until)
+        bench.loop.run_until(1.0)
+    assert quiet.ended == recorded.ended
+    assert quiet.fabric.tallies["gateway", "features", "a"].durations_ms == []
+    assert len(recorded.fabric.tallies["gateway", "features", "a"].durations_ms) == 2
+
+
 async def _note_end(bench: Bench, process: str) -> None:
     await bench.fabric.burst(process, 0.01)
     bench.ended.append((process, "", round(bench.loop.now * 1000, 3)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.virtual.loop import Loop, Signal, Wall, World
+from sandbox.virtual.loop import Loop, Signal, Task, Wall, World
 
 
 def test_events_run_in_order_of_time_and_ties_in_the_order_they_were_made() -> None:
@@ -60,6 +61,93 @@ def test_a_cancelled_task_goes_no_further() -> None:
     loop.cancel(task)
     loop.run_until(5.0)
     assert seen == []
+
+
+def test_what_an_event_makes_for_its_own_moment_comes_after_all_that_was_due_then() -> None:
+    loop, seen = Loop(), list[str]()
+
+    def first() -> None:
+        loop.at(1.0, seen.append, "made at one")
+        loop.at(0.5, seen.append, "made at one, for before")
+
+    loop.at(1.0, first)
+    loop.at(1.0, seen.append, "due at one")
+    loop.run_until(1.0)
+    assert seen == ["due at one", "made at one", "made at one, for before"]
+
+
+def test_those_who_wait_go_on_in_the_order_in_which_they_came_and_not_within_the_fire() -> None:
+    loop, signal, seen = Loop(), Signal(), list[str]()
+
+    async def waiter(name: str) -> None:
+        await loop.wait(signal, 9.0)
+        seen.append(name)
+
+    def fire() -> None:
+        loop.fire(signal)
+        seen.append("fired")
+
+    for name in ("first", "second"):
+        loop.spawn(waiter(name))
+    loop.at(9.0, seen.append, "due at nine")
+    loop.at(3.0, fire)
+    loop.run_until(20.0)
+    assert seen == ["fired", "first", "second", "due at nine"]
+
+
+def test_whoever_gave_up_can_wait_for_the_same_again() -> None:
+    loop, signal, seen = Loop(), Signal(), list[tuple[bool, float]]()
+
+    async def stubborn() -> None:
+        for until in (1.0, 9.0):
+            seen.append((await loop.wait(signal, until), loop.now))
+        await loop.sleep_until(12.0)
+        seen.append((signal.fired, loop.now))
+
+    loop.spawn(stubborn())
+    loop.at(3.0, loop.fire, signal)
+    loop.run_until(20.0)
+    assert seen == [(False, 1.0), (True, 3.0), (True, 12.0)]
+
+
+def test_a_task_keeps_the_failure_that_was_named_and_any_other_ends_the_run() -> None:
+    loop, seen = Loop(), list[object]()
+
+    async def fails(error: Exception) -> None:
+        await loop.sleep_until(1.0)
+        raise error
+
+    async def waiter(task: Task) -> None:
+        await loop.wait(task.done)
+        seen.extend([task.value, task.failure])
+
+    refused = KeyError("no")
+    loop.spawn(waiter(loop.spawn(fails(refused), fails_with=LookupError)))
+    loop.run_until(2.0)
+    assert seen == [None, refused]
+
+    with pytest.raises(ZeroDivisionError):
+        loop.spawn(_divides())
+
+
+async def _divides() -> float:
+    return 1 / 0
+
+
+def test_a_task_that_starts_another_goes_on_as_itself() -> None:
+    loop, woke = Loop(), list[tuple[str, float]]()
+
+    async def sleeper(name: str, until: float) -> None:
+        await loop.sleep_until(until)
+        woke.append((name, loop.now))
+
+    async def outer() -> None:
+        loop.spawn(sleeper("inner", 5.0))
+        await sleeper("outer", 2.0)
+
+    loop.spawn(outer())
+    loop.run_until(9.0)
+    assert woke == [("outer", 2.0), ("inner", 5.0)]
 
 
 @given(st.lists(st.floats(0, 100), max_size=30), st.floats(0, 100))
