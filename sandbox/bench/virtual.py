@@ -39,6 +39,7 @@ CURVE = (
     100_000,
     300_000,
 )  # requests of the runs whose cost is set beside each other
+FLOOR_REQUESTS = 2_000
 DRILL_S, DRILL_RATE = 600.0, 100.0  # wall seconds at 60x, requests per wall second
 _EVERY_S = 0.2  # wall time between two looks at a child's memory
 
@@ -46,8 +47,10 @@ _EVERY_S = 0.2  # wall time between two looks at a child's memory
 def measure(world: str, n: int, with_weeks: bool, device: str, progress: ProgressFn) -> Report:
     """n: requests of the longest run of the curve. with_weeks: also the weeks of a two-armed test.
 
-    Ratios: throughput_vs_floor, the content of a batch; choice_vs_floor, users' choices from uniform
-    slates. Figures: see the names; scaling_exponent is the slope of log cost over log requests.
+    Ratios: throughput_vs_floor, all stages' answers to batches of 256; run_vs_floor, a whole run, with its
+    event loop, queues, store and users, beside a floor of batches as large as the run's own;
+    choice_vs_floor, users' choices from uniform slates. Figures: see the names; scaling_exponent is the slope
+    of log cost over log requests.
     Raises CFG-001 for a device that there is not.
     """
     require_device(device)
@@ -69,6 +72,7 @@ def measure(world: str, n: int, with_weeks: bool, device: str, progress: Progres
         costs.append((answer["requests"], answer["cpu_s"]))
         report.figures[f"cpu_s_{size}"] = answer["cpu_s"]
         report.figures[f"requests_per_cpu_s_{size}"] = answer["requests"] / answer["cpu_s"]
+        report.ratios["run_vs_floor"] = answer["vs_floor"]  # of the longest run in the end
         peaks.append(peak)
     if len(costs) > 1:
         x, y = np.log(np.array(costs)).T
@@ -209,14 +213,20 @@ def _held(pid: int) -> float:
 
 
 def run_of(world: str, n: int, place: Path) -> dict[str, float]:
-    """A virtual run of about n requests without telemetry: what it cost."""
+    """A virtual run of about n requests without telemetry: what it cost, beside the floor of its batches."""
     from sandbox.virtual.stack import VirtualStack
 
     rate = DRILL_RATE
     stack = VirtualStack(world, place, seed=1, rate_per_s=rate, telemetry=False)
     began = time.process_time()
     stack.advance(stack.began_ts + n / rate * stack.world.speed)
-    return {"requests": float(len(stack.ledger.requests.ts)), "cpu_s": time.process_time() - began}
+    n_done, cpu_s = len(stack.ledger.requests.ts), time.process_time() - began
+    batch = round(stack.gathering.n_answers / stack.gathering.n_batches)
+    floor = floor_per_s(stack.content, batch, FLOOR_REQUESTS // batch)
+    return {
+        "requests": float(n_done), "cpu_s": cpu_s, "batch": float(batch), "floor_per_s": floor,
+        "vs_floor": n_done / cpu_s / floor,
+    }  # fmt: skip
 
 
 def drill_with_twin(world: str, place: Path) -> dict[str, float]:

@@ -64,12 +64,16 @@ class Items(Sequence[int]):
 
 
 class Gathering:
-    """What was asked for and is not computed yet. item_rows: the store's, as they are at `settle`."""
+    """What was asked for and is not computed yet. item_rows: the store's, as they are at `settle`.
+
+    n_batches, n_answers: computed so far.
+    """
 
     def __init__(self, content: Content, item_rows: ItemRows) -> None:
         self._content, self._item_rows = content, item_rows
         self._asked: list[tuple[Asked, UserRows, list[Answer]]] = []
         self._open: list[Later[Any]] = []
+        self.n_batches = self.n_answers = 0
 
     def answer(self, asked: Asked, rows: UserRows) -> Later[Answer]:
         """What all stages make of a request when none fails. rows: what is known of its user."""
@@ -87,6 +91,7 @@ class Gathering:
         """Computes all that is open: the answers in one batch, then the rest in the order of asking."""
         asked, self._asked = self._asked, []
         if asked:
+            self.n_batches, self.n_answers = self.n_batches + 1, self.n_answers + len(asked)
             given, rows, rooms = zip(*asked, strict=True)
             answers = self._content.healthy(given, rows, self._item_rows)
             for room, answer in zip(rooms, answers, strict=True):

@@ -68,9 +68,9 @@ class VirtualStack:
         )
         self.store, self.stream = Store(self.catalogue), Stream()
         self.book = LedgerBook(self.began_ts)
-        self._gathering = Gathering(self.content, self.store.items)
+        self.gathering = Gathering(self.content, self.store.items)
         handlers = Handlers(
-            self.fabric, self.content, self.store, self._gathering, lambda: self.config
+            self.fabric, self.content, self.store, self.gathering, lambda: self.config
         )
         intake = Intake(self.fabric, self.store, self.stream)
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
@@ -116,7 +116,7 @@ class VirtualStack:
                 "RUN-007", where="arm", seen=service, expected=f"one of {sorted(self.fabric.seams)}",
                 fix="name a process of the stack",
             )  # fmt: skip
-        self._gathering.settle()
+        self.gathering.settle()
         wanted = {key: value for key, value in spec.items() if key != "id"}
         seams = self.fabric.seams[service]
         seam, wrapper = wrapper_for(wanted, seams, service)
@@ -130,7 +130,7 @@ class VirtualStack:
         found = self._wrappers.pop((service, id), None)
         if found is None:
             return False
-        self._gathering.settle()
+        self.gathering.settle()
         self.fabric.seams[service].named(found[0]).take_off(found[1])
         self._traffic_changed(service)
         return True
@@ -147,7 +147,7 @@ class VirtualStack:
 
     def flush(self) -> None:
         """Everything that happened so far can be queried afterwards. Raises RUN-005 on a full disk."""
-        self._gathering.settle()
+        self.gathering.settle()
         if self.recorder is not None:
             try:
                 self.recorder.flush()
@@ -158,7 +158,7 @@ class VirtualStack:
 
     def reload(self, services: Iterable[str]) -> dict[str, int]:
         config = Config.load(self.run_dir)
-        self._gathering.settle()
+        self.gathering.settle()
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
         self.config = config
@@ -169,7 +169,7 @@ class VirtualStack:
             self.recorder.rows(table, map(tuple, rows))
 
     def restart(self, process: str) -> None:
-        self._gathering.settle()
+        self.gathering.settle()
         loop, of = self.loop, self.fabric.processes[process]
         of.down_until = loop.now + self.fabric.timing.restart(process)
         self._event(process, "stopped", 0)
@@ -236,7 +236,7 @@ class VirtualStack:
 
     def _every(self, seconds: float, do: Any) -> None:
         def again() -> None:
-            self._gathering.settle()
+            self.gathering.settle()
             do()
             self.loop.at(self.loop.now + seconds, again)
 
