@@ -69,7 +69,7 @@ def test_a_score_depends_neither_on_its_place_nor_on_its_neighbours(scorer, rank
 def test_where_places_matter_every_request_gets_a_tile_of_its_own(ranker, scorer, monkeypatch):
     monkeypatch.setattr(RankerPass, "_steady", lambda self, n: False)
     careful = RankerPass(ranker)
-    assert (careful.align, careful.big) == (TILE, TILE)
+    assert (careful.align, careful.sizes) == (TILE, [TILE])
     sizes = [5, 300, 200, 1]
     users, items, x = jobs(sizes, 3)
     together = careful(users, items, x, sizes)
