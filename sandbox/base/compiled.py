@@ -1,7 +1,10 @@
 """Loops compiled to machine code, where a batch is too small for array operations to pay.
 
 A compiled function computes what its Python text says, operation by operation: no sum is reordered and
-nothing is fused. Compiling takes seconds, once for a machine: the result is kept beside the source.
+nothing is fused. (A number written out, as 0.5, has 64 bits, whatever it meets.) Compiling takes seconds,
+once for a machine: the result is kept beside the source, and made anew when that file changes. So the
+constants of other files are handed in: a change of theirs would go unnoticed.
+
 Importing numba takes a quarter of a second, so nothing that a live service or the command line
 needs at its start may come here.
 """

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.base.compiled import laid
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, FeatureView, Rows
+from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
 from sandbox.virtual import kernels
 from sandbox.virtual.asked import Answer, Asked, ItemRows
+from sandbox.virtual.forward import is_finite
 from sandbox.virtual.inputs import InputBuilder
 from sandbox.virtual.loaded import Loaded, Sources
 from services.gateway.core import source_names
@@ -166,7 +166,7 @@ class Batch:
         held, n = self.loaded, len(owner)
         known = np.full((n, len(OBJECTIVES)), np.nan, np.float32) if p is None else p
         sizes = np.array([at.stop - at.start for at in spans], np.int64)
-        fine_too, missing = kernels.tally(known, laid(stats.status, np.uint8), sizes)
+        fine_too, missing = kernels.tally(known, stats.status == Status.PRESENT, sizes)
         scored = fine_too.tolist()
         scores = [
             combine(known[at], held.weights)  # each alone: a product's last bits depend on its shape
@@ -209,7 +209,7 @@ def part(rows: Rows, at: slice) -> Rows:
 
 def finite(values: Floats) -> Floats:
     """As the model server takes its inputs: what is not finite counts as 0."""
-    if np.isfinite(values.sum(dtype=np.float64)):
+    if is_finite(values):
         return values
     return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 

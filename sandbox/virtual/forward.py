@@ -52,7 +52,7 @@ class TowerPass:
         of another shape or with NaN or infinity in them.
         """
         config, n = self.model.config, len(users)
-        if profiles.shape != (n, len(self._slope)) or not np.isfinite(profiles).all():
+        if profiles.shape != (n, len(self._slope)) or not is_finite(profiles):
             raise _bad("profile", profiles, f"finite ({n}, {len(self._slope)})")
         if recent.ndim != 2 or len(recent) != n:
             raise _bad("recent", recent, f"({n}, any)")
@@ -89,7 +89,7 @@ class RankerPass:
         self._cross = [
             (_of(down)[0], *_of(up)) for down, up in zip(model.cross_down, model.cross_up, strict=True)
         ]  # fmt: skip
-        self._layers = [_of(layer) for layer in model.deep]
+        self._layers, self._heads = [_of(layer) for layer in model.deep], _of(model.heads)
         widths = (width, width, width, width + config.hidden[-1], config.cross_rank, *config.hidden)
         whole = [np.empty((BIG, w), np.float32) for w in widths]
         self._rooms = {n: _Room([of[:n] for of in whole]) for n in _SIZES}
@@ -97,6 +97,7 @@ class RankerPass:
         if self._steady(TILE):
             self.align, self.sizes = _ALIGN, [n for n in _SIZES if n == TILE or self._steady(n)]
 
+    @torch.inference_mode()
     def __call__(self, users: Ints, items: Ints, x: Floats, sizes: Sequence[int]) -> Floats:
         """Probabilities as `score` has them, float32 [n, 3].
 
@@ -104,7 +105,7 @@ class RankerPass:
         each. Raises MODEL-003 for arrays of another shape or with NaN or infinity in them.
         """
         n, config = sum(sizes), self.model.config
-        if x.shape != (n, len(config.inputs)) or not np.isfinite(x.sum(dtype=np.float64)):
+        if x.shape != (n, len(config.inputs)) or not is_finite(x):
             raise _bad("x", x, f"finite ({n}, {len(config.inputs)})")
         user_row = np.where((users >= 0) & (users < config.n_users), users + 1, 0)
         item_row = np.where((items >= 0) & (items < config.n_items), items + 1, 0)
@@ -125,15 +126,14 @@ class RankerPass:
             at += size
         return out[:n] if rows is None else out[rows]
 
-    @torch.inference_mode()
     def _tile(self, user_row: Ints, item_row: Ints, x: Floats, out: Floats) -> None:
         """The model's forward pass and `score`'s last steps, operation by operation. Rows of a tile."""
-        model, room = self.model, self._rooms[len(x)]
+        room = self._rooms[len(x)]
         given, up, crossed, last, *_ = room.arrays
         given_t, up_t, crossed_t, last_t, down_t, *deep_t = room.tensors
         kernels.embed(
             x, self._mean, self._scale, self._user, user_row, self._item, item_row,
-            model.config.id_dim, given,
+            self.model.config.id_dim, given,
         )  # fmt: skip
         so_far, so_far_t = given, given_t
         for to_rank, to_width, bias in self._cross:
@@ -146,11 +146,13 @@ class RankerPass:
             torch.addmm(bias, below if below is given_t else below.relu_(), slope, out=here)
             below = here
         kernels.join(so_far, room.arrays[-1], last)
-        logits = torch.addmm(model.heads.bias, last_t, model.heads.weight.T)
+        slope, bias = self._heads
+        logits = torch.addmm(bias, last_t, slope)
         kernels.add_biases(logits.numpy(), self._user, user_row, self._item, item_row)
         torch.sigmoid(logits, out=torch.from_numpy(out))
         out[:, 1:] *= out[:, :1]
 
+    @torch.inference_mode()
     def _steady(self, n: int) -> bool:
         """Whether a row has the same bits anywhere in a tile of n rows, a multiple of the alignment on."""
         out, first, most = (
@@ -210,6 +212,12 @@ def _spread(values: NDArray[Any], rows: Ints, n: int) -> NDArray[Any]:
     out = np.zeros((n, *values.shape[1:]), values.dtype)
     out[rows] = values
     return out
+
+
+def is_finite(values: Floats) -> bool:
+    """Whether every value is a finite number. A sum tells at once, unless it is itself too large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _bad(name: str, seen: NDArray[np.generic], expected: str) -> SandboxError:

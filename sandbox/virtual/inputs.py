@@ -16,6 +16,7 @@ from sandbox.base.features import (
     USER_PROFILE,
     USER_SESSION,
     Rows,
+    Status,
 )
 from sandbox.virtual import kernels
 from services.ranking.core import CROSSES, INPUTS, Contract, Floats, Ints, default_of
@@ -55,7 +56,7 @@ class InputBuilder:
         )
         whole = kernels.inputs(
             np.concatenate([profile[:, _OF_USER[0]], session[:, _OF_USER[1]]], axis=1),
-            laid(stats.values, np.float32), laid(stats.status, np.uint8), items, owner,
+            laid(stats.values, np.float32), stats.status == Status.PRESENT, items, owner,
             # The products stay numpy's: a loop would add up in another order.
             np.einsum("ij,ij->i", taste.take(owner, axis=0), topics),
             np.einsum("ij,ij->i", mood.take(owner, axis=0), topics),

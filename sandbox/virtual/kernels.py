@@ -8,21 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.base.compiled import compiled
-from sandbox.base.features import N_RECENT, Status
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
 
-_PRESENT = int(Status.PRESENT)
 _NO_NORM = np.float32(1e-9)
 
 
 @compiled
 def inputs(
-    of_user: Floats, stats: Floats, status: Bytes, items: Ints, owner: Ints, dot: Floats, mood: Floats,
+    of_user: Floats, stats: Floats, present: Bools, items: Ints, owner: Ints, dot: Floats, mood: Floats,
     taste_norm: Floats, topic_norm: Floats, language: Floats, item_language: NDArray[np.int8],
-    recent: Ints, known: NDArray[np.bool_], item_creator: NDArray[np.int32], n_columns: int,
+    recent: Ints, known: Bools, item_creator: NDArray[np.int32], n_columns: int,
 ) -> Floats:  # fmt: skip
     """The ranker's whole matrix: columns of the user, of the item, and the crosses in their order. [b]: of_user,
     taste_norm, language, recent, known; [items]: topic_norm and item_...; the others by row."""
@@ -35,7 +33,7 @@ def inputs(
         for column in range(n_stats):
             out[row, n_user + column] = stats[row, column]
         same_creator, same_item, n_known = 0, False, 0
-        for place in range(N_RECENT):
+        for place in range(recent.shape[1]):
             if known[user, place]:
                 n_known += 1
                 same_item |= recent[user, place] == item
@@ -45,10 +43,10 @@ def inputs(
         out[row, cross + 1] = dot[row] / norm if norm > _NO_NORM else np.float32(0)
         out[row, cross + 2] = mood[row]
         out[row, cross + 3] = language[user] == item_language[item]
-        out[row, cross + 4] = same_creator / N_RECENT
+        out[row, cross + 4] = same_creator / recent.shape[1]
         out[row, cross + 5] = same_item
-        out[row, cross + 6] = n_known / N_RECENT
-        out[row, cross + 7] = status[row] == _PRESENT
+        out[row, cross + 6] = n_known / recent.shape[1]
+        out[row, cross + 7] = present[row]
     return out
 
 
@@ -118,14 +116,14 @@ def add_biases(
 
 
 @compiled
-def tally(p: Floats, status: Bytes, sizes: Ints) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """By request whether all its probabilities are finite, and the share of items whose row is not present."""
+def tally(p: Floats, present: Bools, sizes: Ints) -> tuple[Bools, NDArray[np.float64]]:
+    """By request whether all its probabilities are finite, and the share of items that lack a row."""
     fine, missing = np.ones(len(sizes), np.bool_), np.zeros(len(sizes))
     begin = 0
     for row in range(len(sizes)):
         end = begin + sizes[row]
         for at in range(begin, end):
-            missing[row] += status[at] != _PRESENT
+            missing[row] += not present[at]
             for of in range(p.shape[1]):
                 fine[row] &= np.isfinite(p[at, of])
         missing[row] /= max(sizes[row], 1)

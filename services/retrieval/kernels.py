@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.base.compiled import compiled
-from services.retrieval.core import ANY_LANGUAGE, N_PER_CREATOR, SOURCES
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 Single = np.floating[Any]
-
-_POPULAR = np.uint8(1 << SOURCES.index("popular"))
 
 
 @compiled
@@ -92,7 +89,7 @@ def covisit(
 
 @compiled
 def followed(
-    users: Ints, n: int, now: Doubles, indptr: Ints, creators: NDArray[np.int32],
+    users: Ints, n: int, n_per_creator: int, now: Doubles, indptr: Ints, creators: NDArray[np.int32],
     creator_indptr: Ints, creator_items: Ints, published: Doubles,
 ) -> tuple[Ints, Ints]:  # fmt: skip
     """Ids [b, n] and n. creators, of the user u: indptr[u] to indptr[u + 1]; items likewise."""
@@ -104,13 +101,13 @@ def followed(
             continue
         # Those who are followed in turn: each one's items stand newest first, ties keep this order.
         whose = creators[indptr[user] : indptr[user + 1]]
-        chosen = np.empty(len(whose) * N_PER_CREATOR, np.int64)
+        chosen = np.empty(len(whose) * n_per_creator, np.int64)
         held, met = 0, 0
         for creator in whose:
             first, taken = creator_indptr[creator], 0
-            for at in range(first, min(creator_indptr[creator + 1], first + 2 * N_PER_CREATOR)):
+            for at in range(first, min(creator_indptr[creator + 1], first + 2 * n_per_creator)):
                 item = creator_items[at]
-                if published[item] <= now[row] and taken < N_PER_CREATOR:
+                if published[item] <= now[row] and taken < n_per_creator:
                     chosen[met] = item
                     held = insert(times, order, held, published[item], met)
                     taken += 1
@@ -123,7 +120,7 @@ def followed(
 
 @compiled
 def fresh(
-    n: int, upto: Ints, region: Ints, language: Ints, by_time: Ints, regions: NDArray[np.uint16],
+    n: int, upto: Ints, region: Ints, language: Ints, any_language: int, by_time: Ints, regions: NDArray[np.uint16],
     spoken: NDArray[np.int8],
 ) -> tuple[Ints, Ints]:  # fmt: skip
     """Ids [b, n] and n. upto: items of by_time that are published."""
@@ -134,7 +131,7 @@ def fresh(
             of = spoken[item]
             if not (np.int64(regions[item]) >> region[row]) & 1:
                 continue
-            if language[row] >= 0 and of != language[row] and of != ANY_LANGUAGE:
+            if language[row] >= 0 and of != language[row] and of != any_language:
                 continue
             out[row, counts[row]] = item
             counts[row] += 1
@@ -190,9 +187,10 @@ def taken(
 @compiled
 def topped_up(
     ids: Ints, scores: Floats, sources: Bytes, n: Ints, popular: Ints, now: Doubles, published: Doubles,
-    last_of_none: float,
+    source: int, last_of_none: float,
 ) -> None:  # fmt: skip
-    """Fills rows that are not full, in place. popular: int64 [b, m], -1 beyond the end."""
+    """Fills rows that are not full, in place. popular: int64 [b, m], -1 beyond the end; source:
+    their bit."""
     held = np.zeros(len(published), np.bool_)
     for row in range(len(n)):
         first = n[row]
@@ -202,7 +200,7 @@ def topped_up(
             held[item] = True
         for item in popular[row]:
             if 0 <= item < len(published) and published[item] <= now[row] and not held[item]:
-                ids[row, n[row]], sources[row, n[row]] = item, _POPULAR
+                ids[row, n[row]], sources[row, n[row]] = item, source
                 n[row] += 1
                 if n[row] == ids.shape[1]:
                     break

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sandbox.base.compiled import laid
 from services.retrieval import kernels
 from services.retrieval.core import (
+    ANY_LANGUAGE,
+    N_PER_CREATOR,
     RRF_K,
     SOURCES,
     Covisit,
@@ -96,13 +98,15 @@ class Shelf:
     def followed(self, users: Ints, n: int, now: NDArray[np.float64]) -> Lists:
         """As `Shelves.followed` for what each user follows. users: int64 [b], an unknown one follows
         nobody; now: [b], world seconds."""
-        ids, counts = kernels.followed(users, n, now, *self._by_creator, self._published)
+        ids, counts = kernels.followed(
+            users, n, N_PER_CREATOR, now, *self._by_creator, self._published
+        )
         return Lists(ids, self._age_scores(ids, now), counts)
 
     def fresh(self, n: int, now: NDArray[np.float64], region: Ints, language: Ints) -> Lists:
         """As `Shelves.fresh`. now, region, language: [b]."""
         upto = np.searchsorted(self.shelves.times, now, side="right")
-        ids, counts = kernels.fresh(n, upto, region, language, *self._by_time)
+        ids, counts = kernels.fresh(n, upto, region, language, ANY_LANGUAGE, *self._by_time)
         return Lists(ids, self._age_scores(ids, now), counts)
 
     def popular(self, region: Ints, n: int) -> Lists:
@@ -136,7 +140,7 @@ class Shelf:
         filled = ManyMerged(merged.ids.copy(), merged.scores.copy(), merged.sources.copy(), merged.n.copy())  # fmt: skip
         kernels.topped_up(
             filled.ids, filled.scores, filled.sources, filled.n, self._popular[region],
-            now, self._published, 1.0 / RRF_K,
+            now, self._published, 1 << SOURCES.index("popular"), 1.0 / RRF_K,
         )  # fmt: skip
         return filled
 
