@@ -11,20 +11,23 @@ from numpy.typing import NDArray
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
+from sandbox.virtual import kernels
 from sandbox.virtual.asked import Answer, Asked, ItemRows
+from sandbox.virtual.forward import is_finite
 from sandbox.virtual.inputs import InputBuilder
 from sandbox.virtual.loaded import Loaded, Sources
 from services.gateway.core import source_names
 from services.gateway.stages import Candidates, Ranked, UserRows
-from services.ranking.core import Floats, Ints, combine
+from services.ranking.core import OBJECTIVES, Floats, Ints, combine
 from services.ranking.server import PRIOR
 from services.retrieval.core import IMPERSONAL, SOURCES, Found, allotted
-from services.retrieval.grids import LOW, descending
 from services.retrieval.many import Lists, ManyMerged, Shelf
 from services.rules.core import Slate, Visit
 from services.rules.many import apply_many
 
 NAMES = source_names(list(SOURCES))
+_PUNCTUAL = {"followed", "fresh"}  # sources that find nothing that is not out yet
+_LOW = np.uint64(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ class Batch:
             found["popular"] = shelf.popular(of.region, quota["popular"])
         if quota["fresh"]:
             found["fresh"] = shelf.fresh(quota["fresh"], of.now, of.region, of.language)
-        found = {source: shelf.visible(lists, of.now) for source, lists in found.items()}
+        for source in found.keys() - _PUNCTUAL:
+            found[source] = shelf.visible(found[source], of.now)
         merged = shelf.merge(found, self.n_wanted, n)
         if "popular" not in config.disabled and self.sources.popular:
             merged = shelf.top_up(merged, of.region, of.now, self.n_wanted)
@@ -159,25 +163,24 @@ class Batch:
     def _ranked(
         self, stats: Rows, p: Floats | None, fine: NDArray[np.bool_], owner: Ints, spans: list[slice]
     ) -> list[Ranked]:  # fmt: skip
-        held, n = self.loaded, len(self.asked)
-        bad = np.ones(len(owner), bool) if p is None else ~np.isfinite(p).all(1)
-        scored = (np.bincount(owner, bad, n) == 0).tolist()
-        clicks = np.zeros(len(owner), np.float32) if p is None else p[:, 0]
+        held, n = self.loaded, len(owner)
+        known = np.full((n, len(OBJECTIVES)), np.nan, np.float32) if p is None else p
+        sizes = np.array([at.stop - at.start for at in spans], np.int64)
+        fine_too, missing = kernels.tally(known, stats.status == Status.PRESENT, sizes)
+        scored = fine_too.tolist()
         scores = [
-            combine(p[at], held.weights)  # each alone: a product's last bits depend on its shape
-            if p is not None and ok else stats.values[at, PRIOR] * held.weights[0]
+            combine(known[at], held.weights)  # each alone: a product's last bits depend on its shape
+            if ok else stats.values[at, PRIOR] * held.weights[0]
             for at, ok in zip(spans, scored, strict=True)
         ]  # fmt: skip
-        n_missing = np.bincount(owner, stats.status != Status.PRESENT, n)
-        missing = (n_missing / np.maximum([at.stop - at.start for at in spans], 1)).tolist()
         version = held.config.model.ranker
         return [
             Ranked(
-                order, of, clicks[at] if ok else np.zeros(len(of), np.float32), version if ok else "",
+                order, of, known[at, 0] if ok else np.zeros(len(of), np.float32), version if ok else "",
                 share, not (ok and rows_ok),
             )
             for order, of, at, ok, share, rows_ok in zip(
-                ordered(scores), scores, spans, scored, missing, fine.tolist(), strict=True
+                ordered(scores), scores, spans, scored, missing.tolist(), fine.tolist(), strict=True
             )
         ]  # fmt: skip
 
@@ -206,7 +209,7 @@ def part(rows: Rows, at: slice) -> Rows:
 
 def finite(values: Floats) -> Floats:
     """As the model server takes its inputs: what is not finite counts as 0."""
-    if np.isfinite(values.sum(dtype=np.float64)):
+    if is_finite(values):
         return values
     return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
@@ -222,11 +225,10 @@ def fit(view: FeatureView, values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
 
 def ordered(scores: Sequence[Floats]) -> list[Ints]:
     """`by_score` of each of many: int64 [n], best first, ties as they came, NaN and infinity last."""
-    sizes = np.array([len(s) for s in scores], np.int64)
-    grid = np.full((len(scores), int(sizes.max(initial=0))), -np.inf, np.float32)
-    grid[np.arange(grid.shape[1]) < sizes[:, None]] = np.concatenate([np.zeros(0, np.float32), *scores])  # fmt: skip
-    grid[~np.isfinite(grid)] = -np.inf
-    packed = descending(grid) << np.uint64(32) | np.arange(grid.shape[1], dtype=np.uint64)
+    if not scores:
+        return []
+    sizes = np.array([len(of) for of in scores], np.int64)
+    packed = kernels.ranks(np.concatenate(scores).view(np.uint32), sizes, int(sizes.max()))
     packed.sort(axis=1)
-    order = (packed & LOW).astype(np.int64)
+    order = (packed & _LOW).astype(np.int64)
     return [row[:n] for row, n in zip(order, sizes.tolist(), strict=True)]

@@ -15,14 +15,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sandbox.base.compiled import laid
 from sandbox.base.errors import SandboxError
 from sandbox.base.streams import uniforms
+from sandbox.virtual import kernels
 from services.model.core import TILE, Ranker, TwoTower
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 BIG = 2 * TILE  # rows of a pass over many requests: half the calls, and still in the second cache
+_SIZES = (
+    BIG,
+    TILE,
+    TILE // 2,
+    TILE // 4,
+)  # the small ones end a pass, so that less of it is filling
 _ALIGN = 8  # rows: products take rows in pairs or fours, so places that differ by 8 are alike
 
 
@@ -32,7 +40,8 @@ class TowerPass:
     def __init__(self, model: TwoTower) -> None:
         self.model = model
         self._user, self._history = model.user_id.weight.detach(), model.history.weight.detach()
-        self._weight = model.attention.weight.detach()[:, 0]
+        self._weight = laid(model.attention.weight.detach()[:, 0].numpy(), np.float32)
+        self._mean, self._scale = model.profile_mean.numpy(), model.profile_scale.numpy()
         self._slope, self._bias = _of(model.profile)
 
     @torch.inference_mode()
@@ -42,23 +51,22 @@ class TowerPass:
         Only the product with the profile depends on how many rows there are. Raises MODEL-003 for arrays
         of another shape or with NaN or infinity in them.
         """
-        model, config, n = self.model, self.model.config, len(users)
-        if profiles.shape != (n, len(self._slope)) or not np.isfinite(profiles).all():
+        config, n = self.model.config, len(users)
+        if profiles.shape != (n, len(self._slope)) or not is_finite(profiles):
             raise _bad("profile", profiles, f"finite ({n}, {len(self._slope)})")
         if recent.ndim != 2 or len(recent) != n:
             raise _bad("recent", recent, f"({n}, any)")
-        known = (recent >= 0) & (recent < config.n_items)
-        rows = torch.from_numpy(np.where(known, recent + 1, 0))
-        weight = torch.full((n, recent.shape[1] + 1), 0.0)
-        weight[:, :-1] = torch.where(torch.from_numpy(known), self._weight[rows], -1e9)
-        pooled = torch.einsum("nr,nrd->nd", torch.softmax(weight, 1)[:, :-1], self._history[rows])
-        scaled = torch.from_numpy(np.ascontiguousarray(profiles, np.float32)) - model.profile_mean
-        scaled.mul_(model.profile_scale).clamp_(-5.0, 5.0)
-        about = torch.empty(n, config.dim)
-        for alone, out in zip(scaled.split(1), about.split(1), strict=True):
-            torch.addmm(self._bias, alone, self._slope, out=out)
+        rows, weight = kernels.attention(laid(recent, np.int64), self._weight, config.n_items)
+        history = torch.embedding(self._history, torch.from_numpy(rows))
+        share = torch.softmax(torch.from_numpy(weight), 1)[:, None, :-1]
+        pooled = torch.bmm(share, history)[:, 0]
+        scaled = (profiles - self._mean) * self._scale
+        np.clip(scaled, -5.0, 5.0, out=scaled)
+        # As many products of one row as there are users, not one product of many rows.
+        slope, bias = self._slope.expand(n, -1, -1), self._bias.expand(n, 1, -1)
+        about = torch.baddbmm(bias, torch.from_numpy(scaled)[:, None], slope)[:, 0]
         row = torch.from_numpy(np.where((users >= 0) & (users < config.n_users), users + 1, 0))
-        vectors: Floats = (self._user[row] + pooled + about).numpy()
+        vectors: Floats = (torch.embedding(self._user, row) + pooled + about).numpy()
         return vectors
 
 
@@ -74,23 +82,22 @@ class RankerPass:
         self._item = torch.cat([w.detach() for w in of_item], 1).numpy()
         self._user = torch.cat([w.detach() for w in of_user], 1).numpy()
         n_inputs, k = len(config.inputs), config.id_dim
-        self._at = np.cumsum([n_inputs, k, k, k, config.creator_dim]).tolist()
-        width = self._at[-1]
-        self._scaled = np.empty((BIG, n_inputs), np.float32)
-        self._base = np.empty((BIG, width), np.float32)
+        self._mean, self._scale = (
+            laid(of.numpy(), np.float32) for of in (model.x_mean, model.x_scale)
+        )
+        width = n_inputs + 3 * k + config.creator_dim
         self._cross = [
             (_of(down)[0], *_of(up)) for down, up in zip(model.cross_down, model.cross_up, strict=True)
         ]  # fmt: skip
-        self._layers = [_of(layer) for layer in model.deep]
-        self._down, self._up = torch.empty(BIG, config.cross_rank), torch.empty(BIG, width)
-        self._crossed = torch.empty(BIG, width)
-        self._deep = [torch.empty(BIG, h) for h in config.hidden]
-        self._last = torch.empty(BIG, width + config.hidden[-1])
-        self.align, self.big = TILE, TILE
+        self._layers, self._heads = [_of(layer) for layer in model.deep], _of(model.heads)
+        widths = (width, width, width, width + config.hidden[-1], config.cross_rank, *config.hidden)
+        whole = [np.empty((BIG, w), np.float32) for w in widths]
+        self._rooms = {n: _Room([of[:n] for of in whole]) for n in _SIZES}
+        self.align, self.sizes = TILE, [TILE]
         if self._steady(TILE):
-            self.align = _ALIGN
-            self.big = BIG if self._steady(BIG) else TILE
+            self.align, self.sizes = _ALIGN, [n for n in _SIZES if n == TILE or self._steady(n)]
 
+    @torch.inference_mode()
     def __call__(self, users: Ints, items: Ints, x: Floats, sizes: Sequence[int]) -> Floats:
         """Probabilities as `score` has them, float32 [n, 3].
 
@@ -98,72 +105,78 @@ class RankerPass:
         each. Raises MODEL-003 for arrays of another shape or with NaN or infinity in them.
         """
         n, config = sum(sizes), self.model.config
-        if x.shape != (n, len(config.inputs)) or not np.isfinite(x.sum(dtype=np.float64)):
+        if x.shape != (n, len(config.inputs)) or not is_finite(x):
             raise _bad("x", x, f"finite ({n}, {len(config.inputs)})")
         user_row = np.where((users >= 0) & (users < config.n_users), users + 1, 0)
         item_row = np.where((items >= 0) & (items < config.n_items), items + 1, 0)
         rows = _places(sizes, self.align)
         whole = n if rows is None else int(rows[-1]) + 1
-        full = whole // TILE * TILE  # from here on the last tile, which is filled up
         if rows is not None:
             user_row, item_row, x = (_spread(of, rows, whole) for of in (user_row, item_row, x))
-        out, at = np.empty((-(-whole // TILE) * TILE, 3), np.float32), 0
-        while at < full:
-            tile = slice(at, at + (self.big if full - at >= self.big else TILE))
-            self._tile(user_row[tile], item_row[tile], x[tile], out[tile])
-            at = tile.stop
-        if at < whole:
-            last = np.arange(whole - at)
-            users, items, x = (_spread(of[at:], last, TILE) for of in (user_row, item_row, x))
-            self._tile(users, items, x, out[at:])
+        tiles, at = _tiles(whole, self.sizes), 0
+        out = np.empty((sum(tiles), 3), np.float32)
+        for size in tiles:
+            tile = slice(at, at + size)
+            if whole - at < size:  # the last one, which is filled up
+                held, tile = np.arange(whole - at), slice(0, size)
+                user_row, item_row, x = (
+                    _spread(of[at:], held, size) for of in (user_row, item_row, x)
+                )
+            self._tile(user_row[tile], item_row[tile], x[tile], out[at : at + size])
+            at += size
         return out[:n] if rows is None else out[rows]
 
-    @torch.inference_mode()
     def _tile(self, user_row: Ints, item_row: Ints, x: Floats, out: Floats) -> None:
         """The model's forward pass and `score`'s last steps, operation by operation. Rows of a tile."""
-        model, n = self.model, len(x)
-        inputs, to_user, to_item, to_both, width = self._at
-        user, item = self._user.take(user_row, axis=0), self._item.take(item_row, axis=0)
-        k, scaled, base = model.config.id_dim, self._scaled[:n], self._base[:n]
-        np.subtract(x, model.x_mean.numpy(), out=scaled)
-        np.multiply(scaled, model.x_scale.numpy(), out=scaled)
-        np.clip(scaled, -5.0, 5.0, out=base[:, :inputs])
-        base[:, inputs:to_user], base[:, to_user:to_item] = user[:, :k], item[:, :k]
-        np.multiply(user[:, :k], item[:, :k], out=base[:, to_item:to_both])
-        base[:, to_both:] = item[:, k:-1]
-
-        given, last = torch.from_numpy(base), self._last[:n]
-        crossed, down, up = given, self._down[:n], self._up[:n]
+        room = self._rooms[len(x)]
+        given, up, crossed, last, *_ = room.arrays
+        given_t, up_t, crossed_t, last_t, down_t, *deep_t = room.tensors
+        kernels.embed(
+            x, self._mean, self._scale, self._user, user_row, self._item, item_row,
+            self.model.config.id_dim, given,
+        )  # fmt: skip
+        so_far, so_far_t = given, given_t
         for to_rank, to_width, bias in self._cross:
-            torch.mm(crossed, to_rank, out=down)
-            torch.addmm(bias, down, to_width, out=up)
-            crossed = torch.add(up.mul_(given), crossed, out=self._crossed[:n])
-        last[:, :width] = crossed
-        deep = given
-        for (slope, bias), room in zip(self._layers, self._deep, strict=True):
-            deep = torch.addmm(bias, deep, slope, out=room[:n]).relu_()
-        last[:, width:] = deep
-        logits = torch.addmm(model.heads.bias, last, model.heads.weight.T)
-        click = logits.numpy()[:, 0]
-        click += user[:, k]
-        click += item[:, -1]
+            torch.mm(so_far_t, to_rank, out=down_t)
+            torch.addmm(bias, down_t, to_width, out=up_t)
+            kernels.cross(up, given, so_far, crossed)
+            so_far, so_far_t = crossed, crossed_t
+        below = given_t
+        for (slope, bias), here in zip(self._layers, deep_t, strict=True):
+            torch.addmm(bias, below if below is given_t else below.relu_(), slope, out=here)
+            below = here
+        kernels.join(so_far, room.arrays[-1], last)
+        slope, bias = self._heads
+        logits = torch.addmm(bias, last_t, slope)
+        kernels.add_biases(logits.numpy(), self._user, user_row, self._item, item_row)
         torch.sigmoid(logits, out=torch.from_numpy(out))
         out[:, 1:] *= out[:, :1]
 
+    @torch.inference_mode()
     def _steady(self, n: int) -> bool:
         """Whether a row has the same bits anywhere in a tile of n rows, a multiple of the alignment on."""
-        out, first = np.empty((n, 3), np.float32), np.empty((TILE, 3), np.float32)
+        out, first, most = (
+            np.empty((n, 3), np.float32),
+            np.empty((TILE, 3), np.float32),
+            max(n, TILE),
+        )
         for row in range(4):
-            made_up = (
-                uniforms(0, "ranker pass, steady", row, np.arange(self._scaled.shape[1])) - 0.5
-            )
-            x = np.repeat(6 * made_up[None, :].astype(np.float32), n, axis=0)
-            one = np.ones(n, np.int64)
+            made_up = uniforms(0, "ranker pass, steady", row, np.arange(len(self._mean))) - 0.5
+            x = np.repeat(6 * made_up[None, :].astype(np.float32), most, axis=0)
+            one = np.ones(most, np.int64)
             self._tile(one[:TILE], one[:TILE], x[:TILE], first)
-            self._tile(one, one, x, out)
+            self._tile(one[:n], one[:n], x[:n], out)
             if (out.reshape(-1, _ALIGN, 3) != first[:_ALIGN]).any():
                 return False
         return True
+
+
+class _Room:
+    """Arrays for a tile, and the same as tensors: what the layers are given, a cross layer on its way, its
+    result, what the heads are given, a cross layer's middle, and the deep layers."""
+
+    def __init__(self, arrays: list[Floats]) -> None:
+        self.arrays, self.tensors = arrays, [torch.from_numpy(of) for of in arrays]
 
 
 def _of(layer: nn.Module) -> tuple[Tensor, Tensor]:
@@ -171,6 +184,15 @@ def _of(layer: nn.Module) -> tuple[Tensor, Tensor]:
     assert isinstance(layer, nn.Linear), "the ranker is made of linear layers"
     bias = layer.bias if layer.bias is not None else torch.zeros(0)
     return layer.weight.detach().T, bias.detach()
+
+
+def _tiles(n: int, sizes: Sequence[int]) -> list[int]:
+    """Rows of the tiles that hold n rows: as large as can be filled, and at the end the smallest with room."""
+    out: list[int] = []
+    while n > 0:
+        out.append(next((s for s in sizes if TILE <= s <= n), 0) or min(s for s in sizes if s >= n))
+        n -= out[-1]
+    return out
 
 
 def _places(sizes: Sequence[int], align: int) -> Ints | None:
@@ -190,6 +212,12 @@ def _spread(values: NDArray[Any], rows: Ints, n: int) -> NDArray[Any]:
     out = np.zeros((n, *values.shape[1:]), values.dtype)
     out[rows] = values
     return out
+
+
+def is_finite(values: Floats) -> bool:
+    """Whether every value is a finite number. A sum tells at once, unless it is itself too large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _bad(name: str, seen: NDArray[np.generic], expected: str) -> SandboxError:

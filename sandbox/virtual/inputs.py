@@ -1,14 +1,14 @@
 """The ranker's matrix for a batch: `assemble_rows`, with what belongs to a request or an item looked up.
 
-Which recent clicks share an item's creator is counted once for a request instead of for each candidate.
+One pass over the rows instead of an array for every column.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.compiled import laid
 from sandbox.base.features import (
     ITEM_STATS,
     N_RECENT,
@@ -18,6 +18,7 @@ from sandbox.base.features import (
     Rows,
     Status,
 )
+from sandbox.virtual import kernels
 from services.ranking.core import CROSSES, INPUTS, Contract, Floats, Ints, default_of
 
 _VIEWS = (USER_PROFILE, USER_SESSION)
@@ -29,63 +30,41 @@ _TOPICS = [slice(len(view.columns) - N_TOPICS, len(view.columns)) for view in _V
 _RECENT_FROM = USER_SESSION.columns.index("recent_00")
 _RECENT = slice(_RECENT_FROM, _RECENT_FROM + N_RECENT)
 _LANGUAGE = USER_PROFILE.columns.index("language_id")
-_N_OF_USER = sum(map(len, _OF_USER))
-_CROSS_FROM = _N_OF_USER + len(ITEM_STATS.columns)
-assert len(INPUTS) == _CROSS_FROM + len(CROSSES), "the matrix is user, item, crosses"
+_N_PLAIN = sum(map(len, _OF_USER)) + len(ITEM_STATS.columns)
+assert len(INPUTS) == _N_PLAIN + len(CROSSES), "the matrix is user, item, crosses"
 
 
 class InputBuilder:
-    """Holds tables of a catalogue; not to be used by two threads at once."""
+    """Holds tables of a catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._norm = np.sqrt((catalogue.item_topics**2).sum(1))
-        self._n_creators = len(catalogue.creator_group)
+        self._norm = laid(np.sqrt((catalogue.item_topics**2).sum(1)), np.float32)
+        self._language = laid(catalogue.item_language, np.int8)
+        self._creator = laid(catalogue.item_creator, np.int32)
 
     def build(
         self, profile: Floats, session: Floats, stats: Rows, items: Ints, owner: Ints, contract: Contract
     ) -> Floats:  # fmt: skip
         """float32 [n, columns of the contract]. profile, session: [b, columns]; stats, items: n rows, of
         the requests `owner`, int64 [n]."""
-        catalogue = self.catalogue
-        whole = np.empty((len(items), len(INPUTS)), np.float32)
-        of_user = np.concatenate([profile[:, _OF_USER[0]], session[:, _OF_USER[1]]], axis=1)
-        whole[:, :_N_OF_USER] = of_user[owner]
-        whole[:, _N_OF_USER:_CROSS_FROM] = stats.values
-        topics = catalogue.item_topics[items]
+        topics = self.catalogue.item_topics.take(items, axis=0)
         taste, mood = profile[:, _TOPICS[0]], session[:, _TOPICS[1]]
-        dot = np.einsum("ij,ij->i", taste[owner], topics)
-        norms = np.sqrt((taste**2).sum(1))[owner] * self._norm[items]
         recent = session[:, _RECENT].astype(np.int64)
-        known = (recent >= 0) & (recent < catalogue.n_items) & session.any(axis=1, keepdims=True)
-        crosses = (
-            dot,
-            np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 1e-9),
-            np.einsum("ij,ij->i", mood[owner], topics),
-            profile[:, _LANGUAGE][owner] == catalogue.item_language[items],
-            self._by_creator(recent, known)[owner, catalogue.item_creator[items]] / N_RECENT,
-            self._clicked(recent, known)[owner, items],
-            known.mean(axis=1)[owner],
-            stats.status == Status.PRESENT,
+        known = (
+            (recent >= 0) & (recent < self.catalogue.n_items) & session.any(axis=1, keepdims=True)
         )
-        for column, values in enumerate(crosses, _CROSS_FROM):
-            whole[:, column] = values
+        whole = kernels.inputs(
+            np.concatenate([profile[:, _OF_USER[0]], session[:, _OF_USER[1]]], axis=1),
+            laid(stats.values, np.float32), stats.status == Status.PRESENT, items, owner,
+            # The products stay numpy's: a loop would add up in another order.
+            np.einsum("ij,ij->i", taste.take(owner, axis=0), topics),
+            np.einsum("ij,ij->i", mood.take(owner, axis=0), topics),
+            np.sqrt((taste**2).sum(1)), self._norm, laid(profile[:, _LANGUAGE], np.float32),
+            self._language, recent, known, self._creator, len(INPUTS),
+        )  # fmt: skip
         for name in contract.absent:
             whole[:, INPUTS.index(name)] = default_of(name)
         if contract.columns == INPUTS:
             return whole
         return whole[:, [INPUTS.index(name) for name in contract.columns]]
-
-    def _by_creator(self, recent: Ints, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """[b, creators]: recent clicks on items of each creator."""
-        row, at = known.nonzero()
-        keys = row * self._n_creators + self.catalogue.item_creator[recent[row, at]]
-        counts = np.bincount(keys, minlength=len(recent) * self._n_creators)
-        return counts.reshape(len(recent), -1).astype(np.float64)
-
-    def _clicked(self, recent: Ints, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """[b, items]: whether the item is among the recent clicks."""
-        marked = np.zeros((len(recent), self.catalogue.n_items), bool)
-        row, at = known.nonzero()
-        marked[row, recent[row, at]] = True
-        return marked

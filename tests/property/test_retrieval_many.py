@@ -150,6 +150,19 @@ def test_the_merge_and_what_fills_it_up(on, n_wanted, disabled):
             assert (many.ids[i, n:] == -1).all()
 
 
+def test_neighbours_that_no_item_is_are_found_too_until_the_catalogue_takes_them_out():
+    on = Setting(3, 6)
+    near = on.covisit.neighbours.copy()
+    near[::2, 0] = N_ITEMS + 7
+    covisit = Covisit(near, on.covisit.weights)
+    many = Shelf(on.shelves, covisit, on.popular)
+    lists = many.covisit(on.recent, 9)
+    for i, row in enumerate(on.recent):
+        same(lists.of(i), covisit.find(row[row >= 0], 9))
+    assert (lists.ids == N_ITEMS + 7).any()
+    assert (many.visible(lists, on.now).ids < N_ITEMS).all()
+
+
 def test_nothing_is_left_over_from_one_call_to_the_next():
     on = Setting(1, 5)
     for _ in range(2):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.forward import RankerPass, TowerPass
+from sandbox.virtual.forward import RankerPass, TowerPass, _tiles
 from services.model.core import (
     N_PROFILE,
     TILE,
@@ -69,13 +69,26 @@ def test_a_score_depends_neither_on_its_place_nor_on_its_neighbours(scorer, rank
 def test_where_places_matter_every_request_gets_a_tile_of_its_own(ranker, scorer, monkeypatch):
     monkeypatch.setattr(RankerPass, "_steady", lambda self, n: False)
     careful = RankerPass(ranker)
-    assert (careful.align, careful.big) == (TILE, TILE)
+    assert (careful.align, careful.sizes) == (TILE, [TILE])
     sizes = [5, 300, 200, 1]
     users, items, x = jobs(sizes, 3)
     together = careful(users, items, x, sizes)
     np.testing.assert_allclose(together, scorer(users, items, x, sizes), rtol=0, atol=1e-6)
     for (p,), (u, i, rows) in zip(parts(sizes, together), parts(sizes, users, items, x), strict=True):  # fmt: skip
         assert p.tobytes() == careful(u, i, rows, [len(i)]).tobytes()
+
+
+def test_a_pass_ends_in_the_smallest_tile_that_has_room():
+    sizes = [2 * TILE, TILE, TILE // 2]
+    for n, expected in (
+        (5, [TILE // 2]),
+        (TILE // 2 + 1, [TILE]),
+        (TILE + 1, [TILE, TILE // 2]),
+        (5 * TILE - 1, [2 * TILE, 2 * TILE, TILE]),
+        (4 * TILE, [2 * TILE, 2 * TILE]),
+    ):
+        assert _tiles(n, sizes) == expected
+    assert _tiles(TILE + 1, [TILE]) == [TILE, TILE]
 
 
 def test_a_model_whose_rows_depend_on_their_place_is_found_out(ranker, monkeypatch):
