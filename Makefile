@@ -31,7 +31,7 @@ test: develop
 
 bench: setup
 	@mkdir -p bench-out
-	@for name in stack serving features faults; do \
+	@for name in stack serving features faults virtual; do \
 	  echo "· bench $$name" >&2; $(BIN)/sandbox bench $$name --json > bench-out/$$name.json || exit 1; cat bench-out/$$name.json; done
 
 lint: develop
