@@ -41,7 +41,7 @@ from services.retrieval.many import Shelf
 from services.rules.core import Slate, Visit, apply
 from services.rules.server import topic_names
 
-CHUNK = 32  # requests computed side by side: their tables still fit into the second cache
+CHUNK = 32  # requests computed side by side, about: their tables still fit into the second cache
 
 
 class Content:
@@ -112,8 +112,8 @@ class Content:
             by_depth.setdefault(self.n_wanted(a), []).append(i)
         out: dict[int, Answer] = {}
         for n_wanted, group in by_depth.items():
-            for begin in range(0, len(group), CHUNK):
-                at = group[begin : begin + CHUNK]
+            parts = np.array_split(group, max(1, round(len(group) / CHUNK)))
+            for at in (part.tolist() for part in parts):
                 batch = Batch(
                     self.shelf, self.sources, self.builder, self.loaded, [asked[i] for i in at],
                     [rows[i] for i in at], n_wanted,

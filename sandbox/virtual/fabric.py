@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from sandbox.base.config import Edge
 from sandbox.base.errors import KINDS
-from sandbox.base.streams import uniforms
+from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.cores import Cores
 from sandbox.virtual.cores import Process as Process
 from sandbox.virtual.loop import Loop, Signal, Wall, World
@@ -27,6 +27,7 @@ from services.skeleton.client import MARGIN_S
 from services.skeleton.seams import Call, Seams
 
 N_DICE = 64  # noise values of one request; one that needs more begins again
+_TURNS = keys(np.arange(N_DICE))
 
 
 class CallError(Exception):
@@ -55,10 +56,12 @@ def dice(
     seed: int, purpose: str, user: np.ndarray, session: np.ndarray, depth: np.ndarray
 ) -> list[Dice]:
     """One for each place. user, session, depth: int64 [n]."""
-    place = (user[:, None], session[:, None], depth[:, None], np.arange(N_DICE)[None, :])
-    normal = ndtri(np.clip(uniforms(seed, f"timing/{purpose}", *place), 1e-9, 1 - 1e-9))
-    uniform = uniforms(seed, f"timing/{purpose}/tail", *place)
-    return [Dice(n, u) for n, u in zip(normal.tolist(), uniform.tolist(), strict=True)]
+    state = starts(seed, f"timing/{purpose}", f"timing/{purpose}/tail")[:, None]
+    for part in (user, session, depth):
+        state = further(state, keys(part))
+    luck = drawn(further(state[:, :, None], _TURNS))
+    normal = ndtri(np.minimum(np.maximum(luck[0], 1e-9), 1 - 1e-9))
+    return [Dice(n, u) for n, u in zip(normal.tolist(), luck[1].tolist(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

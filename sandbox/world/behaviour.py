@@ -14,10 +14,11 @@ from scipy.special import expit
 
 from sandbox.base.streams import uniforms
 from sandbox.world import arrivals as _arrivals
-from sandbox.world.draws import CONVERSION_WINDOW_S, contains, conversion_delay_s, normal
+from sandbox.world.draws import CONVERSION_WINDOW_S, Luck, contains, conversion_delay_s, normal
 from sandbox.world.latent import Latent
 
 DAY_S = 86_400.0
+_PAIRS = 4_096  # users' tastes set beside items' at a time: 1.3 MB, which stay in the cache
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Behaviour:
     def __init__(self, latent: Latent) -> None:
         self.latent, self.weights = latent, latent.weights
         self._intent_cdf = np.cumsum(latent.user_intent, axis=1, dtype=np.float64)
+        self._intent_cdf[:, -1] = np.inf  # whatever the rounding of the sum
         # What does not depend on the user, summed once for all items.
         w = latent.weights
         self._item_pull = (
@@ -72,15 +74,12 @@ class Behaviour:
 
     def intent(self, user: np.ndarray, session: np.ndarray) -> np.ndarray:
         """int64 [n]: the topic that each session is about."""
-        luck = uniforms(self.latent.seed, "intent", user, session)
-        past = (self._intent_cdf[user] < luck[:, None]).sum(axis=1)
-        return np.asarray(np.minimum(past, self._intent_cdf.shape[1] - 1))
+        return self._topic(user, uniforms(self.latent.seed, "intent", user, session))
 
     def affinity(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [n, k], logits: taste of user [n] for item [n, k]."""
-        truth = self.latent
-        taste = np.take(truth.item_taste, item, axis=0)  # twice as fast as indexing
-        return np.asarray(np.einsum("nd,nkd->nk", truth.user_taste[user], taste))
+        flat = self._affinity(np.repeat(user, item.shape[1]), item.reshape(-1))
+        return flat.reshape(item.shape)
 
     def attraction(
         self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None
@@ -117,14 +116,12 @@ class Behaviour:
         self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None
     ) -> np.ndarray:
         """float32 [n, k]: true probability of a click on an examined slot. For graders and checks."""
-        p: np.ndarray = expit(self.attraction(user, item, session))
-        return p
+        return np.asarray(expit(self.attraction(user, item, session)))
 
     def examination(self, user: np.ndarray, k: int) -> np.ndarray:
         """float64 [n, k]: probability that user looks at each position, if nothing stops them."""
         eta = self.weights.examine_eta * (1.5 - self.latent.user_patience[user].astype(np.float64))
-        p: np.ndarray = np.exp(-eta[:, None] * np.log(np.arange(1.0, k + 1.0)))
-        return p
+        return np.asarray(np.exp(-eta[:, None] * np.log(np.arange(1.0, k + 1.0))))
 
     # -- what users do ---------------------------------------------------------------------------
 
@@ -146,87 +143,102 @@ class Behaviour:
         latency_ms: float [n], wall time the user waited. satisfaction: float [n], 0..1, before.
         recent_clicked, recent_shown: int64 [n, r], items of this session (any r, -1 pads).
         """
-        w, truth, seed = self.weights, self.latent, self.latent.seed
-        k = item.shape[1]
-        place = (user[:, None], session[:, None], request_no[:, None], np.arange(k)[None, :])
+        w, truth, (n, k) = self.weights, self.latent, item.shape
+        luck = Luck(truth.seed, user, session, request_no, k)
         real = item >= 0
-        safe = np.where(real, item, 0)
+        examined = real & (luck.to_examine < self.examination(user, k))
 
-        affinity = self.affinity(user, safe)
-        pull = affinity + self._item_pull[safe] + truth.user_bias[user][:, None]
-        pull += w.intent_gain * truth.item_topics[safe, self.intent(user, session)[:, None]]
-        pull += w.repeat_clicked * contains(recent_clicked, item)
-        pull += w.repeat_shown * contains(recent_shown, item)
-        worth = w.value_taste * affinity + self._item_worth[safe]
+        # Most slots are not looked at, and few that are get clicked: flat arrays of those alone.
+        at = np.flatnonzero(examined)
+        row, column = np.divmod(at, k)
+        who, what = user[row], item.take(at)
+        affinity = self._affinity(who, what)
+        topic = self._topic(user, luck.intent)[row]
+        pull = affinity + self._item_pull[what] + truth.user_bias[who]
+        pull += w.intent_gain * truth.item_topics[what, topic]
+        pull += w.repeat_clicked * contains(recent_clicked, row, what)
+        pull += w.repeat_shown * contains(recent_shown, row, what)
+        worth = w.value_taste * affinity + self._item_worth[what]
         good = expit(worth)
 
-        looks = real & (uniforms(seed, "examine", *place) < self.examination(user, k))
-        wants = looks & (uniforms(seed, "click", *place) < expit(pull))
-        stops = wants & (uniforms(seed, "stop", *place) < w.stop_share * good)
+        to_click, to_stop, to_hide = luck.of_examined(row, column)
+        wants = to_click < expit(pull)
+        stops = wants & (to_stop < w.stop_share * good)
         # The first stop ends the reading; later ones never happen, so no order of draws matters.
-        reached = (np.cumsum(stops, axis=1) - stops) == 0
-        looks &= reached
-        click = wants & reached
-        dislike = expit(w.hide_b0 - worth)
-        hide = looks & ~click & (uniforms(seed, "hide", *place) < dislike)
+        end = np.full(n, k)
+        np.minimum.at(end, row[stops], column[stops])
+        reached = column <= end[row]
+        clicked = np.flatnonzero(wants & reached)
+        hidden = reached & ~wants & (to_hide < expit(w.hide_b0 - worth))
 
+        click, hide = np.zeros((n, k), bool), np.zeros((n, k), bool)
+        examined.put(at, reached)
+        hide.put(at, hidden)
+        place = row[clicked], column[clicked]
+        click[place] = True
         dwell_s, like, delay_s, revenue = self._after_click(
-            user, session, request_no, safe, click, worth
+            luck, place, what[clicked], worth[clicked], (n, k)
         )
-        mood = self._mood(satisfaction, click, hide, good)
-        leave = uniforms(seed, "leave", user, session, request_no) < self.leave_probability(
-            user, mood, latency_ms, np.asarray(~real.any(axis=1))
-        )
+        mood = self._mood(satisfaction, place, good[clicked], k)
+        mood -= 0.02 * np.bincount(row[hidden], minlength=n)
+        mood = np.minimum(np.maximum(mood, 0.0), 1.0)
+        empty = np.asarray(~real.any(axis=1))
+        leave = luck.leave < self.leave_probability(user, mood, latency_ms, empty)
         return SlateResponse(
-            looks, click, dwell_s, like, hide, delay_s, revenue, leave, mood.astype(np.float32)
+            examined, click, dwell_s, like, hide, delay_s, revenue, leave, mood.astype(np.float32)
         )
+
+    def _topic(self, user: np.ndarray, luck: np.ndarray) -> np.ndarray:
+        return np.asarray((self._intent_cdf.take(user, axis=0) >= luck[:, None]).argmax(axis=1))
+
+    def _affinity(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [m], logits: of pairs, each of them alone: the same numbers in any company."""
+        truth, out = self.latent, np.empty(len(user), np.float32)
+        for begin in range(0, len(user), _PAIRS):
+            at = slice(begin, begin + _PAIRS)
+            of_user = truth.user_taste.take(user[at], axis=0)  # twice as fast as indexing
+            np.einsum("md,md->m", of_user, truth.item_taste.take(item[at], axis=0), out=out[at])
+        return out
 
     def _after_click(
-        self,
-        user: np.ndarray,
-        session: np.ndarray,
-        request_no: np.ndarray,
-        item: np.ndarray,
-        click: np.ndarray,
-        worth: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        w, truth, seed = self.weights, self.latent, self.latent.seed
-        dwell_s = np.full(click.shape, np.nan, dtype=np.float32)
-        like = np.zeros(click.shape, dtype=bool)
-        delay_s = np.full(click.shape, np.nan)
-        revenue = np.zeros(click.shape, dtype=np.float32)
-        row, column = np.nonzero(click)
-        if not len(row):
+        self, luck: Luck, place: tuple[np.ndarray, np.ndarray], item: np.ndarray, worth: np.ndarray,
+        shape: tuple[int, int],
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        """dwell_s, like, delay_s and revenue as of a SlateResponse. place: rows and columns of the clicks;
+        item, worth: of each of them."""
+        w, truth = self.weights, self.latent
+        dwell_s, revenue = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32)
+        like, delay_s = np.zeros(shape, bool), np.full(shape, np.nan)
+        if not len(item):
             return dwell_s, like, delay_s, revenue
-        place = (user[row], session[row], request_no[row], column)
-        which, value = item[row, column], worth[row, column].astype(np.float64)
+        to_dwell, to_like, to_convert, part, luck_of_delay = luck.of_clicked(*place)
+        value = worth.astype(np.float64)
 
-        length_s = truth.item_duration_s[which].astype(np.float64)
-        noise = w.dwell_sigma * normal(uniforms(seed, "dwell", *place))
+        length_s = truth.item_duration_s[item].astype(np.float64)
+        noise = w.dwell_sigma * normal(to_dwell)
         log_s = w.dwell_value * value + w.dwell_duration * np.log(length_s) + w.dwell_const + noise
-        dwell_s[row, column] = np.minimum(length_s, np.exp(log_s))
-        like[row, column] = uniforms(seed, "like", *place) < expit(w.like_b0 + value)
+        dwell_s[place] = np.minimum(length_s, np.exp(log_s))
+        like[place] = to_like < expit(w.like_b0 + value)
 
-        converts = uniforms(seed, "convert", *place) < expit(w.convert_b0 + value)
-        waited_s = conversion_delay_s(
-            uniforms(seed, "delay-part", *place), uniforms(seed, "delay", *place)
-        )
-        converts &= waited_s <= CONVERSION_WINDOW_S
-        delay_s[row, column] = np.where(converts, waited_s, np.nan)
-        revenue[row, column] = np.where(converts, truth.item_price[which], 0)
+        waited_s = conversion_delay_s(part, luck_of_delay)
+        converts = (to_convert < expit(w.convert_b0 + value)) & (waited_s <= CONVERSION_WINDOW_S)
+        delay_s[place] = np.where(converts, waited_s, np.nan)
+        revenue[place] = np.where(converts, truth.item_price[item], 0)
         return dwell_s, like, delay_s, revenue
 
     def _mood(
-        self, before: np.ndarray, click: np.ndarray, hide: np.ndarray, worth: np.ndarray
+        self, before: np.ndarray, place: tuple[np.ndarray, np.ndarray], worth: np.ndarray, k: int
     ) -> np.ndarray:
-        """float64 [n]: satisfaction after the slate; each click pulls it towards what the click gave."""
-        w = self.weights
-        later = click.sum(axis=1, keepdims=True) - np.cumsum(click, axis=1)
-        gained = ((1 - w.memory_click) * w.memory_click**later * worth * click).sum(axis=1)
-        clicked = before * w.memory_click ** click.sum(axis=1) + gained
+        """float64 [n]: satisfaction after the clicks of slates; each click pulls it towards what it gave.
+        place: rows and columns of the clicks, in order; worth: float32, 0..1, of each of them."""
+        w, row, n = self.weights, place[0], len(before)
+        n_clicks = np.bincount(row, minlength=n)
+        later = np.cumsum(n_clicks)[row] - np.arange(1, len(row) + 1)  # clicks of the slate
+        gained = np.zeros((n, k))
+        gained[place] = (1 - w.memory_click) * w.memory_click**later * worth
+        clicked = before * w.memory_click**n_clicks + gained.sum(axis=1)
         idle = before * w.memory_idle + (1 - w.memory_idle) * w.idle_level
-        mood = np.where(click.any(axis=1), clicked, idle) - 0.02 * hide.sum(axis=1)
-        return np.asarray(np.clip(mood, 0.0, 1.0))
+        return np.where(n_clicks > 0, clicked, idle)
 
     def leave_probability(
         self, user: np.ndarray, satisfaction: np.ndarray, latency_ms: np.ndarray, empty: np.ndarray
@@ -241,8 +253,7 @@ class Behaviour:
             + w.leave_latency * np.log1p(slow / w.latency_scale_ms)
             + w.leave_empty * empty
         )
-        p: np.ndarray = expit(pull)
-        return p
+        return np.asarray(expit(pull))
 
     # -- when users come -------------------------------------------------------------------------
 
@@ -256,26 +267,22 @@ class Behaviour:
 
     def return_factor(self, satisfaction: np.ndarray) -> np.ndarray:
         """float64 [n]: session rate at this satisfaction over the rate at satisfaction .5."""
-        factor: np.ndarray = np.exp(
-            self.weights.return_gain * (np.asarray(satisfaction, dtype=np.float64) - 0.5)
-        )
-        return factor
+        above = np.asarray(satisfaction, dtype=np.float64) - 0.5
+        return np.asarray(np.exp(self.weights.return_gain * above))
 
     def return_gap_s(
         self, user: np.ndarray, session: np.ndarray, satisfaction: np.ndarray
     ) -> np.ndarray:
         """float64 [n]: world seconds until the user's next session, after this one."""
         rate = self.session_rate(user) * self.return_factor(satisfaction)
-        gap: np.ndarray = -np.log1p(-uniforms(self.latent.seed, "return", user, session)) / rate
-        return gap
+        luck = uniforms(self.latent.seed, "return", user, session)
+        return np.asarray(-np.log1p(-luck) / rate)
 
     def think_s(self, user: np.ndarray, session: np.ndarray, request_no: np.ndarray) -> np.ndarray:
         """float64 [n]: world seconds between this request of the session and the next."""
         luck = uniforms(self.latent.seed, "think", user, session, request_no)
-        gap: np.ndarray = np.exp(
-            self.weights.think_mean_log + self.weights.think_sigma * normal(luck)
-        )
-        return gap
+        w = self.weights
+        return np.asarray(np.exp(w.think_mean_log + w.think_sigma * normal(luck)))
 
     def diurnal(self, ts: np.ndarray, user: np.ndarray) -> np.ndarray:
         """float64: how busy user's local hour at world time ts is; mean 1 over a day. Shapes broadcast."""

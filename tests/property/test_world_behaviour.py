@@ -6,10 +6,13 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from sandbox.base.features import N_TOPICS
+from sandbox.base.streams import uniforms
 from sandbox.world.behaviour import Behaviour, SlateResponse
 from sandbox.world.latent import Latent
 
@@ -109,3 +112,43 @@ def test_a_window_asked_for_in_two_pieces_holds_the_same_sessions(
     assert (np.diff(ts) >= 0).all()
     assert len(np.unique(session)) == len(session)
     assert ((user >= 0) & (user < N_USERS)).all()
+
+
+@given(seed=seeds, n=st.integers(0, 20))
+def test_an_answer_is_what_the_draws_of_all_slots_say(seed: int, n: int) -> None:
+    """The definition, slot by slot and draw by draw, beside what computes only what is looked at."""
+    asked = _requests(seed, n)
+    got, w = WORLD.respond(**asked), WORLD.weights
+    user, session, item = asked["user"], asked["session"], asked["item"]
+    place = user[:, None], session[:, None], asked["request_no"][:, None], np.arange(K)
+    luck = {p: uniforms(3, p, *place) for p in ("examine", "click", "stop", "hide", "like")}
+
+    safe = np.maximum(item, 0)
+    pull = WORLD.attraction(user, safe, session)
+    for recent, weight in (("recent_clicked", w.repeat_clicked), ("recent_shown", w.repeat_shown)):
+        pull += weight * (item[:, :, None] == asked[recent][:, None, :]).any(axis=2)
+    worth = WORLD.value(user, safe)
+    looks = (item >= 0) & (luck["examine"] < WORLD.examination(user, K))
+    wants = looks & (luck["click"] < expit(pull))
+    stops = wants & (luck["stop"] < w.stop_share * expit(worth))
+    reached = np.cumsum(stops, axis=1) - stops == 0
+    click = wants & reached
+
+    assert np.array_equal(got.examined, looks & reached)
+    assert np.array_equal(got.click, click)
+    hides = luck["hide"] < expit(w.hide_b0 - worth)
+    assert np.array_equal(got.hide, looks & reached & ~click & hides)
+    likes = luck["like"] < expit(w.like_b0 + worth.astype(np.float64))
+    assert np.array_equal(got.like, click & likes)
+
+
+def test_the_reactions_are_those_of_every_history_so_far() -> None:
+    got = WORLD.respond(**_requests(1, 8))
+
+    assert np.argwhere(got.click).tolist() == [[0, 0], [0, 4], [1, 0], [3, 1], [4, 0], [6, 3]]
+    assert np.flatnonzero(got.leave).tolist() == [3]
+    assert got.examined.sum() == 20
+    assert got.satisfaction[:3] == pytest.approx([0.28866604, 0.77982849, 0.66995543], rel=1e-6)
+    assert got.dwell_s[got.click][:3] == pytest.approx(
+        [52.0286484, 40.8073654, 4.1578512], rel=1e-6
+    )

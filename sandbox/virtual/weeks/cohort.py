@@ -6,7 +6,7 @@ that keeps each user's own: a wave answers the next request of everybody who has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class Batch:
 
 
 class Cohort:
-    """Some users of a world. answers: one for each arm; arm: int64 [n], of each of `user` (int64 [n])."""
+    """Some users of a world. answers: by arm; arm: int64 [n], of each of `user` (int64 [n])."""
 
     def __init__(
         self, behaviour: Behaviour, catalogue: Catalogue, user: np.ndarray, arm: np.ndarray,
@@ -58,7 +58,7 @@ class Cohort:
         luck = seed_of(behaviour.latent.seed, "weeks", seed)
         self.behaviour = Behaviour(replace(behaviour.latent, seed=luck))
         self.catalogue, self.user, self.arm, self.k = catalogue, user, arm, k
-        self.answers: Sequence[Answers] = ()
+        self.answers: Mapping[int, Answers] = {}
         self.rows = StreamedRows.none(len(user))
         self.known = catalogue.user_personalised[user]
         self.satisfaction = self.behaviour.satisfaction_at_start(user)
@@ -117,7 +117,7 @@ class Cohort:
         item = np.full((len(at), self.k), -1, np.int64)
         randomised = np.zeros((len(at), self.k), bool)
         rows = self._user_rows(at, now)
-        for arm, answers in enumerate(self.answers):
+        for arm, answers in self.answers.items():
             here = np.flatnonzero(self.arm[at] == arm)
             if not len(here):
                 continue

@@ -6,6 +6,7 @@ alone, and what came of it is put together in order of time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,6 @@ class Share:
     place: Place
     user: np.ndarray
     arm: np.ndarray
-    n_arms: int
     start_ts: float
     seed: int
     forgotten: np.ndarray
@@ -39,8 +39,20 @@ class Share:
     seen: np.ndarray
 
 
+def divided(arm: np.ndarray, n_arms: int, n: int) -> list[np.ndarray]:
+    """Positions of the users of each of n shards. arm: int64 [users].
+
+    As few arms to a shard as leave all shards alike: requests of one arm are answered together, and the
+    more there are the less each of them costs.
+    """
+    groups = math.gcd(n_arms, n)
+    apart = [np.flatnonzero(arm % groups == group) for group in range(groups)]
+    each = n // groups
+    return [members[i::each] for members in apart for i in range(each)]
+
+
 class Shard:
-    """Users, and a content for each arm."""
+    """Users, and a content for each of their arms."""
 
     def __init__(self, share: Share) -> None:
         catalogue = Catalogue.load(share.place.shadow / "public" / "catalogue.npz")
@@ -49,10 +61,10 @@ class Shard:
             Behaviour.load(share.place.world), catalogue, share.user, share.arm, share.start_ts,
             share.seed, SLATE,
         )  # fmt: skip
-        self.contents = [
-            Content(share.place.shadow, share.place.registries, share.seed)
-            for _ in range(share.n_arms)
-        ]
+        self.contents = {
+            arm: Content(share.place.shadow, share.place.registries, share.seed)
+            for arm in np.unique(share.arm).tolist()
+        }
         self.cohort.answers = self.contents
         mine, at, here = np.intersect1d(share.user, share.stream_user, return_indices=True)
         known = catalogue.user_personalised[mine]
@@ -72,6 +84,6 @@ class Shard:
     def switch(self, configs: Sequence[Config]) -> None:
         """Configurations by arm, and popular items and co-visitation as the registry has them now."""
         sources = Sources.of(self.place.registries)
-        for content, config in zip(self.contents, configs, strict=True):
-            content.configure(config)
+        for arm, content in self.contents.items():
+            content.configure(configs[arm])
             content.sources = sources

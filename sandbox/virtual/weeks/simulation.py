@@ -30,7 +30,7 @@ from sandbox.virtual.weeks.plan import Place, Plan
 from sandbox.virtual.weeks.records import Events, Record
 from sandbox.virtual.weeks.retrain import train, write_covisit, write_popular
 from sandbox.virtual.weeks.served import Served
-from sandbox.virtual.weeks.shards import Shard, Share
+from sandbox.virtual.weeks.shards import Shard, Share, divided
 from sandbox.virtual.weeks.shown import SHOWN, ShownWriter
 from sandbox.virtual.weeks.tally import Tally
 from sandbox.virtual.weeks.workers import Apart, Here, Worker, all_of
@@ -205,11 +205,11 @@ class Weeks:
         self.tally.seen_before(held["stream_user_id"], held["stream_ts"])
         return [
             Share(
-                self.place, self.users[i::n], self.arm[i::n], len(self.plan.arms), self.start_ts,
-                self.plan.seed, self.births.item, held["stream_user_id"], held["stream_ts"],
-                held["user_session"], held["user_seen"],
+                self.place, self.users[part], self.arm[part], self.start_ts, self.plan.seed,
+                self.births.item, held["stream_user_id"], held["stream_ts"], held["user_session"],
+                held["user_seen"],
             )
-            for i in range(n)
+            for part in divided(self.arm, len(self.plan.arms), n)
         ]  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def cohort(world, user, seed=1) -> Cohort:
     behaviour, catalogue = world
     user = np.array(user)
     made = Cohort(behaviour, catalogue, user, user % 2, HISTORY_END_TS, seed, K)
-    made.answers = [Unseen(catalogue.n_items)] * 2
+    made.answers = dict.fromkeys(range(2), Unseen(catalogue.n_items))
     return made
 
 
