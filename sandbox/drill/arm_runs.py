@@ -8,6 +8,7 @@ A file that cannot be read is computed anew. The oldest are removed when there a
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -155,6 +156,7 @@ def _in_processes(jobs: list[_Job], workers: int, progress: ProgressFn) -> None:
 
 def _begin(parent: int) -> None:
     """In a worker: Ctrl-C is the parent's affair, and its death is the worker's."""
+    gc.set_threshold(50_000, 20, 100)  # few cycles, and much that lives: looking costs a twentieth
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     tether(parent)

@@ -19,6 +19,7 @@ from sandbox.base.features import (
     Rows,
     Status,
 )
+from services.events.core import Entry
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,15 @@ class _Table:
 class Store:
     """All rows of one run. down_until: wall seconds until which it does not answer.
 
-    What a user's rows become is worked out when somebody reads them: most are written several times
-    before.
+    What a user's rows become is worked out when somebody reads them: most are written several times before.
+    work_out: puts them, by the batches of a user's entries that were committed; the stream processor's.
     """
 
     catalogue: Catalogue
     down_until: float = 0.0
     n_reads: int = 0  # keys read, for redis_stats
     n_commands: int = 0
+    work_out: Callable[[int, list[list[Entry]]], None] = lambda user, batches: None
     views: Mapping[str, FeatureView] = field(default_factory=lambda: dict(VIEWS))
 
     def __post_init__(self) -> None:
@@ -76,13 +78,13 @@ class Store:
             ITEM_STATS.name: _Table.empty(ITEM_STATS, self.catalogue.n_items),
         }
         self._streamed: dict[str, dict[int, Written]] = {USER_SESSION.name: {}, USER_SEEN.name: {}}
-        self._owed: dict[int, list[Callable[[], None]]] = {}
+        self._owed: dict[int, list[list[Entry]]] = {}
 
     @property
     def n_keys(self) -> int:
         """Rows held."""
         for user in list(self._owed):
-            self._work_out(user)
+            self.work_out(user, self._owed.pop(user))
         batch = sum(int(np.isfinite(t.event_ts).sum()) for t in self._batch.values())
         return batch + sum(len(rows) for rows in self._streamed.values())
 
@@ -94,19 +96,15 @@ class Store:
     def put_streamed(self, view: str, user: int, row: Written) -> None:
         self._streamed[view][user] = row
 
-    def put_later(self, user: int, put: Callable[[], None]) -> None:
-        """put: changes streamed rows of that user; called before anybody reads them, in this order."""
-        self._owed.setdefault(user, []).append(put)
+    def put_later(self, user: int, entries: list[Entry]) -> None:
+        """Commits what happened to a user; the rows that follow are put before anybody reads them."""
+        self._owed.setdefault(user, []).append(entries)
 
     def streamed(self, view: str, user: int) -> Written | None:
         """The row as it stands, None where there is none."""
         if user in self._owed:
-            self._work_out(user)
+            self.work_out(user, self._owed.pop(user))
         return self._streamed[view].get(user)
-
-    def _work_out(self, user: int) -> None:
-        for put in self._owed.pop(user):
-            put()
 
     def items(self, ids: np.ndarray, now: float) -> Rows:
         """Rows of item_stats. now: world seconds."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +70,7 @@ class Processor:
         self.catalogue, self.seams, self.config = catalogue, seams, config
         self._visits: dict[int, int] = {}  # visit that the counters of a user's row belong to
         self._task: Task | None = None
+        store.work_out = self._work_out
 
     def start(self) -> None:
         self.stream.read = (
@@ -113,13 +113,22 @@ class Processor:
             await self._written(of_user, newest)
         else:
             for user, own in of_user.items():
-                self.store.put_later(user, partial(self._write, user, own))
+                self.store.put_later(user, own)
         self.stream.processed_ts = max(newest, self.stream.processed_ts)
 
-    def _write(self, user: int, entries: list[Entry]) -> None:
-        """Commits what becomes of a user's rows."""
-        for view, rows in self._applied({user: entries}):
-            self._commit(view, rows)
+    def _work_out(self, user: int, batches: list[list[Entry]]) -> None:
+        """Puts a user's rows as they are after these batches, as if each had been committed by itself."""
+        state, session, seen = self._state(user), False, False
+        for entries in batches:
+            of_session, of_seen = core.apply_events({user: state}, entries, self.catalogue.n_items)
+            session, seen = session or bool(of_session), seen or bool(of_seen)
+            state.as_stored()
+        if session:
+            self._visits[user] = state.session
+            row = state.session_row(self.catalogue.item_topics)
+            self._commit(USER_SESSION.name, [(user, state.ts, row)])
+        if seen:
+            self._commit(USER_SEEN.name, [(user, state.seen_ts, state.seen_row())])
 
     async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
         """Commits a batch through the write seam."""

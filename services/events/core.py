@@ -167,6 +167,10 @@ class UserState:
             float(row[2]) * 3600.0, recent[recent >= 0].tolist(), shown[shown >= 0].tolist(),
         )  # fmt: skip
 
+    def as_stored(self) -> None:
+        """Loses what its rows lose: as `of_rows` makes it of them."""
+        self.last_click_ts = float(np.float32(self.last_click_ts / 3600.0)) * 3600.0
+
     def session_row(self, item_topics: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 [columns of user_session], as training defines them (sandbox.pipeline.features)."""
         row = USER_SESSION.default_row
