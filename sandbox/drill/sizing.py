@@ -16,6 +16,8 @@ from sandbox.drill.queries import sql_time
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
 LEAST_REQUESTS = 100  # on either side, or there is no estimate
 _Z80 = 1.2816  # of the 80 % interval that a report is asked for
+WITHIN_AN_HOUR = 0.345  # of all conversions, as far as is known from such logs
+LEAST_CONVERSIONS = 10  # or nothing is said of revenue
 _STANDS_OUT = 3.0  # standard errors from which a harm that is no matter of clicks is named
 
 Claims = dict[str, dict[str, float]]
@@ -44,31 +46,55 @@ SELECT side, max(n) AS n,
        coalesce(min(latency_ms) FILTER (k >= 0.99 * n + {_Z80} * sqrt(0.0099 * n)), max(latency_ms)) AS high
 FROM o GROUP BY 1
 """
+# Conversions within an hour, of the clicks that have had one.
+_CONVERTED = """
+WITH o AS (SELECT request_id, item_id, kind, min(event_ts) AS ts FROM outcomes WHERE event_ts >= $began GROUP BY ALL)
+SELECT count(*) AS clicks, count(b.ts) AS conversions
+FROM o c LEFT JOIN o b ON b.kind = 'conversion' AND b.request_id = c.request_id AND b.item_id = c.item_id
+                      AND b.ts < c.ts + INTERVAL 1 HOUR
+WHERE c.kind = 'click' AND c.ts < $now - INTERVAL 1 HOUR
+"""
 _ASKED = "SELECT count(*) AS n FROM requests WHERE ts >= {onset}"
 
 
 def sized(observe: Observe, onset_ts: float) -> Claims:
-    """`impact` of a report: clicks lost since the onset, and what else stands out. onset_ts: world
-    seconds since the epoch. Empty where too little was answered on either side of it."""
-    claims = _clicks(observe, onset_ts)
+    """`impact` of a report: clicks lost since the onset, how much slower the slowest are, and revenue and
+    exposure where their fall stands out. onset_ts: world seconds since the epoch. Empty where too little was
+    answered on either side of it."""
+    n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
+    claims = _clicks(observe, onset_ts, n)
     if claims:
-        claims |= _exposure(observe, onset_ts) | _tail(observe, onset_ts)
+        claims |= (
+            _revenue(observe, onset_ts, n) | _exposure(observe, onset_ts) | _tail(observe, onset_ts)
+        )
     return claims
 
 
-def _clicks(observe: Observe, onset_ts: float) -> Claims:
-    """Clicks per answer that were missing, times the answers since."""
+def _clicks(observe: Observe, onset_ts: float, n: float) -> Claims:
+    """Clicks per answer that were missing, times the answers since, of which there are n."""
     fall = _fall(observe, onset_ts, x="i.clicked", y="1")
-    if fall is None:
+    return {} if fall is None else {"clicks": _claim(n * fall[0], n * fall[1])}
+
+
+def _revenue(observe: Observe, onset_ts: float, n: float) -> Claims:
+    """Where what is shown has become cheaper: prices of clicked items per answer that were missing, times
+    the answers since, times the conversions that a click leads to in the end. Most come after the report."""
+    if not _stands_out(_fall(observe, onset_ts, x="t.price", y="n_items")):
         return {}
-    n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
-    return {"clicks": _claim(n * fall[0], n * fall[1])}
+    fall = _fall(observe, onset_ts, x="i.clicked * t.price", y="1")
+    seen = observe(_CONVERTED).first
+    converted = int(seen["conversions"])
+    if fall is None or converted < LEAST_CONVERSIONS:
+        return {}
+    in_the_end = n * converted / int(seen["clicks"]) / WITHIN_AN_HOUR
+    error = math.hypot(fall[1], fall[0] / math.sqrt(converted))
+    return {"revenue": _claim(in_the_end * fall[0], in_the_end * error)}
 
 
 def _exposure(observe: Observe, onset_ts: float) -> Claims:
     """Points of all impressions that creators of group B lost."""
     fall = _fall(observe, onset_ts, x="(t.creator_group = 'B')::INT", y="n_items")
-    if fall is None or fall[0] <= _STANDS_OUT * fall[1]:
+    if fall is None or not _stands_out(fall):
         return {}
     return {"exposure_gap": _claim(100 * fall[0], 100 * fall[1])}
 
@@ -100,6 +126,10 @@ def _fall(observe: Observe, onset_ts: float, *, x: str, y: str) -> tuple[float, 
         return None
     before, after = _ratio(sides["before"]), _ratio(sides["after"])
     return before[0] - after[0], math.hypot(before[1], after[1])
+
+
+def _stands_out(fall: tuple[float, float] | None) -> bool:
+    return fall is not None and fall[0] > _STANDS_OUT * fall[1]
 
 
 def _ratio(row: dict[str, Any]) -> tuple[float, float]:
