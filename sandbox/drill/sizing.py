@@ -18,6 +18,7 @@ LEAST_REQUESTS = 100  # on either side, or there is no estimate
 _Z80 = 1.2816  # of the 80 % interval that a report is asked for
 WITHIN_AN_HOUR = 0.345  # of all conversions, as far as is known from such logs
 LEAST_CONVERSIONS = 10  # or nothing is said of revenue
+SLOWER = 1 / 3  # of the percentile before: less is what a busier hour does to it by itself
 _STANDS_OUT = 3.0  # standard errors from which a harm that is no matter of clicks is named
 
 Claims = dict[str, dict[str, float]]
@@ -58,8 +59,8 @@ _ASKED = "SELECT count(*) AS n FROM requests WHERE ts >= {onset}"
 
 
 def sized(observe: Observe, onset_ts: float) -> Claims:
-    """`impact` of a report: clicks lost since the onset, how much slower the slowest are, and revenue and
-    exposure where their fall stands out. onset_ts: world seconds since the epoch. Empty where too little was
+    """`impact` of a report: clicks lost since the onset, and revenue, exposure and latency where they
+    changed clearly. onset_ts: world seconds since the epoch. Empty where too little was
     answered on either side of it."""
     n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
     claims = _clicks(observe, onset_ts, n)
@@ -100,7 +101,7 @@ def _exposure(observe: Observe, onset_ts: float) -> Claims:
 
 
 def _tail(observe: Observe, onset_ts: float) -> Claims:
-    """Milliseconds by which the 99th percentile rose. Source of the bounds: Zou and Donner, "Construction
+    """Milliseconds by which the 99th percentile rose, where it rose clearly. Source of the bounds: Zou and Donner, "Construction
     of confidence limits about effect measures", Statistics in Medicine 2008 (both sides' own, combined)."""
     sides = {
         str(row["side"]): row for row in observe(_TAIL.format(onset=sql_time(onset_ts))).records()
@@ -112,6 +113,8 @@ def _tail(observe: Observe, onset_ts: float) -> Claims:
         for row in (sides["after"], sides["before"])
     )
     rise = p99 - before
+    if rise < SLOWER * before:
+        return {}
     return {"p99_ms": {
         "estimate": rise, "low": rise - math.hypot(p99 - low, most - before),
         "high": rise + math.hypot(high - p99, before - least),

@@ -57,6 +57,10 @@ def test_both_the_tail_and_the_clicks_are_sized_and_no_more():
     assert set(claims) == {"clicks", "p99_ms"}
 
 
+def test_what_a_busier_hour_does_is_not_called_slow():
+    assert "p99_ms" not in claims_of(4, slower_ms=5.0)
+
+
 def test_what_is_shown_cheaper_is_sized_as_revenue_in_the_end():
     claim = claims_of(2, price_left=0.25)["revenue"]
 
@@ -66,9 +70,9 @@ def test_what_is_shown_cheaper_is_sized_as_revenue_in_the_end():
 
 @pytest.mark.slow
 def test_four_in_five_intervals_hold():
-    made = [claims_of(seed, slower_ms=15.0, clicks_left=0.8, n=1_000) for seed in range(30)]
+    made = [claims_of(seed, slower_ms=60.0, clicks_left=0.8, n=1_000) for seed in range(30)]
 
-    for name, truth in (("p99_ms", 15.0), ("clicks", 25.0)):
+    for name, truth in (("p99_ms", 60.0), ("clicks", 25.0)):
         held = np.mean([claims[name]["low"] <= truth <= claims[name]["high"] for claims in made])
         assert abs(held - 0.8) < 5 * 0.073, name
 
