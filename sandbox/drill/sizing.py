@@ -10,15 +10,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.base.config import RulesConfig
 from sandbox.drill.observed import Rows
 from sandbox.drill.queries import sql_time
 
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
 LEAST_REQUESTS = 100  # on either side, or there is no estimate
 _Z80 = 1.2816  # of the 80 % interval that a report is asked for
+BLOCKED = tuple(RulesConfig().sensitivity.blocked_labels)  # of the list that ships
 WITHIN_AN_HOUR = 0.345  # of all conversions, as far as is known from such logs
 LEAST_CONVERSIONS = 10  # or nothing is said of revenue
-SLOWER = 1 / 3  # of the percentile before: less is what a busier hour does to it by itself
+SLOWER = 1 / 3  # of what it was: less is what a busier hour does to the slowest by itself
 _STANDS_OUT = 3.0  # standard errors from which a harm that is no matter of clicks is named
 
 Claims = dict[str, dict[str, float]]
@@ -41,11 +43,18 @@ WITH r AS (SELECT latency_ms, CASE WHEN ts < {{onset}} THEN 'before' ELSE 'after
            FROM requests WHERE ts >= $began),
      o AS (SELECT side, latency_ms, row_number() OVER (PARTITION BY side ORDER BY latency_ms) AS k,
                   count(*) OVER (PARTITION BY side) AS n FROM r)
-SELECT side, max(n) AS n,
+SELECT side, max(n) AS n, median(latency_ms) AS median,
        min(latency_ms) FILTER (k >= 0.99 * n - {_Z80} * sqrt(0.0099 * n)) AS low,
        min(latency_ms) FILTER (k >= 0.99 * n) AS p99,
        coalesce(min(latency_ms) FILTER (k >= 0.99 * n + {_Z80} * sqrt(0.0099 * n)), max(latency_ms)) AS high
 FROM o GROUP BY 1
+"""
+# Answers on either side, and what was shown on it that nobody should see.
+_BREACHES = f"""
+SELECT count(*) FILTER (i.ts < {{onset}}) AS before, count(*) FILTER (i.ts >= {{onset}}) AS after,
+       (SELECT count(*) FROM requests WHERE ts >= $began AND ts < {{onset}}) AS n_before
+FROM impressions i JOIN items t USING (item_id)
+WHERE i.ts >= $began AND t.sensitivity IN ({", ".join(f"'{label}'" for label in BLOCKED)})
 """
 # Conversions within an hour, of the clicks that have had one.
 _CONVERTED = """
@@ -59,15 +68,14 @@ _ASKED = "SELECT count(*) AS n FROM requests WHERE ts >= {onset}"
 
 
 def sized(observe: Observe, onset_ts: float) -> Claims:
-    """`impact` of a report: clicks lost since the onset, and revenue, exposure and latency where they
-    changed clearly. onset_ts: world seconds since the epoch. Empty where too little was
+    """`impact` of a report: clicks lost since the onset, and revenue, exposure, breaches of policy and
+    latency where they changed clearly. onset_ts: world seconds since the epoch. Empty where too little was
     answered on either side of it."""
     n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
     claims = _clicks(observe, onset_ts, n)
     if claims:
-        claims |= (
-            _revenue(observe, onset_ts, n) | _exposure(observe, onset_ts) | _tail(observe, onset_ts)
-        )
+        claims |= _revenue(observe, onset_ts, n) | _exposure(observe, onset_ts)
+        claims |= _breaches(observe, onset_ts, n) | _tail(observe, onset_ts)
     return claims
 
 
@@ -100,8 +108,19 @@ def _exposure(observe: Observe, onset_ts: float) -> Claims:
     return {"exposure_gap": _claim(100 * fall[0], 100 * fall[1])}
 
 
+def _breaches(observe: Observe, onset_ts: float, n: float) -> Claims:
+    """Items shown that the list forbids by their label, beyond as many as before."""
+    row = observe(_BREACHES.format(onset=sql_time(onset_ts))).first
+    before, after, n_before = int(row["before"]), int(row["after"]), int(row["n_before"])
+    ratio = n / max(1, n_before)
+    rise, error = after - ratio * before, math.sqrt(after + ratio * ratio * before)  # Poisson
+    if rise <= _STANDS_OUT * max(1.0, ratio * math.sqrt(before)):
+        return {}
+    return {"policy_breaches": _claim(rise, error)}
+
+
 def _tail(observe: Observe, onset_ts: float) -> Claims:
-    """Milliseconds by which the 99th percentile rose, where it rose clearly. Source of the bounds: Zou and Donner, "Construction
+    """Milliseconds by which the 99th percentile rose, where it or the median rose clearly. Source of the bounds: Zou and Donner, "Construction
     of confidence limits about effect measures", Statistics in Medicine 2008 (both sides' own, combined)."""
     sides = {
         str(row["side"]): row for row in observe(_TAIL.format(onset=sql_time(onset_ts))).records()
@@ -112,8 +131,8 @@ def _tail(observe: Observe, onset_ts: float) -> Claims:
         (float(row["low"]), float(row["p99"]), float(row["high"]))
         for row in (sides["after"], sides["before"])
     )
-    rise = p99 - before
-    if rise < SLOWER * before:
+    rise, usual = p99 - before, float(sides["before"]["median"])
+    if rise < SLOWER * before and float(sides["after"]["median"]) - usual < SLOWER * usual:
         return {}
     return {"p99_ms": {
         "estimate": rise, "low": rise - math.hypot(p99 - low, most - before),

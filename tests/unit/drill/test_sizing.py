@@ -15,7 +15,8 @@ PRICE, CLICK, CONVERTS = 4.0, 0.25, 0.2  # of a click, sooner or later
 
 
 def claims_of(
-    seed: int, *, slower_ms: float = 0.0, clicks_left: float = 1.0, price_left: float = 1.0, n: int = 2_000
+    seed: int, *, slower_ms: float = 0.0, clicks_left: float = 1.0, price_left: float = 1.0,
+    forbidden: int = 0, n: int = 2_000,
 ):  # fmt: skip
     """`impact` of n visits of one answer each, half of them before the onset: latencies 20 ms and an
     exponential of 10 more, one click in four answers, one conversion in five clicks."""
@@ -29,15 +30,16 @@ def claims_of(
     con.execute("SET threads = 1")
     con.register("r", {
         "ts": ts, "id": np.arange(n), "ms": latency_ms, "clicked": clicked.astype(int),
-        "soon": soon, "late": late.astype(int),
+        "soon": soon, "late": late.astype(int), "forbidden": np.arange(n) >= n - forbidden,
     })  # fmt: skip
     con.execute(f"""
         CREATE TABLE v AS SELECT make_timestamp((ts * 1e6)::BIGINT) AS asked, * FROM r;
         CREATE TABLE requests AS
             SELECT asked AS ts, id AS request_id, id AS session_id, ms AS latency_ms, 1 AS n_items FROM v;
         CREATE TABLE ic AS SELECT id AS request_id, clicked, late AS item_id FROM v;
-        CREATE TABLE items AS SELECT 0 AS item_id, 'A' AS creator_group, {PRICE} AS price
-            UNION ALL SELECT 1, 'A', {PRICE * price_left};
+        CREATE TABLE impressions AS SELECT asked AS ts, if(forbidden, 2, late) AS item_id FROM v;
+        CREATE TABLE items AS SELECT 0 AS item_id, 'A' AS creator_group, 'none' AS sensitivity, {PRICE} AS price
+            UNION ALL SELECT 1, 'A', 'none', {PRICE * price_left} UNION ALL SELECT 2, 'A', 'gore', 0;
         CREATE TABLE outcomes AS
             SELECT id AS request_id, late AS item_id, 'click' AS kind, asked AS event_ts FROM v WHERE clicked = 1
             UNION ALL SELECT id, late, 'conversion', asked + INTERVAL 20 MINUTE FROM v WHERE soon""")
@@ -66,6 +68,13 @@ def test_what_is_shown_cheaper_is_sized_as_revenue_in_the_end():
 
     lost = 1_000 * CLICK * CONVERTS * 0.75 * PRICE
     assert 0 < claim["low"] < lost < claim["high"]
+
+
+def test_what_nobody_should_see_is_counted():
+    claim = claims_of(5, forbidden=12)["policy_breaches"]
+
+    assert claim["low"] < claim["estimate"] == 12 < claim["high"]
+    assert "policy_breaches" not in claims_of(5, forbidden=2)
 
 
 @pytest.mark.slow
