@@ -71,18 +71,14 @@ def sized(observe: Observe, onset_ts: float) -> Claims:
     """`impact` of a report: clicks lost since the onset, and revenue, exposure, breaches of policy and
     latency where they changed clearly. onset_ts: world seconds since the epoch. Empty where too little was
     answered on either side of it."""
-    n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
-    claims = _clicks(observe, onset_ts, n)
-    if claims:
-        claims |= _revenue(observe, onset_ts, n) | _exposure(observe, onset_ts)
-        claims |= _breaches(observe, onset_ts, n) | _tail(observe, onset_ts)
-    return claims
-
-
-def _clicks(observe: Observe, onset_ts: float, n: float) -> Claims:
-    """Clicks per answer that were missing, times the answers since, of which there are n."""
     fall = _fall(observe, onset_ts, x="i.clicked", y="1")
-    return {} if fall is None else {"clicks": _claim(n * fall[0], n * fall[1])}
+    if fall is None:
+        return {}
+    n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
+    claims = {"clicks": _claim(n * fall[0], n * fall[1])}  # missing per answer, times the answers
+    claims |= _revenue(observe, onset_ts, n) | _exposure(observe, onset_ts)
+    claims |= _breaches(observe, onset_ts, n) | _tail(observe, onset_ts)
+    return claims
 
 
 def _revenue(observe: Observe, onset_ts: float, n: float) -> Claims:
