@@ -54,13 +54,14 @@ def side_effects(
 
 
 def _by_harm(twin: TwinResult) -> Scored | None:
-    """1 - regret / avoidable harm, from when the evidence was there, over the metrics that tell; None
-    when none does."""
+    """Harm saved over harm that could be saved, from when the evidence was there, over the metrics that
+    tell: in which the incident does harm, and some of it can be saved. None when none does. What could be saved is known within a standard error, and as little as that
+    allows is asked for: two arms that were both repaired long ago still differ by chance."""
     shares, weights, told = [], [], []
     for metric in SAVED:
         could = twin.reachable[metric]
-        if could.clear:
-            share = min(1.0, max(0.0, twin.saved[metric].estimate / could.estimate))
+        if could.clear and twin.unmitigated[metric].clear:
+            share = min(1.0, max(0.0, twin.saved[metric].estimate / (could.estimate - could.se)))
             shares.append(share)
             weights.append(min(could.z, MOST_SURE))
             told.append((weights[-1], f"{share:.0%} of {could.estimate:.4g} {metric}"))

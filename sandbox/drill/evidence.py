@@ -68,6 +68,11 @@ def strengths(
     return [strength(one, incident, healthy) for one in statements]
 
 
+def strongest(moments: Sequence[Sequence[Strength]]) -> list[Strength]:
+    """Of each statement its best, where all were asked as of several moments; ties go to the first."""
+    return [max(one, key=lambda s: s.value) for one in zip(*moments, strict=True)]
+
+
 def strength(statement: Statement, incident: Day, healthy: Sequence[Day]) -> Strength:
     """Of one statement; 0 with the reason for a query that is refused, fails or answers by chance."""
     try:

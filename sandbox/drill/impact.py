@@ -61,12 +61,8 @@ def impact_share(claims: Mapping[str, Claim], twin: TwinResult) -> Scored:
         parts.append(claim_share(claim, truth, noise))
         told.append(f"{name} {claim.estimate:g}, it was {truth:.4g}")
     if not parts:
-        if clear:
-            return (
-                0.0,
-                f"no harm was sized; {', '.join(clear[:ENOUGH])} would have been the clearest",
-            )
-        return 1.0, "no harm stood out of the noise, and none was claimed"
+        would = f"; {', '.join(clear[:ENOUGH])} would have been the clearest" if clear else ""
+        return 0.0, f"no harm was sized{would}"
     named = sum(name in clear for name in claims)
     coverage = min(1.0, named / min(ENOUGH, len(clear))) if clear else 1.0
     return coverage * sum(parts) / len(parts), "; ".join(told[:4])

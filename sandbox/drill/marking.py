@@ -7,15 +7,18 @@ drills/<id>/grade.json   the document of the grade, with `twin` for the plot of 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import write_atomically
 from sandbox.drill import arm_runs, course, library, twin
 from sandbox.drill.arm_runs import ProgressFn, RunArm
+from sandbox.drill.evidence import strongest
 from sandbox.drill.journal import first
 from sandbox.drill.report import Report
 from sandbox.drill.store import Drill
+from sandbox.drill.twin import Story
 
 PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
 
@@ -46,9 +49,14 @@ def marked(
     if with_twin:
         try:
             story, notices = twin.story_of(drill)
-            days = twin.evidence_days(story) if report.evidence else []
+            # Of a day on which nothing was wrong, or was not noticed, evidence is not asked again.
+            told = story.onset_s is not None and report.incident and bool(report.evidence)
+            days = twin.evidence_days(story) if told else []
             found = twin.compare(story, telemetry=days, run=run, workers=workers, progress=progress)
-            strengths = twin.evidence_of(story, report, run=run, workers=workers, progress=progress)
+            strengths = [] if not told else strongest(
+                [twin.evidence_of(at, report, run=run, workers=workers, progress=progress)
+                 for at in _as_of(story)]
+            )  # fmt: skip
         except SandboxError as error:
             found, strengths = None, None
             notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
@@ -61,6 +69,19 @@ def marked(
         document["twin"] = {part: whole[part] for part in PLOTTED}
         write_atomically(drill.directory / "grade.json", json.dumps(document))
     return document
+
+
+def _as_of(story: Story) -> list[Story]:
+    """Told until the report and, where it was mended before, until then: queries that look back from $now
+    would see a healthy hour in what somebody has repaired and taken the time to write about."""
+    course = story.course
+    mended = [
+        action.at_s for action in course.actions
+        if story.onset_s is not None and story.onset_s < action.at_s < course.filed_s
+        and action.is_one_of(story.plan.scenario.accept)
+    ]  # fmt: skip
+    earlier = [replace(story, course=replace(course, filed_s=min(mended)))] if mended else []
+    return [story, *earlier]
 
 
 def _kept(drill: Drill) -> dict[str, Any] | None:

@@ -6,24 +6,20 @@ the same timeline with a look-alike in place of the fault. Then all responders p
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from faults.catalogue import CATALOGUE
 from sandbox.base.errors import SandboxError
-from sandbox.drill import library, signals
+from sandbox.drill import library, signals, standout
 from sandbox.drill.arm_runs import Finished, RunArm, run_all
 from sandbox.drill.arms import ArmPlan, other_healthy
 from sandbox.drill.env import Opener
 from sandbox.drill.evaluate import TIMEOUT_S, evaluate
 from sandbox.drill.evidence import Day, strength
-from sandbox.drill.harm import METRICS, harm, totals
 from sandbox.drill.queries import filled, verdict
 from sandbox.drill.report import Statement
 from sandbox.drill.responders.registry import GOLD, SHIPPED
@@ -34,7 +30,6 @@ OTHER_DAYS = 4  # healthy, beside the incident's own
 HARM_Z = 2.0  # harm that does not stand out of the days is no incident
 STRENGTH = 0.5  # of the strongest piece of evidence, at least
 GOLD_LEAST, BLIND_MOST = 0.9, 0.35
-_COUNTS = ("clicks", "conversions", "satisfied_sessions", "users_lost", "policy_breaches")
 
 ProgressFn = Callable[[str, float | None], None]
 Answer = tuple[list[str], list[list[Any]]]
@@ -146,7 +141,7 @@ def prove(
         opener=opener, progress=progress,
     )  # fmt: skip
     return Proof(
-        scenario, _harms(runs[0], runs[1:], since_s),
+        scenario, _harms(runs, since_s),
         signals.first_signal(runs[0].shown, [r.shown for r in runs[1:]], runs[0].began + since_s),
         [_proven(e, runs, strange) for e in scenario.evidence], not_run,
         {row["responder"]: row["score"] for row in rows}, quiet["score"],
@@ -169,6 +164,10 @@ class _Seen:
             for sql in (signals.METRICS_SQL, signals.ALERTS_SQL):
                 answer = worker.query(sql, max_rows=1_000_000)
                 self._answers[sql] = answer.columns, answer.rows
+            self.exposure: float | None = None
+            if (shown := standout.exposure_sql(scenario.truth.segment)) is not None:
+                since = {"since": self.began + _since(scenario)}
+                self.exposure = worker.query(filled(shown, since)).rows[0][0]
             for evidence in scenario.evidence:
                 sql = filled(evidence.sql, self.times)
                 try:
@@ -206,26 +205,15 @@ def _since(scenario: Scenario) -> float:
     return next((step.at_s for step in scenario.timeline if step.fault), 0.0)
 
 
-def _harms(
-    incident: _Seen, healthy: Sequence[_Seen], from_s: float
-) -> dict[str, tuple[float, float]]:
-    """Per metric: harm from from_s on beside the own healthy day, and that in standard deviations between
-    healthy days."""
-    window = (incident.began + from_s, incident.times["now"])
-    was = totals(incident.ledger, *window)
-    days = [totals(day.ledger, *window) for day in healthy]
-    found = {}
-    for metric in METRICS:
-        values = [day[metric] for day in days]
-        more = float(harm(metric, np.array(was[metric]), np.array(values[0])))
-        noise = statistics.stdev(values)
-        if (
-            metric in _COUNTS
-        ):  # a handful of days may agree by chance: no less than a count's own noise
-            noise = max(noise, math.sqrt(max(1.0, statistics.fmean(values))))
-        z = more / noise if noise > 0 else math.copysign(math.inf, more) if more else 0.0
-        if math.isfinite(more):
-            found[metric] = (more, z)
+def _harms(runs: Sequence[_Seen], since_s: float) -> dict[str, tuple[float, float]]:
+    """By metric, and for the exposure of the items hit where they are a slice. runs: as `_proven` has them."""
+    incident, *healthy = runs
+    window = (incident.began + since_s, incident.times["now"])
+    found = standout.of_ledgers(incident.ledger, [day.ledger for day in healthy], *window)
+    seen = [run.exposure for run in runs]
+    shown = [points for points in seen if points is not None]
+    if len(shown) == len(runs):
+        found[standout.EXPOSURE] = standout.of_values(shown[1] - shown[0], shown[1:])
     return found
 
 

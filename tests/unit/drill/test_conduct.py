@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,18 @@ def test_saving_half_is_worth_half():
     share, _ = judged(deed(9_900, "restart service=stream"))
 
     assert share == pytest.approx(0.5, abs=0.12)
+
+
+def test_what_chance_took_from_a_repair_is_not_missed():
+    twin = twin_of(RIGHT)
+    noisy = {
+        m: replace(could, estimate=could.estimate - 0.9 * could.se)
+        for m, could in twin.reachable.items()
+    }
+
+    share, _ = mitigation(scenario(), course_of(RIGHT), replace(twin, saved=noisy))
+
+    assert share == pytest.approx(1.0)
 
 
 def test_breaking_more_costs_by_how_much_it_broke():

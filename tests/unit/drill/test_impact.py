@@ -93,9 +93,14 @@ def test_the_clear_harms_have_to_be_named():
 def test_without_harm_claiming_none_is_right():
     calm = twin_of(faults=False)
 
-    assert impact_share({}, calm)[0] == 1.0
     assert impact_share({"clicks": claim(0.0)}, calm)[0] > 0.9
     assert impact_share({"clicks": claim(5_000.0)}, calm)[0] < 0.1
+
+
+def test_silence_is_no_size_even_where_there_is_none():
+    share, why = impact_share({}, twin_of(faults=False))
+
+    assert (share, why) == (0.0, "no harm was sized")
 
 
 def test_how_many_users_may_be_sized_too():

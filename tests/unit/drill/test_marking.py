@@ -1,0 +1,72 @@
+"""Grading a finished drill: evidence counts as it stood before the repair, and only where it can."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.drill import marking, store
+from tests.unit.drill import lakes
+from tests.unit.drill.scenes import deed, scenario
+from tests.unit.drill.toy_arms import BEGAN, toy_run
+
+MENDED = deed(5_000, "restart service=stream")
+SLOW = {
+    "claim": "Answers take longer than they did",
+    "sql": "SELECT median(latency_ms) AS ms FROM requests WHERE ts >= $now - INTERVAL 5 MINUTE",
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "home"))
+
+
+class WithLakes:
+    """The toy's runs with their requests on a lake. lakes: how many were asked for."""
+
+    def __init__(self) -> None:
+        self.lakes = 0
+
+    def __call__(self, plan, run_dir, telemetry):
+        ledger = toy_run(plan, run_dir, telemetry)
+        (run_dir / "lake").mkdir()
+        if telemetry:
+            self.lakes += 1
+            r = ledger.requests
+            rows = [{"ts": ts, "latency_ms": ms} for ts, ms in zip(r.ts, r.latency_ms, strict=True)]
+            lakes.write(run_dir / "lake", requests=rows)
+        return ledger
+
+
+def marks_of(tmp_path, *actions, run: WithLakes, incident: bool = True) -> dict[str, float]:
+    """Points by item, of a report at 6,000 s on the incident that began at 1,200 s."""
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    drill = store.create(
+        scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
+    )  # fmt: skip
+    log = drill.journal.append
+    log(BEGAN, "engine", "phase", name="baseline")
+    log(BEGAN + 1_200, "engine", "armed", id="w1", fault="session-stream-lag", target="stream")
+    log(BEGAN + 4_000, "engine", "page", text="PAGE")
+    for action in actions:
+        log(BEGAN + action.at_s, "trainee", "action", text=action.text, forms=action.forms)
+    cause = {"component": "stream", "mechanism": "stream-lag", "started_at": BEGAN + 1_200}
+    report = {"incident": incident, "evidence": [SLOW], **(cause if incident else {})}
+    log(BEGAN + 6_000, "trainee", "report", report=report)
+    return {i["item"]: i["score"] for i in marking.marked(drill, run=run, workers=1)["items"]}
+
+
+def test_what_was_mended_before_the_report_is_asked_about_as_it_was(tmp_path):
+    assert marks_of(tmp_path, MENDED, run=WithLakes())["evidence"] == pytest.approx(0.1)
+
+
+def test_without_a_repair_it_is_asked_as_of_the_report(tmp_path):
+    assert marks_of(tmp_path, run=WithLakes())["evidence"] == pytest.approx(0.1)
+
+
+def test_evidence_for_nothing_is_not_asked_again(tmp_path):
+    run = WithLakes()
+
+    assert marks_of(tmp_path, run=run, incident=False)["evidence"] == 0.0
+    assert run.lakes == 0
