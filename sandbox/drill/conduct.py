@@ -55,8 +55,10 @@ def side_effects(
 
 def _by_harm(twin: TwinResult) -> Scored | None:
     """Harm saved over harm that could be saved, from when the evidence was there, over the metrics that
-    tell: in which the incident does harm, and some of it can be saved. None when none does. What could be saved is known within a standard error, and as little as that
-    allows is asked for: two arms that were both repaired long ago still differ by chance."""
+    tell: in which the incident does harm, and some of it can be saved. None when none does.
+
+    What could be saved is known within a standard error, and as little as that allows is asked for: two arms
+    that were both repaired long ago still differ by chance."""
     shares, weights, told = [], [], []
     for metric in SAVED:
         could = twin.reachable[metric]

@@ -94,11 +94,9 @@ def compare(
     seeds = seeds_of(story.plan.seed, n_seeds)
     plans = [story.arms(seed) for seed in seeds]
     done = arm_runs.run_all(
-        [plan for arms in plans for plan in arms.values()],
-        run=run,
-        workers=workers,
+        [plan for arms in plans for plan in arms.values()], telemetry=telemetry, run=run, workers=workers,
         progress=progress,
-    )
+    )  # fmt: skip
     ledgers = [{name: done[plan.key].ledger for name, plan in arms.items()} for arms in plans]
     return compared(
         ledgers, seeds, onset_s=story.onset_s, prompt_s=story.prompt_s,
