@@ -56,7 +56,15 @@ class Running:
                 [sys.executable, "-m", "sandbox.runtime.child", "collector", self.run.run_dir],
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        wait_for(self.run.collector_socket.exists, 30)
+        wait_for(self.listens, 30)
+
+    def listens(self) -> bool:
+        """The socket's file is there a moment earlier."""
+        try:
+            self.connect().close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -261,9 +261,10 @@ async def test_an_armed_edge_is_slow_on_the_client_side_only_and_heals_when_disa
 @asynccontextmanager
 async def collector(tmp_path):
     """Whatever arrives at the collector's socket, as a list of frames."""
-    frames, decoder = [], Decoder()
+    frames = []
 
     async def collect(reader, writer):
+        decoder = Decoder()  # of this connection: several are open at once
         while received := await reader.read(65_536):
             frames.extend(decoder.feed(received))
         writer.close()
