@@ -116,8 +116,10 @@ def _breaches(observe: Observe, onset_ts: float, n: float) -> Claims:
 
 
 def _tail(observe: Observe, onset_ts: float) -> Claims:
-    """Milliseconds by which the 99th percentile rose, where it or the median rose clearly. Source of the bounds: Zou and Donner, "Construction
-    of confidence limits about effect measures", Statistics in Medicine 2008 (both sides' own, combined)."""
+    """Milliseconds by which the 99th percentile rose, where it or the median rose clearly.
+
+    Source of the bounds: Zou and Donner, "Construction of confidence limits about effect measures", Statistics
+    in Medicine 2008 (both sides' own, combined)."""
     sides = {
         str(row["side"]): row for row in observe(_TAIL.format(onset=sql_time(onset_ts))).records()
     }

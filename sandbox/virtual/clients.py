@@ -99,8 +99,8 @@ class Clients:
         loop, world = self.loop, self.world
         sent, context = loop.now, self._context(asked, visit.dice)
         task = loop.spawn(self._at_gateway(asked, context))
-        if await loop.wait(task.done, sent + TIMEOUT_S):
-            served: Served | None = task.done.value
+        if await loop.wait(task, sent + TIMEOUT_S):
+            served: Served | None = task.value
         else:
             served, context.given_up = None, True
         rt_ms = (loop.now - sent) * 1000

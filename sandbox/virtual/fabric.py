@@ -19,8 +19,7 @@ from scipy.special import ndtri
 from sandbox.base.config import Edge
 from sandbox.base.errors import KINDS
 from sandbox.base.streams import drawn, further, keys, starts
-from sandbox.virtual.cores import Cores
-from sandbox.virtual.cores import Process as Process
+from sandbox.virtual.cores import Cores, Process
 from sandbox.virtual.loop import Loop, Signal, Wall, World
 from sandbox.virtual.timing import Timing, Work
 from services.skeleton.client import MARGIN_S

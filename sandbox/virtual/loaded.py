@@ -92,7 +92,6 @@ def load(
     else:
         index = Index.of(registry.find(registries, "index", wanted))
     index = index.searching(config.retrieval.nprobe)
-    index = index.searching(config.retrieval.nprobe)
     contract = Contract.of(config.ranking.contract_version, config.ranking.contract)
     weights = weights_of(config.ranking)
     if held is not None and held.config.rules == config.rules:

@@ -43,10 +43,6 @@ class Task(Signal):
         self.failure: Exception | None = None
         self.waits_for: Signal | None = None
 
-    @property
-    def done(self) -> Signal:
-        return self
-
 
 class Loop:
     """now: wall seconds since the run began. running: the task whose coroutine runs, or ran last."""

@@ -16,7 +16,8 @@ from sandbox.telemetry import alerts
 from sandbox.telemetry.indicators import Indicators
 from sandbox.telemetry.segments import SegmentStore
 from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
-from sandbox.virtual.fabric import Fabric, Process
+from sandbox.virtual.cores import Process
+from sandbox.virtual.fabric import Fabric
 from sandbox.virtual.loop import World
 from sandbox.virtual.store import Store
 from sandbox.virtual.stream import Stream

@@ -118,7 +118,7 @@ def test_a_task_keeps_the_failure_that_was_named_and_any_other_ends_the_run() ->
         raise error
 
     async def waiter(task: Task) -> None:
-        await loop.wait(task.done)
+        await loop.wait(task)
         seen.extend([task.value, task.failure])
 
     refused = KeyError("no")
