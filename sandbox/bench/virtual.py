@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,13 +18,10 @@ import psutil
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.streams import uniforms
-from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.bench import stats, weeks
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
 from sandbox.bench.virtual_floor import N_CANDIDATES, content_per_s, floor_per_s, loaded
-from sandbox.drill import library
-from sandbox.drill.arms import ArmPlan
 from sandbox.runtime.building import ProgressFn, ensure_built
 from sandbox.world.behaviour import Behaviour
 from services.ranking.core import INPUTS
@@ -39,8 +35,6 @@ CURVE = (
     100_000,
     300_000,
 )  # requests of the runs whose cost is set beside each other
-FLOOR_REQUESTS = 2_000
-DRILL_S, DRILL_RATE = 600.0, 100.0  # wall seconds at 60x, requests per wall second
 _EVERY_S = 0.2  # wall time between two looks at a child's memory
 
 
@@ -185,7 +179,7 @@ def _cpu_s(step: Callable[..., object], *arguments: object) -> float:
 
 def _apart(what: str, *arguments: str) -> tuple[dict[str, float], float]:
     """The answer of one piece, measured in a process of its own, and the most memory it held, bytes."""
-    command = [sys.executable, "-m", "sandbox.bench.virtual", what, *arguments]
+    command = [sys.executable, "-m", "sandbox.bench.virtual_apart", what, *arguments]
     with tempfile.TemporaryFile() as answer:
         process = subprocess.Popen(command, stdout=answer)
         peak = 0.0
@@ -210,56 +204,3 @@ def _held(pid: int) -> float:
         return float(sum(p.memory_info().rss for p in (of, *of.children(recursive=True))))
     except psutil.NoSuchProcess:
         return 0.0
-
-
-def run_of(world: str, n: int, place: Path) -> dict[str, float]:
-    """A virtual run of about n requests without telemetry: what it cost, beside the floor of its batches."""
-    from sandbox.virtual.stack import VirtualStack
-
-    rate = DRILL_RATE
-    stack = VirtualStack(world, place, seed=1, rate_per_s=rate, telemetry=False)
-    began = time.process_time()
-    stack.advance(stack.began_ts + n / rate * stack.world.speed)
-    n_done, cpu_s = len(stack.ledger.requests.ts), time.process_time() - began
-    batch = round(stack.gathering.n_answers / stack.gathering.n_batches)
-    floor = floor_per_s(stack.content, batch, FLOOR_REQUESTS // batch)
-    return {
-        "requests": float(n_done), "cpu_s": cpu_s, "batch": float(batch), "floor_per_s": floor,
-        "vs_floor": n_done / cpu_s / floor,
-    }  # fmt: skip
-
-
-def drill_with_twin(world: str, place: Path) -> dict[str, float]:
-    """A drill of ten wall minutes at 100 requests a second and the same without its fault, beginning to
-    end, with as many processes as a twin is given."""
-    from sandbox.drill.arm_runs import run_all
-
-    gentlest = library.gentlest()
-    load = gentlest.load.model_copy(update={"rate_per_s": DRILL_RATE})
-    scenario = gentlest.model_copy(update={"load": load})
-    until_s = DRILL_S * scenario.world_rate
-    plans = [ArmPlan(scenario, world, 1, faults, (), until_s) for faults in (True, False)]
-    (place / "worlds").symlink_to(world_dir(world).parent)
-    os.environ["SANDBOX_HOME"] = str(place)  # so that no run is found that was made before
-    began = time.perf_counter()
-    done = run_all(plans)
-    wall_s = time.perf_counter() - began
-    return {
-        "wall_s": wall_s,
-        "requests": float(sum(len(d.ledger.requests.ts) for d in done.values())),
-    }
-
-
-def main(arguments: list[str]) -> None:
-    what, world, *rest = arguments
-    load_manifest(world)
-    with tempfile.TemporaryDirectory(prefix="bench-") as place:
-        directory = Path(place)
-        answer = (
-            run_of(world, int(rest[0]), directory / "run") if what == "curve" else drill_with_twin(world, directory)
-        )  # fmt: skip
-    sys.stdout.write(json.dumps(answer) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -31,11 +31,12 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill.arms import ArmPlan
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.tether import tether
+from sandbox.runtime.threads import one_thread
 from sandbox.virtual.ledger import Ledger
 
 RunArm = Callable[[ArmPlan, Path, bool], Ledger]  # plan, run directory, telemetry
 ProgressFn = Callable[[str, float | None], None]
-_Job = tuple[str, ArmPlan, bool, Path, RunArm]  # key, plan, lake wanted, scratch, run
+_Job = tuple[str, ArmPlan, bool, Path, RunArm | None]  # key, plan, lake wanted, scratch, run
 
 WORKERS = 2
 KEPT_LEDGERS = 500
@@ -78,7 +79,6 @@ def run_all(
     found = {key: _known(key, key in with_lake) for key in wanted}
     missing = [key for key in wanted if found[key] is None]
     if missing:
-        run = run or virtual()
         with _scratch() as scratch:
             jobs = [(key, wanted[key], key in with_lake, scratch, run) for key in missing]
             nested = multiprocessing.parent_process() is not None  # by who counts the cores already
@@ -107,9 +107,10 @@ def _known(key: str, lake: bool) -> Finished | None:
     return Finished(ledger, run_dir if lake else None)
 
 
-def _run_one(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm) -> None:
+def _run_one(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None) -> None:
     """Runs it and keeps it, the ledger last: whoever sees that sees all of it. key: handed in, for in
     another process the code may by now hash to something else."""
+    run = run or virtual()  # here, so that who only waits for others never loads torch
     run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
     try:
         run_dir.mkdir()
@@ -136,7 +137,8 @@ def _in_processes(jobs: list[_Job], workers: int, progress: ProgressFn) -> None:
         initializer=_begin, initargs=(os.getpid(),),
     )  # fmt: skip
     try:
-        futures = [pool.submit(_in_child, *job) for job in jobs]
+        with one_thread():  # this starts the processes
+            futures = [pool.submit(_in_child, *job) for job in jobs]
         for done, future in enumerate(as_completed(futures)):
             progress(_WHAT, done / len(jobs))
             if (told := future.result()) is not None:
@@ -163,7 +165,7 @@ def _begin(parent: int) -> None:
 
 
 def _in_child(
-    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm
+    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None
 ) -> dict[str, Any] | None:
     """An error of ours comes back as its parts: it takes five, and unpickling would give it one."""
     try:

@@ -26,6 +26,7 @@ from sandbox.runtime.operations import Operations, wait_for
 from sandbox.runtime.plan import require_seed, require_speed
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.stack import ProgressFn, Stack, ensure_built, fresh_run_dir
+from sandbox.runtime.threads import ONE_THREAD
 from sandbox.telemetry.sql import SqlWorker
 
 START_S = 60.0  # for the driver to begin, wall
@@ -96,7 +97,7 @@ def _drive(drill: Drill) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "sandbox.drill.driver", str(drill.directory)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
 
     def begun() -> bool:

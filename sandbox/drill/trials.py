@@ -27,6 +27,7 @@ from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario import Scenario
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.tether import tether
+from sandbox.runtime.threads import one_thread
 
 BEGUN, FILING, DONE, FAILED = "begun", "filing", "done", "failed"
 NOTE_LENGTH = 300
@@ -207,7 +208,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, opener, os.getpid()))
-        self._process.start()
+        with one_thread():
+            self._process.start()
         theirs.close()
 
     def play(self, number: int, trial: Trial, run_dir: Path) -> None:
@@ -233,9 +235,6 @@ def _serve(connection: Connection, opener: Opener | None, parent: int) -> None:
     """A worker's life: trials in, what becomes of them out."""
     os.setsid()  # Ctrl-C at the terminal is the parent's to answer
     tether(parent)
-    os.environ["OMP_NUM_THREADS"] = (
-        "1"  # before torch and faiss are loaded: there is a worker per core
-    )
     os.dup2(2, 1)  # stdout is for the document; what a responder prints is for people
     while True:
         try:

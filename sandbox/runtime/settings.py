@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.base.errors import SandboxError
+from sandbox.runtime.threads import ONE_THREAD
 
 READY_S = 90.0  # wall seconds that a whole stack gets to become ready on a busy machine
 STOP_S = 8.0  # wall seconds between SIGTERM and SIGKILL: the drain of a service and a margin
@@ -22,8 +23,7 @@ PORTS = range(20_000, 32_000)  # below Linux' ephemeral range, so that no outgoi
 PORT_ATTEMPTS = 3  # times that other ports are picked when one was taken meanwhile
 
 CHILD_ENVIRONMENT = {
-    # One thread per library: nine processes share few cores, and batches are small.
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    **ONE_THREAD,  # nine processes share few cores
     "MALLOC_ARENA_MAX": "2",  # glibc would keep an arena per thread: memory that idles
     "GRPC_ENABLE_FORK_SUPPORT": "0",  # no process of ours forks after start; the support costs locks
     "PYTHONUNBUFFERED": "1",
