@@ -117,7 +117,25 @@ class Processor:
         self.stream.processed_ts = max(newest, self.stream.processed_ts)
 
     def _work_out(self, user: int, batches: list[list[Entry]]) -> None:
-        """Puts a user's rows as they are after these batches, as if each had been committed by itself."""
+        for view, update in self._after(user, batches):
+            self._commit(view, [update])
+
+    async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
+        """Commits a batch through the write seam."""
+        updates: dict[str, list[Update]] = {USER_SESSION.name: [], USER_SEEN.name: []}
+        for user in sorted(of_user):
+            for view, update in self._after(user, [of_user[user]]):
+                updates[view].append(update)
+        passed = [(view, await self._through(view, rows, newest)) for view, rows in updates.items()]
+        for view, rows in passed:
+            self._commit(view, rows)
+
+    def _commit(self, view: str, rows: list[Update]) -> None:
+        for user, ts, row in rows:
+            self.store.put_streamed(view, user, Written(row, ts, WRITER))
+
+    def _after(self, user: int, batches: list[list[Entry]]) -> Iterator[tuple[str, Update]]:
+        """What becomes of a user's rows, by view, as if each of these batches had been committed by itself."""
         state, session, seen = self._state(user), False, False
         for entries in batches:
             of_session, of_seen = core.apply_events({user: state}, entries, self.catalogue.n_items)
@@ -126,34 +144,9 @@ class Processor:
         if session:
             self._visits[user] = state.session
             row = state.session_row(self.catalogue.item_topics)
-            self._commit(USER_SESSION.name, [(user, state.ts, row)])
+            yield USER_SESSION.name, (user, state.ts, row)
         if seen:
-            self._commit(USER_SEEN.name, [(user, state.seen_ts, state.seen_row())])
-
-    async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
-        """Commits a batch through the write seam."""
-        passed = [
-            (view, await self._through(view, rows, newest)) for view, rows in self._applied(of_user)
-        ]
-        for view, rows in passed:
-            self._commit(view, rows)
-
-    def _commit(self, view: str, rows: list[Update]) -> None:
-        for user, ts, row in rows:
-            self.store.put_streamed(view, user, Written(row, ts, WRITER))
-
-    def _applied(self, of_user: dict[int, list[Entry]]) -> list[tuple[str, list[Update]]]:
-        """What becomes of the rows of these users, by view."""
-        states = {user: self._state(user) for user in sorted(of_user)}
-        entries = (entry for own in of_user.values() for entry in own)
-        sessions, seen = core.apply_events(states, entries, self.catalogue.n_items)
-        for user in sessions:
-            self._visits[user] = states[user].session
-        topics = self.catalogue.item_topics
-        return [
-            (USER_SESSION.name, [(u, states[u].ts, states[u].session_row(topics)) for u in sorted(sessions)]),
-            (USER_SEEN.name, [(u, states[u].seen_ts, states[u].seen_row()) for u in sorted(seen)]),
-        ]  # fmt: skip
+            yield USER_SEEN.name, (user, state.seen_ts, state.seen_row())
 
     async def _through(self, view: str, updates: list[Update], newest: float) -> list[Update]:
         if not updates:
