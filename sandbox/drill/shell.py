@@ -101,6 +101,10 @@ class Shell:
         return True
 
     def query(self, sql: str) -> RenderableType:
+        return self.look(sql)
+
+    def look(self, sql: str) -> RenderableType:
+        """What the lake answers."""
         result = self._lake.query(sql)
         return answer_view(result.columns, result.rows)
 
@@ -132,12 +136,10 @@ class Shell:
         return page_view(str(page.fields["text"]), world_time(page.world_ts))
 
     def on_alerts(self, _: str) -> RenderableType:
-        result = self._lake.query(_ALERTS)
-        return answer_view(result.columns, result.rows)
+        return self.look(_ALERTS)
 
     def on_changes(self, _: str) -> RenderableType:
-        result = self._lake.query(_CHANGES)
-        return answer_view(result.columns, result.rows)
+        return self.look(_CHANGES)
 
     def on_hint(self, _: str) -> RenderableType:
         return Text(session.hint(self.drill))

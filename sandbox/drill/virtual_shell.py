@@ -45,9 +45,16 @@ class VirtualShell(Shell):
         }
 
     def query(self, sql: str) -> RenderableType:
-        columns, rows = self._open.ask(sql)
+        shown = self.look(sql)
         self._pass_time(QUERY_S)
-        return answer_view(columns, rows)
+        return shown
+
+    def look(self, sql: str) -> RenderableType:
+        return answer_view(*self._open.ask(sql))
+
+    def _pass_on(self, word: str, rest: str) -> None:
+        self._open.stack.flush()  # the command finds what has happened by now
+        super()._pass_on(word, rest)
 
     def on_wait(self, minutes: str) -> RenderableType:
         """`wait MINUTES`: world minutes, 5 where none are named."""
@@ -74,7 +81,7 @@ class VirtualShell(Shell):
             )  # fmt: skip
         request = self._open.stack.clients.probe(int(user))
         self._pass_time(QUERY_S)
-        self.console.print(answer_view(*self._open.ask(_SLATE.format(request=request))))
+        self.console.print(self.look(_SLATE.format(request=request)))
         return Text(f"trace {request}", style="dim")
 
     def on_act(self, action: str) -> RenderableType | None:
