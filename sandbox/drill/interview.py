@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from textwrap import shorten
 from typing import Any
 
 from prompt_toolkit import prompt
@@ -15,6 +16,8 @@ from sandbox.drill.report import SIZED, Report, checked, within, world_time
 from sandbox.drill.store import Drill
 
 Ask = Callable[[str, str, list[str]], str]  # question, default, words to complete -> answer
+Say = Callable[[str], None]
+_OFFERED = 20  # of the latest queries, as many as a report may quote
 
 
 def ask_at_terminal(question: str, default: str, words: list[str]) -> str:
@@ -24,11 +27,11 @@ def ask_at_terminal(question: str, default: str, words: list[str]) -> str:
 
 
 def interview(
-    drill: Drill, ask: Ask = ask_at_terminal, say: Callable[[str], None] = print,
-    now: float | None = None,
+    drill: Drill, ask: Ask = ask_at_terminal, say: Say = print, now: float | None = None,
+    queries: Sequence[str] = (),
 ) -> Report:  # fmt: skip
     """Asks for each part of the report, again where an answer is refused. now: world seconds; None for a
-    live drill's clock."""
+    live drill's clock. queries: SQL that was asked, to choose the evidence from."""
     began = drill.began()
     assert began is not None
     now = drill.run.clock().now() if now is None else now
@@ -57,6 +60,8 @@ def interview(
         ask("How great is the harm so far (clicks=120 or clicks=80..120..160 ..., nothing if you cannot say)?",
             "", [f"{name}=" for name in SIZED])
     )  # fmt: skip
+    offered = list(dict.fromkeys(queries))[-_OFFERED:]
+    fields["evidence"] = _evidence(offered, ask, say)
     fields["confidence"] = ask("How sure are you, 0 to 1?", "0.7", [])
     fields["notes"] = ask("Notes (one line)?", "", [])
     while True:
@@ -65,6 +70,9 @@ def interview(
         except SandboxError as error:
             name = error.where.rpartition(", ")[2].partition("[")[0].partition(".")[0]
             say(f"{error.where}: {error.seen!r}; expected {error.expected}")
+            if name == "evidence":
+                fields[name] = _evidence(offered, ask, say)
+                continue
             known = fields.get(name)
             fields[name] = ask(f"{name}?", "" if isinstance(known, dict) else str(known or ""), [])
             if name == "segment":
@@ -82,6 +90,24 @@ def _yes(text: str) -> bool:
 def _segment(text: str) -> dict[str, Any]:
     pairs = (word.partition("=") for word in text.replace(",", " ").split())
     return {column: value for column, _, value in pairs}
+
+
+def _evidence(queries: list[str], ask: Ask, say: Say) -> list[dict[str, str]]:
+    """The queries that are chosen by number, each with what it shows."""
+    if not queries:
+        return []
+    for number, sql in enumerate(queries, 1):
+        say(f"{number:>3}  {shorten(sql, 120)}")
+    while True:
+        words = ask("Which of these queries show it (numbers, nothing for none)?", "", []).replace(",", " ").split()  # fmt: skip
+        wrong = [w for w in words if not (w.isdecimal() and 1 <= int(w) <= len(queries))]
+        if not wrong:
+            break
+        say(f"{wrong[0]!r}; expected numbers from 1 to {len(queries)}")
+    return [
+        {"claim": ask(f"What does {n} show?", "as the query says", []), "sql": queries[n - 1]}
+        for n in dict.fromkeys(map(int, words))
+    ]
 
 
 def _sizes(text: str) -> dict[str, Any]:

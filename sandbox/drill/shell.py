@@ -68,6 +68,7 @@ class Shell:
     def __init__(self, drill: Drill, console: Console) -> None:
         self.drill, self.console, self.help = drill, console, HELP
         self._lake = SqlWorker(drill.run.lake)
+        self.asked: list[str] = []  # queries that were answered: the report quotes from them
         self.commands: dict[str, Callable[[str], RenderableType | None]] = {
             name.removeprefix("on_"): getattr(self, name)
             for name in dir(self)
@@ -101,7 +102,9 @@ class Shell:
         return True
 
     def query(self, sql: str) -> RenderableType:
-        return self.look(sql)
+        shown = self.look(sql)
+        self.asked.append(sql)
+        return shown
 
     def look(self, sql: str) -> RenderableType:
         """What the lake answers."""
@@ -151,7 +154,7 @@ class Shell:
         return status_view(session.status(self.drill))
 
     def on_report(self, file: str) -> RenderableType:
-        written = load_report(Path(file)) if file else interview(self.drill)
+        written = load_report(Path(file)) if file else interview(self.drill, queries=self.asked)
         result = session.file_report(self.drill, written)
         return render(self.drill.scenario, self.drill.entries(), written, result)
 

@@ -45,7 +45,7 @@ class VirtualShell(Shell):
         }
 
     def query(self, sql: str) -> RenderableType:
-        shown = self.look(sql)
+        shown = super().query(sql)
         self._pass_time(QUERY_S)
         return shown
 
@@ -98,7 +98,10 @@ class VirtualShell(Shell):
         return status_view(session.status(self.drill, self._open.now()))
 
     def on_report(self, file: str) -> RenderableType:
-        written = load_report(Path(file)) if file else interview(self.drill, now=self._open.now())
+        if file:
+            written = load_report(Path(file))
+        else:
+            written = interview(self.drill, now=self._open.now(), queries=self.asked)
         result = self._open.file(written)
         return render(self.drill.scenario, self.drill.entries(), written, result)
 

@@ -129,7 +129,8 @@ def test_the_toolbar_tells_the_time_and_what_fires(drill):
 
 def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
     answers = iter(["yes", "later", "", "the stream", "stream-lag", "region=EU",
-                    "clicks=80..120..160 p99_ms=5 revenue=lots", "0.9", "", "2026-02-25 06:13:20",
+                    "clicks=80..120..160 p99_ms=5 revenue=lots", "1 3", "2", "entries wait", "0.9", "",
+                    "2026-02-25 06:13:20",
                     "clicks=80..120..160 p99_ms=5", "stream", ""])  # fmt: skip
     asked = []
 
@@ -142,12 +143,14 @@ def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
     run = replace(drill.run, wall_start=time.time() - 60)
     run.save()
 
-    report = interview(drill, ask, told.append)
+    report = interview(drill, ask, told.append, queries=["select 1", "select 2", "select 1"])
 
     assert report.component == "stream"
     assert report.segment == {"region": "EU"}
     assert report.impact["clicks"].low == 80
     assert report.impact["p99_ms"].estimate == 5
+    assert [(e.claim, e.sql) for e in report.evidence] == [("entries wait", "select 2")]
+    assert any("from 1 to 2" in t for t in told)
     assert any("impact" in t for t in told)
     assert any("started_at" in t for t in told)
     assert any("component" in t for t in told)
