@@ -7,10 +7,10 @@ that a run is the same every time. Two clocks look at it: `Wall` (seconds since 
 
 from __future__ import annotations
 
-import heapq
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from heapq import heappop, heappush
 from typing import Any
 
 Routine = Coroutine[Any, Any, Any]
@@ -63,7 +63,7 @@ class Loop:
         """The same for one argument."""
         if when > self.now:
             self._n += 1
-            heapq.heappush(self._later, (when, self._n, do, argument))
+            heappush(self._later, (when, self._n, do, argument))
         else:
             self._due.append((do, argument))
 
@@ -128,7 +128,7 @@ class Loop:
                 break
             now = self.now = later[0][0]
             while later and later[0][0] == now:
-                _, _, do, argument = heapq.heappop(later)
+                _, _, do, argument = heappop(later)
                 do(argument)
         self.now = when
 
