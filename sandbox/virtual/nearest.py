@@ -7,6 +7,8 @@ the most is known: whoever is that close to the limit is asked about too.
 
 from __future__ import annotations
 
+from typing import Any
+
 import faiss
 import numpy as np
 import torch
@@ -27,7 +29,9 @@ class Nearest:
     def __init__(self, index: Index) -> None:
         self.index = index
         n, dim = index.vectors.shape
-        self._groups = 0 if index.lists else n // _FOLDS  # an inverted file looks at few items anyway
+        self._groups = (
+            0 if index.lists else n // _FOLDS
+        )  # an inverted file looks at few items anyway
         self._columns = torch.from_numpy(index.vectors.T)
         longest = np.linalg.norm(index.vectors.astype(np.float64), axis=1).max(initial=0.0)
         # A sum of dim products in any order is off by dim x 2^-24 x both lengths at the most (Higham,
@@ -43,7 +47,8 @@ class Nearest:
             about = torch.mm(torch.from_numpy(queries), self._columns).numpy()
         ids = self._possible(about, n, length * self._slack)
         scores = np.empty(ids.shape, np.float32)
-        self.index.faiss_index.compute_distance_subset(
+        inside: Any = self.index.faiss_index  # a flat one, as the groups say
+        inside.compute_distance_subset(
             len(ids), faiss.swig_ptr(queries), ids.shape[1], faiss.swig_ptr(scores), faiss.swig_ptr(ids)
         )  # fmt: skip
         order = np.argsort(-scores, axis=1, kind="stable")[:, : n + 1]

@@ -29,12 +29,16 @@ def all_of(workers: Sequence[Worker], step: str, *arguments: Any) -> list[Any]:
 
 
 class Here:
-    """In this process. make: builds the object from the argument; its methods are the steps."""
+    """In this process. make: builds the object from the argument, when the first step is asked for; its
+    methods are the steps."""
 
     def __init__(self, make: Callable[[Any], Any], argument: Any) -> None:
-        self._object, self._result = make(argument), None
+        self._make, self._argument = make, argument
+        self._object: Any = None
+        self._result: Any = None
 
     def start(self, step: str, *arguments: Any) -> None:
+        self._object = self._object or self._make(self._argument)
         self._result = getattr(self._object, step)(*arguments)
 
     def result(self) -> Any:
