@@ -29,9 +29,8 @@ class Nearest:
     def __init__(self, index: Index) -> None:
         self.index = index
         n, dim = index.vectors.shape
-        self._groups = (
-            0 if index.lists else n // _FOLDS
-        )  # an inverted file looks at few items anyway
+        # An inverted file looks at few items anyway.
+        self._groups = 0 if index.lists else n // _FOLDS
         self._columns = torch.from_numpy(index.vectors.T)
         longest = np.linalg.norm(index.vectors.astype(np.float64), axis=1).max(initial=0.0)
         # A sum of dim products in any order is off by dim x 2^-24 x both lengths at the most (Higham,
