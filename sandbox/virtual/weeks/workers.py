@@ -58,7 +58,7 @@ class Apart:
         # Not a fork: torch's threads would not live through it.
         context = multiprocessing.get_context("spawn")
         self._pipe, far = context.Pipe()
-        self._process = context.Process(target=_serve, args=(far, make, argument), daemon=True)
+        self._process = context.Process(target=_serve, args=(far,), daemon=True)
         # Ctrl-C goes to every process of a terminal: only this one is to hear it, and then ends the other.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -66,10 +66,11 @@ class Apart:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         far.close()
+        # Not an argument of the process: starting it would wait until what it needs is imported.
+        self._send((make, argument))
 
     def start(self, step: str, *arguments: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # `result` says what became of it
-            self._pipe.send((step, arguments))
+        self._send((step, arguments))
 
     def result(self) -> Any:
         try:
@@ -84,6 +85,10 @@ class Apart:
             raise SandboxError(**value) if isinstance(value, dict) else value
         return value
 
+    def _send(self, what: tuple[Any, ...]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # `result` says what became of it
+            self._pipe.send(what)
+
     def close(self) -> None:
         """At once: what it was doing is of no use any more."""
         self._pipe.close()
@@ -91,8 +96,12 @@ class Apart:
         self._process.join()
 
 
-def _serve(pipe: Connection, make: Callable[[Any], Any], argument: Any) -> None:
+def _serve(pipe: Connection) -> None:
     made: Any = None
+    try:
+        make, argument = pipe.recv()
+    except (EOFError, OSError):
+        return
     while True:
         try:
             step, arguments = pipe.recv()
