@@ -102,7 +102,7 @@ class Batch:
         if quota["ann"] and len(who):
             profiles = finite(np.array([self.rows[i].profile for i in who.tolist()], np.float32))
             vectors = self.loaded.encoder(of.known[who], profiles, of.recent[who])
-            scores, ids = self.loaded.index.search_many(vectors, quota["ann"])
+            scores, ids = self.loaded.nearest(vectors, quota["ann"])
             found["ann"] = shelf.found(scores, ids, who, n)
         if quota["covisit"] and self.sources.covisit is not None:
             recent = np.where(of.known[:, None] >= 0, of.recent, -1)

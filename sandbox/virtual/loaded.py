@@ -14,6 +14,7 @@ from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline import registry
 from sandbox.virtual.forward import RankerPass, TowerPass
+from sandbox.virtual.nearest import Nearest
 from services.model.core import Ranker, TwoTower, load_ranker, load_two_tower
 from services.ranking.core import Contract, Floats
 from services.ranking.server import weights_of
@@ -32,10 +33,14 @@ class Loaded:
     config: Config
     rankers: dict[str, RankerPass]
     towers: dict[str, TowerPass]
-    index: Index
+    nearest: Nearest
     contract: Contract
     weights: Floats
     policy: Policy
+
+    @property
+    def index(self) -> Index:
+        return self.nearest.index
 
     @property
     def ranker(self) -> Ranker:
@@ -88,17 +93,17 @@ def load(
     rankers, towers = _models(config.model, held, registries)
     wanted = config.retrieval.index_version
     if held is not None and held.index.version == wanted:
-        index = held.index
+        nearest = held.nearest
     else:
-        index = Index.of(registry.find(registries, "index", wanted))
-    index = index.searching(config.retrieval.nprobe)
+        nearest = Nearest(Index.of(registry.find(registries, "index", wanted)))
+    nearest = nearest.searching(config.retrieval.nprobe)
     contract = Contract.of(config.ranking.contract_version, config.ranking.contract)
     weights = weights_of(config.ranking)
     if held is not None and held.config.rules == config.rules:
         policy = held.policy
     else:
         policy = policy_of(config.rules, catalogue, topics, seed)
-    return Loaded(config, rankers, towers, index, contract, weights, policy)
+    return Loaded(config, rankers, towers, nearest, contract, weights, policy)
 
 
 def _models(

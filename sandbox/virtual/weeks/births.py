@@ -16,7 +16,7 @@ from safetensors.numpy import load as load_tensors
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import uniforms
 from sandbox.pipeline import index, registry
-from sandbox.pipeline.events import DAY_S, Log
+from sandbox.pipeline.events import DAY_S
 from sandbox.pipeline.registry import Artefact, pack_arrays
 from services.model.core import encode_items, load_two_tower
 
@@ -35,10 +35,6 @@ class Births:
         published = catalogue.item_published_ts.copy()
         published[self.item] = self.ts
         return replace(catalogue, item_published_ts=published)
-
-    def without(self, log: Log) -> Log:
-        """The log as if none of them had been there."""
-        return log.take(~np.isin(log.item, self.item))
 
     def by(self, ts: float) -> np.ndarray:
         """int64 [n]: those that are not out yet at ts."""

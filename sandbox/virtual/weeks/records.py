@@ -11,6 +11,7 @@ from sandbox.virtual.weeks.served import Served
 from services.events.core import IMPRESSIONS
 
 _KINDS = (IMPRESSIONS, "click", "dwell", "like", "hide", "conversion")
+_ROOM_DAYS = 8  # appended before the log, millions of rows, is copied again
 KEPT_S = 42 * 86_400.0  # of the log: two weeks to train on, each row with four weeks behind it
 
 
@@ -46,6 +47,7 @@ class Record:
 
     def __init__(self, log: Log) -> None:
         self.log = log
+        self._room, self._begin, self._end = log, 0, len(log)  # the log is a part of this
         self._next_request = int(log.request.max(initial=0)) + 1
         self._pending = {kind: Events.none() for kind in _KINDS}
 
@@ -53,12 +55,15 @@ class Record:
         """Appends the rows of a day that ends at ts (world seconds), and lets go of what is too old."""
         rows = log_rows(served, self._next_request)
         self._next_request += len(served)
-        whole = {
-            f.name: np.concatenate([getattr(self.log, f.name), getattr(rows, f.name)])
-            for f in fields(Log)
-        }
-        log = Log(**whole)
-        self.log = log.take(slice(int(np.searchsorted(log.ts, ts - KEPT_S)), None))
+        if self._end + len(rows) > len(self._room):
+            self._room = _roomy(self.log, _ROOM_DAYS * len(rows))
+            self._begin, self._end = 0, len(self.log)
+        at = slice(self._end, self._end + len(rows))
+        for f in fields(Log):
+            getattr(self._room, f.name)[at] = getattr(rows, f.name)
+        old = int(np.searchsorted(self._room.ts[self._begin : at.stop], ts - KEPT_S))
+        self._begin, self._end = self._begin + old, at.stop
+        self.log = self._room.take(slice(self._begin, self._end))
 
     def events(self, served: Served, until_ts: float) -> dict[str, Events]:
         """What is known by until_ts of these rows and of earlier ones, by kind of event.
@@ -92,6 +97,17 @@ def log_rows(served: Served, first_request: int) -> Log:
         hidden=served.hidden[row, slot],
         converted_ts=served.converted_ts[row, slot],
         value=clicked.astype(np.float32),
+    )
+
+
+def _roomy(log: Log, more: int) -> Log:
+    """A copy, and behind it so many rows that mean nothing yet."""
+    columns = {f.name: getattr(log, f.name) for f in fields(Log)}
+    return Log(
+        **{
+            name: np.concatenate([held, np.empty(more, held.dtype)])
+            for name, held in columns.items()
+        }
     )
 
 

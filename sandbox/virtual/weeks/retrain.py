@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -64,6 +65,11 @@ def train(
         {model: f"{_PREFIX[model]}-{suffix}" for model in models}, int((~late).sum()),
         {name: value for of in metrics for name, value in of.items()},
     )  # fmt: skip
+
+
+def warm_up() -> None:
+    """Loads what the first step of an optimiser would load, seconds of it, while everybody waits."""
+    importlib.import_module("torch._dynamo")
 
 
 def write_popular(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,21 +14,21 @@ from sandbox.base.config import Config
 from sandbox.base.streams import seed_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.pipeline import registry
-from sandbox.pipeline.events import DAY_S, Log, read_log, read_manifest
+from sandbox.pipeline.events import DAY_S, read_manifest
 from sandbox.pipeline.features import snapshot
 from sandbox.runtime.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned
 from sandbox.virtual.weeks.births import (
-    Births,
     births,
     forget,
     index_of,
     write_world,
 )
 from sandbox.virtual.weeks.cohort import Batch
+from sandbox.virtual.weeks.history import History
 from sandbox.virtual.weeks.plan import Place, Plan
 from sandbox.virtual.weeks.records import Events, Record
-from sandbox.virtual.weeks.retrain import train, write_covisit, write_popular
+from sandbox.virtual.weeks.retrain import train, warm_up, write_covisit, write_popular
 from sandbox.virtual.weeks.served import Served
 from sandbox.virtual.weeks.shards import Shard, Share, divided
 from sandbox.virtual.weeks.shown import SHOWN, ShownWriter
@@ -49,43 +49,50 @@ class Outcome:
     births: dict[str, Any]
 
 
-class History:
-    """The log of a world. world: its directory."""
-
-    def __init__(self, world: Path) -> None:
-        self.world = world
-
-    def without(self, births: Births) -> Log:
-        """What it says of items that are not held back. Raises WORLD-003."""
-        catalogue = Catalogue.load(self.world / "public" / "catalogue.npz")
-        return births.without(read_log(self.world / "public", catalogue))
-
-
 class Weeks:
     """The state that passes from day to day outside of the users: log, features, models, counts."""
 
     def __init__(self, plan: Plan, place: Place, manifest: WorldManifest, processes: int) -> None:
         self.plan, self.place = plan, place
+        self.retrains: list[dict[str, Any]] = []
+        self._shards: list[Worker] = []
+        self._shown: ShownWriter | None = None
         self.start_ts = manifest.history_end_ts
         self.births = births(
             manifest.items, plan.births_share, self.start_ts, plan.days, plan.seed
         )  # fmt: skip
+        # Where there may be one, in a process of its own: joining the log takes a gigabyte that would stay
+        # with this one to the end.
+        reader = Apart(History, place.world) if processes else Here(History, place.world)
+        try:
+            reader.start("without", self.births.item)
+            self._set_up(manifest, processes)
+            self.record = Record(reader.result())
+            self.config = self._first_models()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            reader.close()
+
+    def _set_up(self, manifest: WorldManifest, processes: int) -> None:
+        """What can be made ready while the log is read."""
+        plan, place = self.plan, self.place
         catalogue = Catalogue.load(place.world / "public" / "catalogue.npz")
         self.catalogue = self.births.catalogue(catalogue)
-        self.record = Record(_history(place, self.births, processes))
         self.users = plan.chosen(manifest.users)
         self.arm = assigned(self.users, len(plan.arms), plan.seed)
         arm_of = np.full(manifest.users, -1)
         arm_of[self.users] = self.arm
         names = tuple(arm.name for arm in plan.arms)
         self.tally = Tally(self.catalogue, arm_of, names, self.start_ts, plan.days)
-        self.retrains: list[dict[str, Any]] = []
+        if place.keep:
+            self._shown = ShownWriter(place.work / SHOWN, names)
         write_world(place.world, place.shadow, self.catalogue)
-        self.config = self._first_models()
-        self._shown = ShownWriter(place.work / SHOWN, names) if place.keep else None
-        self._shards: list[Worker] = []
         for share in self._shares(max(processes, 1)):
             self._shards.append(Apart(Shard, share) if processes else Here(Shard, share))
+        if plan.models and 0 < plan.retrain_days < plan.days:
+            warm_up()
 
     @classmethod
     def begin(cls, plan: Plan, place: Place, processes: int) -> Weeks:
@@ -138,13 +145,20 @@ class Weeks:
         when they are due, models trained on the log."""
         due = self.plan.retrain_days and day and day % self.plan.retrain_days == 0
         log, seed = self.record.log, seed_of(self.plan.seed, "simulate", "jobs", day)
-        if due and self.plan.models:
-            self._retrain(day, now, seed)
-        if day:
-            write_popular(log, self.catalogue, now, self.place.registry, seed)
-            self._rebuild_index(day, now)
+        with ThreadPoolExecutor(1) as beside:  # what needs no model, beside what does
+            features = beside.submit(snapshot, log, self.catalogue, now)
+            jobs = [write_popular] if day else []
+            jobs += [write_covisit] if due and self.plan.models else []
+            lists = [
+                beside.submit(job, log, self.catalogue, now, self.place.registry, seed)
+                for job in jobs
+            ]
+            if due and self.plan.models:
+                self._retrain(day, now, seed)
+            if day:
+                self._rebuild_index(day, now)
+            shot, _ = features.result(), [made.result() for made in lists]
         all_of(self._shards, "switch", [arm.on(self.config) for arm in self.plan.arms])
-        shot = snapshot(log, self.catalogue, now)
         everybody = np.arange(self.catalogue.n_users)
         self.live = LiveFeatures(self.catalogue, everybody, shot.profile, shot.stats, now)
         all_of(self._shards, "refresh", Batch(now, shot.profile, shot.stats))
@@ -161,7 +175,6 @@ class Weeks:
             self.record.log, self.catalogue, now, models=self.plan.models, suffix=f"d{day}", seed=seed,
             target=self.place.registry,
         )  # fmt: skip
-        write_covisit(self.record.log, self.catalogue, now, self.place.registry, seed)
         for model, version in trained.versions.items():
             setattr(self.config.model, model, version)
         self.retrains.append(
@@ -211,14 +224,3 @@ class Weeks:
             )
             for part in divided(self.arm, len(self.plan.arms), n)
         ]  # fmt: skip
-
-
-def _history(place: Place, births: Births, processes: int) -> Log:
-    """Read in a process of its own where there may be one: joining the log takes a gigabyte that would
-    stay with this one to the end."""
-    reader = Apart(History, place.world) if processes else Here(History, place.world)
-    try:
-        log: Log = all_of([reader], "without", births)[0]
-    finally:
-        reader.close()
-    return log

@@ -29,12 +29,16 @@ def all_of(workers: Sequence[Worker], step: str, *arguments: Any) -> list[Any]:
 
 
 class Here:
-    """In this process. make: builds the object from the argument; its methods are the steps."""
+    """In this process. make: builds the object from the argument, when the first step is asked for; its
+    methods are the steps."""
 
     def __init__(self, make: Callable[[Any], Any], argument: Any) -> None:
-        self._object, self._result = make(argument), None
+        self._make, self._argument = make, argument
+        self._object: Any = None
+        self._result: Any = None
 
     def start(self, step: str, *arguments: Any) -> None:
+        self._object = self._object or self._make(self._argument)
         self._result = getattr(self._object, step)(*arguments)
 
     def result(self) -> Any:
@@ -54,7 +58,7 @@ class Apart:
         # Not a fork: torch's threads would not live through it.
         context = multiprocessing.get_context("spawn")
         self._pipe, far = context.Pipe()
-        self._process = context.Process(target=_serve, args=(far, make, argument), daemon=True)
+        self._process = context.Process(target=_serve, args=(far,), daemon=True)
         # Ctrl-C goes to every process of a terminal: only this one is to hear it, and then ends the other.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -62,10 +66,11 @@ class Apart:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         far.close()
+        # Not an argument of the process: starting it would wait until what it needs is imported.
+        self._send((make, argument))
 
     def start(self, step: str, *arguments: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # `result` says what became of it
-            self._pipe.send((step, arguments))
+        self._send((step, arguments))
 
     def result(self) -> Any:
         try:
@@ -80,6 +85,10 @@ class Apart:
             raise SandboxError(**value) if isinstance(value, dict) else value
         return value
 
+    def _send(self, what: tuple[Any, ...]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # `result` says what became of it
+            self._pipe.send(what)
+
     def close(self) -> None:
         """At once: what it was doing is of no use any more."""
         self._pipe.close()
@@ -87,8 +96,12 @@ class Apart:
         self._process.join()
 
 
-def _serve(pipe: Connection, make: Callable[[Any], Any], argument: Any) -> None:
+def _serve(pipe: Connection) -> None:
     made: Any = None
+    try:
+        make, argument = pipe.recv()
+    except (EOFError, OSError):
+        return
     while True:
         try:
             step, arguments = pipe.recv()

@@ -93,3 +93,18 @@ def test_what_is_older_than_anybody_looks_is_let_go():
     record.close_day(served(), WORLD_START + 24 * HOUR)
 
     assert record.log.ts.tolist() == [WORLD_START, WORLD_START]
+
+
+def test_the_log_is_that_of_all_days_however_many():
+    record = Record(log_rows(served(ts=np.array([WORLD_START - HOUR])), first_request=0))
+    starts = WORLD_START + 24 * HOUR * np.arange(60)
+
+    logs = []
+    for start in starts.tolist():
+        record.close_day(served(ts=np.array([start])), start + 24 * HOUR)
+        logs.append(record.log)
+
+    assert logs[20].ts[::2].tolist() == [WORLD_START - HOUR, *starts[:21]]
+    assert logs[-1].ts[::2].tolist() == starts[-42:].tolist()
+    assert logs[-1].request[1::2].tolist() == list(range(19, 61))
+    assert logs[-1].item.tolist() == [4, 6] * 42
