@@ -3,6 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# On all cores, which pip does on one: where the environment forbids Python to write bytecode, each of a
+# dozen processes would compile torch for itself, six seconds of it. A package that will not compile is passed over.
+COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 
 .PHONY: setup develop drill test bench lint types layers docs clean
 
@@ -15,11 +18,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "· creating $(VENV) and installing pinned dependencies (first time: a few minutes)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -e .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
 	@echo "· installing what tests and checks need" >&2
 	@$(PIP) -e '.[dev]'
+	@$(COMPILE)
 	@touch $@
 
 # With a terminal: you are paged, in the drill shell. Without: a scripted responder runs the same drill.

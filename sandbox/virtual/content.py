@@ -53,11 +53,15 @@ class Content:
         self.catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
         self.topics = topic_names(world_dir)
         self.shelves = Shelves(self.catalogue)
-        self.sources = Sources.of(registries)
-        self.shelf = Shelf(self.shelves, self.sources.covisit, self.sources.popular)
         self.builder = InputBuilder(self.catalogue)
-        self.stand_ins = popular_items(self.sources.popular_items, self.catalogue)
+        self.restock(Sources.of(registries))
         self._loaded: Loaded | None = None
+
+    def restock(self, sources: Sources) -> None:
+        """Answers from these lists of the batch jobs from now on."""
+        self.sources = sources
+        self.shelf = Shelf(self.shelves, sources.covisit, sources.popular)
+        self.stand_ins = popular_items(sources.popular_items, self.catalogue)
 
     def configure(self, config: Config) -> None:
         """Loads what the configuration names, then switches. Raises what the services raise on reload

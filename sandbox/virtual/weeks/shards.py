@@ -86,4 +86,4 @@ class Shard:
         sources = Sources.of(self.place.registries)
         for arm, content in self.contents.items():
             content.configure(configs[arm])
-            content.sources = sources
+            content.restock(sources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sandbox.pipeline.ivf import inverted
 from sandbox.pipeline.registry import pack_arrays
 from sandbox.virtual.content import Asked, Content
 from services.gateway.stages import UserRows
+from services.retrieval.core import popular_by_region
 from tests.services.artefacts import everything, ranker, register, two_tower
 from tests.services.harness import N_ITEMS, N_USERS, NO_CONSENT, WORLD_START, catalogue
 
@@ -209,3 +211,18 @@ def test_an_inverted_file_searches_as_many_lists_as_the_configuration_says(regis
         )
     assert slates[0] == slates[2]
     assert sum(map(len, slates[1])) < sum(map(len, slates[0]))
+
+
+def test_lists_of_a_later_batch_job_take_over(content):
+    def popular_of(answer):
+        return answer.found["popular"].ids.tolist()
+
+    [before] = content.healthy(REQUESTS[:1], ROWS[:1], item_rows)
+    others = content.sources.popular_items[:, ::-1].copy()
+    later = popular_by_region(others, np.ones(others.shape, np.float32))
+
+    content.restock(replace(content.sources, popular=later, popular_items=others))
+
+    [after] = content.healthy(REQUESTS[:1], ROWS[:1], item_rows)
+    assert popular_of(after) != popular_of(before)
+    assert set(popular_of(after)) <= set(others[REQUESTS[0].region].tolist())
