@@ -34,6 +34,7 @@ CURVE = (
     30_000,
     100_000,
     300_000,
+    1_000_000,
 )  # requests of the runs whose cost is set beside each other
 _EVERY_S = 0.2  # wall time between two looks at a child's memory
 
