@@ -12,7 +12,7 @@ from prompt_toolkit.completion import WordCompleter
 from sandbox.base.errors import SandboxError
 from sandbox.drill import taxonomy
 from sandbox.drill.journal import first
-from sandbox.drill.report import SIZED, Report, checked, within, world_time
+from sandbox.drill.report import SIZED, Report, checked, require_paged, within, world_time
 from sandbox.drill.store import Drill
 
 Ask = Callable[[str, str, list[str]], str]  # question, default, words to complete -> answer
@@ -31,11 +31,14 @@ def interview(
     queries: Sequence[str] = (),
 ) -> Report:  # fmt: skip
     """Asks for each part of the report, again where an answer is refused. now: world seconds; None for a
-    live drill's clock. queries: SQL that was asked, to choose the evidence from."""
+    live drill's clock. queries: SQL that was asked, to choose the evidence from. Raises DRILL-003 before
+    the page."""
     began = drill.began()
     assert began is not None
     now = drill.run.clock().now() if now is None else now
     page = first(drill.entries(), "page")
+    require_paged(page.world_ts if page else None)
+    assert page is not None
     fields: dict[str, Any] = {
         "incident": _yes(ask("Was there an incident (yes or no)?", "yes", ["yes", "no"]))
     }
@@ -43,7 +46,7 @@ def interview(
         day = world_time(now)[:11]
         fields |= {
             "started_at": ask("When did it start (world time)?", day, []),
-            "detected_at": ask("When was it detected?", world_time(page.world_ts if page else now), []),
+            "detected_at": ask("When was it detected?", world_time(page.world_ts), []),
             "component": ask("Which component?", "", list(taxonomy.COMPONENTS)),
             "mechanism": ask(
                 "Which mechanism, or family?", "", [*taxonomy.MECHANISMS, *taxonomy.FAMILIES]

@@ -12,6 +12,7 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from rich.console import Console
 
+from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
 from sandbox.drill import store
 from sandbox.drill.interview import interview
@@ -142,6 +143,11 @@ def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
     drill = store.Drill(drill.directory)
     run = replace(drill.run, wall_start=time.time() - 60)
     run.save()
+    with pytest.raises(SandboxError) as refusal:
+        interview(drill, ask, told.append)
+    assert refusal.value.kind.code == "DRILL-003"
+    assert not asked  # before the page no question is worth an answer
+    drill.journal.append(run.world_start, "engine", "page", text="it is slow")
 
     report = interview(drill, ask, told.append, queries=["select 1", "select 2", "select 1"])
 
