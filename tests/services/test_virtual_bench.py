@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sandbox.bench import paired, parity, virtual
+from sandbox.bench import paired, parity, virtual_apart
 from sandbox.cli.app import main
 from sandbox.virtual.calibrate import errors, fit
 from sandbox.virtual.observed import observe
@@ -50,7 +50,7 @@ def test_a_run_is_at_parity_with_itself(lake):
 
 
 def test_the_cost_of_a_run_is_told_with_its_requests(home, tmp_path):
-    cost = virtual.run_of("tiny", 400, tmp_path)
+    cost = virtual_apart.run_of("tiny", 400, tmp_path)
 
     assert cost["requests"] > 50
     assert cost["cpu_s"] > 0
