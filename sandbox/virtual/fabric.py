@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -37,18 +38,8 @@ class CallError(Exception):
         self.code, self.status = code, KINDS[code].status
 
 
-class Dice:
-    """The noise of one request, drawn for its place in the world and for nothing else."""
-
-    __slots__ = ("_at", "_normal", "_uniform")
-
-    def __init__(self, normal: list[float], uniform: list[float]) -> None:
-        self._normal, self._uniform, self._at = normal, uniform, -1
-
-    def next(self) -> tuple[float, float]:
-        """A normal number and a uniform one."""
-        self._at = (self._at + 1) % N_DICE
-        return self._normal[self._at], self._uniform[self._at]
+# The noise of one request, drawn for its place in the world and for nothing else: normal and uniform numbers.
+Dice = Iterator[tuple[float, float]]
 
 
 def dice(
@@ -60,7 +51,10 @@ def dice(
         state = further(state, keys(part))
     luck = drawn(further(state[:, :, None], _TURNS))
     normal = ndtri(np.minimum(np.maximum(luck[0], 1e-9), 1 - 1e-9))
-    return [Dice(n, u) for n, u in zip(normal.tolist(), luck[1].tolist(), strict=True)]
+    return [
+        cycle(zip(n, u, strict=True))
+        for n, u in zip(normal.tolist(), luck[1].tolist(), strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +128,7 @@ class Fabric:
         return f"{self._spans:016x}"
 
     def seconds(self, work: Work | Pace, n_keys: int, dice: Dice) -> float:
-        normal, uniform = dice.next()
+        normal, uniform = next(dice)
         ms = (work.base_ms + work.per_key_us * n_keys / 1000) * math.exp(work.sigma * normal)
         if uniform < self._tail_share:
             ms -= self._tail_ms * math.log(max(uniform / self._tail_share, 1e-9))

@@ -71,6 +71,8 @@ class Handlers:
         fabric = self.fabric
         await fabric.work("features.GetUser", context)
         await self._fetch(context, len(USER_VIEWS))
+        if fabric.record is None and not fabric.seams["features"].read:
+            return self.store.user_rows(asked.user, asked.now)
         (profile, session, seen), now = self.store.user(asked.user, asked.now), self._now()
         ids = np.array([asked.user])
         if fabric.seams["features"].read:

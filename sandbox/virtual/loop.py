@@ -7,15 +7,19 @@ that a run is the same every time. Two clocks look at it: `Wall` (seconds since 
 
 from __future__ import annotations
 
+import math
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 Routine = Coroutine[Any, Any, Any]
 _Errors = type[Exception] | tuple[()]
 _Do = Callable[[Any], None]
+_Event = tuple[float, int, _Do, Any]  # when, which of all that were made, what to do with what
+
+SPANS_PER_S = 32.0  # a power of two: a span's bounds are whole numbers of it to the last bit
 
 
 class Signal:
@@ -45,7 +49,11 @@ class Task(Signal):
 
 
 class Loop:
-    """now: wall seconds since the run began. running: the task whose coroutine runs, or ran last."""
+    """now: wall seconds since the run began. running: the task whose coroutine runs, or ran last.
+
+    What is due in the span of time at hand lies in a heap; what comes later lies unordered by span, and most
+    of it is deadlines that nobody waits for by then. Source: Brown, "Calendar queues", CACM 1988.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -53,7 +61,11 @@ class Loop:
         self._n = 0
         # What is made for the moment that it is made in comes after all that was due then: a queue will do.
         self._due: deque[tuple[_Do, Any]] = deque()
-        self._later: list[tuple[float, int, _Do, Any]] = []
+        self._soon: list[_Event] = []
+        self._soon_until = 0.0  # end of the span at hand
+        self._spans: dict[int, list[_Event]] = {}
+        self._ahead: list[int] = []  # their numbers, a heap
+        self._gives_up = self._give_up  # one object, to know deadlines by
 
     def at(self, when: float, do: Callable[..., None], *arguments: Any) -> None:
         """Calls `do` at that time, at once when it is past."""
@@ -61,11 +73,18 @@ class Loop:
 
     def then(self, when: float, do: _Do, argument: Any) -> None:
         """The same for one argument."""
-        if when > self.now:
-            self._n += 1
-            heappush(self._later, (when, self._n, do, argument))
-        else:
+        if when <= self.now:
             self._due.append((do, argument))
+            return
+        self._n += 1
+        if when < self._soon_until:
+            heappush(self._soon, (when, self._n, do, argument))
+            return
+        span = int(when * SPANS_PER_S)
+        if (events := self._spans.get(span)) is None:
+            events = self._spans[span] = []
+            heappush(self._ahead, span)
+        events.append((when, self._n, do, argument))
 
     def spawn(self, routine: Routine, fails_with: _Errors = ()) -> Task:
         """Starts a coroutine; it runs up to its first wait before this returns. fails_with: errors that it
@@ -100,7 +119,7 @@ class Loop:
             yield
 
     @types.coroutine
-    def wait(self, signal: Signal, until: float = float("inf")) -> Generator[None, None, bool]:
+    def wait(self, signal: Signal, until: float = math.inf) -> Generator[None, None, bool]:
         """True once the signal has fired, False when `until` came first."""
         if signal.fired:
             return True
@@ -110,27 +129,48 @@ class Loop:
         assert task is not None, "only a task of this loop can wait"
         task.waits_for = signal
         signal.waiting.append(task)
-        if until < float("inf"):
-            self.then(until, self._give_up, (task, signal))
+        if until != math.inf:
+            self.then(until, self._gives_up, (task, signal))
         yield
         return signal.fired
 
     def run_until(self, when: float) -> None:
         """Does all that is due up to and including that time."""
-        due, later = self._due, self._later
+        due, soon = self._due, self._soon
         if when < self.now:
             return
         while True:
             while due:
                 do, argument = due.popleft()
                 do(argument)
-            if not later or later[0][0] > when:
+            if not soon and not self._turn_to_next_span(when):
                 break
-            now = self.now = later[0][0]
-            while later and later[0][0] == now:
-                _, _, do, argument = heappop(later)
+            if soon[0][0] > when:
+                break
+            self.now, _, do, argument = heappop(soon)
+            do(argument)
+            while soon and soon[0][0] == self.now:
+                _, _, do, argument = heappop(soon)
                 do(argument)
         self.now = when
+
+    def _turn_to_next_span(self, when: float) -> bool:
+        """Takes up the next span in which something is to be done; False where none begins by then."""
+        while self._ahead and self._ahead[0] <= when * SPANS_PER_S:
+            span = heappop(self._ahead)
+            self._soon_until = (span + 1) / SPANS_PER_S
+            self._soon += (event for event in self._spans.pop(span) if not self._is_idle(event))
+            if self._soon:
+                heapify(self._soon)
+                return True
+        return False
+
+    def _is_idle(self, event: _Event) -> bool:
+        """Whether it is the deadline of one who no longer waits."""
+        if event[2] is not self._gives_up:
+            return False
+        task, signal = event[3]
+        return task.waits_for is not signal
 
     def go_on(self, task: Task) -> None:
         """Lets the task run up to its next wait. For what suspended it by a bare `yield`."""

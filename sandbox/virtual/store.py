@@ -20,6 +20,7 @@ from sandbox.base.features import (
     Status,
 )
 from services.events.core import Entry
+from services.gateway.stages import UserRows
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,25 @@ class Store:
             self._row(USER_SEEN.name, self.streamed(USER_SEEN.name, user), now),
         )
 
+    def user_rows(self, user: int, now: float) -> UserRows:
+        """The same as the gateway unpacks them, where nothing on the way looks at a row."""
+        profile = self._batch[USER_PROFILE.name].row(user)
+        session, seen = (self.streamed(view.name, user) for view in (USER_SESSION, USER_SEEN))
+        is_known, profile_values = self._valid(USER_PROFILE.name, profile, now)
+        return UserRows.of_values(
+            profile_values, self._valid(USER_SESSION.name, session, now)[1],
+            self._valid(USER_SEEN.name, seen, now)[1], is_known,
+            None if profile is None else now - profile.event_ts,
+            None if session is None else now - session.event_ts,
+        )  # fmt: skip
+
+    def _valid(self, view: str, row: Written | None, now: float) -> tuple[bool, np.ndarray]:
+        """Whether the row may be used, and what a reader gets: its values, or the default."""
+        spec = self.views[view]
+        if row is not None and now - row.event_ts <= spec.max_age_s:
+            return True, row.values
+        return False, spec.default_row
+
     def _of_table(self, view: str, ids: np.ndarray, now: float) -> Rows:
         table, spec = self._batch[view], self.views[view]
         event_ts = table.event_ts[ids]
@@ -132,16 +152,12 @@ class Store:
 
     def _row(self, view: str, row: Written | None, now: float) -> Rows:
         """One row as it is read."""
-        spec = self.views[view]
-        if row is None:
-            return Rows(
-                spec.default_row[None, :], np.array([np.nan]),
-                np.array([Status.MISSING], np.uint8), np.zeros(1, np.uint64),
-            )  # fmt: skip
-        fresh = now - row.event_ts <= spec.max_age_s
+        is_valid, values = self._valid(view, row, now)
+        status = Status.PRESENT if is_valid else Status.MISSING if row is None else Status.EXPIRED
+        ts, run = (np.nan, 0) if row is None else (row.event_ts, row.run)
         return Rows(
-            row.values[None, :] if fresh else spec.default_row[None, :],
-            np.array([row.event_ts]),
-            np.array([Status.PRESENT if fresh else Status.EXPIRED], np.uint8),
-            np.array([row.run], np.uint64),
+            values[None, :],
+            np.array([ts]),
+            np.array([status], np.uint8),
+            np.array([run], np.uint64),
         )

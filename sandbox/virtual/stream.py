@@ -25,6 +25,7 @@ from services.skeleton.seams import Call, Seams
 WRITER = 1  # of streamed rows; batch runs count from 1 in a view of their own
 Row = Callable[[str, str, tuple[Any, ...]], None]  # service, table, values
 Update = tuple[int, float, np.ndarray]  # user, event time of the row, row
+_Held = tuple[UserState, Written | None, Written | None]  # a user's rows as numbers, and the rows
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Processor:
         self.loop, self.stream, self.store = loop, stream, store
         self.catalogue, self.seams, self.config = catalogue, seams, config
         self._visits: dict[int, int] = {}  # visit that the counters of a user's row belong to
+        self._states: dict[int, _Held] = {}
         self._task: Task | None = None
         store.work_out = self._work_out
 
@@ -86,6 +88,7 @@ class Processor:
     def forget(self) -> None:
         """The store is empty: so are the rows that this goes on from."""
         self._visits.clear()
+        self._states.clear()
 
     async def _run(self) -> None:
         stream, loop = self.stream, self.loop
@@ -117,14 +120,16 @@ class Processor:
         self.stream.processed_ts = max(newest, self.stream.processed_ts)
 
     def _work_out(self, user: int, batches: list[list[Entry]]) -> None:
-        for view, update in self._after(user, batches):
+        state = self._state(user)
+        for view, update in self._after(user, state, batches):
             self._commit(view, [update])
+        self._states[user] = state, *self._rows(user)
 
     async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
         """Commits a batch through the write seam."""
         updates: dict[str, list[Update]] = {USER_SESSION.name: [], USER_SEEN.name: []}
         for user in sorted(of_user):
-            for view, update in self._after(user, [of_user[user]]):
+            for view, update in self._after(user, self._state(user), [of_user[user]]):
                 updates[view].append(update)
         passed = [(view, await self._through(view, rows, newest)) for view, rows in updates.items()]
         for view, rows in passed:
@@ -134,9 +139,11 @@ class Processor:
         for user, ts, row in rows:
             self.store.put_streamed(view, user, Written(row, ts, WRITER))
 
-    def _after(self, user: int, batches: list[list[Entry]]) -> Iterator[tuple[str, Update]]:
+    def _after(
+        self, user: int, state: UserState, batches: list[list[Entry]]
+    ) -> Iterator[tuple[str, Update]]:
         """What becomes of a user's rows, by view, as if each of these batches had been committed by itself."""
-        state, session, seen = self._state(user), False, False
+        session = seen = False
         for entries in batches:
             of_session, of_seen = core.apply_events({user: state}, entries, self.catalogue.n_items)
             session, seen = session or bool(of_session), seen or bool(of_seen)
@@ -158,10 +165,16 @@ class Processor:
         passed: list[Update] = await self.seams.write.run(call, _payload)
         return passed
 
+    def _rows(self, user: int) -> tuple[Written | None, Written | None]:
+        session, seen = USER_SESSION.name, USER_SEEN.name
+        return self.store.streamed(session, user), self.store.streamed(seen, user)
+
     def _state(self, user: int) -> UserState:
         """The rows as they stand, whatever their age."""
-        session = self.store.streamed(USER_SESSION.name, user)
-        seen = self.store.streamed(USER_SEEN.name, user)
+        session, seen = self._rows(user)
+        held = self._states.pop(user, None)
+        if held is not None and held[1] is session and held[2] is seen:
+            return held[0]
         return UserState.of_rows(
             self._visits.get(user, -1),
             session.values if session else USER_SESSION.default_row,

@@ -178,7 +178,7 @@ class UserState:
         row[2] = self.last_click_ts / 3600.0
         if self.recent:
             row[3 : 3 + len(self.recent)] = self.recent
-            row[-N_TOPICS:] = item_topics[self.recent].mean(axis=0)
+            row[-N_TOPICS:] = np.add.reduce(item_topics[self.recent]) / len(self.recent)
         return row
 
     def seen_row(self) -> NDArray[np.float32]:

@@ -56,13 +56,23 @@ class UserRows:
     @classmethod
     def of_rows(cls, profile: Rows, session: Rows, seen: Rows, now: float) -> UserRows:
         """From one row each of VIEWS. now: world seconds."""
-        recent = session.values[0, _RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
-        shown = seen.values[0].astype(np.int64)
-        known = profile.status[0] == Status.PRESENT
-        return cls(
-            profile.values[0], session.values[0], recent[recent >= 0], shown[shown >= 0],
-            SEGMENTS[int(segment_codes(profile.values[0, 0]))] if known else "new",
+        return cls.of_values(
+            profile.values[0], session.values[0], seen.values[0],
+            bool(profile.status[0] == Status.PRESENT),
             _age(profile.event_ts[0], now), _age(session.event_ts[0], now),
+        )  # fmt: skip
+
+    @classmethod
+    def of_values(
+        cls, profile: Floats, session: Floats, seen: Floats, is_known: bool,
+        profile_age_s: float | None, session_age_s: float | None,
+    ) -> UserRows:  # fmt: skip
+        """From the values of one row each of VIEWS. is_known: the profile is not the default row."""
+        recent = session[_RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
+        shown = seen.astype(np.int64)
+        return cls(
+            profile, session, recent[recent >= 0], shown[shown >= 0],
+            SEGMENTS[int(segment_codes(profile[0]))] if is_known else "new", profile_age_s, session_age_s,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sandbox.virtual.loop import Loop, World
 from sandbox.virtual.timing import Timing, Work
 from services.skeleton.seams import Call, Proceed
 
-STILL = Dice([0.0] * 64, [1.0] * 64)  # no noise, no tails
+STILL: Dice = repeat((0.0, 1.0))  # no noise, no tails
 NAMES = ("gateway", "ranking", "features", "model")
 
 
@@ -190,7 +191,7 @@ def test_noise_belongs_to_its_place() -> None:
     users, sessions, depths = np.array([3, 8, 5]), np.array([1, 1, 2]), np.array([1, 4, 1])
     together = dice(7, "request", users, sessions, depths)
     alone = dice(7, "request", users[1:2], sessions[1:2], depths[1:2])[0]
-    assert [together[1].next() for _ in range(5)] == [alone.next() for _ in range(5)]
+    assert [next(together[1]) for _ in range(5)] == [next(alone) for _ in range(5)]
 
 
 def test_the_committed_timing_names_every_operation_that_the_model_asks_for() -> None:

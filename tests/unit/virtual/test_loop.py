@@ -157,3 +157,51 @@ def test_nothing_runs_early_and_nothing_due_is_left(times: list[float], until: f
         loop.at(when, lambda: ran.append(loop.now))
     loop.run_until(until)
     assert ran == sorted(t for t in times if t <= until)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), max_size=30), st.lists(st.floats(0, 7))
+)
+def test_however_it_is_stepped_all_runs_in_order_of_time_and_then_of_making(
+    times: list[tuple[float, float]], steps: list[float]
+) -> None:
+    loop, ran = Loop(), list[tuple[float, int]]()
+
+    def first(n: int, further: float) -> None:
+        ran.append((loop.now, n))
+        loop.at(loop.now + further, lambda: ran.append((loop.now, 100 + n)))
+
+    for n, (when, further) in enumerate(times):
+        loop.at(when, first, n, further)
+    for until in [*sorted(steps), 9.0]:
+        loop.run_until(until)
+        assert loop.now == until
+    assert [when for when, _ in ran] == sorted(when for when, _ in ran)
+    assert sorted(ran) == sorted(
+        [(when, n) for n, (when, _) in enumerate(times)]
+        + [(when + further, 100 + n) for n, (when, further) in enumerate(times)]
+    )
+    of_first = [(when, n) for when, n in ran if n < 100]
+    assert of_first == sorted(of_first), "what was made first runs first, at the same time"
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 2), st.floats(0.001, 2)), min_size=1, max_size=20))
+def test_a_deadline_ends_a_wait_where_the_signal_comes_later_and_only_there(
+    waits: list[tuple[float, float]],
+) -> None:
+    loop, ended = Loop(), dict[int, tuple[bool, float]]()
+
+    async def waiter(n: int, signal: Signal, until: float) -> None:
+        fired = await loop.wait(signal, until)
+        await loop.sleep_until(3.0)  # a deadline that passed long ago must not wake it here
+        ended[n] = fired, loop.now
+
+    for n, (until, fires) in enumerate(waits):
+        signal = Signal()
+        loop.spawn(waiter(n, signal, until))
+        loop.at(fires, loop.fire, signal)
+    loop.run_until(5.0)
+    for n, (until, fires) in enumerate(waits):
+        assert ended[n][1] == 3.0
+        if until != fires:
+            assert ended[n][0] == (fires < until)
