@@ -7,7 +7,8 @@ something of the same kind, so that whatever is trained behind it is really trai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import ITEM_STATS, LONG_DWELL_S, N_RECENT, USER_SESSION, Status
 from sandbox.base.streams import stream, uniforms
 from sandbox.pipeline.events import DAY_S, Log
-from sandbox.pipeline.features import WINDOW_S, Histories, snapshot
+from sandbox.pipeline.features import WINDOW_S, Histories, Snapshot, snapshot
 from services.ranking.core import INPUTS, Contract, assemble_rows
 
 LABEL_WINDOW_H = 48.0  # a conversion counts when it comes this soon; half of all have come by 24 h
@@ -25,6 +26,8 @@ UNKNOWN_SHARE = (
     0.04  # of rows trained as if nothing were known of the user, so that the case is learned
 )
 _CHUNK = 65_536
+_THREADS = 2  # numpy lets go of the interpreter where it moves much
+_NONE: Mapping[float, Snapshot] = {}
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,14 @@ def join(
     seed: int,
     has_negatives: bool = True,
     with_inputs: bool = True,
+    taken: Mapping[float, Snapshot] = _NONE,
 ) -> Joined:
     """Features of each example as they were known at its time: batch features of the last snapshot
     before it, session features of the moment itself. Never a row's own outcome, nor a later one.
 
     has_negatives: False counts over the whole past instead of 28 days, as such logs span years.
-    with_inputs: False leaves x empty, for the two-tower, which needs none.
+    with_inputs: False leaves x empty, for the two-tower, which needs none. taken: snapshots of this log that
+    are there already, by their time.
     """
     n = len(examples)
     histories = Histories(log, catalogue)
@@ -191,8 +196,10 @@ def join(
     x = np.zeros((n if with_inputs else 0, len(INPUTS)), np.float32)
     as_of = np.zeros(n)
     contract = Contract("training")
-    for start, end, ts in _slices(examples.ts, daily=has_negatives):
-        shot = snapshot(log, catalogue, ts, WINDOW_S if has_negatives else np.inf)
+
+    def fill(part: tuple[int, int, float]) -> None:
+        start, end, ts = part
+        shot = taken.get(ts) or snapshot(log, catalogue, ts, WINDOW_S if has_negatives else np.inf)
         for at in range(start, end, _CHUNK):
             rows = slice(at, min(at + _CHUNK, end))
             users, items = examples.user[rows], examples.item[rows]
@@ -209,6 +216,9 @@ def join(
                 x[rows] = assemble_rows(
                     profile[rows], session, stats.astype(np.float32), items, status, catalogue, contract
                 )  # fmt: skip
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(fill, _slices(examples.ts, daily=has_negatives)))
     user = np.where(hidden, -1, examples.user)
     return Joined(examples, user, profile, recent, x, as_of)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, popular, ranker, registry, training_set, two_tower
 from sandbox.pipeline.build import Recipe, code_hash, take_pairs
 from sandbox.pipeline.events import DAY_S, Log
+from sandbox.pipeline.features import Snapshot
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
 from sandbox.pipeline.registry import Lineage, Manifest
 from sandbox.pipeline.training_set import Joined, Sampling
@@ -42,15 +43,16 @@ class Trained:
 
 def train(
     log: Log, catalogue: Catalogue, now: float, *, models: Sequence[str], suffix: str, seed: int,
-    target: Path, recipe: Recipe | None = None,
+    target: Path, recipe: Recipe | None = None, taken: Mapping[float, Snapshot] | None = None,
 ) -> Trained:  # fmt: skip
     """Another generation from what is known at `now` (world seconds), registered in `target`.
 
-    The last day is held out for the metrics. models: of MODELS. Same log and seed, same weights.
+    The last day is held out for the metrics. models: of MODELS. taken: nightly features of this
+    log, by their time. Same log and seed, same weights.
     """
     recipe = recipe or WEEKLY
     examples = training_set.sampled(training_set.examples_of(log, now), recipe.sampling, seed)
-    joined = training_set.join(examples, log, catalogue, seed=seed)
+    joined = training_set.join(examples, log, catalogue, seed=seed, taken=taken or {})
     late = joined.examples.ts >= now - DAY_S
     made = _Generation(joined, late, catalogue, now, suffix, seed, target, recipe)
     steps = {"two_tower": made.towers, "ranker": made.ranker}

@@ -15,7 +15,7 @@ from sandbox.base.streams import seed_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.pipeline import registry
 from sandbox.pipeline.events import DAY_S, read_manifest
-from sandbox.pipeline.features import snapshot
+from sandbox.pipeline.features import Snapshot, snapshot
 from sandbox.runtime.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned
 from sandbox.virtual.weeks.births import (
@@ -28,7 +28,13 @@ from sandbox.virtual.weeks.cohort import Batch
 from sandbox.virtual.weeks.history import History
 from sandbox.virtual.weeks.plan import Place, Plan
 from sandbox.virtual.weeks.records import Events, Record
-from sandbox.virtual.weeks.retrain import train, warm_up, write_covisit, write_popular
+from sandbox.virtual.weeks.retrain import (
+    WEEKLY,
+    train,
+    warm_up,
+    write_covisit,
+    write_popular,
+)
 from sandbox.virtual.weeks.served import Served
 from sandbox.virtual.weeks.shards import Shard, Share, divided
 from sandbox.virtual.weeks.shown import SHOWN, ShownWriter
@@ -57,6 +63,7 @@ class Weeks:
         self.retrains: list[dict[str, Any]] = []
         self._shards: list[Worker] = []
         self._shown: ShownWriter | None = None
+        self._nights: dict[float, Snapshot] = {}  # as far back as models are trained
         self.start_ts = manifest.history_end_ts
         self.births = births(
             manifest.items, plan.births_share, self.start_ts, plan.days, plan.seed
@@ -158,6 +165,9 @@ class Weeks:
             if day:
                 self._rebuild_index(day, now)
             shot, _ = features.result(), [made.result() for made in lists]
+        if self.plan.models and self.plan.retrain_days:
+            first = now - WEEKLY.sampling.days * DAY_S
+            self._nights = {ts: s for ts, s in self._nights.items() if ts >= first} | {now: shot}
         all_of(self._shards, "switch", [arm.on(self.config) for arm in self.plan.arms])
         everybody = np.arange(self.catalogue.n_users)
         self.live = LiveFeatures(self.catalogue, everybody, shot.profile, shot.stats, now)
@@ -173,7 +183,7 @@ class Weeks:
     def _retrain(self, day: int, now: float, seed: int) -> None:
         trained = train(
             self.record.log, self.catalogue, now, models=self.plan.models, suffix=f"d{day}", seed=seed,
-            target=self.place.registry,
+            target=self.place.registry, taken=self._nights,
         )  # fmt: skip
         for model, version in trained.versions.items():
             setattr(self.config.model, model, version)
