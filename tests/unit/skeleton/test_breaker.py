@@ -216,8 +216,8 @@ def test_whatever_happens_it_keeps_its_promises_and_comes_back(
     assert breaker.state == "closed"
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=60))
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 3) | st.floats(8, 12), st.booleans()), max_size=60))
 def test_a_closed_breaker_counts_what_lies_in_its_window_of_buckets(
     calls: list[tuple[float, bool]],
 ) -> None:
