@@ -18,13 +18,26 @@ class Document(BaseModel, extra="forbid", validate_assignment=True):
     """A service's configuration. Unknown keys and values out of range are refused."""
 
 
+class Breaker(Document):
+    """When an edge's circuit breaker opens, and how it closes again (services.skeleton.breaker). The
+    defaults are those of Hystrix, but for the trial calls."""
+
+    failed_share: float = Field(0.5, gt=0, le=1)  # of the window's calls; it opens from there on
+    least_calls: int = Field(20, ge=1, le=100_000)  # ended in the window, or a share says nothing
+    window_s: float = Field(10.0, ge=0.1, le=600)  # of calls that count, wall seconds
+    open_s: float = Field(5.0, ge=0.1, le=600)  # left alone for so long, wall seconds
+    trial_calls: int = Field(3, ge=1, le=100)  # all must do well: one may be luck in a brown-out
+
+
 class Edge(Document):
     """One caller->callee edge. deadline_ms: the caller waits no longer, ms. path: which of the two
-    network paths to the callee carries the calls. attempts: tries in all; a retry only follows UNAVAILABLE."""
+    network paths to the callee carries the calls. attempts: tries in all; a retry only follows UNAVAILABLE
+    of the callee. breaker: None, every call is tried; documents then do not speak of it."""
 
     deadline_ms: float = Field(ge=1, le=10_000)
     path: Literal["a", "b"] = "a"
     attempts: int = Field(2, ge=1, le=5)
+    breaker: Breaker | None = Field(None, exclude_if=lambda breaker: breaker is None)
 
 
 class GatewayConfig(Document):

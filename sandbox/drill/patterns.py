@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from sandbox.base.config import Breaker
 from sandbox.base.run import PROCESSES
 
 # operation -> its arguments. `sandbox act` has them all but `set`, which says what an action came to.
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "path": ("caller", "callee", "path"),
     "deadline": ("caller", "callee", "ms"),
+    "breaker": ("caller", "callee", "switch", *Breaker.model_fields),
     "promote": ("artifact", "version"),
     "rebuild-index": (),
     "nprobe": ("n",),

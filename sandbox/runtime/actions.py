@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.base.config import Config, Edge
+from pydantic import ValidationError
+
+from sandbox.base.config import Breaker, Config, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import PROCESSES
 from sandbox.runtime.operations import Operations, Record
@@ -36,13 +38,15 @@ class Preview:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of action. arguments: name -> what it is. check: raises DRILL-007 for a bad value."""
+    """One kind of action. arguments: name -> what it is. optional: those of them that may be left out.
+    preview and run raise DRILL-007 for a bad value."""
 
     name: str
     summary: str
     arguments: dict[str, str]
     preview: Callable[[Operations, dict[str, str]], Preview]
     run: Callable[[Operations, dict[str, str], str], Record]
+    optional: frozenset[str] = frozenset()
 
 
 def bad_argument(action: str, name: str, seen: object, expected: str) -> SandboxError:
@@ -75,9 +79,16 @@ def _set_edge(ops: Operations, a: dict[str, str], actor: str, op: str, **change:
     caller, callee, edge = _edge(ops, a, op)
     name, value = next(iter(change.items()))
     return ops.apply(
-        {caller: {callee: {**edge.model_dump(), **change}}}, actor=actor, op=op, arguments=a,
-        target=caller, key=f"{callee}.{name}", old=str(getattr(edge, name)), new=str(value),
+        {caller: {callee: edge.model_copy(update=change).model_dump()}}, actor=actor, op=op, arguments=a,
+        target=caller, key=f"{callee}.{name}", old=_text(getattr(edge, name)), new=_text(value),
     )  # fmt: skip
+
+
+def _text(value: float | str | Breaker | None) -> str:
+    """A field of an edge as it stands in the change log: a breaker as its action takes it."""
+    if isinstance(value, Breaker):
+        return " ".join(f"{name}={number:g}" for name, number in value)
+    return "off" if value is None else str(value)
 
 
 def _preview_edge(ops: Operations, a: dict[str, str], op: str, field: str, warning: str) -> Preview:
@@ -97,6 +108,51 @@ def _path(ops: Operations, a: dict[str, str], actor: str) -> Record:
 def _deadline(ops: Operations, a: dict[str, str], actor: str) -> Record:
     ms = _number("deadline", "ms", a["ms"])
     return _set_edge(ops, a, actor, "deadline", deadline_ms=ms)
+
+
+_BREAKER = {
+    "failed_share": "share of calls that fail, from which on it opens (optional)",
+    "least_calls": "calls that must have ended in the window (optional)",
+    "window_s": "wall seconds of calls that count (optional)",
+    "open_s": "wall seconds that it stays open (optional)",
+    "trial_calls": "calls that must then do well for it to close (optional)",
+}
+assert tuple(_BREAKER) == tuple(Breaker.model_fields)
+
+
+def _wanted_breaker(ops: Operations, a: dict[str, str]) -> tuple[Edge, Breaker | None]:
+    """The edge, and its breaker to be. Settings that are not given are as they were, else the defaults."""
+    _, _, edge = _edge(ops, a, "breaker")
+    given = {name: _number("breaker", name, text) for name, text in a.items() if name in _BREAKER}
+    if a["switch"] not in ("on", "off"):
+        raise bad_argument("breaker", "switch", a["switch"], "on or off")
+    if a["switch"] == "off":
+        if given:
+            raise bad_argument("breaker", ", ".join(given), "a setting", "none with switch=off")
+        return edge, None
+    before = edge.breaker or Breaker()
+    try:
+        return edge, Breaker.model_validate({**before.model_dump(), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise bad_argument("breaker", name, a[name], first["msg"]) from None
+
+
+def _breaker(ops: Operations, a: dict[str, str], actor: str) -> Record:
+    return _set_edge(ops, a, actor, "breaker", breaker=_wanted_breaker(ops, a)[1])
+
+
+def _preview_breaker(ops: Operations, a: dict[str, str]) -> Preview:
+    edge, wanted = _wanted_breaker(ops, a)
+    caller, callee = a["caller"], a["callee"]
+    now, then = _text(edge.breaker), _text(wanted)
+    warning = (
+        "" if wanted is None else "while it is open the callee gets no call and fallbacks answer"
+    )
+    return Preview(
+        f"{caller}->{callee}: breaker {now} becomes {then}", [caller], 1.0, True, warning
+    )
 
 
 _VERSIONED = {  # artefact -> service, field of its configuration
@@ -245,6 +301,9 @@ _ALL = (
          {"caller": "service that calls", "callee": "service that is called", "ms": "milliseconds"},
          lambda o, a: _preview_edge(o, a, "deadline", "deadline_ms",
                                     "too short: fallbacks answer; too long: the budget burns"), _deadline),
+    Kind("breaker", "Put a circuit breaker on an edge, change it or take it off",
+         {"caller": "service that calls", "callee": "service that is called", "switch": "on or off", **_BREAKER},
+         _preview_breaker, _breaker, frozenset(_BREAKER)),
     Kind("promote", "Make a version of a model or index the active one (a rollback names an older one)",
          {"artifact": "ranker, two_tower or index", "version": "version"}, _preview_promote, _promote),
     Kind("rebuild-index", "Build an index from the active two-tower version and search it",
@@ -292,8 +351,9 @@ class Action:
             if not equals or key not in kind.arguments:
                 raise bad_argument(name, key, word, f"argument=value of {list(kind.arguments)}")
             given[key] = value
-        if missing := [key for key in kind.arguments if key not in given]:
-            example = " ".join(f"{key}=..." for key in kind.arguments)
+        needed = [key for key in kind.arguments if key not in kind.optional]
+        if missing := [key for key in needed if key not in given]:
+            example = " ".join(f"{key}=..." for key in needed)
             raise bad_argument(name, ", ".join(missing), "nothing", f"{name} {example}")
         return cls(kind, given)
 

@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
 def shown(value: Any) -> str:
     """How a value stands in the change log: documents by their version."""
     if isinstance(value, dict):
-        return str(value.get("version", json.dumps(value, sort_keys=True)[:80]))
+        return str(value.get("version", json.dumps(value, sort_keys=True)[:200]))
     return str(value) if not isinstance(value, list) else f"{len(value)} entries"
 
 

@@ -7,22 +7,25 @@ callee still finishes the burst that it is in.
 
 from __future__ import annotations
 
+import json
 import math
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from sandbox.base.config import Edge
+from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import KINDS
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.cores import Cores, Process
 from sandbox.virtual.loop import Loop, Signal, Wall, World
 from sandbox.virtual.timing import Timing, Work
+from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
 from services.skeleton.seams import Call, Seams
 
@@ -113,6 +116,7 @@ class Fabric:
         self.processes = {name: Process(name) for name in names}
         self.seams = {name: Seams(world, Wall(loop)) for name in names}
         self.tallies: dict[tuple[str, str, str], Tally] = {}
+        self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
         self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
         self._client_share, self._pool = timing.client_share, timing.pool
@@ -156,12 +160,13 @@ class Fabric:
         self, caller: str, callee: str, op: str, edge: Edge, context: Context, handler: Handler, *,
         n_keys: int | None = None, size: int = 0,
     ) -> Any:  # fmt: skip
-        """What the callee's handler returns. Raises CallError: WIRE-004, WIRE-005, or what the callee raised.
-        As services.skeleton.client.Callee does it."""
+        """What the callee's handler returns. Raises CallError: WIRE-004, WIRE-005, WIRE-008 or what the
+        callee raised. As services.skeleton.client.Callee does it."""
         until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
+        breaker = self._breaker(caller, callee, edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
             try:
-                return await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size)  # fmt: skip
+                return await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker)  # fmt: skip
             except CallError as failure:
                 retry = failure.code == "WIRE-005" and attempt < edge.attempts
                 if not retry or self.loop.now >= until:
@@ -176,9 +181,28 @@ class Fabric:
             tally = self.tallies[edge] = Tally()
         return tally
 
+    def _breaker(self, caller: str, callee: str, path: str, settings: Breaker) -> CircuitBreaker:
+        edge = (caller, callee, path)
+        breaker = self._breakers.get(edge)
+        if breaker is None or not breaker.fits(settings):
+            log = partial(self._log, caller, callee=callee, path=path)
+            breaker = self._breakers[edge] = CircuitBreaker(settings, log)
+        return breaker
+
+    def _log(self, service: str, level: str, msg: str, **fields: object) -> None:
+        if self.record is not None:
+            self.record(service, "logs", (
+                self.world.now(), service, f"{service}-0", level, msg, json.dumps(fields), None,
+            ))  # fmt: skip
+
+    def forget_breakers(self, caller: str) -> None:
+        """A process that starts again has only closed ones."""
+        for edge in [edge for edge in self._breakers if edge[0] == caller]:
+            del self._breakers[edge]
+
     async def _attempt(
         self, caller: str, callee: str, op: str, path: str, context: Context, handler: Handler,
-        until: float, attempt: int, n_keys: int | None, size: int,
+        until: float, attempt: int, n_keys: int | None, size: int, breaker: CircuitBreaker | None,
     ) -> Any:  # fmt: skip
         loop, tally, began = self.loop, self._tally(caller, callee, path), self.loop.now
         span_id, status = self.span(), "OK"
@@ -186,10 +210,13 @@ class Fabric:
             context.trace_id, self.span(), span_id, caller, context.user, context.session, context.depth,
             context.region, context.sampled, until, context.dice,
         )  # fmt: skip
+        admitted, failed = REFUSED, None  # by the breaker; what it is told
         tally.inflight += 1
         try:
             if until <= began:
                 raise CallError("WIRE-004")
+            if breaker and not (admitted := breaker.admit(began)):
+                raise CallError("WIRE-008")
             sent = self._sent(caller, callee, op, path, inner, handler, size)
             task = loop.spawn(sent, fails_with=CallError)
             if not await loop.wait(task, until):
@@ -197,13 +224,16 @@ class Fabric:
                 raise CallError("WIRE-004")
             if task.failure is not None:
                 raise task.failure
+            failed = False
             return task.value
         except CallError as failure:
-            status = failure.status
+            status, failed = failure.status, failure.code in FAILURES
             tally.failed += 1
             raise
         finally:
             tally.inflight -= 1
+            if breaker and admitted:
+                breaker.ended(admitted, loop.now, failed)
             if self.record is not None:
                 duration_ms = (loop.now - began) * 1000
                 tally.durations_ms.append(duration_ms)

@@ -172,6 +172,7 @@ class VirtualStack:
         self.gathering.settle()
         loop, of = self.loop, self.fabric.processes[process]
         of.down_until = loop.now + self.fabric.timing.restart(process)
+        self.fabric.forget_breakers(process)
         self._event(process, "stopped", 0)
         loop.at(of.down_until, self._up_again, process)
         if process == "redis":

@@ -1,4 +1,5 @@
-"""The calling side of an edge: deadline, retry, two network paths, client spans, per-second figures."""
+"""The calling side of an edge: deadline, retry, circuit breaker, two network paths, client spans,
+per-second figures."""
 
 from __future__ import annotations
 
@@ -7,13 +8,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
 from grpc import aio
 
-from sandbox.base.config import Edge
+from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import SandboxError
+from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.context import CURRENT, Context, SpanIds, headers
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import from_rpc_error
@@ -56,19 +59,22 @@ class Callee:
         self._channels = {path: aio.insecure_channel(address, options=OPTIONS) for path in "ab"}
         self._stubs = {path: stub(channel) for path, channel in self._channels.items()}
         self._tally = {path: _Tally() for path in "ab"}
+        self._breakers: dict[str, CircuitBreaker] = {}  # by path
 
     async def call(self, op: str, request: Any, edge: Edge, *, n_keys: int | None = None) -> Any:
-        """The callee's answer. Raises SandboxError: WIRE-004, WIRE-005, or what the callee raised.
+        """The callee's answer. Raises SandboxError: WIRE-004, WIRE-005, WIRE-008 or what the callee raised.
 
-        Waits no longer than the edge's deadline and what is left of the caller's own.
+        Waits no longer than the edge's deadline and what is left of the caller's own. Each attempt passes
+        the edge's circuit breaker by itself, and ends the call where that is open.
         """
         context = CURRENT.get() or Context("0" * 32, "0" * 16, None, self.service)
         until = time.perf_counter() + edge.deadline_ms / 1000
         if context.deadline is not None:
             until = min(until, context.deadline - MARGIN_S)
+        breaker = self._breaker(edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
             try:
-                return await self._attempt(op, request, edge.path, context, until, attempt, n_keys)
+                return await self._attempt(op, request, edge.path, context, until, attempt, n_keys, breaker)  # fmt: skip
             except SandboxError as error:
                 retry = error.kind.code == "WIRE-005" and attempt < edge.attempts
                 if not retry or time.perf_counter() >= until:
@@ -76,20 +82,34 @@ class Callee:
                 self._tally[edge.path].retries += 1
         raise AssertionError("the last attempt returns or raises")
 
+    def _breaker(self, path: str, settings: Breaker) -> CircuitBreaker:
+        """The path's own: the one there is, or a closed one where the settings are other than its."""
+        breaker = self._breakers.get(path)
+        if breaker is None or not breaker.fits(settings):
+            log = partial(self.telemetry.log, callee=self.name, path=path)
+            breaker = self._breakers[path] = CircuitBreaker(settings, log)
+        return breaker
+
     async def _attempt(
         self, op: str, request: Any, path: str, context: Context,
-        until: float, attempt: int, n_keys: int | None,
+        until: float, attempt: int, n_keys: int | None, breaker: CircuitBreaker | None,
     ) -> Any:  # fmt: skip
         tally, span_id, status = self._tally[path], self.spans.next(), "OK"
         began_world, began = self.telemetry.world.now(), time.perf_counter()
+        admitted, failed = REFUSED, None  # by the breaker; what it is told
         tally.inflight += 1
         size = request.ByteSize()
         try:
+            if until <= began:
+                raise self._late("no time left before the call")
+            if breaker and not (admitted := breaker.admit(began)):
+                raise self._left_alone(breaker)
             answer = await self._send(op, request, path, context, span_id, until)
             size += answer.ByteSize()
+            failed = False
             return answer
         except SandboxError as error:
-            status = error.kind.status
+            status, failed = error.kind.status, error.kind.code in FAILURES
             tally.failed += 1
             raise
         except asyncio.CancelledError:
@@ -97,7 +117,10 @@ class Callee:
             raise
         finally:
             tally.inflight -= 1
-            duration_ms = (time.perf_counter() - began) * 1000
+            ended = time.perf_counter()
+            if breaker and admitted:
+                breaker.ended(admitted, ended, failed)
+            duration_ms = (ended - began) * 1000
             tally.durations_ms.append(duration_ms)
             self.telemetry.row("spans", (
                 began_world, context.trace_id, span_id, context.span_id, self.service,
@@ -109,8 +132,6 @@ class Callee:
         self, op: str, request: Any, path: str, context: Context, span_id: str, until: float
     ) -> Any:
         left = until - time.perf_counter()
-        if left <= 0:
-            raise self._late("no time left before the call")
         metadata = headers(context, span_id, self.service)
         method = getattr(self._stubs[path], op)
         try:
@@ -136,6 +157,13 @@ class Callee:
         return SandboxError(
             "WIRE-004", where=self._edge, seen=seen, expected="an answer within the deadline",
             fix="see the spans of both sides; the slower one is the cause",
+        )  # fmt: skip
+
+    def _left_alone(self, breaker: CircuitBreaker) -> SandboxError:
+        return SandboxError(
+            "WIRE-008", where=self._edge, seen=f"a breaker that is {breaker.state}",
+            expected="a callee that answered of late",
+            fix="see the caller's logs for when it opened, and the spans before that for why",
         )  # fmt: skip
 
     def sample(self, seconds: float) -> None:

@@ -56,8 +56,8 @@ class Around:
 
 
 @asynccontextmanager
-async def around(tmp_path):
-    run = make_run(tmp_path)
+async def around(tmp_path, config=None):
+    run = make_run(tmp_path, config)
     retrieval, model, rules = FakeRetrieval(), FakeModel(), FakeRules()
     with redis_at(run) as process, redis.Redis(unix_socket_path=run.redis) as store:
         session = USER_SESSION.default_row

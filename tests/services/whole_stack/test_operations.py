@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sandbox.base.config import Config
+from sandbox.base.config import Breaker, Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES
 from sandbox.pipeline.rollout import Release
@@ -64,6 +64,17 @@ def test_a_revert_puts_back_exactly_what_the_change_changed(stack, operations):
     assert Config.load(stack.run.path).gateway.model_dump() == before
 
 
+def test_a_breaker_is_in_force_at_once_and_can_be_put_back(stack, operations):
+    before = Config.load(stack.run.path).gateway.model_dump()
+    record = act(operations, "breaker caller=gateway callee=ranking switch=on open_s=2")
+
+    assert Config.load(stack.run.path).gateway.ranking.breaker == Breaker(open_s=2)
+    settings = "failed_share=0.5 least_calls=20 window_s=10 open_s=2 trial_calls=3"
+    assert ("off", settings, "operator") in changes(stack, "ranking.breaker")
+    act(operations, f"revert change={record.n}")
+    assert Config.load(stack.run.path).gateway.model_dump() == before
+
+
 def test_a_release_passes_through_its_wrappers_and_their_result_is_what_goes_out(stack, operations):
     release = Release(
         "rules", "explore", "0.05", "deploy-bot", patches={"rules": {"explore_share": 0.05}}
@@ -99,6 +110,7 @@ def test_a_version_that_does_not_exist_is_refused_and_everything_stays(stack, op
         ("path caller=ranking callee=features path=z", "DRILL-007", "path"),
         ("deadline caller=gateway callee=rules ms=soon", "DRILL-007", "ms"),
         ("deadline caller=gateway callee=rules ms=-4", "CFG-001", "gateway.rules"),
+        ("breaker caller=gateway callee=rules switch=on open_s=-1", "DRILL-007", "open_s"),
         ("restart service=moon", "DRILL-007", "service"),
         ("restart service=rules colour=red", "DRILL-007", "colour"),
         ("revert change=4711", "DRILL-007", "change"),
