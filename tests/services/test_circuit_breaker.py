@@ -7,12 +7,13 @@ import asyncio
 import json
 import time
 from dataclasses import replace
+from itertools import repeat
 
 import pytest
 
 from sandbox.base.config import Breaker, Config, Edge, GatewayConfig
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.fabric import CallError, Dice, Fabric
+from sandbox.virtual.fabric import CallError, Fabric
 from sandbox.virtual.fabric import Context as VirtualContext
 from sandbox.virtual.loop import Loop, World
 from sandbox.virtual.timing import Timing, Work
@@ -206,7 +207,7 @@ def virtual_story() -> tuple[list[str], list[tuple[str, dict]]]:
 
     async def call(what: str) -> None:
         until = loop.now if what == "nothing left" else float("inf")
-        context = VirtualContext("t", "s", None, "client", 1, 1, 1, 0, False, until, Dice([0.0] * 64, [1.0] * 64))  # fmt: skip
+        context = VirtualContext("t", "s", None, "client", 1, 1, 1, 0, False, until, repeat((0.0, 1.0)))  # fmt: skip
         wanted = edge(SIX, deadline_ms=60 if what == "late" else 2_000)
         try:
             await fabric.call("gateway", "rules", "Apply", wanted, context, lambda _: handler(what))

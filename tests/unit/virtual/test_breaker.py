@@ -4,6 +4,7 @@ waiting for it, and a brown-out that would feed on itself ends."""
 from __future__ import annotations
 
 import json
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sandbox.virtual.loop import Loop, World
 from sandbox.virtual.stack import VirtualStack
 from sandbox.virtual.timing import Timing, Work
 
-STILL = Dice([0.0] * 64, [1.0] * 64)  # no noise, no tails
+STILL: Dice = repeat((0.0, 1.0))  # no noise, no tails
 PROMPT = Breaker(failed_share=0.5, least_calls=20, window_s=2, open_s=2, trial_calls=3)
 MINUTE = 60.0
 
