@@ -189,3 +189,10 @@ def test_a_large_catalogue_gets_lists_and_still_finds_its_neighbours() -> None:
 
     assert isinstance(built, faiss.IndexIVFFlat)
     assert index.recall(built, vectors, vectors[:50], k=10) > 0.3
+
+
+@pytest.mark.parametrize("n", [3, 50, 400])
+def test_exact_search_misses_nothing_in_a_catalogue_of_any_size(n: int) -> None:
+    vectors = np.random.default_rng(1).normal(size=(n, 8)).astype(np.float32)
+
+    assert index.recall(index.build(vectors, seed=1), vectors, vectors, k=50) == 1.0

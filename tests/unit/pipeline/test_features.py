@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,20 @@ def test_users_without_consent_are_nobody(world: object) -> None:
     assert (joined.user[silent] == -1).all()
     assert not joined.profile[silent].any()
     assert (joined.recent[silent] == -1).all()
+
+
+def test_the_nights_own_snapshots_serve_where_they_are_there(world: object) -> None:
+    source = read_source(world)  # type: ignore[arg-type]
+    log, examples = source.log, examples_of(source.log, END)
+    alone = join(examples, log, source.catalogue, seed=1)
+    nights = np.unique(alone.as_of)
+    # Each as it was taken in its night, when nothing of what came later was in the log.
+    taken = {ts: snapshot(log.before(ts), source.catalogue, ts) for ts in nights[::2]}
+
+    served = join(examples, log, source.catalogue, seed=1, taken=taken)
+
+    assert len(nights) > 2
+    for name in ("user", "profile", "recent", "x", "as_of"):
+        np.testing.assert_array_equal(getattr(served, name), getattr(alone, name))
+    other = {nights[1]: replace(taken[nights[0]], ts=nights[1])}
+    assert (join(examples, log, source.catalogue, seed=1, taken=other).x != alone.x).any()
