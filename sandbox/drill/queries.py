@@ -6,14 +6,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.predicate import Predicate
-from sandbox.drill.scenario import Evidence
 
+if TYPE_CHECKING:
+    from sandbox.drill.scenario import Evidence
+
+TIMES = ("began", "paged", "now")
 # `$$text$$` is a text of SQL, and a `$` before anything else than a name stays what it is.
 _NAME = re.compile(r"(?<!\$)\$([A-Za-z_]\w*)")
+
+
+def unknown_times(sql: str) -> list[str]:
+    """Each `$name` in a query that stands for no time."""
+    return [f"${name}" for name in _NAME.findall(sql) if name not in TIMES]
 
 
 def sql_time(ts: float) -> str:
