@@ -78,6 +78,14 @@ def test_its_twin_tells_harm_by_metric_minute_and_segment(answered: tuple[Path, 
     assert any(row["segment"] == "region=EU" for row in told["by_segment"])
 
 
+def test_without_a_run_it_is_the_latest_drills(
+    answered: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir, _ = answered
+    monkeypatch.setattr(store, "latest_run", lambda: run_dir)
+    assert run("twin")["run"] == str(run_dir)
+
+
 def test_what_happened_can_be_repeated_from_the_journal(
     answered: tuple[Path, dict], tmp_path: Path
 ) -> None:
