@@ -6,8 +6,9 @@ import datetime as dt
 import math
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -20,6 +21,9 @@ from sandbox.base.run import RunInfo, latest_run
 from sandbox.base.schema import IC_COMMENT, TABLES
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
+
+if TYPE_CHECKING:
+    from sandbox.telemetry.sql import SqlWorker
 
 SHOWN_ROWS = 200  # on the terminal; --json gives all
 MAX_BLOCKS = 20  # rows shown one below the other when they are too wide for a table
@@ -37,19 +41,20 @@ def sql(
 ) -> None:
     """Ask the telemetry of a run a question in SQL (DuckDB's dialect), read-only.
 
-    Times are world time. Example: sandbox sql "SELECT region, count(*) FROM requests GROUP BY 1"
+    Times are world time; `$began`, `$paged` and `$now` stand for those of a drill. Example: sandbox sql "SELECT region, count(*) FROM requests GROUP BY 1"
     """
     if tables:
         return list_tables(json_)
     if describe:
         return describe_table(describe, json_)
     # Imported late: neither --tables nor --describe needs a run.
-    from sandbox.telemetry.sql import query
+    from sandbox.telemetry.sql import SqlWorker
 
     text = _statement(statement, file)
     run = RunInfo.load(run_dir or latest_run())
     started = time.perf_counter()
-    result = query(run.lake, text, timeout_s=timeout)
+    with SqlWorker(run.lake) as lake:
+        result = lake.query(_with_times(text, run, lake), timeout_s=timeout)
     took_s = time.perf_counter() - started
     document = {"columns": result.columns, "rows": [[plain(v) for v in r] for r in result.rows]}
     if result.truncated:
@@ -64,6 +69,22 @@ def sql(
 
     emit(document, human, json_)
     return None
+
+
+def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
+    """The statement with a drill's times put in, as its shell puts them in. Without a drill it began when
+    the run did; now is the time of the latest sample, which a run that is over has too."""
+    if "$" not in text:
+        return text
+    from sandbox.drill import store
+    from sandbox.drill.queries import filled
+
+    latest = lake.query("SELECT epoch(world_now())").rows[0][0]
+    now = run.world_start if latest is None else float(latest)
+    times = {"began": run.world_start, "now": now}
+    with suppress(SandboxError):  # no drill on this run
+        times |= store.of_run(Path(run.run_dir)).times(now)
+    return filled(text, times)
 
 
 def render(

@@ -15,7 +15,12 @@ from sandbox.cli.output import emit, out, progress
 
 
 def twin(
-    run: Annotated[str, typer.Argument(help="Run directory of a drill that is over, or its name.")],
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="Run directory of a drill that is over, or its name; default the latest."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Seeds: the drill's own and further ones.")] = 1,
     metric: Annotated[
         str | None, typer.Option(help="Metric of the plot; default the one that tells most.")
@@ -27,7 +32,7 @@ def twin(
 ) -> None:
     """Run a drill again without its faults, without what was done, and with the best response; say
     what harm there was, what was averted, and what could have been."""
-    from sandbox.drill import charts
+    from sandbox.drill import charts, store
     from sandbox.drill import twin as twins
     from sandbox.drill.harm import METRICS
 
@@ -35,7 +40,7 @@ def twin(
         raise _refused("--metric", metric, f"one of {', '.join(METRICS)}")
     if plot is not None and plot.suffix != ".svg":
         raise _refused("--plot", str(plot), "a file that ends in .svg")
-    drill = twins.find(run)
+    drill = store.of_run(None) if run is None else twins.find(run)
     with progress(json_) as show_progress:
         document = twins.document(drill, seeds, show_progress)
     curves = charts.curves(document, metric or charts.tells_most(document))

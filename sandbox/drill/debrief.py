@@ -139,8 +139,9 @@ def _words(entry: Entry) -> str:
     return str(fields.get("text", ""))
 
 
-def _evidence(scenario: Scenario) -> Table:
-    table = Table("evidence", "query", box=None, pad_edge=False)
-    for one in scenario.evidence:
-        table.add_row(escape(one.claim), Text(one.sql.strip(), style="dim"))
-    return table
+def _evidence(scenario: Scenario) -> Text:
+    """Each claim and below it its query, nothing beside it, so that it can be copied."""
+    return Text("\n").join(
+        Text.assemble((f"{one.claim}\n", "bold"), (f"{one.sql.strip()}\n", "dim"))
+        for one in scenario.evidence
+    )

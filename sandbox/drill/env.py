@@ -138,7 +138,7 @@ class DrillEnv:
         """One SELECT on the run's lake; then QUERY_S pass. `$began`, `$paged` (once it has come) and
         `$now` stand for world times.
 
-        Raises LAKE-001 to LAKE-004 for the SQL, DRILL-002 for another `$name`, DRILL-006 when time is up.
+        Raises LAKE-001 to LAKE-004 for the SQL and for another `$name`, DRILL-006 when time is up.
         """
         drill = self._busy("observe")
         times = {"began": drill.began_ts, "now": drill.now()}

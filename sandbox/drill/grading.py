@@ -72,14 +72,15 @@ def grade(
     truth = scenario.truth
     incident = truth.incident and course.onset_s is not None
     right = report.incident == incident
+    restraint = conduct.side_effects(scenario, course, twin, incident)
     parts = {
-        "detection": _detection(incident, course, report),
+        "detection": _detection(incident, course, report, restraint[0]),
         "component": _component(truth, report),
         "mechanism": _mechanism(truth, report, incident),
         "onset": _onset(course, report),
         "segment": _segment(truth, report),
         "mitigation": conduct.mitigation(scenario, course, twin),
-        "side_effects": conduct.side_effects(scenario, course, twin, incident),
+        "side_effects": restraint,
         "impact": impact_share(report.impact, twin) if twin is not None else _NO_TWIN,
         "evidence": _evidence(strengths) if strengths is not None else _NO_TWIN,
         "confidence": _confidence(right, report),
@@ -111,11 +112,13 @@ Scored = tuple[float, str]  # share 0..1 of an item, and why
 _NO_TWIN: Scored = (0.0, "not graded: no twin")
 
 
-def _detection(incident: bool, course: Course, report: Report) -> Scored:
+def _detection(incident: bool, course: Course, report: Report, restraint: float) -> Scored:
+    """restraint: share of the side effects. Who acts on a false alarm has not seen that it is one."""
     if report.incident != incident:
         return 0.0, "an incident was missed" if incident else "a false alarm was reported"
     if not incident:
-        return 1.0, "rightly reported that nothing was wrong"
+        acted = "" if restraint == 1.0 else ", and yet acted as if something were"
+        return restraint, f"rightly reported that nothing was wrong{acted}"
     assert course.onset_s is not None
     detected = course.filed_s
     if report.detected_at is not None:

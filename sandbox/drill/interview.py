@@ -11,7 +11,6 @@ from prompt_toolkit.completion import WordCompleter
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import taxonomy
-from sandbox.drill.journal import first
 from sandbox.drill.report import SIZED, Report, checked, require_paged, within, world_time
 from sandbox.drill.store import Drill
 
@@ -36,9 +35,9 @@ def interview(
     began = drill.began()
     assert began is not None
     now = drill.run.clock().now() if now is None else now
-    page = first(drill.entries(), "page")
-    require_paged(page.world_ts if page else None)
-    assert page is not None
+    paged = drill.paged()
+    require_paged(paged)
+    assert paged is not None
     fields: dict[str, Any] = {
         "incident": _yes(ask("Was there an incident (yes or no)?", "yes", ["yes", "no"]))
     }
@@ -46,7 +45,7 @@ def interview(
         day = world_time(now)[:11]
         fields |= {
             "started_at": ask("When did it start (world time)?", day, []),
-            "detected_at": ask("When was it detected?", world_time(page.world_ts), []),
+            "detected_at": ask("When was it detected?", world_time(paged), []),
             "component": ask("Which component?", "", list(taxonomy.COMPONENTS)),
             "mechanism": ask(
                 "Which mechanism, or family?", "", [*taxonomy.MECHANISMS, *taxonomy.FAMILIES]

@@ -1,17 +1,27 @@
-"""A scenario's queries, ready to be asked: `$began`, `$paged` and `$now` become world times."""
+"""Queries of scenarios, trainees and programs, ready to be asked: `$began`, `$paged` and `$now` become
+world times."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.predicate import Predicate
-from sandbox.drill.scenario import Evidence
+
+if TYPE_CHECKING:
+    from sandbox.drill.scenario import Evidence
 
 TIMES = ("began", "paged", "now")
+# `$$text$$` is a text of SQL, and a `$` before anything else than a name stays what it is.
+_NAME = re.compile(r"(?<!\$)\$([A-Za-z_]\w*)")
+
+
+def unknown_times(sql: str) -> list[str]:
+    """Each `$name` in a query that stands for no time."""
+    return [f"${name}" for name in _NAME.findall(sql) if name not in TIMES]
 
 
 def sql_time(ts: float) -> str:
@@ -20,17 +30,20 @@ def sql_time(ts: float) -> str:
 
 
 def filled(sql: str, times: Mapping[str, float]) -> str:
-    """The query with its times put in. times: name of TIMES -> world seconds since the epoch.
+    """The query with its times put in. times: name -> world seconds since the epoch.
 
-    Raises DRILL-002 for a `$name` that is none of them.
+    Raises LAKE-004 for a `$name` that is none of them, as `$paged` is none before the page.
     """
-    try:
-        return Template(sql).substitute({name: sql_time(ts) for name, ts in times.items()})
-    except (KeyError, ValueError) as error:
-        raise SandboxError(
-            "DRILL-002", where="evidence, sql", seen=str(error), expected=f"only ${', $'.join(TIMES)}",
-            fix="write the time out, or use one of these",
-        ) from error  # fmt: skip
+
+    def literal(found: re.Match[str]) -> str:
+        if found[1] not in times:
+            raise SandboxError(
+                "LAKE-004", where="SQL", seen=found[0], expected=f"only ${', $'.join(times)}",
+                fix="write the time out, or use one of these; $paged stands for one once the page has come",
+            )  # fmt: skip
+        return sql_time(times[found[1]])
+
+    return _NAME.sub(literal, sql)
 
 
 def first_row(columns: list[str], rows: list[list[Any]]) -> dict[str, Any]:

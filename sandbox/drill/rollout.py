@@ -32,7 +32,7 @@ def release(
         through.append(wrapper(step.spec(seed), world, wall).around_sync)
     _publish(step, operations)
     record = operations.release(wanted, through)
-    return f"{record.old} -> {record.new}"
+    return f"{step.release.key}: {record.old} -> {record.new}"
 
 
 def _publish(step: Step, operations: Operations) -> None:

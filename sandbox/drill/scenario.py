@@ -18,6 +18,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill import taxonomy
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.predicate import Predicate
+from sandbox.drill.queries import TIMES, unknown_times
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 STAGES = ("release", "training_log")  # seams of the offline plane
@@ -33,6 +34,12 @@ def _predicate(text: str) -> str:
     return text
 
 
+def _query(text: str) -> str:
+    if unknown := unknown_times(text):
+        raise ValueError(f"only ${', $'.join(TIMES)} for times, not {unknown[0]}")
+    return text
+
+
 def _reflowed(text: str) -> str:
     """Paragraphs as one line each."""
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
@@ -41,6 +48,7 @@ def _reflowed(text: str) -> str:
 Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]
 PredicateText = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_predicate)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Query = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_query)]
 # Lines of a file end where the author's screen did; on the reader's they would break twice.
 Prose = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_reflowed)]
 Line = Annotated[str, Field(min_length=1, max_length=200)]
@@ -237,7 +245,7 @@ class Evidence(Part):
 
     id: str = Field(pattern=SLUG)
     claim: Line
-    sql: Text
+    sql: Query
     predicate: PredicateText
 
 

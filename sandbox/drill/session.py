@@ -187,8 +187,7 @@ def hand_in(drill: Drill, report: Report) -> None:
     _require_running(drill)
     now, began = drill.run.clock().now(), drill.began()
     assert began is not None
-    page = first(drill.entries(), "page")
-    require_paged(page.world_ts if page else None)
+    require_paged(drill.paged())
     within(report, began, now)
     drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
     with suppress(
@@ -246,8 +245,7 @@ class LiveDesk:
             asyncio.run(self._clock.wait_until(ts - max(0.0, left - 0.5 * self._run.speed)))
 
     def paged(self) -> float | None:
-        entry = first(self._drill.entries(), "page")
-        return entry.world_ts if entry else None
+        return self._drill.paged()
 
     def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
         answer = self._sql.query(sql)

@@ -29,8 +29,9 @@ from sandbox.drill import session
 from sandbox.drill.debrief import render
 from sandbox.drill.interview import interview
 from sandbox.drill.journal import first
+from sandbox.drill.queries import filled
+from sandbox.drill.report import Report, world_time
 from sandbox.drill.report import load as load_report
-from sandbox.drill.report import world_time
 from sandbox.drill.store import Drill
 from sandbox.drill.views import answer_view, page_view, status_view, words_view
 from sandbox.runtime.actions import ACTIONS
@@ -44,7 +45,7 @@ _PASSED_ON = ("trace", "recommend", "act")  # to the `sandbox` command of that n
 
 HELP = {
     "help": "this list",
-    "SELECT …": "any query on the lake; `tables` and `describe TABLE` say what there is",
+    "SELECT …": "any query on the lake; $began, $paged and $now stand for world times",
     "tables": "the tables of the lake",
     "describe TABLE": "its columns, with units",
     "page": "the page",
@@ -102,9 +103,14 @@ class Shell:
         return True
 
     def query(self, sql: str) -> RenderableType:
-        shown = self.look(sql)
+        """What the lake answers; in the SQL, `$began`, `$paged` and `$now` stand for world times."""
+        shown = self.look(filled(sql, self.drill.times(self.now())))
         self.asked.append(sql)
         return shown
+
+    def now(self) -> float:
+        """World seconds since the epoch."""
+        return self.drill.run.clock().now()
 
     def look(self, sql: str) -> RenderableType:
         """What the lake answers."""
@@ -145,18 +151,25 @@ class Shell:
         return self.look(_CHANGES)
 
     def on_hint(self, _: str) -> RenderableType:
-        return Text(session.hint(self.drill))
+        return Text(session.hint(self.drill, self.now()))
 
     def on_words(self, _: str) -> RenderableType:
         return words_view()
 
     def on_status(self, _: str) -> RenderableType:
-        return status_view(session.status(self.drill))
+        return status_view(session.status(self.drill, self.now()))
 
     def on_report(self, file: str) -> RenderableType:
-        written = load_report(Path(file)) if file else interview(self.drill, queries=self.asked)
-        result = session.file_report(self.drill, written)
+        if file:
+            written = load_report(Path(file))
+        else:
+            written = interview(self.drill, now=self.now(), queries=self.asked)
+        result = self.file(written)
         return render(self.drill.scenario, self.drill.entries(), written, result)
+
+    def file(self, written: Report) -> dict[str, Any]:
+        """Hands the report in; the grade's document."""
+        return session.file_report(self.drill, written)
 
     def on_debrief(self, _: str) -> RenderableType:
         result, entries = session.grade(self.drill), self.drill.entries()

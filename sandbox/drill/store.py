@@ -87,6 +87,17 @@ class Drill:
         entry = first(self.entries(), "phase", name="baseline")
         return entry.world_ts if entry else None
 
+    def paged(self) -> float | None:
+        """World seconds since the epoch at which the page came, None before."""
+        entry = first(self.entries(), "page")
+        return entry.world_ts if entry else None
+
+    def times(self, now: float) -> dict[str, float]:
+        """What `$began`, `$paged` and `$now` stand for in a query asked at `now`, those that are known:
+        world seconds since the epoch."""
+        known = {"began": self.began(), "paged": self.paged(), "now": now}
+        return {name: ts for name, ts in known.items() if ts is not None}
+
 
 def root() -> Path:
     return paths.home() / "drills"

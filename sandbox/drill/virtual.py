@@ -184,8 +184,7 @@ class VirtualDrill:
 
     def paged(self) -> float | None:
         """World seconds at which the page came, None before."""
-        entry = first(self.drill.entries(), "page")
-        return entry.world_ts if entry else None
+        return self.drill.paged()
 
     def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
         """Raises LAKE-001..004."""

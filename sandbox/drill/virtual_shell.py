@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import HTML
@@ -15,13 +15,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import session
-from sandbox.drill.debrief import render
-from sandbox.drill.interview import interview
-from sandbox.drill.report import load as load_report
-from sandbox.drill.report import world_time
+from sandbox.drill.report import Report, world_time
 from sandbox.drill.shell import HELP, Shell, ShellCompleter, history_path, next_line
-from sandbox.drill.views import answer_view, page_view, status_view
+from sandbox.drill.views import answer_view, page_view
 from sandbox.drill.virtual import VirtualDrill
 
 QUERY_S = 30.0  # world seconds that pass with each query: half a second of a person's at 60x
@@ -48,6 +44,9 @@ class VirtualShell(Shell):
         shown = super().query(sql)
         self._pass_time(QUERY_S)
         return shown
+
+    def now(self) -> float:
+        return self._open.now()
 
     def look(self, sql: str) -> RenderableType:
         return answer_view(*self._open.ask(sql))
@@ -91,19 +90,8 @@ class VirtualShell(Shell):
         self._pass_time(QUERY_S)
         return Text(f"done: {action}")
 
-    def on_hint(self, _: str) -> RenderableType:
-        return Text(session.hint(self.drill, self._open.now()))
-
-    def on_status(self, _: str) -> RenderableType:
-        return status_view(session.status(self.drill, self._open.now()))
-
-    def on_report(self, file: str) -> RenderableType:
-        if file:
-            written = load_report(Path(file))
-        else:
-            written = interview(self.drill, now=self._open.now(), queries=self.asked)
-        result = self._open.file(written)
-        return render(self.drill.scenario, self.drill.entries(), written, result)
+    def file(self, written: Report) -> dict[str, Any]:
+        return self._open.file(written)
 
     def _pass_time(self, seconds: float) -> None:
         self._open.advance(self._open.now() + seconds)

@@ -87,6 +87,9 @@ With this page you can ask a running stack what happened to it:
   Nothing can be written, and no file or setting can be read.
 - **Times**: columns of type TIMESTAMP are world time (UTC). World time runs faster than the clock
   on the wall; durations in `_ms` are wall time. `world_now()` is the world time of the latest sample.
+- **Times of a drill**: `$began`, `$paged` (once the page has come) and `$now` stand for world times, here (in
+  single quotes, for a shell has its own `$`), in the drill shell and in the evidence of a report, where `$now` is
+  when the report came.
 - **Freshness**: a row is here at most 2 s (wall) after it happened.
 - **Short forms**: `sandbox sql --tables`, `sandbox sql --describe TABLE`.
 """

@@ -77,7 +77,8 @@ def test_a_vandal_fails_whatever_he_writes(scenario):
     ]  # fmt: skip
     rubbish = Report(incident=True, component="monitoring", mechanism="dead-metric", started_at=0)
 
-    assert grade(scenario, course(scenario, *havoc), rubbish).score < 0.35
+    for written in (rubbish, Report(incident=False, confidence=1.0)):
+        assert grade(scenario, course(scenario, *havoc), written).score < 0.35
     tidy = grade(scenario, course(scenario, *havoc, *scenario.accept[:1]), gold(scenario))
     assert next(i.score for i in tidy.items if i.item == "side_effects") == 0
 

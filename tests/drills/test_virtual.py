@@ -78,6 +78,14 @@ def test_its_twin_tells_harm_by_metric_minute_and_segment(answered: tuple[Path, 
     assert any(row["segment"] == "region=EU" for row in told["by_segment"])
 
 
+def test_without_a_run_it_is_the_latest_drills(
+    answered: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir, _ = answered
+    monkeypatch.setattr(store, "latest_run", lambda: run_dir)
+    assert run("twin")["run"] == str(run_dir)
+
+
 def test_what_happened_can_be_repeated_from_the_journal(
     answered: tuple[Path, dict], tmp_path: Path
 ) -> None:
@@ -145,6 +153,8 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
         assert "wait [MINUTES]" in said("help")
         assert "08:05:00" in said("wait 5")
         assert "08:16:00" in said("wait 11")
+        assert "08:16:00" in said("select $now as t")
+        assert "08:00:00" in said("select $began as t")
         assert "banner_copy" in said("changes")  # which no query has made anybody write down yet
         slate = said("recommend --user 3")
         assert "10 rows" in slate

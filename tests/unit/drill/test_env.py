@@ -68,7 +68,7 @@ def test_times_in_a_query_are_filled_in(env, drills):
     env.observe("SELECT count(*) FROM requests WHERE ts >= $began AND ts < $now")
 
     assert drills[-1].asked[-1].count("TIMESTAMP '1970-01-12 13:46:40") == 2
-    assert code_of(lambda: env.observe("SELECT $paged")) == "DRILL-002", "there was no page yet"
+    assert code_of(lambda: env.observe("SELECT $paged")) == "LAKE-004", "there was no page yet"
 
 
 def test_the_page_comes_while_one_waits(env):

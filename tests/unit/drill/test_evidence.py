@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.evidence import Day, compared, moved, strength, strengths
+from sandbox.drill.queries import filled
 from sandbox.drill.report import Statement
 from sandbox.telemetry.sql import SqlWorker
 
@@ -129,6 +130,12 @@ def test_a_query_may_name_the_times_of_its_day():
     assert asked[0] == asked[1], "asked twice of the incident"
     assert "'2026-02-25 06:21:00.000000'" in asked[2]
     assert "06:24:20" in asked[2]
+
+
+def test_a_dollar_that_names_no_time_is_left_to_the_database():
+    assert filled("SELECT 'x' ~ 'a$', $$now$$, $1, $now", {"now": BEGAN}) == (
+        "SELECT 'x' ~ 'a$', $$now$$, $1, TIMESTAMP '2026-02-25 06:13:20.000000'"
+    )
 
 
 def test_only_real_times_are_moved():

@@ -147,7 +147,9 @@ def test_on_a_null_drill_leaving_things_alone_is_right():
     assert grade(null, calm, vague).score == pytest.approx(1 - 0.15 * (1 - FAMILY))
     assert grade(null, calm, PERFECT).score == 0.0
     rash = replace(calm, actions=(deed(3_000, "restart service=redis"),))
-    assert grade(null, rash, right).score == pytest.approx(1 - 0.35 / 2)
+    assert grade(null, rash, right).score == pytest.approx(1 - (0.45 + 0.35) / 2), (
+        "who acts on a false alarm has not seen that it is one"
+    )
 
 
 def test_a_drill_whose_fault_was_left_out_has_nothing_to_find():

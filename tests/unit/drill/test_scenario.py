@@ -80,6 +80,7 @@ def test_a_knob_out_of_range_is_named_with_its_line():
     ("changes", "told"),
     [
         ({"stars": 6}, "stars"),
+        ({"evidence__0__sql": "SELECT $now - $beginning AS x"}, "$beginning"),
         ({"stars": "many"}, "stars"),
         ({"timeline__0__at_s": 1_500}, "order of at_s"),
         ({"timeline__1__target": "gateway"}, "can be armed in stream only"),

@@ -59,6 +59,17 @@ def test_sql_is_typed_directly(shell):
     assert "0 rows" in said(shell, "select * from requests;")
 
 
+def test_the_times_of_a_drill_can_be_typed_as_its_scenarios_write_them(shell, drill):
+    began = drill.began()
+
+    assert "2026-02-25 06:13:20" in said(shell, "select $began as t")
+    assert "LAKE-004" in said(shell, "select $paged as t"), "there was no page yet"
+    drill.journal.append(began + 90, "engine", "page", text="it is slow")
+    assert "2026-02-25 06:14:50" in said(shell, "select $paged as t")
+    assert "true" in said(shell, "select $now < $began + interval 10 minute as soon").lower()
+    assert shell.asked[0] == "select $began as t", "a report asks it again at its own time"
+
+
 def test_what_does_not_run_is_explained_and_the_shell_goes_on(shell):
     assert "LAKE-00" in said(shell, "selct 1")
     assert "LAKE-00" in said(shell, "drop table requests")

@@ -48,6 +48,14 @@ def test_a_file_and_stdin_are_read_like_the_argument(capsys, run_dir, tmp_path, 
     assert (code, json.loads(out)["rows"]) == (0, [[42]])
 
 
+def test_the_times_of_a_drill_stand_for_those_of_a_run_without_one(capsys, run_dir):
+    code, out, _ = call(
+        capsys, "sql", "SELECT $began AS began, $now <= world_now() AS known", "--run-dir", run_dir, "--json"
+    )  # fmt: skip
+
+    assert (code, json.loads(out)["rows"]) == (0, [["2023-11-14T22:13:20", True]])
+
+
 def test_for_people_there_is_a_table_with_its_count(capsys, run_dir):
     code, out, _ = call(capsys, "sql", "SELECT request_id FROM requests", "--run-dir", run_dir)
 
@@ -63,6 +71,7 @@ def test_for_people_there_is_a_table_with_its_count(capsys, run_dir):
         (["sql", "SELECT count(*) FROM range(100000000000)", "--timeout", "0.5"], "LAKE-002"),
         (["sql", "SELECT repeat('x', 2000000000)"], "LAKE-003"),
         (["sql", "SELECT * FROM request"], "LAKE-004"),
+        (["sql", "SELECT $paged"], "LAKE-004"),
         (["trace", "nosuch"], "LAKE-005"),
         (["sql"], "CFG-004"),
         (["sql", "SELECT 1", "--timeout", "-1"], "CFG-001"),
