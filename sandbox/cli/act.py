@@ -44,12 +44,7 @@ def act(
     operations = Operations(stack.run)
     radius = action.preview(operations)
     if not json_:
-        out.print(f"[bold]{radius.summary}[/]")
-        share = f"{radius.users_share:.0%} of requests"
-        undo = "can be reverted" if radius.reversible else "cannot be reverted"
-        out.print(f"  blast radius: {', '.join(radius.touches)}; {share}; {undo}")
-        if radius.warning:
-            out.print(f"  [yellow]{radius.warning}[/]")
+        out.print(radius.told(), markup=False)
     if preview:
         return emit({"preview": asdict(radius)}, lambda: None, json_)
     record = action.run(operations, "operator")

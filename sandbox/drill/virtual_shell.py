@@ -15,11 +15,13 @@ from rich.markup import escape
 from rich.text import Text
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill import typed
 from sandbox.drill.report import Report, world_time
 from sandbox.drill.shell import HELP, Shell, ShellCompleter, history_path, next_line
 from sandbox.drill.views import answer_view, page_view
 from sandbox.drill.virtual import VirtualDrill
 
+PREVIEW = "--preview"
 QUERY_S = 30.0  # world seconds that pass with each query: half a second of a person's at 60x
 MOST_S = 6 * 3600.0  # of one `wait`
 _SLATE = """
@@ -83,9 +85,15 @@ class VirtualShell(Shell):
         self.console.print(self.look(_SLATE.format(request=request)))
         return Text(f"trace {request}", style="dim")
 
-    def on_act(self, action: str) -> RenderableType | None:
+    def on_act(self, arguments: str) -> RenderableType | None:
+        """`act ACTION name=value ... [--preview]`, as `sandbox act` has it."""
+        words = arguments.split()
+        action = " ".join(word for word in words if word != PREVIEW)
         if not action:
             return self.actions_view()
+        self.console.print(Text(typed.preview(action, self._open.stack.operations).told()))
+        if PREVIEW in words:
+            return None
         self._open.act(action)
         self._pass_time(QUERY_S)
         return Text(f"done: {action}")

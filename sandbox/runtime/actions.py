@@ -35,6 +35,14 @@ class Preview:
     reversible: bool
     warning: str = ""
 
+    def told(self) -> str:
+        """Lines for a person."""
+        share, undo = f"{self.users_share:.0%}", "can" if self.reversible else "cannot"
+        radius = (
+            f"  blast radius: {', '.join(self.touches)}; {share} of requests; {undo} be reverted"
+        )
+        return "\n".join((self.summary, radius, *([f"  {self.warning}"] if self.warning else ())))
+
 
 @dataclass(frozen=True)
 class Kind:

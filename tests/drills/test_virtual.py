@@ -162,3 +162,11 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
         assert "gateway Recommend" in said(f"trace {request}")
         assert "CFG-004" in said("recommend --user 1000000")
         assert "CFG-004" in said("wait long")
+        radius = said("act path caller=gateway callee=features path=b --preview")
+        assert "blast radius: gateway" in radius
+        assert "done" not in radius
+        assert "DRILL-007" in said("act path caller=gateway callee=features --path b")
+        assert "DRILL-005" in said("act nonsense")
+        assert "path" not in said("changes")
+        assert "done: path" in said("act path caller=gateway callee=features path=b")
+        assert "features.path" in said("changes")
