@@ -17,6 +17,11 @@ from sandbox.drill.store import Drill
 Ask = Callable[[str, str, list[str]], str]  # question, default, words to complete -> answer
 Say = Callable[[str], None]
 _OFFERED = 20  # of the latest queries, as many as a report may quote
+# Questions whose answers have a form: it is told again with them.
+_AGAIN = {
+    "segment": "Whom did it hit (column=value ..., nothing for everyone)?",
+    "impact": "How great is the harm so far (clicks=120 or clicks=80..120..160 ..., nothing if you cannot say)?",
+}
 
 
 def ask_at_terminal(question: str, default: str, words: list[str]) -> str:
@@ -51,17 +56,13 @@ def interview(
                 "Which mechanism, or family?", "", [*taxonomy.MECHANISMS, *taxonomy.FAMILIES]
             ),
             "segment": _segment(
-                ask("Whom did it hit (column=value ..., nothing for everyone)?", "",
-                    [f"{c}=" for c in taxonomy.SEGMENT_COLUMNS])
+                ask(_AGAIN["segment"], "", [f"{c}=" for c in taxonomy.SEGMENT_COLUMNS])
             ),
         }  # fmt: skip
     else:
         benign = [m.name for m in taxonomy.MECHANISMS.values() if m.family == "benign"]
         fields["mechanism"] = ask("What explains what was seen?", "coincident-change", benign)
-    fields["impact"] = _sizes(
-        ask("How great is the harm so far (clicks=120 or clicks=80..120..160 ..., nothing if you cannot say)?",
-            "", [f"{name}=" for name in SIZED])
-    )  # fmt: skip
+    fields["impact"] = _sizes(ask(_AGAIN["impact"], "", [f"{name}=" for name in SIZED]))
     offered = list(dict.fromkeys(queries))[-_OFFERED:]
     fields["evidence"] = _evidence(offered, ask, say)
     fields["confidence"] = ask("How sure are you, 0 to 1?", "0.7", [])
@@ -76,7 +77,11 @@ def interview(
                 fields[name] = _evidence(offered, ask, say)
                 continue
             known = fields.get(name)
-            fields[name] = ask(f"{name}?", "" if isinstance(known, dict) else str(known or ""), [])
+            fields[name] = ask(
+                _AGAIN.get(name, f"{name}?"),
+                "" if isinstance(known, dict) else str(known or ""),
+                [],
+            )
             if name == "segment":
                 fields[name] = _segment(fields[name])
             if name == "impact":

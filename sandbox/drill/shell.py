@@ -35,6 +35,7 @@ from sandbox.drill.report import load as load_report
 from sandbox.drill.store import Drill
 from sandbox.drill.views import answer_view, page_view, status_view, words_view
 from sandbox.runtime.actions import ACTIONS
+from sandbox.runtime.building import ProgressFn
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
 
@@ -164,12 +165,17 @@ class Shell:
             written = load_report(Path(file))
         else:
             written = interview(self.drill, now=self.now(), queries=self.asked)
-        result = self.file(written)
+        with self.console.status("handing the report in") as status:
+
+            def show(what: str, share: float | None) -> None:
+                status.update(what if share is None else f"{what}, {share:.0%}")
+
+            result = self.file(written, show)
         return render(self.drill.scenario, self.drill.entries(), written, result)
 
-    def file(self, written: Report) -> dict[str, Any]:
+    def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
         """Hands the report in; the grade's document."""
-        return session.file_report(self.drill, written)
+        return session.file_report(self.drill, written, progress)
 
     def on_debrief(self, _: str) -> RenderableType:
         result, entries = session.grade(self.drill), self.drill.entries()

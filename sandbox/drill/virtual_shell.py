@@ -20,6 +20,7 @@ from sandbox.drill.report import Report, world_time
 from sandbox.drill.shell import HELP, Shell, ShellCompleter, history_path, next_line
 from sandbox.drill.views import answer_view, page_view
 from sandbox.drill.virtual import VirtualDrill
+from sandbox.runtime.building import ProgressFn
 
 PREVIEW = "--preview"
 QUERY_S = 30.0  # world seconds that pass with each query: half a second of a person's at 60x
@@ -98,8 +99,8 @@ class VirtualShell(Shell):
         self._pass_time(QUERY_S)
         return Text(f"done: {action}")
 
-    def file(self, written: Report) -> dict[str, Any]:
-        return self._open.file(written)
+    def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
+        return self._open.file(written, progress)
 
     def _pass_time(self, seconds: float) -> None:
         self._open.advance(self._open.now() + seconds)
