@@ -130,12 +130,17 @@ def failure(drill: Drill) -> SandboxError:
 def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
     """Where the drill stands, as its trainee may know: {drill, title, phase, world_time, elapsed_s,
     left_s, pages, hints_given, hints_left, actions}. Seconds are of world time. now: world seconds; None
-    for a live drill's clock."""
+    for a live drill's clock. A drill that is over stands where it ended."""
     entries, scenario, began = drill.entries(), drill.scenario, drill.began()
     seen = public(entries)
-    now = drill.run.clock().now() if now is None else now
     ended = first(entries, "phase", name="debrief")
-    elapsed = ((ended.world_ts if ended else now) - began) if began is not None else 0.0
+    if ended is not None:
+        now = ended.world_ts
+    elif now is None:
+        # A virtual run has no clock that another process could read: what came last tells where it is.
+        virtual = drill.run.backend == "virtual" and entries
+        now = entries[-1].world_ts if virtual else drill.run.clock().now()
+    elapsed = now - began if began is not None else 0.0
     hints = [str(e.fields["text"]) for e in seen if e.what == "hint"]
     return {
         "drill": drill.plan.drill,
@@ -143,7 +148,7 @@ def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
         "phase": drill.phase,
         "world_time": iso(now),
         "elapsed_s": round(elapsed),
-        "left_s": round(max(0.0, scenario.length_s - elapsed)),
+        "left_s": round(max(0.0, scenario.length_s - elapsed)) if ended is None else 0,
         "pages": [
             {"ts": iso(e.world_ts), "text": e.fields["text"]} for e in seen if e.what == "page"
         ],

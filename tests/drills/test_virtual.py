@@ -78,6 +78,14 @@ def test_its_twin_tells_harm_by_metric_minute_and_segment(answered: tuple[Path, 
     assert any(row["segment"] == "region=EU" for row in told["by_segment"])
 
 
+def test_whoever_looks_from_outside_finds_it_where_it_ended(answered: tuple[Path, dict]) -> None:
+    run_dir, _ = answered
+    told = run("drill", "status", "--run-dir", str(run_dir))
+    assert told["world_time"].startswith("2026-03-02T")
+    assert 0 < told["elapsed_s"] < 6 * 3_600
+    assert (told["phase"], told["left_s"]) == ("debrief", 0)
+
+
 def test_without_a_run_it_is_the_latest_drills(
     answered: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
