@@ -51,16 +51,20 @@ def status(run_dir: RunDir = None, json_: Json = False) -> None:
 
 
 def down(run_dir: RunDir = None, json_: Json = False) -> None:
-    """Take the stack down. What it recorded stays in the run directory."""
+    """Take a stack down, of several the latest. What it recorded stays in the run directory."""
     from sandbox.runtime.stack import Stack
 
-    stack = Stack.attach(run_dir)
+    up = [other.run_dir for other in Stack.running()]
+    stack = Stack.attach(run_dir or next(iter(up), None))
     with progress(json_) as say:
         say("stopping, callers first", None)
         stopped = stack.down()
-    document = {"run_dir": str(stack.run_dir), "stopped": stopped}
+    others = [str(path) for path in up if path != stack.run_dir]
+    document = {"run_dir": str(stack.run_dir), "stopped": stopped, "still_up": others}
     text = f"stopped {len(stopped)} processes" if stopped else "nothing was running"
-    emit(document, lambda: out.print(f"{text}; telemetry and logs stay in {stack.run_dir}"), json_)
+    lines = [f"{text}; telemetry and logs stay in {stack.run_dir}"]
+    lines += [f"still up: sandbox down --run-dir {path}" for path in others]
+    emit(document, lambda: out.print("\n".join(lines), markup=False), json_)
 
 
 def doctor(json_: Json = False) -> None:

@@ -76,10 +76,24 @@ class Stack:
 
     @classmethod
     def attach(cls, run_dir: Path | None = None) -> Stack:
-        """The stack of run_dir, the latest one when None. Raises RUN-001 when there never was one."""
+        """The stack of run_dir, the latest one when None. Raises RUN-001 when there never was one, or when
+        the run was a virtual one, which has no processes."""
         stack = cls(run_dir or latest_run())
-        _ = stack.run
+        if stack.run.backend == "virtual":
+            raise SandboxError(
+                "RUN-001", where="run directory", seen=f"{stack.run_dir}, a virtual run", expected="a stack of processes",
+                fix="name another: --run-dir DIR; a virtual run is asked with sandbox sql, trace, drill status",
+            )  # fmt: skip
         return stack
+
+    @classmethod
+    def running(cls) -> list[Stack]:
+        """Those that are up, of the usual place for runs and of wherever the latest is; that one first."""
+        runs = paths.runs()
+        found = {path.resolve() for path in runs.iterdir()} if runs.is_dir() else set()
+        latest = (runs / "latest").resolve()
+        up = [stack for stack in map(cls, found) if stack.alive]
+        return sorted(up, key=lambda s: (s.run_dir == latest, s.run_dir.name), reverse=True)
 
     @property
     def run(self) -> RunInfo:

@@ -84,6 +84,10 @@ def test_whoever_looks_from_outside_finds_it_where_it_ended(answered: tuple[Path
     assert told["world_time"].startswith("2026-03-02T")
     assert 0 < told["elapsed_s"] < 6 * 3_600
     assert (told["phase"], told["left_s"]) == ("debrief", 0)
+    for command in (["status"], ["act", "restart", "service=model"], ["load", "run"]):
+        refused = CliRunner().invoke(app, [*command, "--run-dir", str(run_dir), "--json"])
+        assert isinstance(refused.exception, SandboxError)
+        assert "a virtual run" in str(refused.exception)
 
 
 def test_without_a_run_it_is_the_latest_drills(

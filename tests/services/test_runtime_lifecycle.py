@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import load_services
 from sandbox.runtime import plan, ports, rundir
@@ -53,11 +54,15 @@ def test_two_stacks_side_by_side_and_down_leaves_nothing(tmp_path: Path) -> None
     sockets = Stack(two).run.sockets_dir
 
     latest = json.loads(sandbox("status", "--json").stdout)
+    up = [stack.run_dir for stack in Stack.running()]
     stopped = [sandbox("down", "--run-dir", d, "--json") for d in (one, two)]
 
     assert all(d["ready"] for d in documents)
     assert not addresses[0] & addresses[1]
     assert latest["run_dir"] == str(two)
+    assert up[0] == two
+    assert str(two) in json.loads(stopped[0].stdout)["still_up"]
+    assert two not in [stack.run_dir for stack in Stack.running()]
     assert [json.loads(s.stdout)["run_dir"] for s in stopped] == [str(one), str(two)]
     for directory in (one, two):
         assert processes_of(directory) == []
@@ -235,6 +240,19 @@ def test_commands_on_no_stack_say_so(tmp_path: Path) -> None:
         done = sandbox(command, "--run-dir", tmp_path, "--json")
         assert done.returncode == 2
         assert json.loads(done.stderr)["code"] == "RUN-001"
+
+
+def test_without_a_run_down_takes_what_is_up_though_something_else_was_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "runs", lambda: tmp_path / "runs")
+    for name in ("earlier", "later"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    rundir.point_latest_to(tmp_path / "runs" / "later")
+
+    assert Stack.running() == []
+    with rundir.RunLock(tmp_path / "runs" / "earlier"):  # as its supervisor holds it
+        assert [stack.run_dir.name for stack in Stack.running()] == ["earlier"]
 
 
 def test_doctor_finds_a_machine_on_which_tests_run_fit() -> None:
