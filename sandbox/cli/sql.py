@@ -81,7 +81,7 @@ def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
 
     latest = lake.query("SELECT epoch(world_now())").rows[0][0]
     now = run.world_start if latest is None else float(latest)
-    times = {"began": run.world_start, "now": now}
+    times: dict[str, float | None] = {"began": run.world_start, "now": now}
     with suppress(SandboxError):  # no drill on this run
         times |= store.of_run(Path(run.run_dir)).times(now)
     return filled(text, times)

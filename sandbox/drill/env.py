@@ -141,9 +141,7 @@ class DrillEnv:
         Raises LAKE-001 to LAKE-004 for the SQL and for another `$name`, DRILL-006 when time is up.
         """
         drill = self._busy("observe")
-        times = {"began": drill.began_ts, "now": drill.now()}
-        if (paged := drill.paged()) is not None:
-            times["paged"] = paged
+        times = {"began": drill.began_ts, "paged": drill.paged(), "now": drill.now()}
         columns, rows = drill.ask(filled(sql, times))
         self._pass(QUERY_S)
         return Rows(columns, rows)

@@ -34,12 +34,12 @@ def interview(
     drill: Drill, ask: Ask = ask_at_terminal, say: Say = print, now: float | None = None,
     queries: Sequence[str] = (),
 ) -> Report:  # fmt: skip
-    """Asks for each part of the report, again where an answer is refused. now: world seconds; None for a
-    live drill's clock. queries: SQL that was asked, to choose the evidence from. Raises DRILL-003 before
+    """Asks for each part of the report, again where an answer is refused. now: world seconds; None for
+    the drill's own. queries: SQL that was asked, to choose the evidence from. Raises DRILL-003 before
     the page."""
     began = drill.began()
     assert began is not None
-    now = drill.run.clock().now() if now is None else now
+    now = drill.now() if now is None else now
     paged = drill.paged()
     require_paged(paged)
     assert paged is not None

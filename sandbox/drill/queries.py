@@ -29,19 +29,20 @@ def sql_time(ts: float) -> str:
     return f"TIMESTAMP '{datetime.fromtimestamp(ts, UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}'"
 
 
-def filled(sql: str, times: Mapping[str, float]) -> str:
-    """The query with its times put in. times: name -> world seconds since the epoch.
+def filled(sql: str, times: Mapping[str, float | None]) -> str:
+    """The query with its times put in. times: name -> world seconds since the epoch, None where not known.
 
     Raises LAKE-004 for a `$name` that is none of them, as `$paged` is none before the page.
     """
+    known = {name: sql_time(ts) for name, ts in times.items() if ts is not None}
 
     def literal(found: re.Match[str]) -> str:
-        if found[1] not in times:
+        if found[1] not in known:
             raise SandboxError(
-                "LAKE-004", where="SQL", seen=found[0], expected=f"only ${', $'.join(times)}",
+                "LAKE-004", where="SQL", seen=found[0], expected=f"only ${', $'.join(known)}",
                 fix="write the time out, or use one of these; $paged stands for one once the page has come",
             )  # fmt: skip
-        return sql_time(times[found[1]])
+        return known[found[1]]
 
     return _NAME.sub(literal, sql)
 

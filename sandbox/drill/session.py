@@ -130,16 +130,14 @@ def failure(drill: Drill) -> SandboxError:
 def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
     """Where the drill stands, as its trainee may know: {drill, title, phase, world_time, elapsed_s,
     left_s, pages, hints_given, hints_left, actions}. Seconds are of world time. now: world seconds; None
-    for a live drill's clock. A drill that is over stands where it ended."""
+    for the drill's own. A drill that is over stands where it ended."""
     entries, scenario, began = drill.entries(), drill.scenario, drill.began()
     seen = public(entries)
     ended = first(entries, "phase", name="debrief")
     if ended is not None:
         now = ended.world_ts
     elif now is None:
-        # A virtual run has no clock that another process could read: what came last tells where it is.
-        virtual = drill.run.backend == "virtual" and entries
-        now = entries[-1].world_ts if virtual else drill.run.clock().now()
+        now = drill.now()
     elapsed = now - began if began is not None else 0.0
     hints = [str(e.fields["text"]) for e in seen if e.what == "hint"]
     return {
@@ -161,7 +159,7 @@ def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
 
 
 def hint(drill: Drill, now: float | None = None) -> str:
-    """The next hint, noted in the journal at `now` (None: a live drill's clock). Raises DRILL-006 when there is none left or no drill."""
+    """The next hint, noted in the journal at `now` (None: the drill's own). Raises DRILL-006 when there is none left or no drill."""
     _require_running(drill)
     given = sum(e.what == "hint" for e in drill.entries())
     hints = drill.scenario.hints
@@ -170,7 +168,7 @@ def hint(drill: Drill, now: float | None = None) -> str:
             "DRILL-006", where="hint", seen=f"{given} given", expected=f"at most {len(hints)}",
             fix="all hints are out: see `sandbox drill status`, or hand in what you have",
         )  # fmt: skip
-    now = drill.run.clock().now() if now is None else now
+    now = drill.now() if now is None else now
     drill.journal.append(now, "trainee", "hint", text=hints[given])
     return hints[given]
 

@@ -111,7 +111,7 @@ class Shell:
 
     def now(self) -> float:
         """World seconds since the epoch."""
-        return self.drill.run.clock().now()
+        return self.drill.now()
 
     def look(self, sql: str) -> RenderableType:
         """What the lake answers."""

@@ -92,11 +92,16 @@ class Drill:
         entry = first(self.entries(), "page")
         return entry.world_ts if entry else None
 
-    def times(self, now: float) -> dict[str, float]:
-        """What `$began`, `$paged` and `$now` stand for in a query asked at `now`, those that are known:
-        world seconds since the epoch."""
-        known = {"began": self.began(), "paged": self.paged(), "now": now}
-        return {name: ts for name, ts in known.items() if ts is not None}
+    def now(self) -> float:
+        """World seconds since the epoch: by the clock of a live stack. A virtual one has none that another
+        process could read: what came last tells where it is."""
+        entries = self.entries() if self.run.backend == "virtual" else []
+        return entries[-1].world_ts if entries else self.run.clock().now()
+
+    def times(self, now: float) -> dict[str, float | None]:
+        """What `$began`, `$paged` and `$now` stand for in a query asked at `now`: world seconds since the
+        epoch, None where there was none yet."""
+        return {"began": self.began(), "paged": self.paged(), "now": now}
 
 
 def root() -> Path:

@@ -43,20 +43,16 @@ class Cores:
     def line_up(self, process: Process, seconds: float) -> bool:
         """The running task wants to work for so long. True: it has to `yield`, and goes on when that is done;
         False: it takes no time, and nobody is in the way."""
-        loop = self.loop
-        task = loop.running
+        task = self.loop.running
         assert task is not None, "only a task of the loop can work"
+        burst = task, process, seconds
         if process.running:
-            process.bursts.append((task, process, seconds))
-        elif self._taken >= self.n:
-            process.running = True
-            self._line.append((task, process, seconds))
-        elif not seconds:
+            process.bursts.append(burst)
+        elif not seconds and self._taken < self.n:
             return False
         else:
             process.running = True
-            self._taken += 1
-            loop.then(loop.now + seconds, self._end, (task, process, seconds))
+            self._take_core(burst)
         return True
 
     def _take_core(self, burst: Burst) -> None:

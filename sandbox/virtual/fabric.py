@@ -185,14 +185,18 @@ class Fabric:
         edge = (caller, callee, path)
         breaker = self._breakers.get(edge)
         if breaker is None or not breaker.fits(settings):
-            log = partial(self._log, caller, callee=callee, path=path)
+            log = partial(self.log, caller, callee=callee, path=path)
             breaker = self._breakers[edge] = CircuitBreaker(settings, log)
         return breaker
 
-    def _log(self, service: str, level: str, msg: str, **fields: object) -> None:
+    def log(
+        self, service: str, level: str, msg: str, context: Context | None = None, **fields: object
+    ) -> None:
+        """A line of a service's log."""
         if self.record is not None:
+            trace = context.trace_id if context is not None else None
             self.record(service, "logs", (
-                self.world.now(), service, f"{service}-0", level, msg, json.dumps(fields), None,
+                self.world.now(), service, f"{service}-0", level, msg, json.dumps(fields, default=str), trace,
             ))  # fmt: skip
 
     def forget_breakers(self, caller: str) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.virtual import rows as tables
 from sandbox.virtual.asked import Asked
 from sandbox.virtual.fabric import CallError, Context, Fabric
 from sandbox.virtual.handlers import Handlers, chosen
@@ -144,7 +143,7 @@ class Gateway:
         except (CallError, SandboxError) as failure:
             code = failure.code if isinstance(failure, CallError) else failure.kind.code
             seen.fallbacks.add(stage)
-            tables.log(self.fabric, "gateway", "stage fell back", context, stage=stage, code=code)
+            self.fabric.log("gateway", "warn", "stage fell back", context, stage=stage, code=code)
             return None
         finally:
             context.until = due
@@ -239,8 +238,8 @@ class Gateway:
             edge = self.config().gateway.events
             await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=83)  # fmt: skip
         except CallError as failure:
-            tables.log(
-                self.fabric, "gateway", "impressions not appended", context, code=failure.code
+            self.fabric.log(
+                "gateway", "warn", "impressions not appended", context, code=failure.code
             )
 
     async def log_feedback(self, entries: list[Entry], context: Context) -> None:

@@ -161,8 +161,8 @@ class Handlers:
                 ann = await self._ann(asked, rows, depth, context)
             except CallError as failure:
                 failed = True
-                tables.log(
-                    fabric, "retrieval", "source failed", context, source="ann", code=failure.code
+                fabric.log(
+                    "retrieval", "warn", "source failed", context, source="ann", code=failure.code
                 )
         await fabric.work("retrieval.Retrieve", context, share=0.75)
         if same := ann is None and not failed:
@@ -241,7 +241,7 @@ class Handlers:
                 lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=89 * n,
             )  # fmt: skip
         except CallError as failure:
-            tables.log(fabric, "ranking", "item features missing", context, code=failure.code)
+            fabric.log("ranking", "warn", "item features missing", context, code=failure.code)
         same = same and stats is held
         given = NOTHING if stats is None else stats
         await fabric.work("ranking.Rank", context, n, share=0.6)
@@ -262,7 +262,7 @@ class Handlers:
                 p = later(lambda: content.score(asked, candidates.get(), x.get()))
         except CallError as failure:
             same = False
-            tables.log(fabric, "ranking", "model did not score", context, code=failure.code)
+            fabric.log("ranking", "warn", "model did not score", context, code=failure.code)
         await fabric.work("ranking.Rank", context, n, share=0.1)
         if same:
             ranked = answer.then(lambda a: a.ranked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,24 +9,13 @@ import numpy as np
 
 from sandbox.base.features import USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
 from sandbox.virtual.content import Content
-from sandbox.virtual.fabric import Context, Fabric
+from sandbox.virtual.fabric import Context
 from services.features import core as features
 from services.gateway.stages import UserRows
 from services.ranking.core import Floats
 
 Row = tuple[Any, ...]
 _STATUS = {int(status): status.name for status in Status}
-
-
-def log(
-    fabric: Fabric, service: str, msg: str, context: Context | None = None, level: str = "warn", **fields: Any
-) -> None:  # fmt: skip
-    """A line of a service's log."""
-    if fabric.record is not None:
-        trace = context.trace_id if context is not None else None
-        fabric.record(service, "logs", (
-            fabric.world.now(), service, f"{service}-0", level, msg, json.dumps(fields, default=str), trace,
-        ))  # fmt: skip
 
 
 def feature_read(view: FeatureView, rows: Rows, now: float, context: Context) -> Row:
