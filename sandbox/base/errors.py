@@ -39,6 +39,7 @@ _ALL = (
     Kind("RUN-006", "FAILED_PRECONDITION", True, "port is in use"),
     Kind("RUN-007", "NOT_FOUND", True, "no such service"),
     Kind("RUN-008", "INTERNAL", False, "unexpected failure of a command"),
+    Kind("RUN-009", "FAILED_PRECONDITION", True, "another stack is up"),
     # WORLD: worlds, imports
     Kind("WORLD-001", "NOT_FOUND", True, "no such world"),
     Kind("WORLD-002", "INVALID_ARGUMENT", True, "source file cannot be used"),

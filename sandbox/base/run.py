@@ -10,6 +10,7 @@ RUN/*.sock          control and collector sockets
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
@@ -35,6 +36,7 @@ SERVICES = (
 )  # start order
 STREAM = "stream"  # the stream processor: a process of the events service without RPCs of its own
 GRPC_PROCESSES = (*SERVICES, STREAM)  # have a gRPC port (health, admin) and a metrics port
+STACK_LOCK, DRILL_LOCK = "lock", "drill.lock"  # held by the supervisor, by a drill
 PROCESSES = ("redis", "collector", "materialiser", *GRPC_PROCESSES)
 
 
@@ -130,7 +132,17 @@ def load_services(run_dir: Path) -> list[ServiceInfo]:
 
 
 def latest_run() -> Path:
-    """The run directory of the newest `sandbox up`. Raises RUN-001 when there is none."""
+    """The run directory of the newest stack or drill that is up; of the newest there was, where none is.
+    Raises RUN-001 when there never was one."""
+    newest = newest_run()
+    if is_alive(newest):
+        return newest
+    up = [path for path in paths.runs().iterdir() if not path.is_symlink() and is_alive(path)]
+    return max(up, key=lambda path: path.name).resolve() if up else newest
+
+
+def newest_run() -> Path:
+    """The run directory of the newest stack or drill, up or not. Raises RUN-001 when there is none."""
     link = paths.runs() / "latest"
     if not link.exists():
         raise SandboxError(
@@ -138,6 +150,25 @@ def latest_run() -> Path:
             fix="start one: sandbox up; or name one: --run-dir DIR",
         )  # fmt: skip
     return link.resolve()
+
+
+def is_alive(run_dir: Path) -> bool:
+    """Whether a supervisor or a drill holds the run directory: its lock goes with its process."""
+    return any(_is_held(run_dir / name) for name in (STACK_LOCK, DRILL_LOCK))
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        fd = os.open(lock, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def read_document(path: Path, make: Callable[[Any], T], absent: str) -> T:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.cli.drill_trainee import agrees
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, out
 
@@ -16,17 +17,24 @@ from sandbox.cli.output import emit, out
 def act(
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="ACTION argument=value ...; without one: what can be done"),
+        typer.Argument(
+            help="ACTION argument=value ...; ACTION alone: what its arguments may be; nothing: what can be done"
+        ),
     ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only say what it would do.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")
+    ] = False,
     list_changes: Annotated[
         bool, typer.Option("--list-changes", help="What was changed on this stack so far.")
     ] = False,
     run_dir: RunDir = None,
     json_: Json = False,
 ) -> None:
-    """Carry out an operation: roll back, restart, take another path, revert a change, and so on."""
-    from sandbox.runtime.actions import ACTIONS, Action
+    """Carry out an operation: roll back, restart, take another path, revert a change, and so on. It is shown
+    first, and asked for."""
+    from sandbox.drill import typed
+    from sandbox.runtime.actions import ACTIONS, kind_named
     from sandbox.runtime.operations import Operations
     from sandbox.runtime.stack import Stack
 
@@ -38,20 +46,36 @@ def act(
             for k in ACTIONS.values()
         ]
         return emit(rows, lambda: _print_actions(rows), json_)
-    action = Action.parse(words)
+    if len(words) == 1 and kind_named(words[0]).arguments:
+        return _explain(words[0], Operations(RunInfo.load(run_dir or latest_run())), json_)
+    typed.check(" ".join(words))
     stack = Stack.attach(run_dir)
     stack.require_up()
-    operations = Operations(stack.run)
-    radius = action.preview(operations)
+    planned = typed.planned(" ".join(words), Operations(stack.run))
+    radius = planned.preview
     if not json_:
         out.print(radius.told(), markup=False)
     if preview:
         return emit({"preview": asdict(radius)}, lambda: None, json_)
-    record = action.run(operations, "operator")
+    if not yes and not agrees("Do it, yes or no?", "sandbox act", json_):
+        out.print("nothing was done")
+        raise typer.Exit(1)
+    record = planned.carry_out()
     document = {"preview": asdict(radius), "done": asdict(record)}
     emit(
         document, lambda: out.print(f"done: change {record.n}, {record.old} -> {record.new}"), json_
     )
+
+
+def _explain(name: str, operations: Any, json_: bool) -> None:
+    """What the arguments of one action may be on that stack."""
+    from sandbox.drill.views import explained_view
+    from sandbox.runtime.actions import kind_named
+
+    kind = kind_named(name)
+    document = {"action": name, "summary": kind.summary,
+                "arguments": [asdict(one) for one in kind.explained(operations)]}  # fmt: skip
+    emit(document, lambda: out.print(explained_view(kind, operations)), json_)
 
 
 def _print_actions(rows: list[dict[str, Any]]) -> None:
@@ -66,6 +90,8 @@ def _print_actions(rows: list[dict[str, Any]]) -> None:
 
 
 def _changes(operations: Any, json_: bool) -> None:
+    from sandbox.drill.views import changes_view
+
     records = operations.records()
     rows = [
         {"n": r.n, "ts": r.ts, "actor": r.actor, "target": r.target, "key": r.key, "old": r.old,
@@ -73,11 +99,4 @@ def _changes(operations: Any, json_: bool) -> None:
         for r in records
     ]  # fmt: skip
 
-    def human() -> None:
-        table = Table("n", "actor", "target", "key", "old", "new", "note", "can be reverted")
-        for row in rows:
-            cells = (row[k] for k in ("n", "actor", "target", "key", "old", "new", "note"))
-            table.add_row(*map(str, cells), "yes" if row["revertible"] else "no")
-        out.print(table)
-
-    emit(rows, human, json_)
+    emit(rows, lambda: out.print(changes_view(records)), json_)

@@ -13,7 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json, RunDir
+from sandbox.cli.drill_room import require_room
+from sandbox.cli.drill_trainee import Twin, attach, debrief, hint, open_shell, report, status
+from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out, progress
 
 
@@ -24,9 +26,6 @@ class Backend(StrEnum):
     virtual = "virtual"
 
 
-Twin = Annotated[
-    bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")
-]
 app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_help=True)
 
 
@@ -92,6 +91,9 @@ def start(
     backend: Annotated[
         Backend, typer.Option(help="live: processes and Locust; virtual: one process, no waiting.")
     ] = Backend.live,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Start it beside a stack that is up already.")
+    ] = False,
     twin: Twin = True,
     json_: Json = False,
 ) -> None:
@@ -114,6 +116,8 @@ def start(
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not json_
     if backend is Backend.virtual:
         return _virtually(scenario, options, autopilot, shell and terminal, twin, json_)
+    if not beside:
+        require_room(run_dir, ask=terminal)
     if autopilot or (gentlest and not terminal):
         return _by_script(scenario, options, twin, json_)
     _by_hand(scenario, options, json_, shell and terminal)
@@ -200,8 +204,6 @@ def _by_hand(scenario: Any, options: dict[str, Any], json_: bool, shell: bool) -
     with progress(json_) as show_progress:
         drill = session.start(scenario, **options, autopilot=False, progress=show_progress)
     if shell:
-        from sandbox.drill.shell import open_shell
-
         return open_shell(drill)
     document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "title": scenario.title,
                 "briefing": scenario.briefing}  # fmt: skip
@@ -210,85 +212,14 @@ def _by_hand(scenario: Any, options: dict[str, Any], json_: bool, shell: bool) -
         out.print(f"[bold]{escape(scenario.title)}[/]\n\n{escape(scenario.briefing)}")
         out.print("The stack is up. Ask it: sandbox sql, sandbox trace, sandbox act;")
         out.print(
-            "pages: sandbox drill status; when you know: sandbox drill report; at last: sandbox down"
+            "pages: sandbox drill status; when you know: sandbox drill report, which takes it down"
         )
 
     emit(document, human, json_)
 
 
-@app.command()
-def status(run_dir: RunDir = None, json_: Json = False) -> None:
-    """Where the drill stands: its clock, the pages, the hints taken, what you did."""
-    from sandbox.drill import session, store
-    from sandbox.drill.views import status_view
-
-    document = session.status(store.of_run(run_dir))
-    emit(document, lambda: out.print(status_view(document)), json_)
-
-
-@app.command()
-def hint(run_dir: RunDir = None, json_: Json = False) -> None:
-    """The next of three hints."""
-    from sandbox.drill import session, store
-
-    text = session.hint(store.of_run(run_dir))
-    emit({"hint": text}, lambda: out.print(escape(text)), json_)
-
-
-@app.command()
-def report(
-    file: Annotated[Path | None, typer.Option("--file", help="YAML file with the report.")] = None,
-    template: Annotated[bool, typer.Option("--template", help="Print an empty report.")] = False,
-    twin: Twin = True,
-    run_dir: RunDir = None,
-    json_: Json = False,
-) -> None:
-    """Hand in the incident report, from a file or from prompts, and read the debrief."""
-    from sandbox.drill import report as reports
-    from sandbox.drill import session, store
-    from sandbox.drill.debrief import render
-
-    if template:
-        blank = reports.TEMPLATE
-        return emit(
-            {"template": blank},
-            lambda: out.print(blank, markup=False, end="", soft_wrap=True),
-            json_,
-        )
-    drill = store.of_run(run_dir)
-    if file is not None:
-        written = reports.load(file)
-    elif sys.stdin.isatty() and not json_:
-        from sandbox.drill.interview import interview
-
-        written = interview(drill)
-    else:
-        raise SandboxError(
-            "CFG-004", where="sandbox drill report", seen="no --file", expected="a file, or a terminal for prompts",
-            fix="print an empty report: sandbox drill report --template > report.yaml",
-        )  # fmt: skip
-    with progress(json_) as show_progress:
-        result = session.file_report(drill, written, show_progress, twin=twin)
-    emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
-
-
-@app.command()
-def debrief(run_dir: RunDir = None, json_: Json = False) -> None:
-    """What really happened, once the report is in."""
-    from sandbox.drill import session, store
-    from sandbox.drill.debrief import document, render
-
-    drill = store.of_run(run_dir)
-    with progress(json_) as show_progress:
-        result = session.grade(drill, show_progress)
-    entries = drill.entries()
-    written = session.filed_report(entries)
-    assert written is not None
-    emit(
-        document(drill.scenario, entries, result),
-        lambda: out.print(render(drill.scenario, entries, written, result)),
-        json_,
-    )
+for _command in (status, hint, report, debrief, attach):
+    app.command()(_command)
 
 
 @app.command()

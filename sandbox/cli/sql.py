@@ -11,23 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.base.schema import IC_COMMENT, TABLES
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
+from sandbox.telemetry.answers import answer, count
 
 if TYPE_CHECKING:
     from sandbox.telemetry.sql import SqlWorker
 
 SHOWN_ROWS = 200  # on the terminal; --json gives all
-MAX_BLOCKS = 20  # rows shown one below the other when they are too wide for a table
-_WIDEST = 40  # characters that a cell may ask for before it is folded
 
 
 def sql(
@@ -61,11 +58,11 @@ def sql(
         document["truncated"] = True
 
     def human() -> None:
-        out.print(render(result.columns, result.types, result.rows, out.width))
         n = len(result.rows)
+        out.print(answer(result.columns, result.rows[:SHOWN_ROWS], out.width))
         more = f", the first {SHOWN_ROWS} shown" if n > SHOWN_ROWS else ""
         cut = " (there are more: LIMIT or aggregate)" if result.truncated else ""
-        out.print(f"[dim]{n} row{'s' * (n != 1)}{cut}{more} in {took_s:.2f} s[/]")
+        out.print(f"[dim]{count(n)}{cut}{more} in {took_s:.2f} s[/]")
 
     emit(document, human, json_)
     return None
@@ -85,45 +82,6 @@ def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
     with suppress(SandboxError):  # no drill on this run
         times |= store.of_run(Path(run.run_dir)).times(now)
     return filled(text, times)
-
-
-def render(
-    columns: list[str], types: list[str], rows: list[list[Any]], width: int
-) -> RenderableType:
-    """A result for a terminal of so many columns: a table, or one block per row where none fits."""
-    shown = rows[:SHOWN_ROWS]
-    needed = sum(
-        max([len(name), *(min(_WIDEST, len(Text.from_markup(cell(row[i])))) for row in shown)]) + 3
-        for i, name in enumerate(columns)
-    )
-    if needed + 1 > width and len(shown) <= MAX_BLOCKS:
-        return Group(*(_block(columns, row, number) for number, row in enumerate(shown, 1)))
-    numeric = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
-    table = RichTable(header_style="bold")
-    for name, type_ in zip(columns, types, strict=True):
-        right = any(word in type_ for word in numeric) and "[" not in type_
-        table.add_column(escape(name), justify="right" if right else "left", overflow="fold")
-    for row in shown:
-        table.add_row(*(cell(value) for value in row))
-    return table
-
-
-def _block(columns: list[str], row: list[Any], number: int) -> RichTable:
-    table = RichTable(title=f"row {number}", title_justify="left", box=None, show_header=False)
-    for name, value in zip(columns, row, strict=True):
-        table.add_row(f"[bold]{escape(name)}[/]", cell(value))
-    return table
-
-
-def cell(value: Any) -> str:
-    """A value for people: times without the fraction, numbers to six digits."""
-    if value is None:
-        return "[dim]NULL[/]"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, dt.datetime):
-        return value.isoformat(" ", "seconds" if not value.microsecond else "milliseconds")
-    return escape(str(value))
 
 
 def plain(value: Any) -> Any:

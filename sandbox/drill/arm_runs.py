@@ -29,6 +29,7 @@ import psutil
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.drill.arms import ArmPlan
+from sandbox.drill.pace import Pace
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
@@ -41,7 +42,6 @@ _Job = tuple[str, ArmPlan, bool, Path, RunArm | None]  # key, plan, lake wanted,
 WORKERS = 2
 KEPT_LEDGERS = 500
 KEPT_RUNS = 24
-_WHAT = "the twin: running arms"
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -81,13 +81,15 @@ def run_all(
     if missing:
         with _scratch() as scratch:
             jobs = [(key, wanted[key], key in with_lake, scratch, run) for key in missing]
+            pace = Pace([wanted[key] for key in missing], workers, root() / "pace.json")
             nested = multiprocessing.parent_process() is not None  # by who counts the cores already
             if workers > 1 and len(jobs) > 1 and not nested:
-                _in_processes(jobs, workers, progress)
+                _in_processes(jobs, workers, pace, progress)
             else:
                 for done, job in enumerate(jobs):
-                    progress(_WHAT, done / len(jobs))
+                    progress(pace.told(done), done / len(jobs))
                     _run_one(*job)
+            pace.finish()
         found |= {key: _known(key, key in with_lake) for key in missing}
     whole = {key: one for key, one in found.items() if one is not None}
     assert len(whole) == len(wanted), "a run that has just been kept is there"
@@ -130,7 +132,7 @@ def _keep(run_dir: Path, kept: Path) -> None:
             raise
 
 
-def _in_processes(jobs: list[_Job], workers: int, progress: ProgressFn) -> None:
+def _in_processes(jobs: list[_Job], workers: int, pace: Pace, progress: ProgressFn) -> None:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"),
@@ -139,8 +141,9 @@ def _in_processes(jobs: list[_Job], workers: int, progress: ProgressFn) -> None:
     try:
         with one_thread():  # this starts the processes
             futures = [pool.submit(_in_child, *job) for job in jobs]
-        for done, future in enumerate(as_completed(futures)):
-            progress(_WHAT, done / len(jobs))
+        progress(pace.told(0), 0.0)
+        for done, future in enumerate(as_completed(futures), 1):
+            progress(pace.told(done), done / len(jobs))
             if (told := future.result()) is not None:
                 raise SandboxError(told.pop("code"), **told)
     except BrokenProcessPool as error:

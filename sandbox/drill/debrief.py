@@ -17,7 +17,8 @@ from sandbox.drill.report import Report, world_time
 from sandbox.drill.scenario import Scenario
 
 _TOLD = {"step": "change", "armed": "the fault begins", "disarmed": "the fault ends", "page": "page",
-         "action": "you act", "hint": "you take a hint", "report": "you report"}  # fmt: skip
+         "action": "you act", "hint": "you take a hint", "report": "you report",
+         "abandoned": "you give it up"}  # fmt: skip
 
 
 def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -> dict[str, Any]:
@@ -41,14 +42,14 @@ def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -
 
 
 def render(
-    scenario: Scenario, entries: list[Entry], report: Report, result: dict[str, Any]
+    scenario: Scenario, entries: list[Entry], report: Report | None, result: dict[str, Any]
 ) -> RenderableType:
-    """The debrief for people."""
+    """The debrief for people. report: None for a drill that ended without one."""
     score, baseline = result["score"], result["baseline_score"]
     happened = course_of(scenario, entries).onset_s is not None
+    graded = f"score [bold]{score:.0%}[/]    (an answer without looking: {baseline:.0%})"
     head = Text.from_markup(
-        f"[bold]{escape(scenario.title)}[/]    score [bold]{score:.0%}[/]"
-        f"    (an answer without looking: {baseline:.0%})"
+        f"[bold]{escape(scenario.title)}[/]    {graded if report else 'given up, without marks'}"
     )
     parts: list[RenderableType] = [head, _items(result)]
     if result.get("twin"):
@@ -86,16 +87,20 @@ def _items(result: dict[str, Any]) -> Table:
     return table
 
 
-def _truth(scenario: Scenario, happened: bool, report: Report) -> Table:
+def _truth(scenario: Scenario, happened: bool, report: Report | None) -> Table:
     truth = scenario.truth
     table = Table("", "it was", "you said", box=None, pad_edge=False)
     everyone = "everyone"
     component = truth.component if happened else "none"
     mechanism = truth.mechanism if happened or not truth.incident else "none"
-    table.add_row("component", component, report.component)
-    table.add_row("mechanism", mechanism, report.mechanism)
-    table.add_row("whom", str(truth.segment or everyone) if happened else "nobody",
-                  str(report.segment or everyone) if report.incident else "nobody")  # fmt: skip
+    whom = str(truth.segment or everyone) if happened else "nobody"
+    said = ("-", "-", "-")
+    if report is not None:
+        hit = str(report.segment or everyone) if report.incident else "nobody"
+        said = (report.component, report.mechanism, hit)
+    table.add_row("component", component, said[0])
+    table.add_row("mechanism", mechanism, said[1])
+    table.add_row("whom", whom, said[2])
     return table
 
 

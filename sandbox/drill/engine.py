@@ -78,9 +78,10 @@ class Engine:
         if at_s >= self.scenario.length_s and not self._timed_out:
             self._timed_out = True
             self.journal.append(now_ts, "engine", "phase", name="report", why="time is up")
-        reported = first(self.journal.read(), "report") is not None
-        if reported or at_s >= GRACE * self.scenario.length_s:
-            self.finish(now_ts, "report" if reported else "no report came")
+        said = (w for w in ("report", "abandoned") if first(self.journal.read(), w) is not None)
+        why = next(said, "no report came" if at_s >= GRACE * self.scenario.length_s else None)
+        if why is not None:
+            self.finish(now_ts, why)
         return not self._over
 
     def finish(self, now_ts: float, why: str) -> None:

@@ -21,9 +21,8 @@ from typing import Any, Protocol
 
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
-from sandbox.drill import library, store, taxonomy
+from sandbox.drill import library, store, taxonomy, typed
 from sandbox.drill.observed import Observation, Rows, Score
-from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.queries import filled
 from sandbox.drill.report import Report, checked, within
 from sandbox.drill.scenario import Scenario
@@ -166,13 +165,7 @@ class DrillEnv:
         """One action, as `sandbox act` takes it; `revert target=T key=K` takes back the latest change of
         that target and key. Then ACTION_S pass. Raises DRILL-005, DRILL-007, DRILL-006 when time is up."""
         drill = self._busy("act")
-        try:
-            ActionPattern.parse(action)
-        except ValueError as error:
-            raise SandboxError(
-                "DRILL-007", where="env.act", seen=action, expected="ACTION argument=value ...",
-                fix="reset() tells the actions and their arguments",
-            ) from error  # fmt: skip
+        typed.check(action)
         drill.act(action)
         self._pass(ACTION_S)
 

@@ -31,6 +31,7 @@ NULL_WEIGHTS = {
     "mitigation": 0.0, "side_effects": 0.35, "impact": 0.0, "evidence": 0.0, "confidence": 0.05,
 }  # fmt: skip
 
+HINT_PRICE = 0.03  # of the whole score, for each hint that was taken
 NEIGHBOUR = 0.4  # credit for the component next door
 FAMILY = 0.4  # credit for another mechanism of the same family, or for the family itself
 ONSET_FULL = 0.02  # error up to this share of the drill's length is none

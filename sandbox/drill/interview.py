@@ -1,4 +1,9 @@
-"""The incident report by questions, for whoever sits at a terminal."""
+"""The incident report by questions, for whoever sits at a terminal.
+
+Every answer is checked at once and asked again with the reason. A default stands in brackets and Enter
+takes it. Nothing is filed before the whole report was looked at; Ctrl-C goes back to the drill, where the
+answers given are kept and offered the next time.
+"""
 
 from __future__ import annotations
 
@@ -6,140 +11,277 @@ from collections.abc import Callable, Sequence
 from textwrap import shorten
 from typing import Any
 
-from prompt_toolkit import prompt
-from prompt_toolkit.completion import WordCompleter
-
 from sandbox.base.errors import SandboxError
-from sandbox.drill import taxonomy
+from sandbox.drill import replies, taxonomy
+from sandbox.drill.harm import UNITS
+from sandbox.drill.notebook import Notebook
+from sandbox.drill.replies import NOTHING, UnclearError, ValuesOf
 from sandbox.drill.report import SIZED, Report, checked, require_paged, within, world_time
 from sandbox.drill.store import Drill
+from sandbox.drill.written import answers_of, lines_of
 
-Ask = Callable[[str, str, list[str]], str]  # question, default, words to complete -> answer
+Ask = Callable[[str, Sequence[str]], str]  # question, words to complete -> answer
 Say = Callable[[str], None]
-_OFFERED = 20  # of the latest queries, as many as a report may quote
-# Questions whose answers have a form: it is told again with them.
-_AGAIN = {
-    "segment": "Whom did it hit (column=value ..., nothing for everyone)?",
-    "impact": "How great is the harm so far (clicks=120 or clicks=80..120..160 ..., nothing if you cannot say)?",
-}
-
-
-def ask_at_terminal(question: str, default: str, words: list[str]) -> str:
-    """One line from the terminal, with completion."""
-    completer = WordCompleter(words, sentence=True, match_middle=True) if words else None
-    return prompt(f"{question} ", default=default, completer=completer).strip()
+OFFERED = 20  # of the latest queries, as many as a report may quote
+PARTS = ("incident", "causes", "detected", "impact", "evidence", "ruled_out", "confidence", "notes")
+_BENIGN = tuple(m.name for m in taxonomy.MECHANISMS.values() if m.family == "benign")
+_AT_WORK = (
+    *(m.name for m in taxonomy.MECHANISMS.values() if m.family != "benign"),
+    *(family for family in taxonomy.FAMILIES if family != "benign"),
+)
+_COMPONENTS = tuple(name for name in taxonomy.COMPONENTS if name != taxonomy.NONE)
 
 
 def interview(
-    drill: Drill, ask: Ask = ask_at_terminal, say: Say = print, now: float | None = None,
-    queries: Sequence[str] = (),
-) -> Report:  # fmt: skip
-    """Asks for each part of the report, again where an answer is refused. now: world seconds; None for
-    the drill's own. queries: SQL that was asked, to choose the evidence from. Raises DRILL-003 before
-    the page."""
-    began = drill.began()
-    assert began is not None
-    now = drill.now() if now is None else now
-    paged = drill.paged()
-    require_paged(paged)
-    assert paged is not None
-    fields: dict[str, Any] = {
-        "incident": _yes(ask("Was there an incident (yes or no)?", "yes", ["yes", "no"]))
-    }
-    if fields["incident"]:
-        day = world_time(now)[:11]
-        fields |= {
-            "started_at": ask("When did it start (world time)?", day, []),
-            "detected_at": ask("When was it detected?", world_time(paged), []),
-            "component": ask("Which component?", "", list(taxonomy.COMPONENTS)),
-            "mechanism": ask(
-                "Which mechanism, or family?", "", [*taxonomy.MECHANISMS, *taxonomy.FAMILIES]
-            ),
-            "segment": _segment(
-                ask(_AGAIN["segment"], "", [f"{c}=" for c in taxonomy.SEGMENT_COLUMNS])
-            ),
-        }  # fmt: skip
-    else:
-        benign = [m.name for m in taxonomy.MECHANISMS.values() if m.family == "benign"]
-        fields["mechanism"] = ask("What explains what was seen?", "coincident-change", benign)
-    fields["impact"] = _sizes(ask(_AGAIN["impact"], "", [f"{name}=" for name in SIZED]))
-    offered = list(dict.fromkeys(queries))[-_OFFERED:]
-    fields["evidence"] = _evidence(offered, ask, say)
-    fields["confidence"] = ask("How sure are you, 0 to 1?", "0.7", [])
-    fields["notes"] = ask("Notes (one line)?", "", [])
-    while True:
-        try:
-            return within(checked(_numbers(fields)), began, now)
-        except SandboxError as error:
-            name = error.where.rpartition(", ")[2].partition("[")[0].partition(".")[0]
-            say(f"{error.where}: {error.seen!r}; expected {error.expected}")
-            if name == "evidence":
-                fields[name] = _evidence(offered, ask, say)
-                continue
-            known = fields.get(name)
-            fields[name] = ask(
-                _AGAIN.get(name, f"{name}?"),
-                "" if isinstance(known, dict) else str(known or ""),
-                [],
-            )
-            if name == "segment":
-                fields[name] = _segment(fields[name])
-            if name == "impact":
-                fields[name] = _sizes(fields[name])
-            if name == "incident":
-                fields[name] = _yes(fields[name])
+    drill: Drill, ask: Ask, say: Say = print, now: Callable[[], float] | None = None,
+    queries: Sequence[str] = (), values_of: ValuesOf = lambda _: (),
+) -> Report | None:  # fmt: skip
+    """The report to be filed, None where the trainee went back to the drill.
 
-
-def _yes(text: str) -> bool:
-    return text.lower() in ("y", "yes", "true", "1")
-
-
-def _segment(text: str) -> dict[str, Any]:
-    pairs = (word.partition("=") for word in text.replace(",", " ").split())
-    return {column: value for column, _, value in pairs}
-
-
-def _evidence(queries: list[str], ask: Ask, say: Say) -> list[dict[str, str]]:
-    """The queries that are chosen by number, each with what it shows."""
-    if not queries:
-        return []
-    for number, sql in enumerate(queries, 1):
-        say(f"{number:>3}  {shorten(sql, 120)}")
-    while True:
-        words = ask("Which of these queries show it (numbers, nothing for none)?", "", []).replace(",", " ").split()  # fmt: skip
-        wrong = [w for w in words if not (w.isdecimal() and 1 <= int(w) <= len(queries))]
-        if not wrong:
-            break
-        say(f"{wrong[0]!r}; expected numbers from 1 to {len(queries)}")
-    return [
-        {"claim": ask(f"What does {n} show?", "as the query says", []), "sql": queries[n - 1]}
-        for n in dict.fromkeys(map(int, words))
-    ]
-
-
-def _sizes(text: str) -> dict[str, Any]:
-    """`clicks=120 p99_ms=20..40` as a report has it: a number, low..high, or low..estimate..high. What is
-    no number stays as it is, to be refused by name."""
-    sizes: dict[str, Any] = {}
-    for word in text.replace(",", " ").split():
-        name, _, value = word.partition("=")
-        try:
-            numbers = [float(part) for part in value.split("..")]
-        except ValueError:
-            numbers = []
-        if len(numbers) == 1:
-            sizes[name] = numbers[0]
-        elif len(numbers) in (2, 3):
-            middle = numbers[1] if len(numbers) == 3 else (numbers[0] + numbers[1]) / 2
-            sizes[name] = {"estimate": middle, "low": numbers[0], "high": numbers[-1]}
-        else:
-            sizes[name] = value
-    return sizes
-
-
-def _numbers(fields: dict[str, Any]) -> dict[str, Any]:
-    """Answers with confidence as a number where it is one; what is not is refused by name."""
+    now: world seconds; None for the drill's own. queries: SQL that was asked, to choose evidence from.
+    values_of: those of a segment's column. Raises DRILL-003 before the page.
+    """
+    require_paged(drill.paged())
+    asked = _Interview(drill, ask, say, now or drill.now, queries, values_of)
     try:
-        return {**fields, "confidence": float(fields["confidence"])}
-    except ValueError:
-        return fields
+        return asked.through()
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+class _Interview:
+    def __init__(
+        self, drill: Drill, ask: Ask, say: Say, now: Callable[[], float], queries: Sequence[str],
+        values_of: ValuesOf,
+    ) -> None:  # fmt: skip
+        self._ask, self._say, self._now, self._values_of = ask, say, now, values_of
+        self._began, self._paged = drill.began() or 0.0, drill.paged() or 0.0
+        self._queries = list(dict.fromkeys(reversed(queries)))[:OFFERED][::-1]
+        self._notebook = Notebook(drill.directory)
+        self._draft = self._notebook.draft()
+
+    def through(self) -> Report | None:
+        self._say(
+            "Enter takes what stands in brackets, `-` empties it, Ctrl-C goes back to the drill."
+        )
+        for part in PARTS:
+            self._part(part)
+        while True:
+            self._say("\n".join(["", "the report:", *lines_of(self._draft)]))
+            wanted = self._answer(
+                "File it, change a part, or go back to the drill (file, the part's name, back)?",
+                self._step, words=("file", "back", *PARTS),
+            )  # fmt: skip
+            if wanted == "back":
+                return None
+            if wanted != "file":
+                follows = ("causes", "detected", "impact") if wanted == "incident" else ()
+                for part in (wanted, *follows):
+                    self._part(part)
+                continue
+            try:
+                return within(checked(answers_of(self._draft)), self._began, self._now())
+            except SandboxError as error:
+                self._say(f"{error.where}: {error.seen!r}; expected {error.expected}")
+
+    def _step(self, text: str) -> str:
+        return replies.word_of(text, ("file", "back", *PARTS), "part of a report")
+
+    def _part(self, part: str) -> None:
+        """Asks for one part, and keeps the answer before the next is asked for."""
+        getattr(self, f"_{part}")()
+        self._notebook.keep_draft(self._draft)
+
+    def _incident(self) -> None:
+        known = self._draft.get("incident", True)
+        self._draft["incident"] = self._answer(
+            "Was there an incident, yes or no?",
+            replies.yes_no,
+            "yes" if known else "no",
+            ("yes", "no"),
+        )
+
+    def _causes(self) -> None:
+        if not self._draft["incident"]:
+            known = self._draft.get("mechanism", "chance")
+            self._draft["mechanism"] = self._word("What explains what was seen?", _BENIGN, "explanation", known)  # fmt: skip
+            return
+        before = self._draft.get("causes", [])
+        causes: list[dict[str, Any]] = []
+        while True:
+            known = before[len(causes)] if len(causes) < len(before) else {}
+            causes.append(self._cause(known, f"cause {len(causes) + 1}: " if causes else ""))
+            self._draft["causes"] = causes + before[len(causes) :]
+            more = "yes" if len(causes) < len(before) else "no"
+            if not self._answer("Another cause?", replies.yes_no, more, ("yes", "no")):
+                break
+        self._draft["causes"] = causes
+
+    def _cause(self, known: dict[str, Any], which: str) -> dict[str, Any]:
+        component = self._word(f"{which}Which component?", _COMPONENTS, "component", known.get("component", ""))  # fmt: skip
+        mechanism = self._word(f"{which}Which mechanism, or family?", _AT_WORK, "mechanism", known.get("mechanism", ""))  # fmt: skip
+        started = self._answer(
+            f"{which}When did it begin (world time, the day may be left out)?", self._moment,
+            known.get("started_at", ""),
+        )  # fmt: skip
+        columns = [f"{column}=" for column in taxonomy.SEGMENT_COLUMNS]
+        whom = self._answer(
+            f"{which}Whom does it hit (column=value,value column=value; nothing for everyone; `?` for columns)?",
+            lambda text: replies.segment(text, self._values_of), _pairs(known.get("segment", {})), columns,
+            about=lambda: f"columns: {', '.join(taxonomy.SEGMENT_COLUMNS)}", empty={},
+        )  # fmt: skip
+        return {
+            "component": component,
+            "mechanism": mechanism,
+            "started_at": started,
+            "segment": whom,
+        }
+
+    def _detected(self) -> None:
+        if not self._draft["incident"]:
+            return
+        known = self._draft.get("detected_at") or world_time(self._paged)
+
+        def seen(text: str) -> str:
+            at = self._moment(text)
+            first = min(cause["started_at"] for cause in self._draft["causes"])
+            if at < first:
+                raise UnclearError(f"{at} is before it began, {first}")
+            return at
+
+        self._draft["detected_at"] = self._answer("When was it seen?", seen, known)
+
+    def _impact(self) -> None:
+        if not self._draft["incident"]:
+            return
+        self._say(_units())
+        names = [f"{name}=" for name in SIZED]
+        self._draft["impact"] = self._answer(
+            "How great is the harm so far, against a healthy day (clicks=80..120..160 or clicks=120 ...; "
+            "more is worse; nothing if you cannot say)?",
+            replies.sizes, _ranges(self._draft.get("impact", {})), names, about=_units, empty={},
+        )  # fmt: skip
+
+    def _evidence(self) -> None:
+        if not self._queries:
+            self._draft["evidence"] = []
+            return
+        self._say(self._numbered())
+        before = {one["sql"]: one["claim"] for one in self._draft.get("evidence", [])}
+        known = " ".join(str(n) for n, sql in enumerate(self._queries, 1) if sql in before)
+        chosen = self._answer(
+            "Which of these queries show it (numbers, nothing for none; `?` lists them)?",
+            lambda text: replies.numbers(text, len(self._queries)), known, about=self._numbered, empty=[],
+        )  # fmt: skip
+        self._draft["evidence"] = [self._shows(n, before) for n in chosen]
+
+    def _shows(self, number: int, before: dict[str, str]) -> dict[str, str]:
+        sql = self._queries[number - 1]
+        known = before.get(sql, "as the query says")
+        claim = self._answer(f"What does {number} show?", lambda text: text[:400], known)
+        return {"claim": claim, "sql": sql}
+
+    def _ruled_out(self) -> None:
+        if not self._queries:
+            self._draft["ruled_out"] = []
+            return
+        words = (*_COMPONENTS, *_AT_WORK)
+        found: list[dict[str, str]] = []
+        before = self._draft.get("ruled_out", [])
+        while True:
+            known = before[len(found)] if len(found) < len(before) else {}
+            what = self._word(
+                "What else did you rule out (a component or mechanism; nothing for no more)?", words,
+                "component or mechanism", known.get("what", ""), empty=True,
+            )  # fmt: skip
+            if not what:
+                break
+            number = str(self._queries.index(known["sql"]) + 1) if known.get("sql") in self._queries else ""  # fmt: skip
+            sql = self._answer(
+                "Which query shows that (its number; `?` lists them)?",
+                lambda text: self._queries[replies.numbers(text, len(self._queries))[0] - 1], number,
+                about=self._numbered,
+            )  # fmt: skip
+            found.append({"what": what, "sql": sql})
+            self._draft["ruled_out"] = found + before[len(found) :]
+        self._draft["ruled_out"] = found
+
+    def _confidence(self) -> None:
+        known = f"{self._draft.get('confidence', 0.7):g}"
+        verdict = "incident" if self._draft["incident"] else "false alarm"
+        self._draft["confidence"] = self._answer(
+            f"How sure are you that it is an {verdict}, 0 to 1?".replace("an false", "a false"),
+            replies.share, known,
+        )  # fmt: skip
+
+    def _notes(self) -> None:
+        known = self._draft.get("notes", "")
+        self._draft["notes"] = self._answer("Notes (one line)?", str, known, empty="")
+
+    def _moment(self, text: str) -> str:
+        return replies.moment(text, self._began, self._now())
+
+    def _numbered(self) -> str:
+        return "\n".join(
+            f"{number:>3}  {shorten(sql, 110, placeholder=' ...')}"
+            for number, sql in enumerate(self._queries, 1)
+        )
+
+    def _word(
+        self, question: str, known: Sequence[str], what: str, default: str = "", empty: bool = False
+    ) -> str:
+        found: str = self._answer(
+            question, lambda text: replies.word_of(text, known, what), default, known,
+            about=lambda: _listed(known), empty="" if empty else None,
+        )  # fmt: skip
+        return found
+
+    def _answer(
+        self, question: str, read: Callable[[str], Any], default: str = "", words: Sequence[str] = (),
+        about: Callable[[], str] | None = None, empty: Any = None,
+    ) -> Any:  # fmt: skip
+        """Asks until the answer can be read. empty: what no answer means; None where one is needed."""
+        while True:
+            text = self._ask(f"{question} [{default}]" if default else question, words).strip()
+            if text == "?" and about is not None:
+                self._say(about())
+                continue
+            if empty is not None and (text in NOTHING or not (text or default)):
+                return empty
+            try:
+                if not (text or default):
+                    raise UnclearError(
+                        "an answer is needed" + ("; `?` lists them" if about else "")
+                    )
+                return read(text or default)
+            except UnclearError as why:
+                self._say(f"  {why}")
+
+
+def _pairs(segment: dict[str, Any]) -> str:
+    return " ".join(
+        f"{column}={value if isinstance(value, str) else ','.join(value)}"
+        for column, value in segment.items()
+    )
+
+
+def _ranges(impact: dict[str, Any]) -> str:
+    return " ".join(
+        f"{name}={size:g}" if not isinstance(size, dict)
+        else f"{name}={size['low']:g}..{size['estimate']:g}..{size['high']:g}"
+        for name, size in impact.items()
+    )  # fmt: skip
+
+
+def _units() -> str:
+    width = max(map(len, SIZED))
+    told = (f"  {name:<{width}}  {UNITS.get(name, 'users')}" for name in SIZED)
+    return "\n".join(["harm is counted in:", *told])
+
+
+def _listed(words: Sequence[str]) -> str:
+    """One to a line, each with what it is about."""
+    about = {c.name: c.about for c in taxonomy.COMPONENTS.values()}
+    about |= {m.name: m.about for m in taxonomy.MECHANISMS.values()}
+    width = max(map(len, words))
+    return "\n".join(f"  {word:<{width}}  {about.get(word, 'a family')}" for word in words)

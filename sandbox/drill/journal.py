@@ -22,7 +22,7 @@ PUBLIC = ("phase", "page", "hint", "action", "report")
 @dataclass(frozen=True)
 class Entry:
     """world_ts: world seconds since the epoch. wall_ts: `time.time()`. who: engine, trainee or
-    colleague. what: phase, step, armed, disarmed, page, hint, action, report, grade or failure."""
+    colleague. what: phase, step, armed, disarmed, page, hint, action, report, abandoned, grade or failure."""
 
     world_ts: float
     wall_ts: float

@@ -16,7 +16,9 @@ from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
 from sandbox.drill import marking, store, typed
+from sandbox.drill.abandoned import unmarked
 from sandbox.drill.autopilot import respond
+from sandbox.drill.grading import HINT_PRICE
 from sandbox.drill.journal import Entry, first, public
 from sandbox.drill.live import stage_models
 from sandbox.drill.report import Report, require_paged, within
@@ -160,17 +162,31 @@ def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
 
 def hint(drill: Drill, now: float | None = None) -> str:
     """The next hint, noted in the journal at `now` (None: the drill's own). Raises DRILL-006 when there is none left or no drill."""
-    _require_running(drill)
+    require_running(drill)
     given = sum(e.what == "hint" for e in drill.entries())
     hints = drill.scenario.hints
     if given >= len(hints):
-        raise SandboxError(
-            "DRILL-006", where="hint", seen=f"{given} given", expected=f"at most {len(hints)}",
-            fix="all hints are out: see `sandbox drill status`, or hand in what you have",
-        )  # fmt: skip
+        raise _no_hints(given, len(hints))
     now = drill.now() if now is None else now
     drill.journal.append(now, "trainee", "hint", text=hints[given])
     return hints[given]
+
+
+def hint_offer(drill: Drill) -> str:
+    """What the next hint costs, as a question. Raises DRILL-006 when there is none left or no drill."""
+    require_running(drill)
+    given, hints = sum(e.what == "hint" for e in drill.entries()), len(drill.scenario.hints)
+    if given >= hints:
+        raise _no_hints(given, hints)
+    which = f"hint {given + 1} of {hints}"
+    return f"{which} costs {HINT_PRICE:.0%} of the whole score, whatever you do with it. Take it, yes or no?"
+
+
+def _no_hints(given: int, hints: int) -> SandboxError:
+    return SandboxError(
+        "DRILL-006", where="hint", seen=f"{given} given", expected=f"at most {hints}",
+        fix="all hints are out: see `sandbox drill status`, or hand in what you have",
+    )  # fmt: skip
 
 
 def file_report(
@@ -182,20 +198,76 @@ def file_report(
     Raises DRILL-003 for times outside the drill, DRILL-006 when it does not run.
     """
     hand_in(drill, report)
+    _let_stack_go(drill, progress)
     return grade(drill, progress, twin=twin)
+
+
+def abandon(
+    drill: Drill, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
+) -> dict[str, Any]:  # fmt: skip
+    """Ends a drill without a report: a live one that runs, or one whose process has ended. Returns the
+    document of its debrief. Raises DRILL-006 for one that is over, DRILL-004 for a virtual one that another
+    process holds."""
+    running = store.running_on(Path(drill.plan.run_dir))
+    if is_over(drill):
+        require_running(drill)
+    if running and drill.plan.backend == "virtual":
+        raise store.occupied(Path(drill.plan.run_dir))
+    drill.journal.append(drill.now(), "trainee", "abandoned")
+    if running:
+        _until_closed(drill)
+    _let_stack_go(drill, progress)
+    return grade(drill, progress, twin=twin)
+
+
+def left() -> Drill:
+    """The newest drill that is not over and can be taken up: a live one that runs, or a virtual one that no
+    process holds. Raises DRILL-006 when there is none."""
+    for directory in sorted(store.root().glob("*"), reverse=True) if store.root().is_dir() else ():
+        drill = Drill(directory)
+        with suppress(SandboxError, OSError, ValueError):
+            running = store.running_on(Path(drill.plan.run_dir))
+            if running == (drill.plan.backend == "live") and not is_over(drill):
+                return drill
+    raise SandboxError(
+        "DRILL-006", where="drill attach", seen="no drill that was left running", expected="one",
+        fix="start one: sandbox drill start NAME",
+    )  # fmt: skip
+
+
+def is_over(drill: Drill) -> bool:
+    """Whether a report is in, it was given up, or it ended by itself."""
+    entries = drill.entries()
+    ends = (
+        *(first(entries, what) for what in ("report", "abandoned")),
+        first(entries, "phase", name="debrief"),
+    )
+    return any(entry is not None for entry in ends) or drill.phase == "failed"
+
+
+def _let_stack_go(drill: Drill, progress: ProgressFn) -> None:
+    """The stack that came up for the drill, which is over: the twin needs its cores."""
+    stack = Stack(Path(drill.plan.run_dir))
+    if drill.plan.own_stack and drill.plan.backend == "live" and stack.alive:
+        progress("taking the stack down", None)
+        stack.down()
 
 
 def hand_in(drill: Drill, report: Report) -> None:
     """Hands the report in and waits until the drill has closed. Raises as `file_report`."""
-    _require_running(drill)
+    require_running(drill)
     now, began = drill.run.clock().now(), drill.began()
     assert began is not None
     require_paged(drill.paged())
     within(report, began, now)
     drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
+    _until_closed(drill)
+
+
+def _until_closed(drill: Drill) -> None:
     with suppress(
         SandboxError
-    ):  # a driver that was killed closes nothing: the grade stands all the same
+    ):  # a driver that was killed closes nothing: what was said stands all the same
         wait_for(
             lambda: not store.running_on(Path(drill.plan.run_dir)),
             END_S,
@@ -207,8 +279,11 @@ def hand_in(drill: Drill, report: Report) -> None:
 def grade(
     drill: Drill, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
 ) -> dict[str, Any]:  # fmt: skip
-    """The grade of the report that was handed in. twin: False grades at once, without running the drill's
-    twin: impact and evidence then have no weight. Raises DRILL-006 when no report was."""
+    """The grade of the report that was handed in, of a drill that was given up the debrief without marks.
+    twin: False grades at once, without running the drill's twin: impact and evidence then have no weight.
+    Raises DRILL-006 while no report was handed in."""
+    if is_over(drill) and filed_report(drill.entries()) is None:
+        return unmarked(drill, with_twin=twin, progress=progress)
     return marking.marked(drill, with_twin=twin, progress=progress)
 
 
@@ -261,7 +336,8 @@ class LiveDesk:
         self._sql.close()
 
 
-def _require_running(drill: Drill) -> None:
+def require_running(drill: Drill) -> None:
+    """Raises DRILL-006 where it does not, or a report was handed in."""
     if not store.running_on(Path(drill.plan.run_dir)) or first(drill.entries(), "report"):
         raise SandboxError(
             "DRILL-006", where="drill", seen=f"phase {drill.phase}", expected="a drill that is running",

@@ -1,76 +1,89 @@
-"""The drill shell: SQL typed directly, commands by word, the clock and open alerts at the bottom."""
+"""The drill shell: SQL typed directly, commands by word, the clock and open alerts at the bottom.
+
+Whatever is asked here is answered in this process: no command starts another Python.
+"""
 
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
-from prompt_toolkit.formatted_text import HTML
-from prompt_toolkit.history import FileHistory
-from prompt_toolkit.lexers import PygmentsLexer
-from prompt_toolkit.patch_stdout import patch_stdout
-from pygments.lexers.sql import SqlLexer
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.schema import TABLES
-from sandbox.drill import session
+from sandbox.drill import leaving, replies, session, shell_words, typed
 from sandbox.drill.debrief import render
-from sandbox.drill.interview import interview
+from sandbox.drill.interview import Ask, interview
 from sandbox.drill.journal import first
+from sandbox.drill.notebook import Notebook
 from sandbox.drill.queries import filled
 from sandbox.drill.report import Report, world_time
 from sandbox.drill.report import load as load_report
+from sandbox.drill.segment_values import values_in
+from sandbox.drill.sql_text import is_sql, statements
 from sandbox.drill.store import Drill
-from sandbox.drill.views import answer_view, page_view, status_view, words_view
-from sandbox.runtime.actions import ACTIONS
+from sandbox.drill.terminal import agreed, paged
+from sandbox.drill.views import (
+    ALERTS,
+    actions_view,
+    answer_view,
+    changes_view,
+    explained_view,
+    listing,
+    page_view,
+    status_view,
+    words_view,
+)
+from sandbox.runtime import slates
+from sandbox.runtime.actions import ACTIONS, kind_named
 from sandbox.runtime.building import ProgressFn
+from sandbox.runtime.operations import Operations
 from sandbox.runtime.stack import Stack
+from sandbox.telemetry.drawing import drawn
+from sandbox.telemetry.reference import columns_of
 from sandbox.telemetry.sql import SqlWorker
+from sandbox.telemetry.waterfall import find
 
-WATCH_S = 1.0  # wall seconds between two looks at pages and alerts
-_ALERTS = "SELECT rule, arg_max(state, ts) AS state, max(ts) AS since, arg_max(summary, ts) AS summary FROM alerts GROUP BY rule ORDER BY since"
-_CHANGES = "SELECT ts, target, key, old, new, actor, note FROM changes ORDER BY ts"
-_PASSED_ON = ("trace", "recommend", "act")  # to the `sandbox` command of that name
+YES, PREVIEW = "--yes", "--preview"
 
 HELP = {
     "help": "this list",
-    "SELECT …": "any query on the lake; $began, $paged and $now stand for world times",
+    "SELECT …;": "any query on the lake, over several lines up to `;` (or an empty line); $began, $paged and "
+    "$now stand for world times",
     "tables": "the tables of the lake",
     "describe TABLE": "its columns, with units",
     "page": "the page",
     "alerts": "the state of every alert that ever fired",
-    "changes": "what was released or changed",
+    "changes": "what was released or changed, by number",
     "trace ID | latest | slowest": "the waterfall of one request",
     "recommend --user U": "ask for a slate as that user",
-    "act": "what can be done; `act NAME argument=value …` does it",
-    "hint": "the next of three hints",
+    "act": "what can be done; `act NAME` what its arguments may be; `act NAME argument=value …` shows what it "
+    "would do, and asks (--preview: only shows, --yes: does not ask)",
+    "hint": "the next of three hints; each has a price, which is said first",
     "words": "components and mechanisms that a report may name",
     "status": "where the drill stands",
-    "report [FILE]": "hand in the report, from prompts or a YAML file; ends the drill",
+    "report [FILE]": "hand in the report, from questions or a YAML file; ends the drill",
     "debrief": "what really happened, after the report",
-    "quit": "leave, and take the stack down",
+    "quit": "leave: the drill can be left running, or abandoned",
 }
 
 
 class Shell:
-    """Answers lines. console: where answers go. Its methods named `on_…` are the commands."""
+    """Answers lines on a live drill. console: where answers go. ask: asks a person; None for programs: then
+    nothing is paged, and what would be asked has to be said. Its methods named `on_…` are the commands."""
 
-    def __init__(self, drill: Drill, console: Console) -> None:
-        self.drill, self.console, self.help = drill, console, HELP
+    def __init__(self, drill: Drill, console: Console, ask: Ask | None = None) -> None:
+        self.drill, self.console, self.ask, self.help = drill, console, ask, HELP
+        self.notebook = Notebook(drill.directory)
+        self.asked = (
+            self.notebook.asked()
+        )  # queries that were answered: the report quotes from them
         self._lake = SqlWorker(drill.run.lake)
-        self.asked: list[str] = []  # queries that were answered: the report quotes from them
         self.commands: dict[str, Callable[[str], RenderableType | None]] = {
             name.removeprefix("on_"): getattr(self, name)
             for name in dir(self)
@@ -79,65 +92,101 @@ class Shell:
 
     def answer(self, line: str) -> bool:
         """Does what a line says and prints the answer. False when it says to leave."""
-        word, _, rest = line.strip().partition(" ")
+        line = line.strip()
+        word, _, rest = line.partition(" ")
+        word, rest = word.rstrip(";"), rest.strip().rstrip(";").rstrip()
         if word in ("quit", "exit"):
             return False
-        if not word:
-            return True
         try:
             if word in self.commands:
-                shown = self.commands[word](rest.strip())
-                if shown is not None:
-                    self.console.print(shown)
-            elif word in _PASSED_ON:
-                self._pass_on(word, rest)
-            else:
-                self.console.print(self.query(line.rstrip().rstrip(";")))
+                self.show(self.commands[word](rest))
+            elif is_sql(line):
+                for sql in statements(line):
+                    self.show(self.query(sql))
+            elif word:
+                self.console.print(shell_words.no_such(word, [*self.commands, "quit"]))
         except (KeyboardInterrupt, EOFError):  # ends what was asked, not the drill
             self.console.print("[dim]stopped[/]")
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             self.console.print(f"[bold red]failed[/] {escape(str(error))}")
         except SandboxError as error:
-            self.console.print(f"[bold red]{error.kind.code}[/] {escape(error.kind.title)}")
-            for label in ("where", "seen", "expected", "fix"):
-                self.console.print(f"  [dim]{label:<9}[/] {escape(str(getattr(error, label)))}")
+            self.console.print(shell_words.told(error))
         return True
 
-    def query(self, sql: str) -> RenderableType:
-        """What the lake answers; in the SQL, `$began`, `$paged` and `$now` stand for world times."""
-        shown = self.look(filled(sql, self.drill.times(self.now())))
-        self.asked.append(sql)
-        return shown
+    def show(self, what: RenderableType | None) -> None:
+        """A page at a time, where a person reads."""
+        if what is not None:
+            ask = self.ask
+            paged(self.console, what, None if ask is None else lambda question: ask(question, ()))
+
+    def agrees(self, question: str, fix: str) -> bool:
+        """Raises CFG-004 where there is nobody to ask. fix: the way out there."""
+        ask = self.ask
+        if ask is None:
+            raise SandboxError(
+                "CFG-004", where="drill shell", seen="nobody to ask", expected="a terminal", fix=fix
+            )
+        return agreed(lambda text: ask(text, ("yes", "no")), question)
+
+    # -- what a backend does in its own way ----------------------------------------------------------
 
     def now(self) -> float:
         """World seconds since the epoch."""
         return self.drill.now()
 
+    def rows(self, sql: str) -> tuple[Sequence[str], Sequence[Sequence[Any]], bool]:
+        """What the lake answers: columns, rows, and whether it has more."""
+        result = self._lake.query(sql)
+        return result.columns, result.rows, result.truncated
+
+    def operations(self) -> Operations:
+        """Raises RUN-001 when the stack is down."""
+        stack = Stack(Path(self.drill.plan.run_dir))
+        stack.require_up()
+        return Operations(stack.run)
+
+    def carry_out(self, text: str) -> None:
+        """Raises what the stack answers that cannot do it."""
+        with self.console.status("doing it"):
+            typed.act(text, self.operations())
+
+    def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
+        """Hands the report in; the grade's document."""
+        return session.file_report(self.drill, written, progress)
+
+    def abandon(self, progress: ProgressFn) -> dict[str, Any]:
+        """Ends the drill without a report; the document of its debrief."""
+        return session.abandon(self.drill, progress)
+
+    # -- commands ------------------------------------------------------------------------------------
+
+    def query(self, sql: str) -> RenderableType:
+        """What the lake answers; in the SQL, `$began`, `$paged` and `$now` stand for world times."""
+        shown = self.look(filled(sql, self.drill.times(self.now())))
+        self.asked.append(sql)
+        self.notebook.note_asked(sql)
+        return shown
+
     def look(self, sql: str) -> RenderableType:
         """What the lake answers."""
-        result = self._lake.query(sql)
-        return answer_view(result.columns, result.rows)
+        columns, rows, cut = self.rows(sql)
+        return answer_view(columns, rows, self.console.width, cut=cut)
 
     def on_help(self, _: str) -> RenderableType:
-        width = max(map(len, self.help))
-        return Text("\n".join(f"{name:<{width}}  {about}" for name, about in self.help.items()))
+        return listing(["type", "for"], list(self.help.items()))
 
     def on_tables(self, _: str) -> RenderableType:
-        return answer_view(
-            ["table", "one row per", "written by"],
-            [[t.name, t.row, t.writer] for t in TABLES.values()],
-        )
+        rows = [[t.name, t.row, t.writer] for t in TABLES.values()]
+        return listing(["table", "one row per", "written by"], rows)
 
     def on_describe(self, name: str) -> RenderableType:
-        if name not in TABLES:
+        if name not in TABLES and name != "ic":
             raise SandboxError(
-                "LAKE-004", where="describe", seen=name or "nothing", expected=f"one of {', '.join(TABLES)}",
-                fix="type `tables`",
+                "LAKE-004", where="describe", seen=name or "nothing", expected=f"one of {', '.join(TABLES)}, ic",
+                fix=f"type `tables`{replies.did_you_mean(name, [*TABLES, 'ic'])}",
             )  # fmt: skip
-        return answer_view(
-            ["column", "type", "what it holds"],
-            [[c.name, c.type, c.comment] for c in TABLES[name].columns],
-        )
+        rows = [[c.name, c.type, c.comment] for c in columns_of(name)]
+        return listing(["column", "type", "what it holds"], rows)
 
     def on_page(self, _: str) -> RenderableType:
         page = first(self.drill.entries(), "page")
@@ -146,12 +195,46 @@ class Shell:
         return page_view(str(page.fields["text"]), world_time(page.world_ts))
 
     def on_alerts(self, _: str) -> RenderableType:
-        return self.look(_ALERTS)
+        return self.look(ALERTS)
 
     def on_changes(self, _: str) -> RenderableType:
-        return self.look(_CHANGES)
+        return changes_view(Operations(self.drill.run).records())
 
-    def on_hint(self, _: str) -> RenderableType:
+    def on_trace(self, which: str) -> RenderableType:
+        """`trace latest`, `trace slowest`, `trace ID`."""
+        return drawn(find(self._lake, which or "latest", self.drill.run.speed), self.console.width)
+
+    def on_recommend(self, arguments: str) -> RenderableType:
+        """`recommend --user U [--k K]`."""
+        wanted = _options(arguments, "recommend --user 3")
+        run = self.operations().run
+        answered = slates.ask(run, wanted["user"], wanted.get("k", 10))
+        cards = slates.read_cards(Path(run.world_dir), [item.item_id for item in answered.items])
+        trace = Text(f"trace {answered.request_id}", style="dim")
+        return Group(slates.slate(answered, cards, self.console.width), trace)
+
+    def on_act(self, arguments: str) -> RenderableType | None:
+        """`act ACTION name=value … [--preview | --yes]`."""
+        words = [word for word in arguments.split() if word not in (PREVIEW, YES)]
+        if not words:
+            return actions_view()
+        if words in [[name] for name, kind in ACTIONS.items() if kind.arguments]:
+            return explained_view(kind_named(words[0]), Operations(self.drill.run))
+        action = typed.planned(" ".join(words), self.operations())
+        self.console.print(Text(action.preview.told()))
+        given = arguments.split()
+        if PREVIEW in given:
+            return None
+        if YES not in given and not self.agrees("Do it, yes or no?", "add --yes, or --preview"):
+            return Text("nothing was done", style="dim")
+        self.carry_out(" ".join(words))
+        done = Operations(self.drill.run).records()[-1]
+        return Text(f"done: change {done.n}, {done.old} -> {done.new}")
+
+    def on_hint(self, arguments: str) -> RenderableType:
+        offer = session.hint_offer(self.drill)
+        if YES not in arguments.split() and not self.agrees(offer, "add --yes"):
+            return Text("no hint was taken", style="dim")
         return Text(session.hint(self.drill, self.now()))
 
     def on_words(self, _: str) -> RenderableType:
@@ -160,181 +243,53 @@ class Shell:
     def on_status(self, _: str) -> RenderableType:
         return status_view(session.status(self.drill, self.now()))
 
-    def on_report(self, file: str) -> RenderableType:
+    def on_report(self, file: str) -> RenderableType | None:
         if file:
-            written = load_report(Path(file))
+            written: Report | None = load_report(Path(file).expanduser())
+        elif self.ask is None:
+            raise SandboxError(
+                "CFG-004", where="report", seen="nobody to ask", expected="a terminal, or a YAML file",
+                fix="type `report FILE`",
+            )  # fmt: skip
         else:
-            written = interview(self.drill, now=self.now(), queries=self.asked)
-        with self.console.status("handing the report in") as status:
-
-            def show(what: str, share: float | None) -> None:
-                status.update(what if share is None else f"{what}, {share:.0%}")
-
-            result = self.file(written, show)
+            session.require_running(self.drill)
+            say = Console.print
+            written = interview(
+                self.drill, self.ask, lambda text: say(self.console, Text(text)), self.now, self.asked,
+                values_in(lambda sql: self.rows(sql)[1]),
+            )  # fmt: skip
+        if written is None:
+            return Text(
+                "back in the drill; nothing was filed, and your answers are kept", style="dim"
+            )
+        with leaving.progress_on(self.console) as progress:
+            result = self.file(written, progress)
         return render(self.drill.scenario, self.drill.entries(), written, result)
 
-    def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
-        """Hands the report in; the grade's document."""
-        return session.file_report(self.drill, written, progress)
-
     def on_debrief(self, _: str) -> RenderableType:
-        result, entries = session.grade(self.drill), self.drill.entries()
-        written = session.filed_report(entries)
-        assert written is not None
-        return render(self.drill.scenario, entries, written, result)
-
-    def _pass_on(self, word: str, rest: str) -> None:
-        """Has the `sandbox` command of that name answer on the terminal, on this drill's stack."""
-        try:
-            words = shlex.split(rest)
-        except ValueError:  # a quote that does not end
-            words = rest.split()
-        command = [sys.executable, "-m", "sandbox.cli.app", word, *words]
-        if word == "act" and not rest:
-            return self.console.print(self.actions_view())
-        done = subprocess.run(
-            [*command, "--run-dir", self.drill.plan.run_dir], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        self.console.print(Text.from_ansi((done.stdout + done.stderr).rstrip()))
-
-    def actions_view(self) -> RenderableType:
-        rows = [[k.name, k.summary, " ".join(k.arguments)] for k in ACTIONS.values()]
-        return answer_view(["action", "what it does", "arguments"], rows)
+        with leaving.progress_on(self.console) as progress:
+            result = session.grade(self.drill, progress)
+        entries = self.drill.entries()
+        return render(self.drill.scenario, entries, session.filed_report(entries), result)
 
     def close(self) -> None:
         self._lake.close()
 
 
-class ShellCompleter(Completer):
-    """Commands at the beginning of a line; tables, columns and SQL words elsewhere; arguments of acts."""
-
-    SQL = (
-        "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "JOIN", "USING", "LIMIT", "WITH",
-        "FILTER", "INTERVAL", "DESC", "count(*)", "median", "avg", "quantile_cont", "date_trunc", "max", "min",
-    )  # fmt: skip
-
-    def __init__(self, commands: Iterable[str]) -> None:
-        self._commands = sorted({*commands, *_PASSED_ON, "quit"})
-        self._names = sorted({*TABLES, "ic", *(c.name for t in TABLES.values() for c in t.columns)})
-
-    def get_completions(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> Iterable[Completion]:
-        text = document.text_before_cursor.lstrip()
-        typed = document.get_word_before_cursor(pattern=None, WORD=True)
-        word, _, rest = text.partition(" ")
-        if word == "act":
-            yield from _matching(_act_words(rest), typed)
-            return
-        typed = document.get_word_before_cursor()
-        if " " not in text:
-            yield from _matching(self._commands, typed)
-        yield from _matching(TABLES if word == "describe" else self._names, typed)
-        if word not in self._commands:
-            yield from _matching(self.SQL, typed)
-
-
-def _act_words(rest: str) -> list[str]:
-    """Names of actions, then the arguments that the action still lacks."""
-    name, blank, given = rest.partition(" ")
-    if not blank:
-        return list(ACTIONS)
-    kind = ACTIONS.get(name)
-    return [f"{a}=" for a in kind.arguments if f"{a}=" not in given] if kind else []
-
-
-def _matching(words: Iterable[str], typed: str) -> Iterable[Completion]:
-    for word in words:
-        if word.lower().startswith(typed.lower()):
-            yield Completion(word, start_position=-len(typed))
-
-
-class Watch:
-    """What the toolbar shows, kept up to date by a thread of its own: world time, alerts, the page."""
-
-    def __init__(self, drill: Drill, announce: Callable[[str, str], None]) -> None:
-        self.drill, self._announce = drill, announce
-        self._run, self._stop = drill.run, threading.Event()
-        self.firing: list[str] = []
-        self._began = drill.began() or 0.0
-        self._length_s = drill.scenario.length_s
-        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-
-    def toolbar(self) -> HTML:
-        now = self._run.clock().now()
-        minutes, length = (now - self._began) / 60, self._length_s / 60
-        state = (
-            f"<b>{len(self.firing)} firing:</b> {', '.join(self.firing)}"
-            if self.firing
-            else "no alert"
-        )
-        return HTML(
-            f" world {world_time(now)[11:]}   {minutes:.0f} of {length:.0f} world min   {state}   help, quit"
-        )
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(15)
-
-    def _look(self) -> None:
-        told = False
-        with SqlWorker(self._run.lake) as lake:
-            while not self._stop.wait(WATCH_S):
-                page = first(self.drill.entries(), "page")
-                if page is not None and not told:
-                    told = True
-                    self._announce(str(page.fields["text"]), world_time(page.world_ts))
-                try:
-                    rows = lake.query(_ALERTS).rows
-                except SandboxError:
-                    continue  # a busy lake: the next look will tell
-                self.firing = [str(row[0]) for row in rows if row[1] == "firing"]
-
-
-def open_shell(drill: Drill, **streams: Any) -> None:
-    """Runs the shell until the trainee leaves, then takes down the stack that came up for the drill.
-
-    streams: `input` and `output` of prompt_toolkit, for tests.
-    """
-    with patch_stdout(raw=True):
-        console = Console(file=sys.stdout, force_terminal=True)
-        shell = Shell(drill, console)
-        watch = Watch(drill, lambda text, when: console.print(page_view(text, when)))
-        prompt: PromptSession[str] = PromptSession(
-            history=FileHistory(str(history_path())), lexer=PygmentsLexer(SqlLexer),
-            completer=ShellCompleter(shell.commands), complete_while_typing=False,
-            bottom_toolbar=watch.toolbar, refresh_interval=WATCH_S, **streams,
+def _options(arguments: str, example: str) -> dict[str, int]:
+    """`--user 3 --k 5`, or the user's number alone. Raises CFG-004."""
+    try:
+        words = shlex.split(arguments)
+    except ValueError:
+        words = []
+    if len(words) == 1:
+        words = ["--user", *words]
+    names, values = words[::2], words[1::2]
+    fits = len(names) == len(values) and set(names) <= {"--user", "--k"} and "--user" in names
+    if not fits or not all(value.isdecimal() and len(value) < 10 for value in values):
+        raise SandboxError(
+            "CFG-004", where="recommend", seen=arguments or "nothing",
+            expected="--user and its number from 0, and if you like --k with the items wanted",
+            fix=f"type `{example}`",
         )  # fmt: skip
-        console.print(
-            f"[bold]{escape(drill.scenario.title)}[/]\n\n{escape(drill.scenario.briefing)}"
-        )
-        console.print("The stack is up and its users are busy. Type SQL, or `help`.\n")
-        watch.start()
-        try:
-            while shell.answer(next_line(prompt)):
-                pass
-        finally:
-            watch.close()
-            shell.close()
-            if drill.plan.own_stack:
-                console.print("taking the stack down")
-                Stack(Path(drill.plan.run_dir)).down()
-
-
-def next_line(prompt: PromptSession[str]) -> str:
-    while True:
-        try:
-            return prompt.prompt("drill> ")
-        except KeyboardInterrupt:  # Ctrl-C clears the line, as in any shell
-            continue
-        except EOFError:
-            return "quit"
-
-
-def history_path() -> Path:
-    paths.home().mkdir(parents=True, exist_ok=True)
-    return paths.home() / "shell-history"
+    return {name[2:]: int(value) for name, value in zip(names, values, strict=True)}

@@ -21,7 +21,7 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import RunInfo, latest_run, write_atomically
+from sandbox.base.run import DRILL_LOCK, RunInfo, latest_run, newest_run, write_atomically
 from sandbox.drill.journal import Entry, Journal, first, phase
 from sandbox.drill.scenario import Scenario
 
@@ -145,6 +145,8 @@ def announce(drill: Drill) -> None:
 def of_run(run_dir: Path | None) -> Drill:
     """The latest drill of a run directory, by default of the latest run. Raises DRILL-006."""
     where = run_dir or latest_run()
+    if run_dir is None and not (where / "drill.json").exists():
+        where = newest_run()  # a plain stack is up beside a drill that is over
     try:
         name = str(json.loads((where / "drill.json").read_text())["drill"])
         drill = Drill(root() / Path(name).name)
@@ -167,7 +169,7 @@ def occupied(run_dir: Path) -> SandboxError:
 def running_on(run_dir: Path) -> bool:
     """True while a driver holds the lock of that run directory."""
     try:
-        fd = os.open(run_dir / "drill.lock", os.O_RDWR)
+        fd = os.open(run_dir / DRILL_LOCK, os.O_RDWR)
     except OSError:
         return False
     try:
@@ -182,7 +184,7 @@ def running_on(run_dir: Path) -> bool:
 @contextmanager
 def lock(run_dir: Path) -> Iterator[None]:
     """Holds the lock of a run directory. Raises DRILL-004 when another drill has it."""
-    fd = os.open(run_dir / "drill.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fd = os.open(run_dir / DRILL_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sandbox.base.errors import SandboxError
-from sandbox.drill.patterns import ActionPattern
+from sandbox.drill.patterns import CHANGED, ActionPattern
 from sandbox.drill.rollout import OPERATOR
-from sandbox.runtime.actions import Action, Preview
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.actions import Action
+from sandbox.runtime.operations import Operations, Record
+from sandbox.runtime.planning import Plan, Preview
 
 
-def preview(text: str, operations: Operations) -> Preview:
-    """What it would do. Raises DRILL-005, DRILL-007."""
-    return _parsed(text, operations).preview(operations)
+@dataclass(frozen=True)
+class Typed:
+    """A checked action. text: as it is carried out, a change by its number."""
+
+    text: str
+    plan: Plan
+
+    @property
+    def preview(self) -> Preview:
+        return self.plan.preview
+
+    def carry_out(self) -> Record:
+        """Raises what the stack answers that cannot do it."""
+        return self.plan.carry_out(OPERATOR)
 
 
-def act(text: str, operations: Operations) -> None:
-    """Previews it, as a person does, and carries it out. Raises DRILL-005, DRILL-007, and what it raises."""
-    chosen = _parsed(text, operations)
-    chosen.preview(operations)
-    chosen.run(operations, OPERATOR)
+def check(text: str) -> None:
+    """Whether it is an action at all, whatever stack it is for. Raises DRILL-005, DRILL-007."""
+    if not _names_change(text):
+        Action.parse(text.split())
 
 
-def _parsed(text: str, operations: Operations) -> Action:
-    return Action.parse(_numbered(text, operations).split())
+def planned(text: str, operations: Operations) -> Typed:
+    """Everything checked, nothing done. Raises DRILL-005, DRILL-007, MODEL-001."""
+    numbered = _numbered(text, operations)
+    return Typed(numbered, Action.parse(numbered.split()).plan(operations))
 
 
-def _numbered(text: str, operations: Operations) -> str:
-    """`revert target=… key=…` names a change, which has a number to be typed. Any other text as it is."""
+def act(text: str, operations: Operations) -> Record:
+    """Carries it out. Raises as `planned`, and what the stack answers that cannot do it."""
+    return planned(text, operations).carry_out()
+
+
+def _names_change(text: str) -> dict[str, str]:
+    """What `revert target=… key=…` says of the change it means, empty for any other text."""
     try:
         pattern = ActionPattern.parse(text)
     except ValueError:  # no action: Action.parse says why
-        return text
+        return {}
     wanted = dict(pattern.arguments)
-    if pattern.op != "revert" or "change" in wanted:
+    return wanted if pattern.op == "revert" and wanted and set(wanted) <= set(CHANGED) else {}
+
+
+def _numbered(text: str, operations: Operations) -> str:
+    """A revert by target and key as one by number, for that is how it is carried out."""
+    wanted = _names_change(text)
+    if not wanted:
         return text
     for record in reversed(operations.records()):
         if record.before and all(getattr(record, name) == value for name, value in wanted.items()):

@@ -163,6 +163,32 @@ class VirtualDrill:
         write_atomically(directory / "drill.json", f'{{"drill": "{drill.plan.drill}"}}')
         return cls(drill, course)
 
+    @classmethod
+    def resume(
+        cls, drill: Drill, progress: ProgressFn = lambda _what, _share: None
+    ) -> VirtualDrill:  # fmt: skip
+        """Takes up a drill whose process has ended: what moved its world is done again, with the same outcome.
+
+        Raises DRILL-004 where another process holds it, DRILL-006 where it is over, or does not come out
+        as it was (another version, another world), and as `start`.
+        """
+        from sandbox.drill.replay import replayed
+
+        plan, directory = drill.plan, Path(drill.plan.run_dir)
+        if store.running_on(directory):
+            raise store.occupied(directory)
+        ensure_built(plan.world, progress)
+        pages = _Pages()
+
+        def begin() -> _Course:
+            return _open(
+                drill.scenario, plan.world, plan.seed, plan.faults, directory, pages, True, progress
+            )
+
+        course = replayed(drill, begin, pages.read, progress)
+        course.engine.journal = drill.journal
+        return cls(drill, course)
+
     @property
     def began_ts(self) -> float:
         return self._course.stack.began_ts
@@ -209,10 +235,24 @@ class VirtualDrill:
         require_paged(self.paged())
         within(report, self.began_ts, now)
         self.drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
+        self._end(now)
+        return session.grade(self.drill, progress, twin=twin)
+
+    def abandon(
+        self, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
+    ) -> dict[str, Any]:  # fmt: skip
+        """Ends the drill without a report; as `session.abandon`."""
+        from sandbox.drill import session
+
+        self._require_open()
+        self.drill.journal.append(self.now(), "trainee", "abandoned")
+        self._end(self.now())
+        return session.grade(self.drill, progress, twin=twin)
+
+    def _end(self, now: float) -> None:
         self._course.engine.tick(now)
         self._course.stack.flush()
         self._held.close()  # over: whoever looks at the run directory sees no drill running
-        return session.grade(self.drill, progress, twin=twin)
 
     def close(self) -> None:
         self._sql.close()

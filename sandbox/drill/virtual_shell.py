@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.formatted_text import HTML
-from prompt_toolkit.history import FileHistory
-from prompt_toolkit.lexers import PygmentsLexer
-from pygments.lexers.sql import SqlLexer
-from rich.console import Console, RenderableType
-from rich.markup import escape
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import typed
+from sandbox.drill import leaving, session
+from sandbox.drill.interview import Ask
 from sandbox.drill.report import Report, world_time
-from sandbox.drill.shell import HELP, Shell, ShellCompleter, history_path, next_line
-from sandbox.drill.views import answer_view, page_view
-from sandbox.drill.virtual import VirtualDrill
+from sandbox.drill.shell import HELP, Shell
+from sandbox.drill.shell import _options as options
+from sandbox.drill.terminal import Terminal
+from sandbox.drill.views import page_view
+from sandbox.drill.virtual import TICK_S, VirtualDrill
 from sandbox.runtime.building import ProgressFn
+from sandbox.runtime.operations import Operations
 
-PREVIEW = "--preview"
 QUERY_S = 30.0  # world seconds that pass with each query: half a second of a person's at 60x
 MOST_S = 6 * 3600.0  # of one `wait`
 _SLATE = """
@@ -33,33 +31,50 @@ _SLATE = """
 
 
 class VirtualShell(Shell):
-    """Answers lines on a drill that this process holds."""
+    """Answers lines on a drill that this process holds. What moves its world is written down, so that the
+    drill can be taken up again."""
 
-    def __init__(self, open_drill: VirtualDrill, console: Console) -> None:
-        super().__init__(open_drill.drill, console)
-        self._open, self._told = open_drill, False
+    def __init__(self, open_drill: VirtualDrill, console: Console, ask: Ask | None = None) -> None:
+        super().__init__(open_drill.drill, console, ask)
+        self._open, self._told = open_drill, open_drill.paged() is not None
         self.help = {
-            "wait [MINUTES]": "let so many world minutes go by, 5 where none are named",
+            "wait [MINUTES]": "let so many world minutes go by, 5 where none are named; stops at the page",
             **HELP,
         }
-
-    def query(self, sql: str) -> RenderableType:
-        shown = super().query(sql)
-        self._pass_time(QUERY_S)
-        return shown
 
     def now(self) -> float:
         return self._open.now()
 
-    def look(self, sql: str) -> RenderableType:
-        return answer_view(*self._open.ask(sql))
+    def rows(self, sql: str) -> tuple[Sequence[str], Sequence[Sequence[Any]], bool]:
+        return *self._open.ask(sql), False
 
-    def _pass_on(self, word: str, rest: str) -> None:
-        self._open.stack.flush()  # the command finds what has happened by now
-        super()._pass_on(word, rest)
+    def operations(self) -> Operations:
+        session.require_running(self.drill)
+        return self._open.stack.operations
+
+    def carry_out(self, text: str) -> None:
+        self.notebook.note_move("act", text)
+        self._open.act(text)
+        self._pass_time(QUERY_S)
+
+    def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
+        return self._open.file(written, progress)
+
+    def abandon(self, progress: ProgressFn) -> dict[str, Any]:
+        return self._open.abandon(progress)
+
+    def query(self, sql: str) -> RenderableType:
+        shown = super().query(sql)
+        if not session.is_over(self.drill):
+            self._pass_time(QUERY_S)
+        return shown
+
+    def on_trace(self, which: str) -> RenderableType:
+        self._open.stack.flush()  # what has happened by now can be found
+        return super().on_trace(which)
 
     def on_wait(self, minutes: str) -> RenderableType:
-        """`wait MINUTES`: world minutes, 5 where none are named."""
+        """`wait MINUTES`: world minutes, 5 where none are named. The page ends it."""
         try:
             seconds = float(minutes or 5) * 60
         except ValueError:
@@ -69,70 +84,81 @@ class VirtualShell(Shell):
                 "CFG-004", where="wait", seen=minutes, expected=f"world minutes, up to {MOST_S / 60:g}",
                 fix="type `wait 10`",
             )  # fmt: skip
-        self._pass_time(seconds)
-        return Text(f"it is {world_time(self._open.now())[11:]}")
+        session.require_running(self.drill)
+        until = self.now() + seconds
+        with self.console.status("the world goes on"):
+            self._pass_time(seconds, to_the_page=True)
+        early = " (stopped at the page)" if self.now() < until - 1 else ""
+        return Text(f"it is {world_time(self.now())[11:]}{early}")
 
     def on_recommend(self, arguments: str) -> RenderableType:
         """`recommend --user U`: sends a request, lets it be answered, and shows the slate."""
-        n_users, words = self._open.stack.catalogue.n_users, arguments.split()
-        user = words[1] if len(words) == 2 and words[0] == "--user" else ""
-        if not (user.isdecimal() and int(user) < n_users):
+        n_users = self._open.stack.catalogue.n_users
+        wanted = options(arguments, "recommend --user 3")
+        if "k" in wanted or wanted["user"] >= n_users:
             raise SandboxError(
-                "CFG-004", where="recommend", seen=arguments or "nothing",
+                "CFG-004", where="recommend", seen=arguments,
                 expected=f"--user and a number from 0 to {n_users - 1}", fix="type `recommend --user 3`",
             )  # fmt: skip
-        request = self._open.stack.clients.probe(int(user))
+        session.require_running(self.drill)
+        self.notebook.note_move("probe", wanted["user"])
+        request = self._open.stack.clients.probe(wanted["user"])
         self._pass_time(QUERY_S)
-        self.console.print(self.look(_SLATE.format(request=request)))
-        return Text(f"trace {request}", style="dim")
-
-    def on_act(self, arguments: str) -> RenderableType | None:
-        """`act ACTION name=value ... [--preview]`, as `sandbox act` has it."""
-        words = arguments.split()
-        action = " ".join(word for word in words if word != PREVIEW)
-        if not action:
-            return self.actions_view()
-        self.console.print(Text(typed.preview(action, self._open.stack.operations).told()))
-        if PREVIEW in words:
-            return None
-        self._open.act(action)
-        self._pass_time(QUERY_S)
-        return Text(f"done: {action}")
-
-    def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
-        return self._open.file(written, progress)
-
-    def _pass_time(self, seconds: float) -> None:
-        self._open.advance(self._open.now() + seconds)
-        paged = self._open.paged()
-        if paged is not None and not self._told:
-            self._told = True
-            self.console.print(page_view(self.drill.scenario.pager.text, world_time(paged)))
-
-
-def open_virtual_shell(open_drill: VirtualDrill) -> None:
-    """Runs the shell until the trainee leaves."""
-    console = Console(file=sys.stdout, force_terminal=True)
-    shell = VirtualShell(open_drill, console)
-
-    def toolbar() -> HTML:
-        minutes = (open_drill.now() - open_drill.began_ts) / 60
-        return HTML(
-            f" world {world_time(open_drill.now())[11:]}   {minutes:.0f} min   wait, help, quit"
+        return Group(
+            self.look(_SLATE.format(request=request)), Text(f"trace {request}", style="dim")
         )
 
-    prompt: PromptSession[str] = PromptSession(
-        history=FileHistory(str(history_path())), lexer=PygmentsLexer(SqlLexer),
-        completer=ShellCompleter(shell.commands), complete_while_typing=False, bottom_toolbar=toolbar,
-    )  # fmt: skip
-    scenario = open_drill.drill.scenario
-    console.print(f"[bold]{escape(scenario.title)}[/]\n\n{escape(scenario.briefing)}")
+    def _pass_time(self, seconds: float, to_the_page: bool = False) -> None:
+        """to_the_page: no further than the page, where it comes on the way. It comes on a tick."""
+        until = self.now() + seconds
+        step = TICK_S if to_the_page and not self._told else seconds
+        while self.now() < until - 1e-6:
+            self._open.advance(min(until, _next_tick(self.now() - self._open.began_ts, step) + self._open.began_ts))  # fmt: skip
+            if self._announces_page() and to_the_page:
+                break
+        self.notebook.note_move("until", self.now())
+
+    def _announces_page(self) -> bool:
+        paged = None if self._told else self._open.paged()
+        if paged is None:
+            return False
+        self._told = True
+        self.console.print(page_view(self.drill.scenario.pager.text, world_time(paged)))
+        return True
+
+
+def _next_tick(at_s: float, step_s: float) -> float:
+    """Where the next step ends, on the grid of ticks where it is one of them."""
+    return at_s + step_s if step_s != TICK_S else at_s - at_s % TICK_S + TICK_S
+
+
+def open_virtual_shell(open_drill: VirtualDrill, **streams: Any) -> None:
+    """Runs the shell until the trainee leaves. streams: `input` and `output` of prompt_toolkit, for tests."""
+    console = Console(file=sys.stdout, force_terminal=True)
+    shell = VirtualShell(open_drill, console)
+    drill = open_drill.drill
+    over: list[str] = []
+
+    def parts() -> list[str]:
+        if over or session.is_over(drill):
+            over[:] = ["the drill is over", "debrief shows it again, quit leaves"]
+            return over
+        minutes = (open_drill.now() - open_drill.began_ts) / 60
+        length = drill.scenario.length_s / 60
+        return [f"world {world_time(open_drill.now())[11:]}", f"{minutes:.0f} of {length:.0f} world min",
+                "wait, help, quit", "time stands still until you ask"]  # fmt: skip
+
+    terminal = Terminal(shell.commands, parts, **streams)
+    shell.ask = terminal.ask
+    leaving.briefed(console, drill)
     console.print(
         "Time stands still until you ask: a query takes half a world minute, `wait 10` ten of them.\n"
         f"Type SQL, or `help` ({len(shell.help)} commands).\n"
     )
+    page = open_drill.paged()
+    if page is not None:
+        console.print(page_view(drill.scenario.pager.text, world_time(page)))
     try:
-        while shell.answer(next_line(prompt)):
-            pass
+        leaving.converse(shell, terminal)
     finally:
         shell.close()

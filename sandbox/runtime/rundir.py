@@ -11,10 +11,9 @@ from types import TracebackType
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import RunInfo
+from sandbox.base.run import STACK_LOCK, RunInfo
 from sandbox.runtime.settings import MIN_FREE_MB
 
-_LOCK = "lock"
 _TAIL_BYTES = 8192  # of a log that are looked at
 
 
@@ -27,7 +26,9 @@ class RunLock:
 
     def __enter__(self) -> RunLock:
         """Raises RUN-002 when another process holds it."""
-        self._file = os.open(self.run_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(
+            self.run_dir / STACK_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -50,7 +51,7 @@ class RunLock:
 
 def is_locked(run_dir: Path) -> bool:
     """Whether a supervisor lives in run_dir."""
-    if not (run_dir / _LOCK).exists():
+    if not (run_dir / STACK_LOCK).exists():
         return False
     try:
         with RunLock(run_dir):

@@ -12,6 +12,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.telemetry.sql import SqlWorker
 
 MAX_SPANS = 500  # of one request; a healthy one has about 20
+RECENT = 400  # requests among which the newest whole one is looked for
 
 _COLUMNS = (
     "span_id", "parent_id", "service", "instance", "op", "kind", "peer", "ts", "dur_ms",
@@ -54,8 +55,26 @@ class Waterfall:
     bars: tuple[Bar, ...]
 
 
+# Of a request that is under way, or whose processes have not all written yet, some spans are missing: the
+# root, a span's parent, or the handler of a call that went well.
+_LATEST_WHOLE = f"""
+    WITH recent AS (SELECT request_id, ts FROM requests ORDER BY ts DESC LIMIT {RECENT}),
+    seen AS (SELECT s.trace_id, s.span_id, s.parent_id, s.kind, s.status
+             FROM spans s SEMI JOIN recent ON s.trace_id = recent.request_id),
+    lacking AS (
+        SELECT trace_id FROM seen a WHERE parent_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM seen b WHERE b.trace_id = a.trace_id AND b.span_id = a.parent_id)
+        UNION SELECT trace_id FROM seen a WHERE kind = 'client' AND status = 'OK' AND NOT EXISTS (
+            SELECT 1 FROM seen b WHERE b.trace_id = a.trace_id AND b.parent_id = a.span_id))
+    SELECT request_id FROM recent
+    WHERE request_id IN (SELECT trace_id FROM seen WHERE parent_id IS NULL)
+      AND request_id NOT IN (SELECT trace_id FROM lacking)
+    ORDER BY ts DESC LIMIT 1"""
+
+
 def find(worker: SqlWorker, which: str, speed: float) -> Waterfall:
-    """The waterfall of `latest`, `slowest` (of the requests kept), a request id or a unique prefix.
+    """The waterfall of `latest` (the newest of which all spans have arrived), `slowest` (of the requests
+    kept), a request id or a unique prefix.
 
     speed: world seconds per wall second of the run, since spans' ts is world time and their
     durations are wall time. Raises LAKE-005 when there is no such request, or more than one.
@@ -124,10 +143,14 @@ def _covered(intervals: list[tuple[float, float]], start_ms: float, dur_ms: floa
 def _resolve(worker: SqlWorker, which: str) -> str:
     if which in ("latest", "slowest"):
         order = "ts" if which == "latest" else "latency_ms"
-        rows = worker.query(
-            "SELECT request_id FROM requests SEMI JOIN spans ON spans.trace_id = requests.request_id"
-            f" ORDER BY {order} DESC LIMIT 1"
-        ).rows
+        rows = worker.query(_LATEST_WHOLE).rows if which == "latest" else []
+        rows = (
+            rows
+            or worker.query(
+                "SELECT request_id FROM requests SEMI JOIN spans ON spans.trace_id = requests.request_id"
+                f" ORDER BY {order} DESC LIMIT 1"
+            ).rows
+        )
         if not rows:
             raise _none(
                 which,

@@ -109,7 +109,7 @@ def test_a_version_that_does_not_exist_is_refused_and_everything_stays(stack, op
         ("path caller=ranking callee=moon path=b", "DRILL-007", "caller, callee"),
         ("path caller=ranking callee=features path=z", "DRILL-007", "path"),
         ("deadline caller=gateway callee=rules ms=soon", "DRILL-007", "ms"),
-        ("deadline caller=gateway callee=rules ms=-4", "CFG-001", "gateway.rules"),
+        ("deadline caller=gateway callee=rules ms=-4", "DRILL-007", "ms"),
         ("breaker caller=gateway callee=rules switch=on open_s=-1", "DRILL-007", "open_s"),
         ("restart service=moon", "DRILL-007", "service"),
         ("restart service=rules colour=red", "DRILL-007", "colour"),

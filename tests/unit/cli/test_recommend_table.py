@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from sandbox.cli.recommend import Card, document, rules_text, table
+from sandbox.runtime.slates import Card, document, rules_text, table
 from services.proto.recsys.v1 import gateway_pb2
 
 NOTES = [

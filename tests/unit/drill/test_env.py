@@ -11,6 +11,7 @@ from sandbox.drill import env as envs
 from sandbox.drill.env import DrillEnv
 from sandbox.drill.observed import moment
 from sandbox.drill.report import Report
+from sandbox.runtime.actions import Action
 from tests.unit.drill.fake_drill import BEGAN, FakeDrill
 from tests.unit.drill.scenes import scenario
 
@@ -127,9 +128,21 @@ def test_time_goes_forward_by_a_number_of_seconds(env, seconds):
     assert code_of(lambda: env.wait(seconds)) == "CFG-001"
 
 
-@pytest.mark.parametrize("text", ["", "restart stream", "revert key=a key=b"])
-def test_what_is_no_action_is_refused(env, text):
-    assert code_of(lambda: env.act(text)) == "DRILL-007"
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "DRILL-005"),
+        ("fly high", "DRILL-005"),
+        ("restart stream", "DRILL-007"),
+        ("restart service=", "DRILL-007"),
+        ("revert key=a key=b", "DRILL-007"),
+    ],
+)
+def test_what_is_no_action_is_refused_as_it_is_everywhere(env, text, code):
+    assert code_of(lambda: env.act(text)) == code
+    with pytest.raises(SandboxError) as refusal:
+        Action.parse(text.split())
+    assert refusal.value.kind.code == code
 
 
 def test_a_reset_begins_anew_and_ends_what_was(env, drills):

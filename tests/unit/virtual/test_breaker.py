@@ -259,7 +259,7 @@ def test_a_breaker_is_put_on_changed_taken_off_and_reverted(stack: VirtualStack)
     [
         ("caller=gateway callee=model switch=on", "caller, callee", "caller=ranking callee=model"),
         ("caller=gateway callee=ranking", "switch", "switch=..."),
-        ("caller=gateway callee=ranking switch=half-open", "switch", "on or off"),
+        ("caller=gateway callee=ranking switch=half-open", "switch", "on, off"),
         ("caller=gateway callee=ranking switch=on open_s=soon", "open_s", "a number"),
         ("caller=gateway callee=ranking switch=on open_s=-1", "open_s", "greater than or equal"),
         ("caller=gateway callee=ranking switch=on failed_share=50", "failed_share", "less than or"),

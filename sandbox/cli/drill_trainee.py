@@ -1,0 +1,196 @@
+"""`sandbox drill status`, `hint`, `report`, `debrief` and `attach`: what a trainee types outside the shell."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from sandbox.base.errors import SandboxError
+from sandbox.cli.options import Json, RunDir
+from sandbox.cli.output import emit, out, progress
+
+Twin = Annotated[
+    bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a terminal.")]
+
+
+def status(run_dir: RunDir = None, json_: Json = False) -> None:
+    """Where the drill stands: its clock, the pages, the hints taken, what you did."""
+    from sandbox.drill import session, store
+    from sandbox.drill.views import status_view
+
+    document = session.status(store.of_run(run_dir))
+    emit(document, lambda: out.print(status_view(document)), json_)
+
+
+def hint(yes: Yes = False, run_dir: RunDir = None, json_: Json = False) -> None:
+    """The next of three hints. Each has a price, which is said before it is given."""
+    from sandbox.drill import session, store
+
+    drill = store.of_run(run_dir)
+    offer = session.hint_offer(drill)
+    if not yes and not agrees(offer, "sandbox drill hint", json_):
+        raise typer.Exit(1)
+    text = session.hint(drill)
+    emit({"hint": text}, lambda: out.print(escape(text)), json_)
+
+
+def report(
+    file: Annotated[Path | None, typer.Option("--file", help="YAML file with the report.")] = None,
+    template: Annotated[bool, typer.Option("--template", help="Print an empty report.")] = False,
+    twin: Twin = True,
+    run_dir: RunDir = None,
+    json_: Json = False,
+) -> None:
+    """Hand in the incident report, from a file or from questions, and read the debrief. The stack that came up
+    for the drill goes then."""
+    from sandbox.drill import report as reports
+    from sandbox.drill import session, store
+    from sandbox.drill.debrief import render
+
+    if template:
+        blank = reports.TEMPLATE
+        return emit(
+            {"template": blank},
+            lambda: out.print(blank, markup=False, end="", soft_wrap=True),
+            json_,
+        )
+    drill = store.of_run(run_dir)
+    if drill.plan.backend == "virtual" and not session.is_over(drill):
+        raise SandboxError(
+            "DRILL-006", where="sandbox drill report", seen="a virtual drill, whose world its shell holds",
+            expected="a report from that shell", fix="sandbox drill attach, then `report` there",
+        )  # fmt: skip
+    if file is not None:
+        written = reports.load(file)
+    elif is_terminal() and not json_:
+        asked = _asked(drill)
+        if asked is None:
+            out.print("nothing was filed; your answers are kept")
+            raise typer.Exit(1)
+        written = asked
+    else:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill report", seen="no --file", expected="a file, or a terminal for prompts",
+            fix="print an empty report: sandbox drill report --template > report.yaml",
+        )  # fmt: skip
+    with progress(json_) as show_progress:
+        result = session.file_report(drill, written, show_progress, twin=twin)
+    emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
+
+
+def debrief(
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Give up a drill that is not over, without marks.")
+    ] = False,
+    twin: Twin = True,
+    run_dir: RunDir = None,
+    json_: Json = False,
+) -> None:
+    """What really happened, once the report is in, or the drill was given up."""
+    from sandbox.drill import session, store
+    from sandbox.drill.debrief import document, render
+
+    drill = store.of_run(run_dir)
+    with progress(json_) as show_progress:
+        if abandon and not session.is_over(drill):
+            result = session.abandon(drill, show_progress, twin=twin)
+        else:
+            result = session.grade(drill, show_progress, twin=twin)
+    entries = drill.entries()
+    written = session.filed_report(entries)
+    emit(
+        document(drill.scenario, entries, result),
+        lambda: out.print(render(drill.scenario, entries, written, result)),
+        json_,
+    )
+
+
+def attach(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Run directory or name of a drill; default the one that was left."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Take up a drill that was left running, in the drill shell. A virtual one is played again to where it was."""
+    from sandbox.drill import session, twin
+    from sandbox.drill.virtual import VirtualDrill
+
+    drill = session.left() if run is None else twin.find(run)
+    document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "backend": drill.plan.backend,
+                "title": drill.scenario.title}  # fmt: skip
+    if json_:
+        return emit(document, lambda: None, json_)
+    if not is_terminal():
+        raise SandboxError(
+            "CFG-004", where="sandbox drill attach", seen="no terminal", expected="one, for the drill shell",
+            fix="ask it by single commands: sandbox drill status, sandbox sql, sandbox act, sandbox drill report",
+        )  # fmt: skip
+    if drill.plan.backend == "live":
+        session.require_running(drill)
+        return open_shell(drill)
+    from sandbox.drill.virtual_shell import open_virtual_shell
+
+    with progress(json_) as show_progress:
+        resumed = VirtualDrill.resume(drill, show_progress)
+    with resumed:
+        return open_virtual_shell(resumed)
+
+
+def open_shell(drill: Any) -> None:
+    """The drill shell on a live drill."""
+    from sandbox.drill.leaving import open_shell as opened
+
+    opened(drill)
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def agrees(question: str, where: str, json_: bool) -> bool:
+    """Asks a person, Enter meaning no. Raises CFG-004 where there is nobody to ask."""
+    from sandbox.drill.terminal import agreed
+
+    if json_ or not is_terminal():
+        raise SandboxError(
+            "CFG-004", where=where, seen="nobody to ask, and no --yes", expected="a terminal, or --yes",
+            fix=f"add --yes: {where} ... --yes",
+        )  # fmt: skip
+    return agreed(_line, question)
+
+
+def _line(question: str) -> str:
+    from prompt_toolkit import prompt
+
+    try:
+        return prompt(f"{question} ")
+    except EOFError:
+        return ""
+
+
+def _asked(drill: Any) -> Any:
+    """The report by questions, None where the trainee went back."""
+    from prompt_toolkit import prompt
+    from prompt_toolkit.completion import WordCompleter
+
+    from sandbox.drill.interview import interview
+    from sandbox.drill.notebook import Notebook
+    from sandbox.drill.segment_values import values_in
+    from sandbox.telemetry.sql import SqlWorker
+
+    def ask(question: str, words: Any) -> str:
+        completer = WordCompleter(list(words), sentence=True, match_middle=True) if words else None
+        return prompt(f"{question} ", completer=completer)
+
+    with SqlWorker(drill.run.lake) as lake:
+        return interview(
+            drill, ask, queries=Notebook(drill.directory).asked(),
+            values_of=values_in(lambda sql: lake.query(sql).rows),
+        )  # fmt: skip
