@@ -45,7 +45,7 @@ def unmarked(
             notices.append(f"no twin: {error.kind.title} ({error.where}: {error.seen})")
     happened = course_of(drill.scenario, drill.entries()).onset_s is not None
     incident = drill.scenario.truth.incident and happened
-    full = grading.weights(incident, found is not None, found is not None)
+    full = grading.weights(incident, () if found else ("impact", "evidence", "ruled_out"))
     items = [{"item": name, "score": 0.0, "max": round(most, 4), "why": WHY} for name, most in full.items()]  # fmt: skip
     document = {
         "run": drill.plan.run_dir, "score": 0.0, "reported_incident": None, "items": items,

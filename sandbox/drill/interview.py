@@ -16,7 +16,15 @@ from sandbox.drill import replies, taxonomy
 from sandbox.drill.harm import UNITS
 from sandbox.drill.notebook import Notebook
 from sandbox.drill.replies import NOTHING, UnclearError, ValuesOf
-from sandbox.drill.report import SIZED, Report, checked, require_paged, within, world_time
+from sandbox.drill.report import (
+    MOST_NAMED,
+    SIZED,
+    Report,
+    checked,
+    require_paged,
+    within,
+    world_time,
+)
 from sandbox.drill.store import Drill
 from sandbox.drill.written import answers_of, lines_of
 
@@ -112,6 +120,8 @@ class _Interview:
             known = before[len(causes)] if len(causes) < len(before) else {}
             causes.append(self._cause(known, f"cause {len(causes) + 1}: " if causes else ""))
             self._draft["causes"] = causes + before[len(causes) :]
+            if len(causes) == MOST_NAMED:
+                break
             more = "yes" if len(causes) < len(before) else "no"
             if not self._answer("Another cause?", replies.yes_no, more, ("yes", "no")):
                 break

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.drill import taxonomy
+from sandbox.drill import segments, taxonomy
 from sandbox.drill.report import SIZED, world_time
 
 NOTHING = ("-", "nothing", "none")  # empties a part that has a default
@@ -104,6 +104,11 @@ def segment(text: str, values_of: ValuesOf) -> dict[str, str | list[str]]:
 
 
 def _value(column: str, value: str, there: list[str]) -> str:
+    if column == segments.BUCKET:
+        try:
+            segments.buckets(value)
+        except ValueError as error:
+            raise UnclearError(str(error).removeprefix("segment: ")) from None
     if not there or value in there:
         return value
     folded = {known.casefold(): known for known in there}

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.replies import ValuesOf
+from sandbox.drill.segments import BUCKET
 from sandbox.drill.taxonomy import SEGMENT_COLUMNS
 
 MOST = 300  # values; a column that has more is not looked up
@@ -16,6 +17,8 @@ def values_in(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> ValuesOf:
     """rows_of: what the lake answers. A column that cannot be asked has no known values."""
 
     def values_of(column: str) -> list[str]:
+        if column == BUCKET:  # a range, not a value
+            return []
         sql = (
             f"SELECT DISTINCT {column} FROM {SEGMENT_COLUMNS[column]} "
             f"WHERE {column} IS NOT NULL LIMIT {MOST + 1}"
