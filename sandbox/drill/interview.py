@@ -37,6 +37,8 @@ _AT_WORK = (
     *(m.name for m in taxonomy.MECHANISMS.values() if m.family != "benign"),
     *(family for family in taxonomy.FAMILIES if family != "benign"),
 )
+_STEPS = ("file", "back", *PARTS)
+_YES_NO = ("yes", "no")
 _COMPONENTS = tuple(name for name in taxonomy.COMPONENTS if name != taxonomy.NONE)
 
 
@@ -78,7 +80,7 @@ class _Interview:
             self._say("\n".join(["", "the report:", *lines_of(self._draft)]))
             wanted = self._answer(
                 "File it, change a part, or go back to the drill (file, the part's name, back)?",
-                self._step, words=("file", "back", *PARTS),
+                self._step, words=_STEPS, about=lambda: f"one of {', '.join(_STEPS)}",
             )  # fmt: skip
             if wanted == "back":
                 return None
@@ -93,11 +95,14 @@ class _Interview:
                 self._say(f"{error.where}: {error.seen!r}; expected {error.expected}")
 
     def _step(self, text: str) -> str:
-        return replies.word_of(text, ("file", "back", *PARTS), "part of a report")
+        return replies.word_of(text, _STEPS, "way on")
 
     def _part(self, part: str) -> None:
         """Asks for one part, and keeps the answer before the next is asked for."""
         getattr(self, f"_{part}")()
+        self._keep()
+
+    def _keep(self) -> None:
         self._notebook.keep_draft(self._draft)
 
     def _incident(self) -> None:
@@ -114,47 +119,48 @@ class _Interview:
             known = self._draft.get("mechanism", "chance")
             self._draft["mechanism"] = self._word("What explains what was seen?", _BENIGN, "explanation", known)  # fmt: skip
             return
-        before = self._draft.get("causes", [])
-        causes: list[dict[str, Any]] = []
+        before: list[dict[str, Any]] = self._draft.get("causes", [])
+        n = 0
         while True:
-            known = before[len(causes)] if len(causes) < len(before) else {}
-            causes.append(self._cause(known, f"cause {len(causes) + 1}: " if causes else ""))
-            self._draft["causes"] = causes + before[len(causes) :]
-            if len(causes) == MOST_NAMED:
+            # Kept answer by answer: what is given so far is offered again after Ctrl-C.
+            cause = dict(before[n]) if n < len(before) else {}
+            self._draft["causes"] = [*self._draft.get("causes", [])[:n], cause, *before[n + 1 :]]
+            self._cause(cause, f"cause {n + 1}: " if n else "")
+            n += 1
+            more = "yes" if n < len(before) else "no"
+            if n == MOST_NAMED or not self._answer("Another cause?", replies.yes_no, more, _YES_NO):
                 break
-            more = "yes" if len(causes) < len(before) else "no"
-            if not self._answer("Another cause?", replies.yes_no, more, ("yes", "no")):
-                break
-        self._draft["causes"] = causes
+        self._draft["causes"] = self._draft["causes"][:n]
 
-    def _cause(self, known: dict[str, Any], which: str) -> dict[str, Any]:
-        component = self._word(f"{which}Which component?", _COMPONENTS, "component", known.get("component", ""))  # fmt: skip
-        mechanism = self._word(f"{which}Which mechanism, or family?", _AT_WORK, "mechanism", known.get("mechanism", ""))  # fmt: skip
-        started = self._answer(
-            f"{which}When did it begin (world time, the day may be left out)?", self._moment,
-            known.get("started_at", ""),
-        )  # fmt: skip
+    def _cause(self, cause: dict[str, Any], which: str) -> None:
+        """Fills it in."""
+
+        def put(name: str, value: Any) -> None:
+            cause[name] = value
+            self._keep()
+
+        put("component", self._word(f"{which}Which component?", _COMPONENTS, "component",
+                                    cause.get("component", "")))  # fmt: skip
+        put("mechanism", self._word(f"{which}Which mechanism, or family?", _AT_WORK, "mechanism",
+                                    cause.get("mechanism", "")))  # fmt: skip
+        question = f"{which}When did it begin (world time, the day may be left out)?"
+        put("started_at", self._answer(question, self._moment, cause.get("started_at", "")))
         columns = [f"{column}=" for column in taxonomy.SEGMENT_COLUMNS]
-        whom = self._answer(
-            f"{which}Whom does it hit (column=value,value column=value; nothing for everyone; `?` for columns)?",
-            lambda text: replies.segment(text, self._values_of), _pairs(known.get("segment", {})), columns,
+        question = f"{which}Whom does it hit (column=value,value; nothing for everyone; `?` lists columns)?"
+        put("segment", self._answer(
+            question, lambda text: replies.segment(text, self._values_of),
+            _pairs(cause.get("segment", {})), columns,
             about=lambda: f"columns: {', '.join(taxonomy.SEGMENT_COLUMNS)}", empty={},
-        )  # fmt: skip
-        return {
-            "component": component,
-            "mechanism": mechanism,
-            "started_at": started,
-            "segment": whom,
-        }
+        ))  # fmt: skip
 
     def _detected(self) -> None:
         if not self._draft["incident"]:
             return
-        known = self._draft.get("detected_at") or world_time(self._paged)
+        first = min(cause["started_at"] for cause in self._draft["causes"])
+        known = max(first, self._draft.get("detected_at") or world_time(self._paged))
 
         def seen(text: str) -> str:
             at = self._moment(text)
-            first = min(cause["started_at"] for cause in self._draft["causes"])
             if at < first:
                 raise UnclearError(f"{at} is before it began, {first}")
             return at
@@ -183,7 +189,14 @@ class _Interview:
             "Which of these queries show it (numbers, nothing for none; `?` lists them)?",
             lambda text: replies.numbers(text, len(self._queries)), known, about=self._numbered, empty=[],
         )  # fmt: skip
-        self._draft["evidence"] = [self._shows(n, before) for n in chosen]
+        found: list[dict[str, str]] = []
+        for n in chosen:
+            found.append(self._shows(n, before))
+            after = [{"claim": before.get(sql, "as the query says"), "sql": sql}
+                     for m in chosen[len(found) :] if (sql := self._queries[m - 1])]  # fmt: skip
+            self._draft["evidence"] = found + after
+            self._keep()
+        self._draft["evidence"] = found
 
     def _shows(self, number: int, before: dict[str, str]) -> dict[str, str]:
         sql = self._queries[number - 1]
@@ -214,6 +227,7 @@ class _Interview:
             )  # fmt: skip
             found.append({"what": what, "sql": sql})
             self._draft["ruled_out"] = found + before[len(found) :]
+            self._keep()
         self._draft["ruled_out"] = found
 
     def _confidence(self) -> None:

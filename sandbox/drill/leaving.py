@@ -114,6 +114,6 @@ def progress_on(console: Console) -> Iterator[ProgressFn]:
     with console.status("a moment") as status:
 
         def show(what: str, share: float | None) -> None:
-            status.update(escape(what if share is None else f"{what} ({share:.0%})"))
+            status.update(escape(what if not share else f"{what} ({share:.0%})"))
 
         yield show

@@ -47,7 +47,7 @@ def did_you_mean(text: str, known: Collection[str]) -> str:
     """`; did you mean a, b?`, empty where nothing is near."""
     wanted, plain = _plain(text), {_plain(name): name for name in known}
     near = [name for key, name in plain.items() if len(wanted) > 2 and wanted in key][:3]
-    near += [plain[key] for key in difflib.get_close_matches(wanted, plain, 3, 0.6)]
+    near += [plain[key] for key in difflib.get_close_matches(wanted, plain, 3, 0.5)]
     return f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
 
 
@@ -125,7 +125,7 @@ def _some(values: list[str]) -> str:
 def sizes(text: str) -> dict[str, Any]:
     """`clicks=120 p99_ms=20..40` by metric: a number, low..high, or low..estimate..high."""
     found: dict[str, Any] = {}
-    for word in _words(text):
+    for word in _words(text.replace(",", " ")):
         metric, equals, value = word.partition("=")
         if not equals:
             raise UnclearError(f"{word!r} is not metric=number, like clicks=80..120..160")

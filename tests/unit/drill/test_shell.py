@@ -1,62 +1,72 @@
-"""The drill shell answers SQL and words, completes both, and survives what people type."""
+"""The drill shell answers SQL and words, asks before it does anything, and survives what people type."""
 
 from __future__ import annotations
 
 import io
-import time
-from dataclasses import replace
-from subprocess import TimeoutExpired
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from rich.console import Console
 
+from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import RunInfo
-from sandbox.drill import store
-from sandbox.drill.interview import interview
-from sandbox.drill.shell import HELP, Shell, ShellCompleter, Watch
-from tests.unit.drill.scenes import scenario
+from sandbox.drill import leaving, session, typed
+from sandbox.drill.completion import ShellCompleter
+from sandbox.drill.shell import HELP, Shell
+from sandbox.drill.watch import Watch
+from sandbox.runtime.operations import Operations
+from sandbox.runtime.stack import Stack
+from tests.unit.drill.desk import WORLD_START, Scripted, begun_drill, paged
 
 
 @pytest.fixture
 def drill(tmp_path, monkeypatch):
-    """A drill that has begun on a run without processes."""
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "home"))
-    run_dir = tmp_path / "run"
-    run_dir.mkdir()
-    run = RunInfo(
-        run_dir=str(run_dir), world="tiny", world_dir=str(tmp_path), world_start=1_772_000_000.0,
-        wall_start=time.time(), speed=60.0, seed=1, redis="", addresses={}, metrics={},
-    )  # fmt: skip
-    run.save()
-    made = store.create(
-        scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True
-    )
-    store.announce(made)
-    made.journal.append(run.world_start, "engine", "phase", name="baseline")
-    made.journal.append(run.world_start, "engine", "armed", id="w1", fault="session-stream-lag")
-    return made
+    return begun_drill(tmp_path)
+
+
+class Still:
+    """What operations act on where no process is: everything can be done and nothing comes of it."""
+
+    def now(self) -> float:
+        return WORLD_START
+
+    def reload(self, services):
+        return dict.fromkeys(services, 1)
+
+    def rows(self, table, rows):
+        pass
 
 
 @pytest.fixture
-def shell(drill):
+def shell(drill, monkeypatch):
+    run = drill.run
+    Config().save(run.path)
+    monkeypatch.setattr("sandbox.runtime.operations.LivePlatform", lambda _run: Still())
+    monkeypatch.setattr(Stack, "require_up", lambda self: None)
     made = Shell(drill, Console(file=io.StringIO(), width=200))
     yield made
     made.close()
 
 
-def said(shell: Shell, line: str) -> str:
+def said(shell: Shell, line: str, *answers: str | BaseException) -> str:
     shell.console.file.seek(0)
     shell.console.file.truncate()
+    if answers:
+        shell.ask = Scripted(*answers)
     assert shell.answer(line)
+    assert not answers or shell.ask.left == 0, "every answer was asked for"
+    shell.ask = None
     return shell.console.file.getvalue()
 
 
 def test_sql_is_typed_directly(shell):
     assert "42" in said(shell, "select 41 + 1 as answer")
     assert "0 rows" in said(shell, "select * from requests;")
+    both = said(shell, "select 1 as a; -- one\nselect ';' as b;")
+    assert "1 row" in both
+    assert "b" in both
 
 
 def test_the_times_of_a_drill_can_be_typed_as_its_scenarios_write_them(shell, drill):
@@ -70,17 +80,61 @@ def test_the_times_of_a_drill_can_be_typed_as_its_scenarios_write_them(shell, dr
     assert shell.asked[0] == "select $began as t", "a report asks it again at its own time"
 
 
-def test_what_does_not_run_is_explained_and_the_shell_goes_on(shell):
-    assert "LAKE-00" in said(shell, "selct 1")
+def test_what_was_asked_is_still_known_to_the_next_shell(shell, drill):
+    said(shell, "select 1 as one")
+
+    after = Shell(drill, Console(file=io.StringIO()))
+
+    assert after.asked == ["select 1 as one"]
+    after.close()
+
+
+def test_what_does_not_run_is_explained_in_the_shells_own_words(shell):
     assert "LAKE-00" in said(shell, "drop table requests")
     assert "DRILL-006" in said(shell, "hint"), "no driver runs here"
-    assert "LAKE-004" in said(shell, "describe nothing")
     assert "one row per" in said(shell, "tables")
+    for line in (
+        "select nothing from requests",
+        "select * from request",
+        "describe nothing",
+        "trace nosuch",
+        "trace",
+        "revert",
+        "act revert change=9",
+        "act fly",
+        "hint",
+        "act path caller=x callee=y path=b",
+        "select $paged",
+    ):
+        told = said(shell, line)
+        assert "sandbox sql" not in told, line
+        assert "sandbox act" not in told, line
+        assert "sandbox trace" not in told, line
+        assert "sandbox drill status" not in told, line
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("foo bar", ""),
+        ("selct 1", "`select`"),
+        ("alert", "`alerts`"),
+        ("reprot", "`report`"),
+        ("requests", "`describe requests`"),
+        ("wait 10", ""),
+    ],
+)
+def test_nonsense_is_no_such_command_and_never_bad_sql(shell, line, meant):
+    told = said(shell, line)
+
+    assert "no such command" in told
+    assert meant in told
+    assert "LAKE" not in told
 
 
 @pytest.mark.parametrize(
     "failure",
-    [KeyboardInterrupt(), EOFError(), OSError("no such file"), TimeoutExpired("act", 120)],
+    [KeyboardInterrupt(), EOFError(), OSError("no such file")],
 )
 def test_what_is_broken_off_ends_itself_and_not_the_drill(shell, failure):
     def broken_off(_: str) -> None:
@@ -99,7 +153,7 @@ def test_words_answer_and_quit_leaves(shell):
     assert "skip-backlog" in said(shell, "act")
     assert said(shell, "   ") == ""
     assert not shell.answer("quit")
-    for name in ("help", "alerts", "changes", "words"):
+    for name in ("help", "alerts;", "changes", "words"):
         assert said(shell, name)
 
 
@@ -112,6 +166,155 @@ def test_every_command_is_in_the_help(shell):
 def test_nothing_that_is_shown_names_the_fault(shell):
     for name in ("status", "page", "alerts", "changes", "help", "tables", "act"):
         assert "session-stream-lag" not in said(shell, name)
+
+
+def test_a_query_costs_no_new_process(shell):
+    said(shell, "select 1")
+    worker = shell._lake.pid
+
+    for line in ("select 2", "alerts", "trace latest", "act path", "changes"):
+        said(shell, line)
+
+    assert shell._lake.pid == worker
+
+
+# -- actions ---------------------------------------------------------------------------------------
+
+PATH = "act path caller=gateway callee=features path=b"
+
+
+def test_an_action_is_shown_and_asked_for_every_time(shell, drill):
+    refused = said(shell, PATH, "what", "no")
+    assert "gateway->features: path a becomes b" in refused
+    assert "blast radius: gateway" in refused
+    assert "nothing was done" in refused
+    assert Operations(drill.run).records() == []
+
+    assert "nothing was done" in said(shell, PATH, "")
+    assert "stopped" in said(shell, PATH, KeyboardInterrupt())
+    assert Operations(drill.run).records() == []
+
+    assert "done: change 1, a -> b" in said(shell, PATH, "yes")
+    assert "done: change 2" in said(shell, f"{PATH} --yes")
+    assert "done" not in said(shell, f"{PATH} --preview")
+    assert len(Operations(drill.run).records()) == 2
+
+
+def test_without_anybody_to_ask_nothing_is_done_unless_that_was_said(shell, drill):
+    assert "CFG-004" in said(shell, PATH)
+    assert "--yes" in said(shell, PATH)
+    assert Operations(drill.run).records() == []
+
+
+def test_an_action_alone_says_what_its_arguments_may_be_and_what_is_in_force(shell, drill):
+    said(shell, f"{PATH} --yes")
+
+    assert "gateway->features b" in said(shell, "act path")
+    assert "1 to 10000" in said(shell, "act deadline")
+    assert "redis, collector" in said(shell, "act restart")
+    assert "1 (gateway features.path)" in said(shell, "act revert")
+    assert "off on every edge" in said(shell, "act breaker")
+    assert "ann, covisit" in said(shell, "act disable-source")
+
+
+def test_changes_carry_the_numbers_that_revert_takes(shell, drill):
+    assert "nothing was changed" in said(shell, "changes")
+    said(shell, f"{PATH} --yes")
+
+    assert "│ 1 │" in said(shell, "changes")
+    assert "done: change 2, b -> a" in said(shell, "act revert change=1", "yes")
+    assert "done" in said(shell, "act revert target=gateway key=features.path --yes")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fly", "", "path", "path caller=gateway", "path caller=gateway callee=features path=z",
+        "path caller=gateway callee=moon path=b", "path caller=gateway callee=features path=a path=b",
+        "path caller=gateway callee=features path=", "path caller=gateway callee=features path=b now",
+        "deadline caller=gateway callee=rules ms=soon", "deadline caller=gateway callee=rules ms=-4",
+        "deadline caller=gateway callee=rules ms=1e9", "deadline caller=gateway callee=rules ms=nan",
+        "breaker caller=gateway callee=rules switch=maybe", "breaker caller=gateway callee=rules switch=off open_s=3",
+        "breaker caller=gateway callee=rules switch=on open_s=-3", "promote artifact=ranker version=rk-99",
+        "promote artifact=moon version=rk-1", "promote artifact=index version=../../x", "nprobe n=0",
+        "nprobe n=1.5", "nprobe n=1e9", "revert change=7", "revert change=x", "revert target=x key=y",
+        "restart service=moon", "replay minutes=-1", "replay minutes=some", "disable-source source=moon",
+        "enable-source source=moon", "rebuild-index now=yes",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_refused_by_its_preview_and_its_deed_alike(shell, drill, text):
+    operations = Operations(drill.run)
+    codes = []
+    for does in (lambda: typed.planned(text, operations).preview, lambda: typed.act(text, operations)):  # fmt: skip
+        with pytest.raises(SandboxError) as refusal:
+            does()
+        codes.append((refusal.value.kind.code, refusal.value.where))
+
+    assert codes[0] == codes[1]
+    assert operations.records() == []
+
+
+# -- hints and leaving -------------------------------------------------------------------------------
+
+
+def test_a_hint_says_its_price_and_asks_before_it_is_given(shell, drill, monkeypatch):
+    monkeypatch.setattr(session.store, "running_on", lambda _: True)
+
+    assert "no hint was taken" in said(shell, "hint", "no")
+    assert session.status(drill)["hints_given"] == []
+    asking = Scripted("yes")
+    shell.ask = asking
+    shell.answer("hint")
+    assert "3% of the whole score" in asking.asked[0]
+    assert "two" in said(shell, "hint --yes")
+    assert session.status(drill)["hints_given"] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "gone"),
+    [
+        (["stay"], False), ([""], False), (["away", "s"], False), ([KeyboardInterrupt()], False),
+        (["leave"], True), (["l"], True), ([EOFError()], True),
+    ],
+)  # fmt: skip
+def test_nobody_leaves_a_drill_by_accident(shell, answers, gone):
+    shell.ask = Scripted(*answers)
+
+    assert leaving.leaves(shell) is gone
+
+    told = shell.console.file.getvalue()
+    assert ("sandbox drill attach" in told) is gone
+    assert shell.ask.left == 0
+
+
+def test_a_drill_that_is_over_is_left_without_a_question(shell, drill):
+    drill.journal.append(WORLD_START + 9, "engine", "phase", name="debrief")
+    shell.ask = Scripted()
+
+    assert leaving.leaves(shell)
+
+
+def test_an_abandoned_drill_has_a_debrief_without_marks(shell, drill, monkeypatch):
+    paged(drill)
+    monkeypatch.setattr(session, "_let_stack_go", lambda *_: None)
+    graded = session.grade
+    monkeypatch.setattr(session, "grade", lambda d, p, *, twin: graded(d, p, twin=False))
+    shell.ask = Scripted("abandon")
+
+    assert leaving.leaves(shell)
+
+    told = shell.console.file.getvalue()
+    assert "given up, without marks" in told
+    assert "stream-lag" in told, "the truth"
+    assert "you give it up" in told, "the timeline"
+    document = session.grade(drill, lambda *_: None, twin=False)
+    assert document["score"] == 0.0
+    assert {item["score"] for item in document["items"]} == {0.0}
+    with pytest.raises(SandboxError, match="DRILL-006"):
+        session.abandon(drill)
+
+
+# -- the prompt ----------------------------------------------------------------------------------------
 
 
 def completions(text: str) -> list[str]:
@@ -133,41 +336,9 @@ def test_the_toolbar_tells_the_time_and_what_fires(drill):
     watch = Watch(drill, lambda *_: None)
     watch.firing = ["latency-fast-burn"]
 
-    shown = watch.toolbar().value
+    shown = " ".join(watch.parts())
 
     assert "latency-fast-burn" in shown
     assert "of 600 world min" in shown
-
-
-def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
-    answers = iter(["yes", "later", "", "the stream", "stream-lag", "region=EU",
-                    "clicks=80..120..160 p99_ms=5 revenue=lots", "1 3", "2", "entries wait", "0.9", "",
-                    "2026-02-25 06:13:20",
-                    "clicks=80..120..160 p99_ms=5", "stream", ""])  # fmt: skip
-    asked = []
-
-    def ask(question, default, words):
-        asked.append(question)
-        return next(answers) or default
-
-    told = []
-    drill = store.Drill(drill.directory)
-    run = replace(drill.run, wall_start=time.time() - 60)
-    run.save()
-    with pytest.raises(SandboxError) as refusal:
-        interview(drill, ask, told.append)
-    assert refusal.value.kind.code == "DRILL-003"
-    assert not asked  # before the page no question is worth an answer
-    drill.journal.append(run.world_start, "engine", "page", text="it is slow")
-
-    report = interview(drill, ask, told.append, queries=["select 1", "select 2", "select 1"])
-
-    assert report.component == "stream"
-    assert report.segment == {"region": "EU"}
-    assert report.impact["clicks"].low == 80
-    assert report.impact["p99_ms"].estimate == 5
-    assert [(e.claim, e.sql) for e in report.evidence] == [("entries wait", "select 2")]
-    assert any("from 1 to 2" in t for t in told)
-    assert any("impact" in t for t in told)
-    assert any("started_at" in t for t in told)
-    assert any("component" in t for t in told)
+    watch.over = True
+    assert "over" in " ".join(watch.parts())
