@@ -134,11 +134,12 @@ def load_services(run_dir: Path) -> list[ServiceInfo]:
 def latest_run() -> Path:
     """The run directory of the newest stack or drill that is up; of the newest there was, where none is.
     Raises RUN-001 when there never was one."""
-    newest = newest_run()
-    if is_alive(newest):
-        return newest
-    up = [path for path in paths.runs().iterdir() if not path.is_symlink() and is_alive(path)]
-    return max(up, key=lambda path: path.name).resolve() if up else newest
+    link = paths.runs() / "latest"
+    if link.exists() and is_alive(link.resolve()):  # which may lie anywhere
+        return link.resolve()
+    there = paths.runs().iterdir() if paths.runs().is_dir() else ()
+    up = [path for path in there if not path.is_symlink() and is_alive(path)]
+    return max(up, key=lambda path: path.name).resolve() if up else newest_run()
 
 
 def newest_run() -> Path:

@@ -120,19 +120,20 @@ def start(
         require_room(run_dir, ask=terminal)
     if autopilot or (gentlest and not terminal):
         return _by_script(scenario, options, twin, json_)
-    _by_hand(scenario, options, json_, shell and terminal)
+    _by_hand(scenario, options, json_, shell and terminal, twin)
 
 
 def _by_script(scenario: Any, options: dict[str, Any], twin: bool, json_: bool) -> None:
     from sandbox.drill import session
     from sandbox.drill.debrief import render
+    from sandbox.drill.live_desk import autopilot as autopilot_on
     from sandbox.runtime.stack import Stack
 
     with progress(json_) as show_progress:
         drill = session.start(scenario, **options, autopilot=True, progress=show_progress)
     stack = Stack(Path(drill.plan.run_dir))
     try:
-        session.autopilot(drill, _sayer(drill.run.clock()))
+        autopilot_on(drill, _sayer(drill.run.clock()))
     finally:
         if drill.plan.own_stack:
             stack.down()
@@ -175,7 +176,7 @@ def _virtually(
         if not autopilot:
             from sandbox.drill.virtual_shell import open_virtual_shell
 
-            return open_virtual_shell(drill)
+            return open_virtual_shell(drill, twin)
         report, _ = respond(scenario, drill, drill.began_ts, _sayer(drill))
         with progress(json_) as show_progress:
             result = drill.file(report, show_progress, twin=twin)
@@ -198,13 +199,13 @@ def _sayer(clock: Any) -> Callable[[str], None]:
     return say
 
 
-def _by_hand(scenario: Any, options: dict[str, Any], json_: bool, shell: bool) -> None:
+def _by_hand(scenario: Any, options: dict[str, Any], json_: bool, shell: bool, twin: bool) -> None:
     from sandbox.drill import session
 
     with progress(json_) as show_progress:
         drill = session.start(scenario, **options, autopilot=False, progress=show_progress)
     if shell:
-        return open_shell(drill)
+        return open_shell(drill, twin)
     document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "title": scenario.title,
                 "briefing": scenario.briefing}  # fmt: skip
 

@@ -14,7 +14,7 @@ from sandbox.cli.output import err
 
 def require_room(run_dir: Path | None, *, ask: bool) -> None:
     """Says what is up and what it costs, and asks whether to start beside it. run_dir: a stack there is taken
-    over, and no second one. Raises RUN-009 where there is nobody to ask, or the answer is no."""
+    over, and no second one. Raises RUN-009 where there is nobody to ask; ends with 1 when the answer is no."""
     from sandbox.drill.replies import UnclearError, yes_no
     from sandbox.runtime.stack import Stack
 
@@ -36,7 +36,8 @@ def require_room(run_dir: Path | None, *, ask: bool) -> None:
         try:
             if yes_no(text):
                 return
-            raise refusal
+            err.print(f"not started; {refusal.fix}", markup=False, soft_wrap=True)
+            raise typer.Exit(1)
         except UnclearError as why:
             err.print(str(why), markup=False)
 

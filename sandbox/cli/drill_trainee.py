@@ -116,13 +116,15 @@ def attach(
         str | None,
         typer.Argument(help="Run directory or name of a drill; default the one that was left."),
     ] = None,
+    twin: Twin = True,
     json_: Json = False,
 ) -> None:
     """Take up a drill that was left running, in the drill shell. A virtual one is played again to where it was."""
-    from sandbox.drill import session, twin
+    from sandbox.drill import session
+    from sandbox.drill import twin as twins
     from sandbox.drill.virtual import VirtualDrill
 
-    drill = session.left() if run is None else twin.find(run)
+    drill = session.left() if run is None else twins.find(run)
     document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "backend": drill.plan.backend,
                 "title": drill.scenario.title}  # fmt: skip
     if json_:
@@ -134,20 +136,20 @@ def attach(
         )  # fmt: skip
     if drill.plan.backend == "live":
         session.require_running(drill)
-        return open_shell(drill)
+        return open_shell(drill, twin)
     from sandbox.drill.virtual_shell import open_virtual_shell
 
     with progress(json_) as show_progress:
         resumed = VirtualDrill.resume(drill, show_progress)
     with resumed:
-        return open_virtual_shell(resumed)
+        return open_virtual_shell(resumed, twin)
 
 
-def open_shell(drill: Any) -> None:
+def open_shell(drill: Any, twin: bool) -> None:
     """The drill shell on a live drill."""
     from sandbox.drill.leaving import open_shell as opened
 
-    opened(drill)
+    opened(drill, twin)
 
 
 def is_terminal() -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import replies, taxonomy
-from sandbox.drill.harm import UNITS
 from sandbox.drill.notebook import Notebook
 from sandbox.drill.replies import NOTHING, UnclearError, ValuesOf
 from sandbox.drill.report import (
@@ -26,7 +25,7 @@ from sandbox.drill.report import (
     world_time,
 )
 from sandbox.drill.store import Drill
-from sandbox.drill.written import answers_of, lines_of
+from sandbox.drill.written import answers_of, lines_of, listed, pairs, ranges, units
 
 Ask = Callable[[str, Sequence[str]], str]  # question, words to complete -> answer
 Say = Callable[[str], None]
@@ -149,7 +148,7 @@ class _Interview:
         question = f"{which}Whom does it hit (column=value,value; nothing for everyone; `?` lists columns)?"
         put("segment", self._answer(
             question, lambda text: replies.segment(text, self._values_of),
-            _pairs(cause.get("segment", {})), columns,
+            pairs(cause.get("segment", {})), columns,
             about=lambda: f"columns: {', '.join(taxonomy.SEGMENT_COLUMNS)}", empty={},
         ))  # fmt: skip
 
@@ -170,12 +169,12 @@ class _Interview:
     def _impact(self) -> None:
         if not self._draft["incident"]:
             return
-        self._say(_units())
+        self._say(units())
         names = [f"{name}=" for name in SIZED]
         self._draft["impact"] = self._answer(
             "How great is the harm so far, against a healthy day (clicks=80..120..160 or clicks=120 ...; "
             "more is worse; nothing if you cannot say)?",
-            replies.sizes, _ranges(self._draft.get("impact", {})), names, about=_units, empty={},
+            replies.sizes, ranges(self._draft.get("impact", {})), names, about=units, empty={},
         )  # fmt: skip
 
     def _evidence(self) -> None:
@@ -256,7 +255,7 @@ class _Interview:
     ) -> str:
         found: str = self._answer(
             question, lambda text: replies.word_of(text, known, what), default, known,
-            about=lambda: _listed(known), empty="" if empty else None,
+            about=lambda: listed(known), empty="" if empty else None,
         )  # fmt: skip
         return found
 
@@ -280,32 +279,3 @@ class _Interview:
                 return read(text or default)
             except UnclearError as why:
                 self._say(f"  {why}")
-
-
-def _pairs(segment: dict[str, Any]) -> str:
-    return " ".join(
-        f"{column}={value if isinstance(value, str) else ','.join(value)}"
-        for column, value in segment.items()
-    )
-
-
-def _ranges(impact: dict[str, Any]) -> str:
-    return " ".join(
-        f"{name}={size:g}" if not isinstance(size, dict)
-        else f"{name}={size['low']:g}..{size['estimate']:g}..{size['high']:g}"
-        for name, size in impact.items()
-    )  # fmt: skip
-
-
-def _units() -> str:
-    width = max(map(len, SIZED))
-    told = (f"  {name:<{width}}  {UNITS.get(name, 'users')}" for name in SIZED)
-    return "\n".join(["harm is counted in:", *told])
-
-
-def _listed(words: Sequence[str]) -> str:
-    """One to a line, each with what it is about."""
-    about = {c.name: c.about for c in taxonomy.COMPONENTS.values()}
-    about |= {m.name: m.about for m in taxonomy.MECHANISMS.values()}
-    width = max(map(len, words))
-    return "\n".join(f"  {word:<{width}}  {about.get(word, 'a family')}" for word in words)

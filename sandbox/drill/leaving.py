@@ -12,7 +12,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from rich.console import Console
 from rich.markup import escape
 
-from sandbox.drill import session
+from sandbox.base.errors import SandboxError
+from sandbox.drill import session, shell_words
 from sandbox.drill.debrief import render
 from sandbox.drill.replies import UnclearError, word_of
 from sandbox.drill.store import Drill
@@ -29,18 +30,18 @@ GOES_ON = "the drill goes on: sandbox drill attach takes it up again"
 _WAYS = ("leave", "abandon", "stay")
 
 
-def open_shell(drill: Drill, **streams: Any) -> None:
+def open_shell(drill: Drill, twin: bool = True, **streams: Any) -> None:
     """Runs the shell on a live drill until the trainee leaves it, or the drill is over: then the stack that
     came up for it goes. A terminal that is closed, or a crash, leaves both running.
 
-    streams: `input` and `output` of prompt_toolkit, for tests.
+    twin: see `session.grade`. streams: `input` and `output` of prompt_toolkit, for tests.
     """
     from sandbox.drill.shell import Shell
 
     with patch_stdout(raw=True):
         console = Console(file=sys.stdout, force_terminal=True)
         watch = Watch(drill, lambda text, when: console.print(page_view(text, when)))
-        shell = Shell(drill, console)
+        shell = Shell(drill, console, twin=twin)
         terminal = Terminal(shell.commands, watch.parts, **streams)
         shell.ask = terminal.ask
         briefed(console, drill)
@@ -83,10 +84,21 @@ def leaves(shell: Shell) -> bool:
     if way == "leave":
         shell.console.print(GOES_ON, markup=False)
     if way == "abandon":
+        return _abandoned(shell)
+    return way != "stay"
+
+
+def _abandoned(shell: Shell) -> bool:
+    """Whether that went well. Ctrl-C ends the debrief, which can be had again."""
+    try:
         with progress_on(shell.console) as progress:
             result = shell.abandon(progress)
         shell.show(render(shell.drill.scenario, shell.drill.entries(), None, result))
-    return way != "stay"
+    except (KeyboardInterrupt, EOFError):
+        shell.console.print("once more: sandbox drill debrief", markup=False)
+    except SandboxError as error:
+        shell.console.print(shell_words.told(error))
+    return session.is_over(shell.drill)
 
 
 def _way(shell: Shell) -> str:

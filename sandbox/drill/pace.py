@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,14 +28,18 @@ class Pace:
         self._requests = sum(map(_requests, plans)) / max(1, self._n)  # of one run
         known = self._known().get(self._world)
         self._run_s = known * self._requests if known else UNKNOWN_S
+        kinds = Counter(map(_kind, plans))
+        self._what = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
 
     def told(self, done: int) -> str:
         """What is being run, and about how long it will take. done: runs that have ended."""
         passed, rounds = self._wall() - self._began, math.ceil((self._n - done) / self._workers)
         if done:
             self._run_s = passed * self._workers / done
+        if done == self._n:
+            return f"the twin: {self._what}; all done, now they are compared"
         left = rounds * self._run_s if done else max(0.0, rounds * self._run_s - passed)
-        return f"the twin, {done} of {self._n} runs of the day done, about {_rounded(left)} left"
+        return f"the twin: {self._what}; {done} of {self._n} runs done, about {_rounded(left)} left"
 
     def finish(self) -> None:
         """All have ended: what they took is remembered."""
@@ -50,6 +55,12 @@ class Pace:
             return {}
         fits = isinstance(found, dict) and all(isinstance(v, float) for v in found.values())
         return found if fits else {}
+
+
+def _kind(plan: ArmPlan) -> str:
+    if not plan.faults:
+        return "healthy with the same actions" if plan.actions else "healthy"
+    return "with the fault and actions" if plan.actions else "with the fault and nothing done"
 
 
 def _requests(plan: ArmPlan) -> float:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,21 +13,19 @@ from loadtest.runner import LOAD
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
-from sandbox.drill import marking, store, typed
+from sandbox.drill import marking, store
 from sandbox.drill.abandoned import unmarked
-from sandbox.drill.autopilot import respond
 from sandbox.drill.grading import HINT_PRICE
 from sandbox.drill.journal import Entry, first, public
 from sandbox.drill.live import stage_models
 from sandbox.drill.report import Report, require_paged, within
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.store import Drill
-from sandbox.runtime.operations import Operations, wait_for
+from sandbox.runtime.operations import wait_for
 from sandbox.runtime.plan import require_seed, require_speed
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.stack import ProgressFn, Stack, ensure_built, fresh_run_dir
 from sandbox.runtime.threads import ONE_THREAD
-from sandbox.telemetry.sql import SqlWorker
 
 START_S = 60.0  # for the driver to begin, wall
 END_S = 40.0  # for the driver to let go, wall
@@ -198,6 +194,7 @@ def file_report(
 
     Raises DRILL-003 for times outside the drill, DRILL-006 when it does not run.
     """
+    progress("handing the report in", None)
     hand_in(drill, report)
     _let_stack_go(drill, progress)
     return grade(drill, progress, twin=twin)
@@ -292,49 +289,6 @@ def filed_report(entries: list[Entry]) -> Report | None:
     """The report in the journal, None when there is none."""
     entry = first(entries, "report")
     return Report.model_validate(entry.fields["report"]) if entry else None
-
-
-def autopilot(drill: Drill, say: Callable[[str], None]) -> None:
-    """Lets the scripted responder answer the drill, and hands its report in."""
-    began = drill.began()
-    assert began is not None
-    desk = LiveDesk(drill)
-    try:
-        report, _ = respond(drill.scenario, desk, began, say)
-    finally:
-        desk.close()
-    hand_in(drill, report)
-
-
-class LiveDesk:
-    """The responder's desk at a live stack: each way out is one that a person has too."""
-
-    def __init__(self, drill: Drill) -> None:
-        self._drill, self._run = drill, drill.run
-        self._clock, self._sql = self._run.clock(), SqlWorker(self._run.lake)
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    def wait_until(self, ts: float) -> None:
-        """Returns at that world time. Raises DRILL-006 when the drill ends before."""
-        while (left := ts - self._clock.now()) > 0:
-            if not store.running_on(Path(self._drill.plan.run_dir)):
-                raise failure(self._drill)
-            asyncio.run(self._clock.wait_until(ts - max(0.0, left - 0.5 * self._run.speed)))
-
-    def paged(self) -> float | None:
-        return self._drill.paged()
-
-    def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
-        answer = self._sql.query(sql)
-        return answer.columns, answer.rows
-
-    def act(self, action: str) -> None:
-        typed.act(action, Operations(self._run))
-
-    def close(self) -> None:
-        self._sql.close()
 
 
 def require_running(drill: Drill) -> None:

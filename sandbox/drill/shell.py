@@ -75,10 +75,13 @@ HELP = {
 
 class Shell:
     """Answers lines on a live drill. console: where answers go. ask: asks a person; None for programs: then
-    nothing is paged, and what would be asked has to be said. Its methods named `on_…` are the commands."""
+    nothing is paged, and what would be asked has to be said. twin: whether a grade is by the drill's twin. Its methods named `on_…` are the commands."""
 
-    def __init__(self, drill: Drill, console: Console, ask: Ask | None = None) -> None:
+    def __init__(
+        self, drill: Drill, console: Console, ask: Ask | None = None, twin: bool = True
+    ) -> None:
         self.drill, self.console, self.ask, self.help = drill, console, ask, HELP
+        self.twin = twin
         self.notebook = Notebook(drill.directory)
         self.asked = (
             self.notebook.asked()
@@ -152,11 +155,11 @@ class Shell:
 
     def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
         """Hands the report in; the grade's document."""
-        return session.file_report(self.drill, written, progress)
+        return session.file_report(self.drill, written, progress, twin=self.twin)
 
     def abandon(self, progress: ProgressFn) -> dict[str, Any]:
         """Ends the drill without a report; the document of its debrief."""
-        return session.abandon(self.drill, progress)
+        return session.abandon(self.drill, progress, twin=self.twin)
 
     # -- commands ------------------------------------------------------------------------------------
 
@@ -268,7 +271,7 @@ class Shell:
 
     def on_debrief(self, _: str) -> RenderableType:
         with leaving.progress_on(self.console) as progress:
-            result = session.grade(self.drill, progress)
+            result = session.grade(self.drill, progress, twin=self.twin)
         entries = self.drill.entries()
         return render(self.drill.scenario, entries, session.filed_report(entries), result)
 

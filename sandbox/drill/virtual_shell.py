@@ -34,8 +34,10 @@ class VirtualShell(Shell):
     """Answers lines on a drill that this process holds. What moves its world is written down, so that the
     drill can be taken up again."""
 
-    def __init__(self, open_drill: VirtualDrill, console: Console, ask: Ask | None = None) -> None:
-        super().__init__(open_drill.drill, console, ask)
+    def __init__(
+        self, open_drill: VirtualDrill, console: Console, ask: Ask | None = None, twin: bool = True
+    ) -> None:
+        super().__init__(open_drill.drill, console, ask, twin)
         self._open, self._told = open_drill, open_drill.paged() is not None
         self.help = {
             "wait [MINUTES]": "let so many world minutes go by, 5 where none are named; stops at the page",
@@ -58,10 +60,10 @@ class VirtualShell(Shell):
         self._pass_time(QUERY_S)
 
     def file(self, written: Report, progress: ProgressFn) -> dict[str, Any]:
-        return self._open.file(written, progress)
+        return self._open.file(written, progress, twin=self.twin)
 
     def abandon(self, progress: ProgressFn) -> dict[str, Any]:
-        return self._open.abandon(progress)
+        return self._open.abandon(progress, twin=self.twin)
 
     def query(self, sql: str) -> RenderableType:
         shown = super().query(sql)
@@ -132,10 +134,10 @@ def _next_tick(at_s: float, step_s: float) -> float:
     return at_s + step_s if step_s != TICK_S else at_s - at_s % TICK_S + TICK_S
 
 
-def open_virtual_shell(open_drill: VirtualDrill, **streams: Any) -> None:
-    """Runs the shell until the trainee leaves. streams: `input` and `output` of prompt_toolkit, for tests."""
+def open_virtual_shell(open_drill: VirtualDrill, twin: bool = True, **streams: Any) -> None:
+    """Runs the shell until the trainee leaves. twin: see `session.grade`. streams: `input` and `output` of prompt_toolkit, for tests."""
     console = Console(file=sys.stdout, force_terminal=True)
-    shell = VirtualShell(open_drill, console)
+    shell = VirtualShell(open_drill, console, twin=twin)
     drill = open_drill.drill
     over: list[str] = []
 

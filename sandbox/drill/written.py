@@ -1,9 +1,15 @@
-"""A report as its questions left it: as the fields of a Report, and as lines to be looked at. Pure."""
+"""A report as its questions left it: as the fields of a Report, as it is typed, and as lines to be looked at.
+Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import shorten
 from typing import Any
+
+from sandbox.drill import taxonomy
+from sandbox.drill.harm import UNITS
+from sandbox.drill.report import SIZED
 
 _CAUSE = ("component", "mechanism", "started_at", "segment")
 
@@ -53,3 +59,35 @@ def _size(named: tuple[str, Any]) -> str:
     if isinstance(size, dict):
         return f"{name} {size['estimate']:g} ({size['low']:g} to {size['high']:g})"
     return f"{name} {size:g}"
+
+
+def pairs(segment: dict[str, Any]) -> str:
+    """A segment as it is typed."""
+    return " ".join(
+        f"{column}={value if isinstance(value, str) else ','.join(value)}"
+        for column, value in segment.items()
+    )
+
+
+def ranges(impact: dict[str, Any]) -> str:
+    """Sizes of harm as they are typed."""
+    return " ".join(
+        f"{name}={size:g}" if not isinstance(size, dict)
+        else f"{name}={size['low']:g}..{size['estimate']:g}..{size['high']:g}"
+        for name, size in impact.items()
+    )  # fmt: skip
+
+
+def units() -> str:
+    """The metrics of harm, each with its unit."""
+    width = max(map(len, SIZED))
+    told = (f"  {name:<{width}}  {UNITS.get(name, 'users')}" for name in SIZED)
+    return "\n".join(["harm is counted in:", *told])
+
+
+def listed(words: Sequence[str]) -> str:
+    """One to a line, each with what it is about."""
+    about = {c.name: c.about for c in taxonomy.COMPONENTS.values()}
+    about |= {m.name: m.about for m in taxonomy.MECHANISMS.values()}
+    width = max(map(len, words))
+    return "\n".join(f"  {word:<{width}}  {about.get(word, 'a family')}" for word in words)

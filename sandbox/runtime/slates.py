@@ -135,13 +135,13 @@ def slate(answer: Any, cards: dict[int, Card], width: int) -> RenderableType:
 
 
 _COLUMNS: dict[str, dict[str, Any]] = {
-    "#": {"justify": "right"},
+    "#": {"justify": "right", "min_width": 2},
     "title": {"min_width": 22, "max_width": 48},
     "topics": {"style": "cyan", "max_width": 22},
     "by": {"max_width": 18},
     "found by": {"style": "green"},
-    "score": {"justify": "right"},
-    "p click": {"justify": "right"},
+    "score": {"justify": "right", "min_width": 5},
+    "p click": {"justify": "right", "min_width": 7},
     "ranker": {"justify": "right", "style": "dim"},
     "rules": {"style": "yellow", "no_wrap": False},
 }

@@ -299,7 +299,7 @@ def test_an_abandoned_drill_has_a_debrief_without_marks(shell, drill, monkeypatc
     monkeypatch.setattr(session, "_let_stack_go", lambda *_: None)
     graded = session.grade
     monkeypatch.setattr(session, "grade", lambda d, p, *, twin: graded(d, p, twin=False))
-    shell.ask = Scripted("abandon")
+    shell.ask = Scripted("abandon", "a")
 
     assert leaving.leaves(shell)
 

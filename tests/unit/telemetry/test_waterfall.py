@@ -38,6 +38,14 @@ def test_a_request_is_found_by_its_id_or_as_the_latest(worker, which):
     assert find(worker, which, SPEED).trace_id == ("req-0002" if which == "latest" else which)
 
 
+def test_the_latest_is_one_whose_spans_have_all_arrived(tmp_path):
+    """The newer ones lack a root, the handler of a call, or a span in between."""
+    with SqlWorker(write_toy(tmp_path, more=5)) as worker:
+        assert worker.query("SELECT max_by(request_id, ts) FROM requests").rows == [["req-0007"]]
+        assert find(worker, "latest", SPEED).trace_id == "req-0002"
+        assert find(worker, "req-0003", SPEED).trace_id == "req-0003", "by its name it can be seen"
+
+
 @pytest.mark.parametrize("which", ["", "req-000", "nosuch", "x' OR 1=1 --"])
 def test_what_names_no_request_or_several_is_refused(worker, which):
     with pytest.raises(SandboxError, match="LAKE-005"):

@@ -48,11 +48,20 @@ def spans_of(trace: str, slow_ms: float = 0.0) -> list[list[Any]]:
     ]
 
 
-def write_toy(lake: Path) -> Path:
-    """The toy lake in `lake`; every table that the examples read has rows. Returns `lake`."""
+def in_flight(trace: str, lacking: int) -> list[list[Any]]:
+    """Spans of a request of which one, by its number, has not arrived."""
+    return [one for n, one in enumerate(spans_of(trace), 1) if n != lacking]
+
+
+def write_toy(lake: Path, more: int = 0) -> Path:
+    """The toy lake in `lake`; every table that the examples read has rows. more: requests after them that
+    are still under way. Returns `lake`."""
     store = SegmentStore(lake, lambda: 0.0)
     store.add("requests", [request(1), request(2, latency_ms=60.0)])
     store.add("spans", spans_of("req-0001") + spans_of("req-0002", slow_ms=40.0))
+    for n, lacking in zip(range(3, 3 + more), (1, 5, 3, 2, 4), strict=False):
+        store.add("requests", [request(n)])
+        store.add("spans", in_flight(f"req-{n:04d}", lacking))
     store.add("impressions", [
         row("impressions", ts=START + 1, request_id="req-0001", item_id=item, position=item)
         for item in (1, 2)
