@@ -43,7 +43,9 @@ def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys)
 
 
 def test_nothing_is_on_record_before_it_has_happened(stack):
-    """Of what Locust's users did in the run before."""
+    with pytest.raises(SystemExit):
+        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "30", "--duration", "5"])
+    wait_for(lambda: _told(stack) > 10, 10, "dwells on record")
     kinds = query(stack.run.lake, """
         SELECT kind, count(*) FILTER (event_ts > ingest_ts) AS early
         FROM outcomes SEMI JOIN locust USING (request_id) GROUP BY 1""").rows  # fmt: skip
@@ -69,3 +71,9 @@ def test_locust_alone_drives_the_stack_too(stack):
 
     assert done.returncode == 0, done.stderr
     assert "Recommend" in done.stdout + done.stderr
+
+
+def _told(stack) -> int:
+    """Dwells of the load's users that are on record."""
+    sql = "SELECT count(*) FROM outcomes SEMI JOIN locust USING (request_id) WHERE kind = 'dwell'"
+    return int(query(stack.run.lake, sql).rows[0][0])
