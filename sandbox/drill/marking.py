@@ -20,6 +20,7 @@ from sandbox.drill.report import Report
 from sandbox.drill.store import Drill
 from sandbox.drill.twin import Story
 
+DIED = "RUN-008"  # of a process that computes: nothing that a grade could do without
 PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
 
 
@@ -30,8 +31,8 @@ def marked(
     """The grade's document: as it was reckoned before, else anew.
 
     with_twin: False grades by what can be said without running anything, and keeps nothing. A twin that
-    cannot be run (no models, no memory) is left out, and the document's `notices` say why. Raises
-    DRILL-006 when no report was handed in.
+    cannot be run (no models, no disk) is left out, and the document's `notices` say why. Raises DRILL-006 when
+    no report was handed in, RUN-008 when a process died that ran it: the report stands, the debrief grades it.
     """
     entries = drill.entries()
     filed = first(entries, "report")
@@ -58,6 +59,8 @@ def marked(
                  for at in _as_of(story)]
             )  # fmt: skip
         except SandboxError as error:
+            if error.kind.code == DIED:
+                raise
             found, strengths = None, None
             notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
     marks, baseline = course.graded(
@@ -68,6 +71,7 @@ def marked(
         whole = found.document(drill.plan.run_dir)
         document["twin"] = {part: whole[part] for part in PLOTTED}
         write_atomically(drill.directory / "grade.json", json.dumps(document))
+    drill.unseal()  # its debrief follows
     return document
 
 
