@@ -21,7 +21,8 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.drill.env import DrillEnv, Opener, forget
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.host import Opener, forget
 from sandbox.drill.report import Report
 from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario import Scenario
@@ -68,12 +69,12 @@ def play(trial: Trial, run_dir: Path, tell: Tell, opener: Opener | None = None) 
         tell(FILING)
 
     env = DrillEnv(trial.scenario, trial.world, trial.seed, faults=trial.faults, run_dir=run_dir,
-                   opener=opener, filing=heard)  # fmt: skip
+                   opener=opener, filing=heard, once=True)  # fmt: skip
     with env:
         env.reset()
         tell(BEGUN)
         try:
-            written = made(trial.responder).respond(env)
+            written = made(trial.responder, trial.scenario).respond(env)
             if not env.submitted:
                 env.submit(_report(written))
         except (

@@ -27,11 +27,10 @@ def played(name, tmp_path, answer=nothing, of=None, seed=1, faults=True):
         drills.append(FakeDrill(scenario, seed, faults, answer))
         return drills[-1]
 
-    with DrillEnv(
-        of or scenario(), seed=seed, faults=faults, run_dir=tmp_path, opener=opener
-    ) as env:
+    of = of or scenario()
+    with DrillEnv(of, seed=seed, faults=faults, run_dir=tmp_path, opener=opener) as env:
         env.reset()
-        score = env.submit(registry.made(name).respond(env)).score
+        score = env.submit(registry.made(name, of).respond(env)).score
     return drills[-1], drills[-1].filed, score
 
 
