@@ -17,9 +17,9 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill import library, signals, standout
 from sandbox.drill.arm_runs import Finished, RunArm, run_all
 from sandbox.drill.arms import ArmPlan, other_healthy
-from sandbox.drill.host import Opener
 from sandbox.drill.evaluate import TIMEOUT_S, evaluate
 from sandbox.drill.evidence import Day, strength
+from sandbox.drill.host import Opener
 from sandbox.drill.queries import filled, verdict
 from sandbox.drill.report import Statement
 from sandbox.drill.responders.registry import GOLD, SHIPPED

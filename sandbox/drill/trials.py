@@ -6,7 +6,6 @@ a responder does to it, it is ended by its process group and another one goes on
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -27,6 +26,7 @@ from sandbox.drill.report import Report
 from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario import Scenario
 from sandbox.runtime.rundir import disk_error
+from sandbox.runtime.spawning import Context
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
 
@@ -206,7 +206,7 @@ class _Worker:
         self.number: int | None = None
         self.since: float | None = None
         self.drill: tuple[str, int] | None = None
-        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        context = Context()  # torch's threads do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, opener, os.getpid()))
         with one_thread():
