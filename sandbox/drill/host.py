@@ -61,9 +61,9 @@ class Host:
         self, scenario: Scenario, world: str | None, seed: int | None, faults: bool, run_dir: Path | None,
         opener: Opener | None, filing: Callable[[], None], once: bool,
     ) -> None:  # fmt: skip
-        self.scenario = scenario
         self.world = scenario.world if world is None else world
         self.seed = scenario.seed if seed is None else seed
+        self.scenario = scenario.placed(self.seed)
         self._faults, self._opener, self._place = faults, opener or _virtual, run_dir
         self._filing, self._once = filing, once
         self._own: tempfile.TemporaryDirectory[str] | None = None

@@ -74,7 +74,7 @@ def play(trial: Trial, run_dir: Path, tell: Tell, opener: Opener | None = None) 
         env.reset()
         tell(BEGUN)
         try:
-            written = made(trial.responder, trial.scenario).respond(env)
+            written = made(trial.responder, trial.scenario.placed(trial.seed)).respond(env)
             if not env.submitted:
                 env.submit(_report(written))
         except (
