@@ -16,25 +16,10 @@ from sandbox.drill.report import Report
 from sandbox.drill.scenario import Evidence, Part, Scenario
 from sandbox.drill.trials import Trial, play
 from tests.unit.drill.fake_drill import FakeDrill, opened
+from tests.unit.drill.telltales import found_in
 from tests.unit.drill.walks import reached
 
 PACK = list(library.load_all())
-
-
-def secrets_of(scenario: Scenario) -> list[str]:
-    """Texts of a scenario that nobody may read while it is played."""
-    lines = [
-        line.strip()
-        for e in scenario.evidence
-        for line in e.sql.splitlines()
-        if len(line.strip()) > 20
-    ]
-    faults = [f'"{s.fault.name}"' for s in scenario.timeline if s.fault]
-    deeds = [
-        a for a in (*scenario.accept, *scenario.penalise) if " " in a
-    ]  # the others are words for all
-    return [*lines, *(e.claim for e in scenario.evidence), *deeds, *faults,
-            scenario.teaches, scenario.explanation, *scenario.hints]  # fmt: skip
 
 
 def telling(scenario: Scenario, *roots: object) -> list[str]:
@@ -44,7 +29,7 @@ def telling(scenario: Scenario, *roots: object) -> list[str]:
         if isinstance(thing, Part | Evidence | FakeDrill):
             found.append(type(thing).__name__)
         elif isinstance(thing, str):
-            found += [secret for secret in secrets_of(scenario) if secret in thing]
+            found += found_in(thing.encode(), scenario, words=False)
     return found
 
 
