@@ -20,9 +20,9 @@ from sandbox.drill.alternatives import alternatives, averted
 from sandbox.drill.arm_runs import Finished, ProgressFn, RunArm, run_all
 from sandbox.drill.arms import AT_ONCE_S, ArmPlan, other_healthy
 from sandbox.drill.consistency import contradictions
-from sandbox.drill.env import Opener
 from sandbox.drill.evaluate import TIMEOUT_S, evaluate
 from sandbox.drill.evidence import Day, strength
+from sandbox.drill.host import Opener
 from sandbox.drill.predicate import Predicate, PredicateError
 from sandbox.drill.proof import HARM_Z, Proof
 from sandbox.drill.queries import filled, first_row
