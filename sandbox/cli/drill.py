@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from sandbox.base.errors import SandboxError
 from sandbox.cli.drill_room import require_room
@@ -30,23 +29,18 @@ app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_hel
 
 
 @app.command("list")
-def list_(json_: Json = False) -> None:
-    """All scenarios, the gentlest first."""
-    from sandbox.drill import library
+def list_(
+    spoilers: Annotated[
+        bool,
+        typer.Option("--spoilers", help="For instructors: what each is about, and its answer."),
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """All scenarios, the gentlest first. What one teaches is told after its debrief."""
+    from sandbox.drill import listing
 
-    pack = sorted(library.load_all().values(), key=lambda s: (s.stars, s.minutes, s.id))
-    rows = [
-        {"name": s.id, "title": s.title, "difficulty": s.stars, "teaches": s.teaches, "minutes": s.minutes}
-        for s in pack
-    ]  # fmt: skip
-
-    def human() -> None:
-        table = Table("name", "title", "difficulty", "minutes")
-        for s in pack:
-            table.add_row(s.id, s.title, "★" * s.stars, f"{s.minutes:g}")
-        out.print(table)
-
-    emit(rows, human, json_)
+    rows = listing.rows(spoilers)
+    emit(rows, lambda: out.print(listing.view(rows)), json_)
 
 
 @app.command()

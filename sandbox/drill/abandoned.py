@@ -32,6 +32,7 @@ def unmarked(
             "DRILL-006", where="debrief", seen="a drill that never began", expected="one that did",
             fix="start another: sandbox drill start NAME",
         )  # fmt: skip
+    drill.unseal()  # its debrief follows
     kept = drill.directory / "grade.json"
     if with_twin and kept.exists():
         document: dict[str, Any] = json.loads(kept.read_text())

@@ -31,6 +31,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill.arms import ArmPlan
 from sandbox.drill.pace import Pace
 from sandbox.runtime.rundir import disk_error
+from sandbox.runtime.spawning import Context
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
 from sandbox.virtual.ledger import Ledger
@@ -135,7 +136,7 @@ def _keep(run_dir: Path, kept: Path) -> None:
 def _in_processes(jobs: list[_Job], workers: int, pace: Pace, progress: ProgressFn) -> None:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"),
+        min(workers, len(jobs)), mp_context=Context(),
         initializer=_begin, initargs=(os.getpid(),),
     )  # fmt: skip
     try:

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from sandbox.base.errors import SandboxError
 from sandbox.drill import library
 from sandbox.drill.arms import seeds_of
-from sandbox.drill.env import Opener
+from sandbox.drill.host import Opener
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.trials import Outcome, Trial, play_all
 
