@@ -83,12 +83,17 @@ def run_all(
         with _scratch() as scratch:
             jobs = [(key, wanted[key], key in with_lake, scratch, run) for key in missing]
             pace = Pace([wanted[key] for key in missing], workers, root() / "pace.json")
+
+            def told(done: int) -> None:
+                progress(pace.told(done), done / len(jobs))
+
             nested = multiprocessing.parent_process() is not None  # by who counts the cores already
             if workers > 1 and len(jobs) > 1 and not nested:
-                _in_processes(jobs, workers, pace, progress)
+                told(0)
+                _in_processes(jobs, workers, told)
             else:
                 for done, job in enumerate(jobs):
-                    progress(pace.told(done), done / len(jobs))
+                    told(done)
                     _run_one(*job)
             pace.finish()
         found |= {key: _known(key, key in with_lake) for key in missing}
@@ -133,7 +138,8 @@ def _keep(run_dir: Path, kept: Path) -> None:
             raise
 
 
-def _in_processes(jobs: list[_Job], workers: int, pace: Pace, progress: ProgressFn) -> None:
+def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) -> None:
+    """ended: hears how many have."""
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=Context(),
@@ -142,9 +148,8 @@ def _in_processes(jobs: list[_Job], workers: int, pace: Pace, progress: Progress
     try:
         with one_thread():  # this starts the processes
             futures = [pool.submit(_in_child, *job) for job in jobs]
-        progress(pace.told(0), 0.0)
         for done, future in enumerate(as_completed(futures), 1):
-            progress(pace.told(done), done / len(jobs))
+            ended(done)
             if (told := future.result()) is not None:
                 raise SandboxError(told.pop("code"), **told)
     except BrokenProcessPool as error:

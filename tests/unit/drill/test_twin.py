@@ -134,7 +134,7 @@ def test_a_run_that_fails_says_so_and_leaves_nothing(home, run, workers, code):
 
 
 def test_ctrl_c_ends_what_runs_and_leaves_nothing(home):
-    def interrupted(_what, _share):
+    def interrupted(_done):
         raise KeyboardInterrupt
 
     story = story_of(RIGHT)

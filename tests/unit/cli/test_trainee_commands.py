@@ -1,0 +1,154 @@
+"""What a trainee types outside the shell: nothing waits for an answer that cannot come, and nothing is done
+unasked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.cli.app import main
+from sandbox.drill import session, store
+from sandbox.runtime.operations import Operations
+from sandbox.runtime.rundir import point_latest_to
+from sandbox.runtime.stack import Stack
+from tests.unit.drill.desk import WORLD_START, begun_drill, paged
+from tests.unit.drill.test_shell import Still
+
+PATH = ("act", "path", "caller=gateway", "callee=features", "path=b")
+
+
+@pytest.fixture
+def drill(tmp_path, monkeypatch):
+    """A live drill whose stack and driver are said to be up."""
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "home"))
+    made = begun_drill(tmp_path)
+    Config().save(made.run.path)
+    point_latest_to(made.run.path)
+    monkeypatch.setattr("sandbox.runtime.operations.LivePlatform", lambda _run: Still())
+    monkeypatch.setattr(Stack, "require_up", lambda self: None)
+    monkeypatch.setattr(store, "running_on", lambda _: not session.is_over(made))
+    return made
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main([*arguments])
+    said = capsys.readouterr()
+    return int(left.value.code or 0), said.out, said.err
+
+
+@pytest.mark.parametrize("json_", [(), ("--json",)])
+def test_an_action_needs_a_yes_where_nobody_can_be_asked(capsys, drill, json_):
+    code, _, err = run(capsys, *PATH, *json_)
+
+    assert code == 2
+    assert "CFG-004" in err
+    assert "--yes" in err
+    assert Operations(drill.run).records() == []
+    code, out, _ = run(capsys, *PATH, "--yes", "--json")
+    assert code == 0
+    assert json.loads(out)["done"]["new"] == "b"
+    assert len(Operations(drill.run).records()) == 1
+
+
+def test_a_preview_refuses_what_the_deed_would_refuse(capsys, drill):
+    bad = (*PATH[:-1], "path=z")
+    refusals = [json.loads(run(capsys, *bad, how, "--json")[2]) for how in ("--preview", "--yes")]
+
+    assert refusals[0] == refusals[1]
+    assert refusals[0]["code"] == "DRILL-007"
+    assert json.loads(run(capsys, *PATH, "--preview", "--json")[1])["preview"]["touches"]
+    assert Operations(drill.run).records() == []
+
+
+def test_an_action_alone_is_explained(capsys, drill):
+    code, out, _ = run(capsys, "act", "path", "--json")
+    told = {one["name"]: one for one in json.loads(out)["arguments"]}
+
+    assert code == 0
+    assert told["path"]["legal"] == "a, b"
+    assert "gateway->features a" in told["path"]["now"]
+    code, out, _ = run(capsys, "act", "deadline")
+    assert "1 to 10000" in out
+    code, _, err = run(capsys, "act", "pathh", "--json")
+    assert "did you mean path?" in json.loads(err)["fix"]
+
+
+def test_changes_are_listed_with_their_numbers(capsys, drill):
+    run(capsys, *PATH, "--yes")
+
+    code, out, _ = run(capsys, "act", "--list-changes")
+
+    assert code == 0
+    assert "gateway features.path" in " ".join(out.split())
+    assert json.loads(run(capsys, "act", "--list-changes", "--json")[1])[0]["n"] == 1
+
+
+def test_a_hint_needs_a_yes_and_is_not_taken_without(capsys, drill):
+    code, _, err = run(capsys, "drill", "hint", "--json")
+
+    assert (code, json.loads(err)["code"]) == (2, "CFG-004")
+    assert session.status(drill)["hints_given"] == []
+    assert json.loads(run(capsys, "drill", "hint", "--yes", "--json")[1]) == {"hint": "one"}
+
+
+def test_a_drill_that_is_not_over_has_no_debrief_unless_it_is_given_up(capsys, drill, monkeypatch):
+    monkeypatch.setattr(session, "_until_closed", lambda _: None)
+    paged(drill)
+    code, _, err = run(capsys, "drill", "debrief", "--no-twin", "--json")
+    assert (code, json.loads(err)["code"]) == (2, "DRILL-006")
+
+    code, out, _ = run(capsys, "drill", "debrief", "--abandon", "--no-twin", "--json")
+
+    told = json.loads(out)
+    assert code == 0
+    assert told["score"] == 0.0
+    assert told["timeline"][-1]["what"] == "you give it up"
+    code, out, _ = run(capsys, "drill", "debrief", "--no-twin", "--json")
+    assert json.loads(out) == told, "once more"
+    code, _, err = run(capsys, "drill", "report", "--file", "x.yaml", "--json")
+    assert code == 2
+
+
+def test_a_drill_that_is_taken_up_needs_a_terminal(capsys, drill):
+    told = json.loads(run(capsys, "drill", "attach", "--json")[1])
+    assert told["drill"] == drill.plan.drill
+
+    code, _, err = run(capsys, "drill", "attach")
+
+    assert code == 2
+    assert "sandbox drill status" in err
+    drill.journal.append(WORLD_START + 9, "engine", "phase", name="debrief")
+    assert json.loads(run(capsys, "drill", "attach", "--json")[2])["code"] == "DRILL-006"
+
+
+class Busy:
+    """A stack that is up."""
+
+    def __init__(self, run_dir):
+        self.run_dir = run_dir
+
+    def status(self):
+        row = {"pid": 1, "rss_bytes": 300 * 2**20}
+        return {"services": [row, row, {"pid": None, "rss_bytes": None}]}
+
+
+def test_a_second_start_says_what_is_up_and_what_it_costs(capsys, drill, monkeypatch):
+    monkeypatch.setattr(Stack, "running", classmethod(lambda cls: [Busy(drill.run.path)]))
+
+    def started(*_args, **_options):
+        raise SandboxError("RUN-003", where="here", seen="started", expected="-", fix="-")
+
+    monkeypatch.setattr(session, "start", started)
+    code, _, err = run(capsys, "drill", "start", "slow-home", "--json")
+    refusal = json.loads(err)
+
+    assert (code, refusal["code"]) == (2, "RUN-009")
+    assert "2 processes, 600 MiB, drill “A small drill”" in refusal["seen"]
+    assert "sandbox drill attach" in refusal["fix"]
+    for way in (("--beside",), ("--run-dir", str(drill.run.path))):
+        _, _, err = run(capsys, "drill", "start", "slow-home", *way, "--json")
+        assert json.loads(err)["code"] == "RUN-003", "it went on to start"
