@@ -120,11 +120,11 @@ def attach(
     json_: Json = False,
 ) -> None:
     """Take up a drill that was left running, in the drill shell. A virtual one is played again to where it was."""
-    from sandbox.drill import session
+    from sandbox.drill import leaving, session
     from sandbox.drill import twin as twins
     from sandbox.drill.virtual import VirtualDrill
 
-    drill = session.left() if run is None else twins.find(run)
+    drill = leaving.left() if run is None else twins.find(run)
     document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "backend": drill.plan.backend,
                 "title": drill.scenario.title}  # fmt: skip
     if json_:

@@ -44,13 +44,14 @@ def unmarked(
             found = twin.compare(story, run=run, workers=workers, progress=progress)
         except SandboxError as error:
             notices.append(f"no twin: {error.kind.title} ({error.where}: {error.seen})")
-    happened = course_of(drill.scenario, drill.entries()).onset_s is not None
-    incident = drill.scenario.truth.incident and happened
+    incident = drill.scenario.truth.incident and drill.plan.faults
+    if incident and course_of(drill.scenario, drill.entries()).onset_s is None:
+        notices.append("it was given up before it went wrong: what is told would have come")
     full = grading.weights(incident, () if found else ("impact", "evidence", "ruled_out"))
     items = [{"item": name, "score": 0.0, "max": round(most, 4), "why": WHY} for name, most in full.items()]  # fmt: skip
     document = {
         "run": drill.plan.run_dir, "score": 0.0, "reported_incident": None, "items": items,
-        "baseline_score": 0.0, "notices": notices,
+        "baseline_score": 0.0, "notices": notices, "incident": incident,
     }  # fmt: skip
     if found is not None:
         whole = found.document(drill.plan.run_dir)

@@ -46,7 +46,7 @@ def render(
 ) -> RenderableType:
     """The debrief for people. report: None for a drill that ended without one."""
     score, baseline = result["score"], result["baseline_score"]
-    happened = course_of(scenario, entries).onset_s is not None
+    happened = course_of(scenario, entries).onset_s is not None or result.get("incident", False)
     graded = f"score [bold]{score:.0%}[/]    (an answer without looking: {baseline:.0%})"
     head = Text.from_markup(
         f"[bold]{escape(scenario.title)}[/]    {graded if report else 'given up, without marks'}"

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import session, shell_words
+from sandbox.drill import session, shell_words, store
 from sandbox.drill.debrief import render
 from sandbox.drill.replies import UnclearError, word_of
 from sandbox.drill.store import Drill
@@ -56,6 +56,22 @@ def open_shell(drill: Drill, twin: bool = True, **streams: Any) -> None:
         if session.is_over(drill) and drill.plan.own_stack and stack.alive:
             console.print("taking the stack down")
             stack.down()
+
+
+def left() -> Drill:
+    """The newest drill that is not over and can be taken up: a live one that runs, or a virtual one that no
+    process holds. Raises DRILL-006 when there is none."""
+    for directory in sorted(store.root().glob("*"), reverse=True) if store.root().is_dir() else ():
+        drill = Drill(directory)
+        with suppress(SandboxError, OSError, ValueError):
+            running = store.running_on(Path(drill.plan.run_dir))
+            by_hand = not drill.plan.autopilot and running == (drill.plan.backend == "live")
+            if by_hand and not session.is_over(drill):
+                return drill
+    raise SandboxError(
+        "DRILL-006", where="drill attach", seen="no drill that was left running", expected="one",
+        fix="start one: sandbox drill start NAME",
+    )  # fmt: skip
 
 
 def briefed(console: Console, drill: Drill) -> None:

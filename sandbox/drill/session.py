@@ -211,26 +211,14 @@ def abandon(
         require_running(drill)
     if running and drill.plan.backend == "virtual":
         raise store.occupied(Path(drill.plan.run_dir))
-    drill.journal.append(drill.now(), "trainee", "abandoned")
+    # The clock of a stack whose driver was killed runs on: the drill ended where its journal does.
+    entries = drill.entries()
+    now = drill.now() if running or not entries else entries[-1].world_ts
+    drill.journal.append(now, "trainee", "abandoned")
     if running:
         _until_closed(drill)
     _let_stack_go(drill, progress)
     return grade(drill, progress, twin=twin)
-
-
-def left() -> Drill:
-    """The newest drill that is not over and can be taken up: a live one that runs, or a virtual one that no
-    process holds. Raises DRILL-006 when there is none."""
-    for directory in sorted(store.root().glob("*"), reverse=True) if store.root().is_dir() else ():
-        drill = Drill(directory)
-        with suppress(SandboxError, OSError, ValueError):
-            running = store.running_on(Path(drill.plan.run_dir))
-            if running == (drill.plan.backend == "live") and not is_over(drill):
-                return drill
-    raise SandboxError(
-        "DRILL-006", where="drill attach", seen="no drill that was left running", expected="one",
-        fix="start one: sandbox drill start NAME",
-    )  # fmt: skip
 
 
 def is_over(drill: Drill) -> bool:

@@ -15,6 +15,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.cli.app import app
 from sandbox.drill import library, store, twin
 from sandbox.drill.autopilot import respond
+from sandbox.drill.queries import sql_time
 from sandbox.drill.report import Report
 from sandbox.drill.virtual import VirtualDrill, run_arm
 from sandbox.drill.virtual_shell import VirtualShell
@@ -180,5 +181,62 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
         assert "DRILL-007" in said("act path caller=gateway callee=features --path b")
         assert "DRILL-005" in said("act nonsense")
         assert "path" not in said("changes")
-        assert "done: path" in said("act path caller=gateway callee=features path=b")
+        assert "CFG-004" in said("act path caller=gateway callee=features path=b"), "nobody to ask"
+        assert "done: change" in said("act path caller=gateway callee=features path=b --yes")
         assert "features.path" in said("changes")
+
+
+def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(
+    home: Path, quieter: Path, tmp_path: Path
+) -> None:
+    def asked(shell: VirtualShell, line: str) -> str:
+        shell.console.file = io.StringIO()
+        assert shell.answer(line)
+        return shell.console.file.getvalue()
+
+    with VirtualDrill.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
+        shell = VirtualShell(drill, Console(file=io.StringIO(), width=160))
+        asked(shell, "wait 7")
+        asked(shell, "select count(*) from requests")
+        asked(shell, "recommend 3")
+        assert "stopped at the page" in asked(shell, "wait 300")
+        asked(shell, "act path caller=gateway callee=features path=b --yes")
+        asked(shell, "wait 3.3")
+        asked(shell, "alerts")
+        before = drill.now() - 60.0
+        _, ((n,),) = drill.ask(f"select count(*) from requests where ts <= {sql_time(before)}")
+        journal, now, kept = drill.drill.entries(), drill.now(), drill.stack.ledger
+        shell.close()
+
+    with VirtualDrill.resume(drill.drill) as again:
+        assert again.now() == now
+        assert [(e.world_ts, e.what) for e in again.drill.entries()] == [
+            (e.world_ts, e.what) for e in journal
+        ]
+        for name in ("ts", "user", "clicks", "latency_ms"):
+            assert np.array_equal(
+                getattr(again.stack.ledger.requests, name), getattr(kept.requests, name)
+            )
+        shell = VirtualShell(again, Console(file=io.StringIO(), width=160))
+        assert shell.asked[0] == "select count(*) from requests"
+        assert "features.path" in asked(shell, "changes")
+        assert "PAGE" in asked(shell, "page")
+        _, rows = again.ask(f"select count(*) from requests where ts <= {sql_time(before)}")
+        assert rows == [[n]], "its lake is there again"
+        with pytest.raises(SandboxError) as held:
+            VirtualDrill.resume(again.drill)
+        assert held.value.kind.code == "DRILL-004", "this process has it"
+        shell.close()
+
+
+def test_a_drill_that_does_not_come_out_as_it_was_is_not_taken_up(
+    home: Path, quieter: Path, tmp_path: Path
+) -> None:
+    with VirtualDrill.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
+        drill.advance(drill.began_ts + 1_200)  # as no shell does: it is written down nowhere
+
+    with pytest.raises(SandboxError) as refusal:
+        VirtualDrill.resume(drill.drill)
+
+    assert refusal.value.kind.code == "DRILL-006"
+    assert "--abandon" in refusal.value.fix

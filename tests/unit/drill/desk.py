@@ -15,7 +15,7 @@ from tests.unit.drill.scenes import scenario
 WORLD_START = 1_772_000_000.0  # 2026-02-25 06:13:20
 
 
-def begun_drill(place: Path) -> Drill:
+def begun_drill(place: Path, armed: bool = True) -> Drill:
     """A drill that has begun on a run without processes. SANDBOX_HOME has to be a temporary one."""
     run_dir = place / "run"
     run_dir.mkdir()

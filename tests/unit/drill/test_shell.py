@@ -13,6 +13,7 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.drill import leaving, session, typed
 from sandbox.drill.completion import ShellCompleter
+from sandbox.drill.debrief import render
 from sandbox.drill.shell import HELP, Shell
 from sandbox.drill.watch import Watch
 from sandbox.runtime.operations import Operations
@@ -312,6 +313,21 @@ def test_an_abandoned_drill_has_a_debrief_without_marks(shell, drill, monkeypatc
     assert {item["score"] for item in document["items"]} == {0.0}
     with pytest.raises(SandboxError, match="DRILL-006"):
         session.abandon(drill)
+
+
+def test_one_that_is_given_up_before_it_went_wrong_tells_its_truth_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "home"))
+    drill = begun_drill(tmp_path, armed=False)
+    drill.journal.append(WORLD_START + 60, "trainee", "abandoned")
+    result = session.grade(drill, lambda *_: None, twin=False)
+    console = Console(file=io.StringIO(), width=120)
+
+    console.print(render(drill.scenario, drill.entries(), None, result))
+
+    told = console.file.getvalue()
+    assert "stream-lag" in told
+    assert "before it went wrong" in told
+    assert "left out" not in told
 
 
 # -- the prompt ----------------------------------------------------------------------------------------
