@@ -29,9 +29,9 @@ def begun_drill(place: Path, armed: bool = True) -> Drill:
     )
     store.announce(made)
     made.journal.append(run.world_start, "engine", "phase", name="baseline")
-    made.journal.append(
-        run.world_start, "engine", "armed", id="w1", fault="session-stream-lag", target="stream"
-    )
+    if armed:
+        told = {"id": "w1", "fault": "session-stream-lag", "target": "stream"}
+        made.journal.append(run.world_start, "engine", "armed", **told)
     return made
 
 
