@@ -66,6 +66,7 @@ def test_a_virtual_drill_from_page_to_debrief_with_a_hang_up_between(
         at.sees("Do it, yes or no? [no]")
         at.types("yes")
         at.sees("done: change")
+        at.sees("drill>")  # a key that is pressed while a command runs is the kernel's to read
         at.presses("\x04")
         at.sees("leave it running, abandon it")
         at.types("stay")
@@ -96,7 +97,7 @@ def test_a_virtual_drill_from_page_to_debrief_with_a_hang_up_between(
         at.sees("score", 60)
         at.sees("more lines")
         at.types("a")
-        at.sees("What happened")
+        at.sees("precedent")
         at.types("quit")
         assert at.ends() == 0
     debrief = json.loads(sandbox("drill", "debrief", "--no-twin", "--json").stdout)
