@@ -358,3 +358,44 @@ def test_the_toolbar_tells_the_time_and_what_fires(drill):
     assert "of 600 world min" in shown
     watch.over = True
     assert "over" in " ".join(watch.parts())
+
+
+class Lines:
+    """A terminal that gives lines, or what happens instead of one."""
+
+    def __init__(self, *lines):
+        self._lines = list(lines)
+
+    def line(self):
+        line = self._lines.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+
+def test_ctrl_d_asks_as_quit_does(shell):
+    shell.ask = Scripted("stay", "leave")
+
+    leaving.converse(shell, Lines(None, "page", "quit"))
+
+    assert shell.ask.left == 0
+    assert "no page yet" in shell.console.file.getvalue()
+
+
+@pytest.mark.parametrize("end", [SystemExit(129), RuntimeError("a crash")])
+def test_a_closed_terminal_and_a_crash_leave_the_drill_running(shell, drill, capsys, end):
+    with pytest.raises(type(end)):
+        leaving.converse(shell, Lines("page", end))
+
+    assert "sandbox drill attach" in capsys.readouterr().err
+    assert not session.is_over(drill)
+
+
+def test_a_drill_whose_driver_was_killed_ended_where_its_journal_does(drill):
+    """The clock of its run goes on for ever."""
+    drill.journal.append(WORLD_START + 600, "engine", "page", text="it is slow")
+
+    session.abandon(drill, twin=False)
+
+    assert drill.entries()[-1].world_ts == WORLD_START + 600
+    assert session.is_over(drill)
