@@ -38,7 +38,7 @@ def marked(
     if filed is None:
         raise SandboxError(
             "DRILL-006", where="debrief", seen=f"phase {drill.phase}", expected="a report that was handed in",
-            fix="hand one in: sandbox drill report",
+            fix="hand one in: sandbox drill report; or give it up: sandbox drill debrief --abandon",
         )  # fmt: skip
     kept = _kept(drill) if with_twin else None
     if kept is not None:

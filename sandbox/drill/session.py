@@ -281,8 +281,13 @@ def filed_report(entries: list[Entry]) -> Report | None:
 
 def require_running(drill: Drill) -> None:
     """Raises DRILL-006 where it does not, or a report was handed in."""
-    if not store.running_on(Path(drill.plan.run_dir)) or first(drill.entries(), "report"):
-        raise SandboxError(
-            "DRILL-006", where="drill", seen=f"phase {drill.phase}", expected="a drill that is running",
-            fix="see the outcome: sandbox drill debrief; or start one: sandbox drill start NAME",
-        )  # fmt: skip
+    running = store.running_on(Path(drill.plan.run_dir))
+    if running and not is_over(drill):
+        return
+    fix = "see the outcome: sandbox drill debrief; or start one: sandbox drill start NAME"
+    if not is_over(drill):  # left, or its driver was killed
+        again = "take it up again: sandbox drill attach; or "
+        fix = f"{again if drill.plan.backend == 'virtual' else ''}give it up: sandbox drill debrief --abandon"
+    raise SandboxError(
+        "DRILL-006", where="drill", seen=f"phase {drill.phase}", expected="a drill that is running", fix=fix
+    )  # fmt: skip

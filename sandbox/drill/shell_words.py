@@ -20,6 +20,7 @@ _INSIDE = (
     (re.compile(r"sandbox act --list-changes"), "changes"),
     (re.compile(r"sandbox act --help"), "act"),
     (re.compile(r"sandbox (act|trace|recommend)\b"), r"\1"),
+    (re.compile(r"sandbox drill debrief --abandon"), "quit"),
     (re.compile(r"sandbox drill (status|hint|report|debrief|words)\b"), r"\1"),
     (re.compile(r"; or allow more: --timeout"), ""),
 )  # fmt: skip
