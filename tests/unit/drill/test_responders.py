@@ -115,22 +115,22 @@ def test_first_alert_reports_what_the_name_says(rule, component, tmp_path):
 
     _, report, _ = played("first-alert", tmp_path, fired)
 
-    assert report.component == component
-    assert report.started_at == BEGAN + 1_500
+    assert report.causes[0].component == component
+    assert report.causes[0].started_at == BEGAN + 1_500
 
 
 def test_first_alert_without_one_doubts_the_alerts(tmp_path):
     drill, report, _ = played("first-alert", tmp_path)
 
-    assert report.component == "monitoring"
+    assert report.causes[0].component == "monitoring"
     assert drill.acted == []
 
 
 def test_last_change_takes_the_change_back_and_blames_it(tmp_path):
     drill, report, _ = played("last-change", tmp_path, CHANGES)
 
-    assert report.component == "rules"
-    assert report.started_at == BEGAN + 1_800
+    assert report.causes[0].component == "rules"
+    assert report.causes[0].started_at == BEGAN + 1_800
     assert [action for _, action in drill.acted] == ["revert target=rules key=explore_share"]
 
 
