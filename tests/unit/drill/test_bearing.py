@@ -39,7 +39,8 @@ def test_an_edge_is_looked_at_in_spans_that_name_its_ends():
     spans = "SELECT dur_ms FROM spans WHERE service = '{}' AND peer = '{}'"
 
     assert bears_on(spans.format("gateway", "features"), "gateway->features")
-    assert not bears_on("SELECT avg(latency_ms) FROM requests", "gateway->features")
+    assert bears_on("SELECT avg(latency_ms) FROM requests", "gateway->features")
+    assert not bears_on("SELECT avg(latency_ms) FROM requests", "ranking->features")
     assert bears_on("SELECT caller, callee, p50_ms FROM rpc_edges", "ranking->model")
 
 

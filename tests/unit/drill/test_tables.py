@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -57,6 +58,22 @@ def test_ascending_and_descending_are_one_question():
     assert up.value == down.value == 1.0
 
 
+def test_a_series_by_the_minute_is_told_by_its_quarters():
+    """Noise of a minute drowns a step that no quarter of an hour hides."""
+
+    def series(step: float, k: int):
+        when = [datetime.fromtimestamp(BEGAN + 60 * m, UTC).replace(tzinfo=None) for m in range(80)]
+        return [[t, 20.0 + 7 * ((3 * m + k) % 5) + step * (m >= 40)] for m, t in enumerate(when)]
+
+    days = [series(0.0, k) for k in range(4)]
+
+    found = judged(["minute", "p50"], series(40.0, 0), *days)
+
+    assert found.value > 0.9
+    assert found.column == "p50 in quarter 3 of the time"
+    assert judged(["minute", "p50"], days[0], *days).value == 0.0
+
+
 def test_what_moved_in_no_row_is_nothing():
     assert judged(["lang", "n"], ELSEWHERE[0], *ELSEWHERE).value == 0.0
 
@@ -96,7 +113,7 @@ def test_a_wide_net_of_columns_is_no_argument():
     alone = judged(names[:1], [caught[0][:1]], *[[rows[0][:1]] for rows in usual])
 
     assert alone.value == 1.0
-    assert net.value == pytest.approx(WIDE / 21, abs=1e-3)
+    assert net.value == pytest.approx((WIDE / 21) ** 2, abs=1e-3)
     assert "a wide net" in net.why
 
 
@@ -151,8 +168,6 @@ def test_what_a_healthy_day_says_too_is_never_evidence(incident, healthy):
 
 
 def test_times_are_those_of_the_day_and_columns_of_one_name_are_told_apart():
-    from datetime import UTC, datetime
-
     told = plain(["t", "t"], [[datetime.fromtimestamp(BEGAN + 90, UTC), 1]], BEGAN)
 
     assert told.columns == ("t", "t (2)")
