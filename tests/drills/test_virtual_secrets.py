@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PACK = library.load_all()
 LITTLE = Load(rate_per_s=1.0)
-WORLDS = {"smaller-languages": "laptop"}  # the smallest has fewer lists in its index than are searched
+# The index of the smallest world has fewer lists than are searched here.
+WORLDS = {"smaller-languages": "laptop"}
 
 
 @pytest.mark.parametrize("name", PACK)
