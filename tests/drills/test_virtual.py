@@ -168,6 +168,7 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
         assert "08:16:00" in said("wait 11")
         assert "08:16:00" in said("select $now as t")
         assert "08:00:00" in said("select $began as t")
+        said("wait 60")
         assert "banner_copy" in said("changes")  # which no query has made anybody write down yet
         slate = said("recommend --user 3")
         assert "10 rows" in slate
