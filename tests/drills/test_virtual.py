@@ -234,7 +234,7 @@ def test_a_drill_that_does_not_come_out_as_it_was_is_not_taken_up(
     home: Path, quieter: Path, tmp_path: Path
 ) -> None:
     with VirtualDrill.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
-        drill.advance(drill.began_ts + 1_200)  # as no shell does: it is written down nowhere
+        drill.advance(drill.began_ts + 4_000)  # as no shell does: it is written down nowhere
 
     with pytest.raises(SandboxError) as refusal:
         VirtualDrill.resume(drill.drill)
