@@ -19,6 +19,7 @@ class AnnRecallCollapse(Fault):
     name = "ann-recall-collapse"
     layer = "retrieval"
     seam = "release"
+    needs = ("retrieval.index_version",)
     moves = (
         "recall of the probe against exact search; candidates per search; search time falls; CTR"
     )

@@ -12,16 +12,17 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from faults.arming import Spec, params_of
 from faults.catalogue import fault_named
 from faults.onset import Onset
+from faults.reach import STAGES, Unreachable, unreachable
 from faults.scope import Scope
 from sandbox.base.config import Config, Document
 from sandbox.base.errors import SandboxError
+from sandbox.base.load import TrafficShape
 from sandbox.drill import taxonomy
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.predicate import Predicate
 from sandbox.drill.queries import TIMES, unknown_times
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-STAGES = ("release", "training_log")  # seams of the offline plane
 
 
 def _pattern(text: str) -> str:
@@ -58,11 +59,9 @@ class Part(BaseModel, extra="forbid", frozen=True):
     """Unknown keys are refused, in every part."""
 
 
-class Load(Part):
-    """Traffic of the drill. rate_per_s: recommendation requests per wall second."""
-
-    shape: Literal["steady"] = "steady"
-    rate_per_s: float = Field(25.0, gt=0, le=500)
+class Load(TrafficShape):
+    """Traffic of the drill: recommendation requests per wall second over its world seconds. See
+    sandbox.base.load for the shapes."""
 
 
 class Change(Part):
@@ -137,7 +136,8 @@ class Step(Part):
 
     target: the service concerned; for a fault on an edge `caller->callee`. A fault whose seam is
     a stage comes with the `release` that it spoils; without it the release goes out healthy.
-    ends_on: actions that end it, beside taking back what was released. anyway: it belongs to the day
+    ends_on: actions that end it, beside taking back what was released. until_s: it ends by itself, world
+    seconds since the drill began; None for never. anyway: it belongs to the day
     and not to the incident (a crowd, a campaign), so it happens where faults are left out as well.
     """
 
@@ -150,6 +150,7 @@ class Step(Part):
     share: float = Field(1.0, gt=0, le=1)
     onset: Onset = Onset()
     ends_on: tuple[Pattern, ...] = ()
+    until_s: float | None = Field(None, gt=0)
     anyway: bool = False
 
     @model_validator(mode="after")
@@ -157,6 +158,8 @@ class Step(Part):
         if self.change is None and self.release is None and self.fault is None:
             raise ValueError("a step has a change, a release or a fault")
         if self.fault is None:
+            if self.until_s is not None:
+                raise ValueError("until_s: a fault that ends; a change and a release stay")
             return self
         try:
             seam = fault_named(self.fault.name).seam
@@ -172,12 +175,20 @@ class Step(Part):
                     else "comes without a release"
                 )
             )
-        services = fault_named(self.fault.name).services
-        if services and self.service not in services:
-            raise ValueError(
-                f"target: {self.fault.name} can be armed in {', '.join(services)} only"
-            )
+        for part, seen, expected in self.unreachable():
+            raise ValueError(f"{part}: {expected}; {seen!r} cannot hold")
         return self
+
+    def unreachable(self) -> list[Unreachable]:
+        """What of its fault can never hold. Only for steps that have one."""
+        assert self.fault is not None
+        kind = fault_named(self.fault.name)
+        found = list(
+            unreachable(kind, self.target, self.scope, self.share, self.onset, self.until_s)
+        )
+        if self.until_s is not None and self.until_s <= self.at_s:
+            found.append(Unreachable("until_s", self.until_s, f"after its at_s, {self.at_s:g}"))
+        return found
 
     @property
     def harmful(self) -> bool:
