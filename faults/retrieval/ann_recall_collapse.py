@@ -19,7 +19,6 @@ class AnnRecallCollapse(Fault):
     name = "ann-recall-collapse"
     layer = "retrieval"
     seam = "release"
-    needs = ("retrieval.index_version",)
     moves = (
         "recall of the probe against exact search; candidates per search; search time falls; CTR"
     )
