@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class TrafficShape(BaseModel, extra="forbid", frozen=True):
         if self.to_per_s == self.rate_per_s:
             raise ValueError("to_per_s: another rate than rate_per_s, or nothing changes")
         return self
+
+    def later(self, by_s: float) -> Self:
+        """The same, world seconds later."""
+        times = {"at_s": self.at_s, "until_s": self.until_s}
+        return self.model_copy(update={k: v if v is None else v + by_s for k, v in times.items()})
 
     @property
     def peak_per_s(self) -> float:

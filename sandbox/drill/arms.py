@@ -1,26 +1,28 @@
 """The arms of a comparison: which drills are run to be held against each other.
 
 One seed's arms share arrivals, users and draws (common random numbers), so what differs between two of
-them comes from the faults and actions that differ. Four are told about (ARMS); `wrong_actions`, with the
-actions that the scenario does not accept and no others, is for the grader.
+them comes from the faults and actions that differ. Four are told about (ARMS); for the grader there are more,
+with the first of the trainee's actions, the first two and so on, so that each action can be seen to help,
+to harm or to be needless.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from sandbox.base import paths
 from sandbox.base.streams import seed_of
-from sandbox.drill.deeds import Action
 from sandbox.drill.scenario import Scenario
 
 ARMS = ("incident", "without_faults", "without_actions", "best_response")
-WRONG_ACTIONS = "wrong_actions"
+MOST_STEPS = (
+    4  # in which what was done is told apart: of more actions, several in a row are one step
+)
 AT_ONCE_S = 1.0  # world seconds after onset: the best response follows the fault, not the reverse
 _PACKAGES = ("sandbox", "services", "faults", "loadtest")
 
@@ -51,25 +53,36 @@ class ArmPlan:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def arms_of(plan: ArmPlan, done: Sequence[Action]) -> dict[str, ArmPlan]:
-    """The arms of one drill by name, `plan` being what happened. done: the trainee's actions, in the
-    order of plan.actions. Arms that come to the same run are equal, and need be run only once."""
-    scenario = plan.scenario
-    onset_s = scenario.truth.onset_s
+def arms_of(plan: ArmPlan) -> dict[str, ArmPlan]:
+    """The arms of one drill by name, `plan` being what happened. Arms that come to the same run are equal,
+    and need be run only once."""
     best: tuple[tuple[float, str], ...] = ()
-    if plan.faults and onset_s is not None and scenario.accept:
-        best = ((onset_s + AT_ONCE_S, scenario.accept[0]),)
-    wrong = tuple(
-        typed for typed, action in zip(plan.actions, done, strict=True)
-        if not (plan.faults and action.is_one_of(scenario.accept))
-    )  # fmt: skip
+    if plan.faults:
+        best = tuple((at_s + AT_ONCE_S, text) for at_s, text in plan.scenario.best_response)
+    ends = step_ends(len(plan.actions))
     return {
         "incident": plan,
         "without_faults": replace(plan, faults=False, actions=()),
         "without_actions": replace(plan, actions=()),
         "best_response": replace(plan, actions=best),
-        WRONG_ACTIONS: replace(plan, actions=wrong),
+        **{step_arm(n): replace(plan, actions=plan.actions[:n]) for n in (0, *ends)},
     }
+
+
+def step_arm(n: int) -> str:
+    """Name of the arm with the first n actions and no others."""
+    return f"first_{n}"
+
+
+def step_ends(n_actions: int) -> tuple[int, ...]:
+    """How many actions are done at the end of each step: all steps of one length, the last may be shorter."""
+    size = max(1, -(-n_actions // MOST_STEPS))
+    return tuple(min(n_actions, end) for end in range(size, n_actions + size, size))
+
+
+def same_actions(plan: ArmPlan, before_s: float) -> tuple[tuple[float, str], ...]:
+    """Its actions before that time, world seconds since the drill began."""
+    return tuple(action for action in plan.actions if action[0] < before_s)
 
 
 def seeds_of(seed: int, n: int) -> tuple[int, ...]:
@@ -78,9 +91,9 @@ def seeds_of(seed: int, n: int) -> tuple[int, ...]:
 
 
 def other_healthy(plan: ArmPlan, n: int) -> Iterator[ArmPlan]:
-    """n further healthy days of the same scenario, for what differs between healthy days."""
+    """n further healthy days of the same scenario with the same actions, for what differs between days."""
     for seed in seeds_of(plan.seed, n + 1)[1:]:
-        yield replace(plan, seed=seed, faults=False, actions=())
+        yield replace(plan, seed=seed, faults=False)
 
 
 @cache

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill import library, lookalikes
 from sandbox.drill.observed import Rows
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.queries import filled, first_row, verdict
-from sandbox.drill.report import Report, Statement
+from sandbox.drill.report import NamedCause, Report, RuledOut, Statement
 from sandbox.drill.scenario import Evidence, Scenario
 from sandbox.drill.sizing import Claims, sized
 
@@ -61,22 +62,40 @@ def respond(
         say("not convinced: reporting that nothing is wrong")
         return _all_clear(scenario, finding), finding
     done: list[str] = []
-    if scenario.accept:
-        action = scenario.accept[0]
+    for _, action in scenario.best_response:
         say(f"acting: {action}")
         desk.act(action)
         done.append(str(ActionPattern.parse(action)))
-    truth = scenario.truth
     started = min(finding.onset_ts or desk.now(), finding.detected_ts or desk.now())
     say("sizing the harm")
     report = Report(
-        incident=True, detected_at=finding.detected_ts, started_at=started, component=truth.component, mechanism=truth.mechanism, segment=truth.segment, actions=done,
+        incident=True, detected_at=finding.detected_ts, actions=done, confidence=0.9,
+        causes=_causes(scenario, began_ts, started),
         evidence=[Statement(claim=e.claim, sql=e.sql) for e in scenario.evidence],
-        ruled_out=list(scenario.look_alikes), confidence=0.9,
-        impact=_size(desk, began_ts, started),
+        ruled_out=_ruled_out(scenario), impact=_size(desk, began_ts, started),
         notes="Written by the scripted responder.",
     )  # fmt: skip
     return report, finding
+
+
+def _causes(scenario: Scenario, began_ts: float, started_ts: float) -> tuple[NamedCause, ...]:
+    """The causes by the scenario, the first at the time that was found out; of others the queries tell none."""
+    first = scenario.truth.first
+    return tuple(
+        NamedCause(
+            component=c.component, mechanism=c.mechanism, segment=c.segment,
+            started_at=started_ts if c is first else began_ts + (c.onset_s or 0.0),
+        )
+        for c in scenario.truth.causes
+    )  # fmt: skip
+
+
+def _ruled_out(scenario: Scenario) -> list[RuledOut]:
+    """Each look-alike that the pack arms, by the first piece of evidence: it would not be there."""
+    others = lookalikes.runnable(scenario, library.load_all().values())
+    words = dict.fromkeys(cause.mechanism for _, cause in others.values())
+    first = scenario.evidence[0]
+    return [RuledOut(what=word, sql=first.sql, claim=first.claim) for word in words]
 
 
 def _size(desk: Desk, began_ts: float, started_ts: float) -> Claims:
@@ -95,7 +114,7 @@ def _size(desk: Desk, began_ts: float, started_ts: float) -> Claims:
 
 def _all_clear(scenario: Scenario, finding: Finding) -> Report:
     return Report(
-        incident=False, mechanism="coincident-change", confidence=0.8,
+        incident=False, confidence=0.8,
         evidence=[
             Statement(claim=f"does not hold: {e.claim}"[:400], sql=e.sql)
             for e in scenario.evidence if not finding.held.get(e.id, False)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.base.config import Config
-from sandbox.drill import taxonomy
+from sandbox.drill import segments, taxonomy
 from sandbox.drill.grading import Action, Course, grade
-from sandbox.drill.patterns import parse_action
+from sandbox.drill.patterns import ActionPattern, parse_action
 from sandbox.drill.report import Report
 from sandbox.drill.scenario import Scenario, Step
+from sandbox.drill.truth import Cause
 from sandbox.runtime.operations import shown
 
 ONSET_GUESSES_S = (0.0, 60.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # before the page
@@ -24,7 +25,7 @@ ONSET_GUESSES_S = (0.0, 60.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # before th
 @dataclass(frozen=True)
 class Guess:
     """A report and an action, both without looking. onset_before_page_s: world seconds.
-    action: as typed, None for none; effects: what it comes to."""
+    action: as typed, None for none; effects: what it comes to. how: in words."""
 
     incident: bool
     component: str = taxonomy.NONE
@@ -33,21 +34,42 @@ class Guess:
     segment: tuple[tuple[str, str], ...] = ()
     action: str | None = None
     effects: tuple[str, ...] = ()
+    how: str = "the one answer that scores best over the other scenarios"
 
     def score(self, scenario: Scenario, course: Course) -> float:
         """Its grade when filed right after the page."""
         started = course.began_ts + max(0.0, course.paged_s - self.onset_before_page_s)
-        report = Report(
-            incident=self.incident, component=self.component, mechanism=self.mechanism,
-            segment=dict(self.segment), started_at=started if self.incident else None,
-            detected_at=course.began_ts + course.paged_s if self.incident else None,
-        )  # fmt: skip
+        report = Report(incident=False)
+        if self.incident:
+            report = Report.blaming(
+                self.component, self.mechanism, started, dict(self.segment),
+                detected_at=course.began_ts + course.paged_s,
+            )  # fmt: skip
         actions: tuple[Action, ...] = ()
         if self.action is not None:
             actions = (Action.of(course.paged_s, *parse_action(self.action), self.effects),)
-        return grade(
-            scenario, replace(course, filed_s=course.paged_s, actions=actions), report
-        ).score
+        alone = replace(course, filed_s=course.paged_s, actions=actions, hints=0)
+        return grade(scenario, alone, report).score
+
+    @property
+    def told(self) -> str:
+        """The whole answer, for people."""
+        if not self.incident:
+            return f"{self.how}: nothing is wrong, and nothing is done"
+        whom = segments.told(dict(self.segment))
+        done = f"`{self.action}`" if self.action else "nothing is done"
+        return (
+            f"{self.how}: {self.component}, {self.mechanism}, began "
+            f"{self.onset_before_page_s / 60:.0f} world minutes before the page, hit {whom}; {done}"
+        )
+
+
+@dataclass(frozen=True)
+class Blind:
+    """An answer that was given without looking: its score, 0..1, and what it says."""
+
+    score: float
+    told: str
 
 
 def planned(scenario: Scenario) -> Course:
@@ -68,13 +90,14 @@ def best_constant(pack: Iterable[Scenario]) -> Guess:
     def improved(guess: Guess, options: Iterable[Guess]) -> Guess:
         return max((guess, *options), key=total)
 
-    truths = [s.truth for s in scenarios if s.truth.incident]
-    components = _components(t.component for t in truths)
+    components = _components(c.component for c in _causes(scenarios))
     loud = improved(loud, (replace(loud, component=c) for c in components))
     loud = improved(loud, (replace(loud, mechanism=m) for m in _mechanisms(scenarios)))
     loud = improved(loud, (replace(loud, onset_before_page_s=s) for s in ONSET_GUESSES_S))
     loud = improved(loud, (replace(loud, segment=s) for s in _segments(scenarios)))
-    deeds = sorted({text for s in scenarios for text in s.accept if "*" not in text})
+    deeds = sorted(
+        {text for s in scenarios for text in s.helpful if ActionPattern.parse(text).concrete}
+    )
     loud = improved(loud, (replace(loud, action=deed) for deed in deeds))
     return max((quiet, loud), key=total)
 
@@ -96,6 +119,7 @@ def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], 
                 incident=True, component=component, mechanism=mechanism, segment=segment,
                 onset_before_page_s=course.paged_s - step.at_s,
                 action=f"revert target={step.target} key={key}", effects=_undoing(step),
+                how="the last change before the page is to blame",
             )  # fmt: skip
 
         return guess
@@ -109,13 +133,13 @@ def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], 
     return max((answer(chosen, s) for s in ((), *_segments(scenarios))), key=total)
 
 
-def baseline_score(scenario: Scenario, course: Course, pack: Iterable[Scenario]) -> float:
-    """The better of the two answers, 0..1, on this course. Both are chosen on the other scenarios of
+def blind_answer(scenario: Scenario, course: Course, pack: Iterable[Scenario]) -> Blind:
+    """The better of the two answers on this course. Both are chosen on the other scenarios of
     the pack: an answer that fits this one by chance of the pack's make-up has looked."""
     others = [s for s in pack if s.id != scenario.id]
-    constant = best_constant(others).score(scenario, course)
-    blamed = blame_last_change(others)(scenario, course)
-    return max(constant, blamed.score(scenario, course) if blamed else 0.0)
+    guesses = [best_constant(others), blame_last_change(others)(scenario, course)]
+    scored = [Blind(g.score(scenario, course), g.told) for g in guesses if g is not None]
+    return max(scored, key=lambda blind: blind.score)
 
 
 def _last_change(scenario: Scenario, course: Course) -> Step | None:
@@ -141,6 +165,11 @@ def _undoing(step: Step) -> tuple[str, ...]:
     )
 
 
+def _causes(scenarios: Iterable[Scenario]) -> list[Cause]:
+    """Of all incidents."""
+    return [c for s in scenarios if s.truth.incident for c in s.truth.causes]
+
+
 def _components(names: Iterable[str]) -> list[str]:
     """The true ones and all that touch them: no other component scores."""
     true = set(names)
@@ -149,12 +178,12 @@ def _components(names: Iterable[str]) -> list[str]:
 
 
 def _mechanisms(scenarios: list[Scenario]) -> list[str]:
-    true = {s.truth.mechanism for s in scenarios if s.truth.incident}
+    true = {c.mechanism for c in _causes(scenarios)}
     return sorted(true | {taxonomy.family_of(name) for name in true}) or ["slow-edge"]
 
 
 def _segments(scenarios: list[Scenario]) -> list[tuple[tuple[str, str], ...]]:
     return sorted({
-        tuple(sorted((c, v) for c, v in s.truth.segment.items() if isinstance(v, str)))
-        for s in scenarios if s.truth.incident
+        tuple(sorted((c, v) for c, v in cause.segment.items() if isinstance(v, str)))
+        for cause in _causes(scenarios)
     })  # fmt: skip

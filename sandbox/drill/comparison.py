@@ -1,8 +1,10 @@
 """What the arms of a drill come to beside each other: harm, what was avoided, and regret. Pure.
 
 harm: what happened beside a day without the faults (and without actions). avoided: how much worse it
-would have been had the trainee done nothing. regret: how much worse it was than with the best accepted
-action at onset. All from onset (without a fault: from the beginning) to the horizon.
+would have been had the trainee done nothing. regret: how much worse it was than with the first accepted
+action against each cause at its onset. All from onset (without a fault: from the beginning) to the horizon.
+Where the truth names a slice of the users, what is graded is counted on them alone: what happens to others
+is noise.
 """
 
 from __future__ import annotations
@@ -13,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.drill.arms import ARMS, WRONG_ACTIONS
+from sandbox.drill.arms import ARMS, step_arm
 from sandbox.drill.harm import (
     ALL,
     METRICS,
+    SEGMENT_EXPOSURE,
     affected_users,
     by_segment,
     counts,
     harm,
     minutes_of,
+    of_slice,
     per_minute,
     totals,
     users_of,
@@ -38,31 +42,44 @@ from sandbox.drill.intervals import (
 )
 from sandbox.virtual.ledger import Ledger
 
-Arms = Mapping[str, Ledger]  # ARMS and WRONG_ACTIONS, of one seed
+Arms = Mapping[str, Ledger]  # of one seed, as arms_of names them
 Harm = dict[str, Estimate]  # by metric of ALL
 
 _PAIRS = {  # name -> the worse run of the two, and the one it is held against
     "harm": ("incident", "without_faults"),
     "avoided": ("without_actions", "incident"),
     "regret": ("incident", "best_response"),
-    "unmitigated": ("without_actions", "without_faults"),
-    "wrongly_done": (WRONG_ACTIONS, "without_actions"),
 }
+_AT_STAKE = {"unmitigated": ("without_actions", "without_faults")}
 _LATE = {
     "saved": ("without_actions", "incident"),
     "reachable": ("without_actions", "best_response"),
 }
 _SO_FAR = {"so_far": ("incident", "without_faults")}
+_Window = tuple[Mapping[Any, tuple[str, str]], float, float]  # pairs, and from when to when
+
+
+@dataclass(frozen=True)
+class StepHarm:
+    """What some actions in a row came to. n_before, n_after: actions done before and after them. saved: how
+    much worse it would have been to do nothing more from there on, on the slice; cost: how much worse it
+    made things for everyone."""
+
+    n_before: int
+    n_after: int
+    saved: Harm
+    cost: Harm
 
 
 @dataclass(frozen=True)
 class TwinResult:
     """The comparison, over all seeds. Times are world seconds since the drill began.
 
-    onset_s: None without a fault. filed_s: when the report came. unmitigated: harm had nothing been done;
-    wrongly_done: what the actions that the scenario does not accept add by themselves. saved, reachable:
-    what was averted, and what the best response averts, from prompt_s on, by when the evidence is there.
-    so_far: harm until filed_s. healthy: totals of a day without faults. per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done:
+    onset_s: None without a fault. filed_s: when the report came. unmitigated: harm had nothing been done.
+    steps: the actions one after the other. saved, reachable: what was averted, and what the best response
+    averts, from prompt_s on, by when the evidence is there. so_far: harm until filed_s. These four are
+    those of the slice of users that the truth names, healthy_slice too. healthy: totals of a day without faults.
+    per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done:
     the same had nothing been done. by_segment: rows {segment, METRIC...}. affected: users until filed_s.
     """
 
@@ -75,11 +92,12 @@ class TwinResult:
     avoided: Harm
     regret: Harm
     unmitigated: Harm
-    wrongly_done: Harm
+    steps: tuple[StepHarm, ...]
     saved: Harm
     reachable: Harm
     so_far: Harm
     healthy: dict[str, float]
+    healthy_slice: dict[str, float]
     affected: float
     pairing: dict[str, float]
     per_minute: list[dict[str, Any]] = field(repr=False)
@@ -92,7 +110,7 @@ class TwinResult:
         def told(harm: Harm) -> dict[str, dict[str, float]]:
             return {
                 m: {"estimate": e.estimate, "low": e.low, "high": e.high}
-                for m, e in harm.items() if m in METRICS
+                for m, e in harm.items() if m in METRICS or (m == SEGMENT_EXPOSURE and e.estimate)
             }  # fmt: skip
 
         return {
@@ -107,39 +125,73 @@ class TwinResult:
 
 
 def compared(
-    arms: Sequence[Arms], seeds: Sequence[int], *,
-    onset_s: float | None, prompt_s: float, filed_s: float, horizon_s: float,
+    arms: Sequence[Arms], seeds: Sequence[int], *, onset_s: float | None, prompt_s: float,
+    filed_s: float, horizon_s: float, step_ends: Sequence[int] = (),
 ) -> TwinResult:  # fmt: skip
-    """The arms of every seed, compared. prompt_s and filed_s are at most horizon_s."""
+    """The arms of every seed, compared. prompt_s and filed_s are at most horizon_s. step_ends: as of
+    sandbox.drill.arms."""
     start_s = onset_s or 0.0
-    windows = (
-        (_PAIRS, start_s, horizon_s),
-        (_LATE, prompt_s, horizon_s),
-        (_SO_FAR, start_s, filed_s),
-    )
-    found: dict[str, list[dict[str, Difference]]] = {}
-    for ledgers, seed in zip(arms, seeds, strict=True):
-        for pairs, from_s, to_s in windows:
-            for name, differences_ in _one_seed(ledgers, seed, pairs, from_s, to_s).items():
-                found.setdefault(name, []).append(differences_)
+    steps = list(zip((0, *step_ends), step_ends, strict=False))
+    pairs = {("step", n): (step_arm(a), step_arm(b)) for n, (a, b) in enumerate(steps)}
+    whole: list[_Window] = [(_PAIRS, start_s, horizon_s), (pairs, start_s, horizon_s)]
+    late: list[_Window] = [(_AT_STAKE, start_s, horizon_s), (_LATE, prompt_s, horizon_s), (_SO_FAR, start_s, filed_s),
+            (pairs, start_s, horizon_s)]  # fmt: skip
+    everyone = _differences(arms, seeds, whole)
+    cut = [_cut(ledgers) for ledgers in arms]
+    of_them = _differences(cut, seeds, late)
     return TwinResult(
         tuple(seeds), onset_s, horizon_s, filed_s, prompt_s,
-        **{name: _estimates(by_seed) for name, by_seed in found.items()},
-        healthy={m: float(np.mean([d[m].other for d in found["harm"]])) for m in ALL},
+        **{name: _estimates(everyone[name]) for name in _PAIRS},
+        **{name: _estimates(of_them[name]) for name in (*_AT_STAKE, *_LATE, *_SO_FAR)},
+        steps=tuple(
+            StepHarm(a, b, _estimates(of_them["step", n]), _negative(_estimates(everyone["step", n])))
+            for n, (a, b) in enumerate(steps)
+        ),
+        healthy=_healthy(everyone["harm"]), healthy_slice=_healthy(of_them["so_far"]),
         affected=float(np.mean([
             affected_users(a["incident"], a["without_faults"], *_window(a["incident"], start_s, filed_s))
             for a in arms
         ])),
-        pairing={m: variance_ratio([d[m] for d in found["harm"]]) for m in ALL},
+        pairing={m: variance_ratio([d[m] for d in everyone["harm"]]) for m in ALL},
         per_minute=_by_minute(arms, "incident", start_s, horizon_s),
         with_nothing_done=_by_minute(arms, "without_actions", start_s, horizon_s),
         by_segment=_by_segment(arms, start_s, horizon_s),
     )  # fmt: skip
 
 
+def _cut(ledgers: Arms) -> Arms:
+    """Cut to the slice of users that was watched, all of them where that is everyone. One ledger stays one."""
+    unique = {id(ledger): ledger for ledger in ledgers.values()}
+    found = of_slice(list(unique.values()))
+    if found is None:
+        return ledgers
+    by_id = dict(zip(unique, found, strict=True))
+    return {name: by_id[id(ledger)] for name, ledger in ledgers.items()}
+
+
+def _differences(
+    arms: Sequence[Arms], seeds: Sequence[int], windows: Sequence[_Window]
+) -> dict[Any, list[dict[str, Difference]]]:  # fmt: skip
+    """By pair, one for each seed."""
+    found: dict[Any, list[dict[str, Difference]]] = {}
+    for ledgers, seed in zip(arms, seeds, strict=True):
+        for pairs, from_s, to_s in windows:
+            for name, differences_ in _one_seed(ledgers, seed, pairs, from_s, to_s).items():
+                found.setdefault(name, []).append(differences_)
+    return found
+
+
+def _healthy(seeds: Sequence[Mapping[str, Difference]]) -> dict[str, float]:
+    return {m: float(np.mean([d[m].other for d in seeds])) for m in ALL}
+
+
+def _negative(harm: Harm) -> Harm:
+    return {m: Estimate(-e.estimate, -e.high, -e.low, e.se) for m, e in harm.items()}
+
+
 def _one_seed(
-    ledgers: Arms, seed: int, pairs: Mapping[str, tuple[str, str]], from_s: float, to_s: float
-) -> dict[str, dict[str, Difference]]:
+    ledgers: Arms, seed: int, pairs: Mapping[Any, tuple[str, str]], from_s: float, to_s: float
+) -> dict[Any, dict[str, Difference]]:
     """Of pairs of arms in one window. Slow is what 1 % of the healthy day's requests are."""
     cut = {name: ledgers[name].between(*_window(ledgers[name], from_s, to_s))
            for name in {"without_faults", *(arm for pair in pairs.values() for arm in pair)}}  # fmt: skip

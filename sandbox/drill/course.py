@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from sandbox.drill.baseline import baseline_score
+from sandbox.drill.baseline import Blind, blind_answer
 from sandbox.drill.comparison import TwinResult
 from sandbox.drill.deeds import Action, Course
-from sandbox.drill.evidence import Strength
-from sandbox.drill.grading import Grade, grade
+from sandbox.drill.grading import Grade, Looked, grade
 from sandbox.drill.journal import Entry, first
 from sandbox.drill.report import Report
 from sandbox.drill.scenario import Scenario
@@ -30,6 +29,7 @@ def course_of(scenario: Scenario, entries: list[Entry]) -> Course:
         paged_s=(paged.world_ts if paged else end) - zero,
         filed_s=(filed.world_ts if filed else end) - zero,
         actions=tuple(_action(e, zero) for e in entries if e.what == "action"),
+        hints=sum(e.what == "hint" for e in entries),
     )
 
 
@@ -43,16 +43,16 @@ def _action(entry: Entry, began_ts: float) -> Action:
 
 def graded(
     scenario: Scenario, entries: list[Entry], report: Report, pack: Iterable[Scenario],
-    twin: TwinResult | None = None, strengths: Sequence[Strength] | None = None,
-) -> tuple[Grade, float]:  # fmt: skip
+    twin: TwinResult | None = None, looked: Looked | None = None,
+) -> tuple[Grade, Blind]:  # fmt: skip
     """The grade, and what an answer without looking would have got in the same drill (of which nobody
     knows the harm: that one is graded without a twin)."""
     course = course_of(scenario, entries)
-    marks = grade(scenario, course, report, twin, strengths)
-    return marks, baseline_score(scenario, course, pack)
+    marks = grade(scenario, course, report, twin, looked)
+    return marks, blind_answer(scenario, course, pack)
 
 
-def result(run: str, report: Report, marks: Grade, baseline: float) -> dict[str, Any]:
+def result(run: str, report: Report, marks: Grade, blind: Blind) -> dict[str, Any]:
     """The document of `sandbox drill start --autopilot --json` and of `drill report --json`."""
     return {
         "run": run,
@@ -61,5 +61,6 @@ def result(run: str, report: Report, marks: Grade, baseline: float) -> dict[str,
         "items": [
             {"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items
         ],
-        "baseline_score": round(baseline, 4),
+        "baseline_score": round(blind.score, 4),
+        "baseline_answer": blind.told,
     }

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.drill import charts
+from sandbox.drill import charts, segments
 from sandbox.drill.course import course_of
 from sandbox.drill.journal import Entry
 from sandbox.drill.report import Report, world_time
@@ -32,7 +32,7 @@ def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -
         "precedent": scenario.precedent,
         "look_alikes": list(scenario.look_alikes),
         "evidence": [e.model_dump() for e in scenario.evidence],
-        "accepted": list(scenario.accept),
+        "accepted": list(scenario.helpful),
         "timeline": [
             {"ts": world_time(e.world_ts), "what": _TOLD[e.what], "words": _words(e)}
             for e in sorted(entries, key=lambda e: e.world_ts) if _worth_telling(e)
@@ -50,6 +50,8 @@ def render(
         f"[bold]{escape(scenario.title)}[/]    score [bold]{score:.0%}[/]"
         f"    (an answer without looking: {baseline:.0%})"
     )
+    if blind := result.get("baseline_answer"):
+        head.append(f"\nwithout looking: {blind}", style="dim")
     parts: list[RenderableType] = [head, _items(result)]
     if result.get("twin"):
         told = result["twin"]
@@ -81,22 +83,34 @@ def _items(result: dict[str, Any]) -> Table:
             continue
         full = item["max"] > 0 and item["score"] >= item["max"] - 1e-9
         colour = "green" if full else "yellow" if item["score"] > 0 else "red"
-        shown = f"[{colour}]{item['score']:.2f}[/]" if item["max"] else "[dim]-[/]"
+        shown = f"[{colour}]{item['score']:.2f}[/]" if item["max"] or item["score"] else "[dim]-[/]"
         table.add_row(item["item"], shown, f"{item['max']:.2f}", escape(item["why"]))
     return table
 
 
 def _truth(scenario: Scenario, happened: bool, report: Report) -> Table:
-    truth = scenario.truth
+    """Every cause beside what was said, in the order in which they began; what was said in its own."""
     table = Table("", "it was", "you said", box=None, pad_edge=False)
-    everyone = "everyone"
-    component = truth.component if happened else "none"
-    mechanism = truth.mechanism if happened or not truth.incident else "none"
-    table.add_row("component", component, report.component)
-    table.add_row("mechanism", mechanism, report.mechanism)
-    table.add_row("whom", str(truth.segment or everyone) if happened else "nobody",
-                  str(report.segment or everyone) if report.incident else "nobody")  # fmt: skip
+    causes = sorted(scenario.truth.causes, key=lambda c: c.onset_s or 0.0) if happened else []
+    named = list(report.causes) if report.incident else []
+    if not causes and not scenario.truth.incident:
+        table.add_row("explained by", scenario.truth.first.mechanism, _said(report, "mechanism"))
+    for n in range(max(1, len(causes), len(named))):
+        was = causes[n] if n < len(causes) else None
+        said = named[n] if n < len(named) else None
+        number = f" {n + 1}" if max(len(causes), len(named)) > 1 else ""
+        table.add_row(f"component{number}", was.component if was else "none",
+                      said.component if said else "none")  # fmt: skip
+        table.add_row(
+            "mechanism", was.mechanism if was else "none", said.mechanism if said else "none"
+        )
+        table.add_row("whom", segments.told(was.segment) if was else "nobody",
+                      segments.told(said.segment) if said else "nobody")  # fmt: skip
     return table
+
+
+def _said(report: Report, field: str) -> str:
+    return ", ".join(str(getattr(cause, field)) for cause in report.causes)
 
 
 def _timeline(entries: list[Entry]) -> Table:
@@ -133,9 +147,8 @@ def _words(entry: Entry) -> str:
         return str(fields["text"]).strip().splitlines()[0]
     if entry.what == "report":
         said = fields["report"]
-        return (
-            f"{said['component']}: {said['mechanism']}" if said["incident"] else "nothing is wrong"
-        )
+        causes = (f"{cause['component']}: {cause['mechanism']}" for cause in said["causes"])
+        return "; ".join(causes) if said["incident"] else "nothing is wrong"
     return str(fields.get("text", ""))
 
 

@@ -40,6 +40,7 @@ class Course:
 
     began_ts: world seconds since the epoch at its beginning. length_s: what the trainee had. onset_s:
     when the fault began, None without one. paged_s: when the page came. filed_s: when the report came.
+    hints: how many were taken.
     """
 
     began_ts: float
@@ -48,3 +49,4 @@ class Course:
     paged_s: float
     filed_s: float
     actions: tuple[Action, ...] = ()
+    hints: int = 0

@@ -81,10 +81,11 @@ class DrillEnv:
         faults: bool = True, run_dir: Path | None = None, opener: Opener | None = None,
         filing: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        self.scenario = library.named(scenario) if isinstance(scenario, str) else scenario
-        self.name = self.scenario.id
-        self.world = self.scenario.world if world is None else world
-        self.seed = self.scenario.seed if seed is None else seed
+        found = library.named(scenario) if isinstance(scenario, str) else scenario
+        self.name = found.id
+        self.world = found.world if world is None else world
+        self.seed = found.seed if seed is None else seed
+        self.scenario = found.placed(self.seed)
         self._faults, self._opener, self._place = faults, opener or _virtual, run_dir
         self._filing = filing
         self._own: tempfile.TemporaryDirectory[str] | None = None

@@ -1,41 +1,48 @@
 """How strong a piece of evidence is: what a query says beside what it says on healthy days. Pure.
 
-The query runs on the incident's lake and on the lakes of at least three healthy days: the incident's own
-day without its faults, and others. First rows are compared column by column:
+The query runs on the incident's lake and on those of healthy days on which the same actions were taken at the
+same times: the incident's own day without its faults first, and others. The answers are compared as tables
+(sandbox.drill.tables), whole and in any order, value by value:
 
     z        = |incident - own healthy day| / (range of the healthy days + floor), for numbers and times
-    strength = (z - Z_NONE) / (Z_FULL - Z_NONE), cut to 0..1
+    strength = (z / correction - Z_NONE) / (Z_FULL - Z_NONE), cut to 0..1
 
-A text or a truth value has strength 1 when all healthy days agree on another, else 0; so has a NULL that no
-healthy day has, or that all have and the incident has not. The number of rows is a column too. A query is as strong as its strongest column:
-one that would say the same on a healthy day has 0. The floor keeps two healthy days that happen to agree
-from making every difference great.
+A text, a truth value, NULL or the presence of a row that all healthy days agree on otherwise counts as
+Z_CHANGED. Who looks at many values finds one that stands out: the correction grows with how many were looked
+at. Ranges of n days have the heavy tail of Student's t with n - 1 degrees of freedom, in which an error that
+is k times rarer lies k^(1 / (n - 1)) times further out (Bonferroni's correction). Beyond WIDE columns a query
+is a dashboard and no argument, and earns less in proportion. The floor keeps healthy days that happen to agree
+from making every difference great. A query that looks at nothing in which a claimed component shows
+(sandbox.drill.bearing) is no evidence for it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill import tables
+from sandbox.drill.bearing import bears_on_any
 from sandbox.drill.queries import filled
 from sandbox.drill.report import Statement
+from sandbox.drill.tables import Answer, Cell, Since
 
 Ask = Callable[
     [str], tuple[list[str], list[list[Any]]]
 ]  # SQL -> columns, rows; raises SandboxError
 
-LEAST_HEALTHY = 3
+LEAST_HEALTHY = 4
 Z_NONE = 1.0  # a difference of a healthy day's own size says nothing
 Z_FULL = 5.0
+Z_CHANGED = 8.0  # of what has no size: it is another than on all healthy days
 RELATIVE_FLOOR = 0.05  # of the greatest healthy value
 TIME_FLOOR_S = 300.0  # world seconds, for times
-ROWS = "number of rows"
+WIDE = 8  # measured columns, more are no argument
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 
 
@@ -52,7 +59,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Strength:
-    """value: 0..1. column: the one that tells most, empty where none does. why: for the debrief."""
+    """value: 0..1. column: the value that tells most, empty where none does. why: for the debrief."""
 
     claim: str
     value: float
@@ -61,55 +68,94 @@ class Strength:
 
 
 def strengths(
-    statements: Sequence[Statement], incident: Day, healthy: Sequence[Day]
-) -> list[Strength]:
-    """One for each statement. healthy: the incident's own day without faults first, LEAST_HEALTHY at least."""
+    statements: Sequence[Statement], incident: Day, healthy: Sequence[Day], components: Collection[str] = (),
+) -> list[Strength]:  # fmt: skip
+    """One for each statement. healthy: the incident's own day without faults first, LEAST_HEALTHY at least.
+    components: that the report blames; empty asks for no bearing."""
     assert len(healthy) >= LEAST_HEALTHY
-    return [strength(one, incident, healthy) for one in statements]
+    return [strength(one, incident, healthy, components) for one in statements]
 
 
-def strongest(moments: Sequence[Sequence[Strength]]) -> list[Strength]:
-    """Of each statement its best, where all were asked as of several moments; ties go to the first."""
-    return [max(one, key=lambda s: s.value) for one in zip(*moments, strict=True)]
-
-
-def strength(statement: Statement, incident: Day, healthy: Sequence[Day]) -> Strength:
-    """Of one statement; 0 with the reason for a query that is refused, fails or answers by chance."""
+def strength(
+    statement: Statement, incident: Day, healthy: Sequence[Day], components: Collection[str] = ()
+) -> Strength:
+    """Of one statement; 0 with the reason for a query that is refused, fails, answers by chance, or looks
+    at nothing that bears on the components."""
+    none = Strength(statement.claim, 0.0, "", "says the same on a healthy day")
+    if components and not bears_on_any(statement.sql, components):
+        named = " or ".join(sorted(components))
+        return replace(none, why=f"looks at nothing in which {named} shows")
     try:
-        seen, again = _answer(statement.sql, incident), _answer(statement.sql, incident)
-        usual = [_answer(statement.sql, day) for day in healthy]
+        seen, again = answer(statement.sql, incident), answer(statement.sql, incident)
+        usual = [answer(statement.sql, day) for day in healthy]
     except SandboxError as error:
-        return Strength(
-            statement.claim, 0.0, "", f"does not run: {error.kind.title} ({error.seen})"[:200]
-        )
-    best = Strength(statement.claim, 0.0, "", "says the same on a healthy day")
-    for column, value in seen.items():
-        if again.get(column) != value:  # it draws lots
-            continue
-        days = [answer.get(column) for answer in usual]
-        share, why = compared(value, days)
+        return replace(none, why=f"does not run: {error.kind.title} ({error.seen})"[:200])
+    return judged(none, statement.sql, seen, again, usual)
+
+
+def judged(
+    none: Strength, sql: str, seen: Answer, again: Answer, usual: Sequence[Answer]
+) -> Strength:
+    """The strength of an answer beside usual ones. none: what is returned where nothing stands out. again:
+    the same asked once more, in which a draw by lots would differ."""
+    cells = tables.cells(seen, [again, *usual])
+    found = [(z_of(c.value, c.others[1:]), c) for c in cells if tables.same(c.value, c.others[0])]
+    return _strongest(none, found, len(cells), tables.width(seen, sql), len(usual))
+
+
+def ruled_out_by(
+    claim: str, sql: str, seen: Answer, strange: Answer, usual: Sequence[Answer]
+) -> Strength:
+    """How well an answer rules a look-alike out: by how far the answer under it is from the one that was
+    seen, in what healthy days differ by. strange: under the look-alike."""
+    none = Strength(claim, 0.0, "", "would say the same if it were that")
+    cells = tables.cells(seen, [strange, *usual])
+    found = [(apart(c.value, c.others[0], c.others[1:]), c) for c in cells]
+    return _strongest(none, found, len(cells), tables.width(seen, sql), len(usual))
+
+
+def _strongest(
+    none: Strength, found: Sequence[tuple[float, Cell]], n_cells: int, n_columns: int, n_days: int
+) -> Strength:
+    """The strongest value after correction for how many there are, `none` where no one has any strength."""
+    correction = max(1, n_cells) ** (1.0 / (n_days - 1))
+    focus = min(1.0, WIDE / max(1, n_columns))
+    best = none
+    for z, cell in found:
+        share = focus * share_of(z, correction)
         if share > best.value:
-            best = Strength(statement.claim, round(share, 4), column, f"{column}: {why}")
+            best = replace(
+                none, value=round(share, 4), column=cell.name, why=_why(cell, n_cells, n_columns)
+            )
     return best
 
 
-def compared(value: Any, healthy: Sequence[Any]) -> tuple[float, str]:
-    """Strength of one value against those of healthy days, own day first, and why.
+def share_of(z: float, correction: float = 1.0) -> float:
+    """0..1, from how far a value stands out."""
+    return min(1.0, max(0.0, (z / correction - Z_NONE) / (Z_FULL - Z_NONE)))
 
-    Numbers and times as floats; whatever else is compared as it is. None is NULL.
-    """
-    shown = f"{_shown(value)}, on healthy days {', '.join(sorted({_shown(h) for h in healthy}))}"
+
+def z_of(value: Any, healthy: Sequence[Any]) -> float:
+    """How far one value lies outside of healthy ones, own day first. Numbers and times as floats; whatever
+    else is compared as it is. None is NULL."""
     if not isinstance(value, float) or not all(isinstance(h, float) for h in healthy):
-        return float(_changed(value, healthy)), shown
-    floor = RELATIVE_FLOOR * max(abs(h) for h in healthy)
+        return Z_CHANGED if _changed(value, healthy) else 0.0
+    return apart(value, healthy[0], healthy)
+
+
+def apart(value: Any, other: Any, healthy: Sequence[Any]) -> float:
+    """How far two values are from each other, in what healthy ones differ by. Numbers where all are; what has
+    no size is apart or not."""
+    numbers = [h for h in healthy if isinstance(h, float)]
+    if not (isinstance(value, float) and isinstance(other, float) and numbers):
+        return 0.0 if tables.same(value, other) else Z_CHANGED
+    floor = RELATIVE_FLOOR * max(abs(h) for h in numbers)
     if isinstance(value, Since):
         floor = TIME_FLOOR_S
-    spread = max(healthy) - min(healthy)
-    difference = abs(value - healthy[0])
-    if difference == 0.0:
-        return 0.0, shown
-    z = difference / (spread + floor) if spread + floor > 0 else math.inf
-    return min(1.0, max(0.0, (z - Z_NONE) / (Z_FULL - Z_NONE))), shown
+    if value == other:
+        return 0.0
+    reach = max(numbers) - min(numbers) + floor
+    return abs(value - other) / reach if reach > 0 else math.inf
 
 
 def moved(sql: str, by_s: float) -> str:
@@ -127,28 +173,10 @@ def moved(sql: str, by_s: float) -> str:
     return _TIME.sub(later, sql)
 
 
-class Since(float):
-    """A time, as world seconds since its day began."""
-
-
-def _answer(sql: str, day: Day) -> dict[str, Any]:
-    """The first row by column, and how many there are. Raises SandboxError."""
+def answer(sql: str, day: Day) -> Answer:
+    """What a day says. Raises SandboxError."""
     columns, rows = day.ask(filled(moved(sql, day.later_s), day.times))
-    row = rows[0] if rows else [None] * len(columns)
-    answer = {name: _plain(value, day) for name, value in zip(columns, row, strict=True)}
-    return {**answer, ROWS: float(len(rows))}
-
-
-def _plain(value: Any, day: Day) -> Any:
-    if isinstance(value, datetime):
-        when = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return Since(when.timestamp() - day.times["began"])
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int | float | Decimal):
-        number = float(value)
-        return number if math.isfinite(number) else None
-    return str(value)
+    return tables.plain(columns, rows, day.times["began"])
 
 
 def _changed(value: Any, healthy: Sequence[Any]) -> bool:
@@ -160,9 +188,9 @@ def _changed(value: Any, healthy: Sequence[Any]) -> bool:
     return value != healthy[0] and all(h == healthy[0] for h in healthy)
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, Since):
-        return f"{value / 60:.0f} min in"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)[:40]
+def _why(cell: Cell, n_cells: int, n_columns: int) -> str:
+    usual = ", ".join(sorted({tables.shown(h) for h in cell.others[1:]}))
+    text = f"{cell.name}: {tables.shown(cell.value)}, on healthy days {usual}"
+    if n_cells > 1:
+        text += f"; among {n_cells} values"
+    return text + (f" in {n_columns} columns, a wide net" if n_columns > WIDE else "")

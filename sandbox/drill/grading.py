@@ -1,46 +1,54 @@
 """Grading by program: a report and what was done, against the truth. Pure, the same every time.
 
 Each item earns 0..max; the maxima of a scenario sum to 1. Whatever an item says about the cause
-counts only where the report's verdict (incident or not) is right. `impact` and `evidence` need the twin:
-without it they have no part, and the others are worth more.
+counts only where the report's verdict (incident or not) is right. `impact`, `evidence` and `ruled_out` need the
+twin: without it they have no part, and the others are worth more. Hints that were taken cost HINT_PRICE each.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sandbox.drill import conduct, taxonomy
+from sandbox.drill import conduct
+from sandbox.drill.causes import JUDGES, cause_shares
 from sandbox.drill.comparison import TwinResult
 from sandbox.drill.deeds import Action, Course
 from sandbox.drill.evidence import Strength
-from sandbox.drill.impact import impact_share
+from sandbox.drill.impact import impact_share, sizable
 from sandbox.drill.report import Report
-from sandbox.drill.scenario import Scenario, Truth
+from sandbox.drill.scenario import Scenario
+from sandbox.drill.truth import Truth
 
-__all__ = ["Action", "Course", "Grade", "Item", "grade"]
+__all__ = ["Action", "Course", "Grade", "Item", "Looked", "grade"]
 
 # Maxima by item, with a twin.
 INCIDENT_WEIGHTS = {
     "detection": 0.10, "component": 0.15, "mechanism": 0.15, "onset": 0.10, "segment": 0.05,
-    "mitigation": 0.15, "side_effects": 0.05, "impact": 0.10, "evidence": 0.10, "confidence": 0.05,
+    "mitigation": 0.15, "side_effects": 0.05, "impact": 0.10, "evidence": 0.07, "ruled_out": 0.03,
+    "confidence": 0.05,
 }  # fmt: skip
 NULL_WEIGHTS = {
-    "detection": 0.45, "component": 0.0, "mechanism": 0.15, "onset": 0.0, "segment": 0.0,
-    "mitigation": 0.0, "side_effects": 0.35, "impact": 0.0, "evidence": 0.0, "confidence": 0.05,
+    "detection": 0.50, "component": 0.0, "mechanism": 0.0, "onset": 0.0, "segment": 0.0,
+    "mitigation": 0.0, "side_effects": 0.45, "impact": 0.0, "evidence": 0.0, "ruled_out": 0.0,
+    "confidence": 0.05,
 }  # fmt: skip
+HINT_PRICE = 0.03  # of the whole score, for each hint taken
+CAUSE = ("component", "mechanism", "onset", "segment", "impact", "evidence", "ruled_out")
 
-NEIGHBOUR = 0.4  # credit for the component next door
-FAMILY = 0.4  # credit for another mechanism of the same family, or for the family itself
-ONSET_FULL = 0.02  # error up to this share of the drill's length is none
-ONSET_ZERO = 0.30  # from this share on it earns nothing
-CAUSE = ("component", "mechanism", "onset", "segment", "impact", "evidence")
+
+@dataclass(frozen=True)
+class Looked:
+    """How strong what the report quotes is. evidence: one for each statement. ruled_out: one for each thing
+    that it was not; None where no look-alike could be run to tell."""
+
+    evidence: Sequence[Strength] = ()
+    ruled_out: Sequence[Strength] | None = None
 
 
 @dataclass(frozen=True)
 class Item:
-    """score: 0..max. why: one sentence for the debrief."""
+    """score: 0..max, of hints below 0. why: for the debrief, with what was true."""
 
     item: str
     score: float
@@ -56,60 +64,83 @@ class Grade:
 
     @property
     def score(self) -> float:
-        return round(min(1.0, sum(item.score for item in self.items)), 4)
+        return round(min(1.0, max(0.0, sum(item.score for item in self.items))), 4)
 
 
 def grade(
     scenario: Scenario, course: Course, report: Report,
-    twin: TwinResult | None = None, strengths: Sequence[Strength] | None = None,
+    twin: TwinResult | None = None, looked: Looked | None = None,
 ) -> Grade:  # fmt: skip
     """What the report and the actions are worth.
 
-    twin: the arms of this drill, None where none were run. strengths: of the report's evidence, None where
-    it was not asked again. A drill whose fault was left out has no onset: then the right answer is that
+    twin: the arms of this drill, None where none were run. looked: None where what the report quotes was not
+    asked again. A drill whose fault was left out has no onset: then the right answer is that
     nothing is wrong.
     """
-    truth = scenario.truth
-    incident = truth.incident and course.onset_s is not None
+    incident = scenario.truth.incident and course.onset_s is not None
     right = report.incident == incident
     restraint = conduct.side_effects(scenario, course, twin, incident)
+    full = weights(incident, _without(report, twin, looked))
     parts = {
         "detection": _detection(incident, course, report, restraint[0]),
-        "component": _component(truth, report),
-        "mechanism": _mechanism(truth, report, incident),
-        "onset": _onset(course, report),
-        "segment": _segment(truth, report),
+        **_causes(scenario.truth, report, course, incident),
         "mitigation": conduct.mitigation(scenario, course, twin),
         "side_effects": restraint,
-        "impact": impact_share(report.impact, twin) if twin is not None else _NO_TWIN,
-        "evidence": _evidence(strengths) if strengths is not None else _NO_TWIN,
+        "impact": impact_share(report.impact, twin) if full["impact"] and twin else _no_harm(twin),
+        "evidence": _evidence(looked.evidence) if looked is not None else _NO_TWIN,
+        "ruled_out": _ruled_out(looked),
         "confidence": _confidence(right, report),
     }
     items = []
-    for name, highest in weights(incident, twin is not None, strengths is not None).items():
+    for name, highest in full.items():
         share, why = parts[name]
         if not right and name in CAUSE:
             share, why = 0.0, "counts only with the right verdict"
         if not right and name == "side_effects":
             share, why = 0.0, "leaving things alone counts only with the right verdict"
-        if highest == 0 and parts[name] is not _NO_TWIN:
+        if highest == 0 and not incident:
             why = "has no part in a drill without an incident"
         items.append(Item(name, round(highest * share, 4), round(highest, 4), why))
+    if course.hints:
+        price = -HINT_PRICE * course.hints
+        items.append(Item("hints", price, 0.0, f"{course.hints} taken, {HINT_PRICE:.0%} each"))
     return Grade(tuple(items))
 
 
-def weights(incident: bool, twin: bool, evidence: bool) -> dict[str, float]:
-    """Maxima by item; they sum to 1 whatever there is to grade with."""
+def weights(incident: bool, without: Collection[str] = ()) -> dict[str, float]:
+    """Maxima by item; they sum to 1 whatever there is to grade with. without: items that have no part."""
     full = dict(INCIDENT_WEIGHTS if incident else NULL_WEIGHTS)
-    for name, graded in (("impact", twin), ("evidence", evidence)):
-        if not graded:
-            full[name] = 0.0
+    full |= dict.fromkeys(without, 0.0)
     whole = sum(full.values())
     return {name: highest / whole for name, highest in full.items()}
 
 
 Scored = tuple[float, str]  # share 0..1 of an item, and why
 _NO_TWIN: Scored = (0.0, "not graded: no twin")
+
+
+def _without(report: Report, twin: TwinResult | None, looked: Looked | None) -> set[str]:
+    """Items that cannot be graded: without a twin, without a harm to size, without a look-alike to rule out,
+    without a word on how sure the reporter is."""
+    gradable = {
+        "impact": twin is not None and bool(sizable(twin)),
+        "evidence": looked is not None,
+        "ruled_out": looked is not None and looked.ruled_out is not None,
+        "confidence": report.confidence is not None,
+    }
+    return {name for name, there in gradable.items() if not there}
+
+
+def _causes(truth: Truth, report: Report, course: Course, incident: bool) -> dict[str, Scored]:
+    if truth.incident and not incident:  # the fault was left out: any benign reading is right
+        benign = all(cause.benign for cause in report.causes)
+        nothing = (float(benign), "nothing was at work")
+        return dict.fromkeys(JUDGES, nothing)
+    return cause_shares(truth.causes, report.causes, INCIDENT_WEIGHTS, course.began_ts)
+
+
+def _no_harm(twin: TwinResult | None) -> Scored:
+    return _NO_TWIN if twin is None else (0.0, "not graded: by the report no harm stood out")
 
 
 def _detection(incident: bool, course: Course, report: Report, restraint: float) -> Scored:
@@ -133,66 +164,6 @@ def _detection(incident: bool, course: Course, report: Report, restraint: float)
     )
 
 
-def _component(truth: Truth, report: Report) -> Scored:
-    if report.component == truth.component:
-        return 1.0, f"{truth.component} it was"
-    near = taxonomy.are_neighbours(report.component, truth.component)
-    if near or report.component in truth.neighbours:
-        return NEIGHBOUR, f"{report.component} is next to {truth.component}, where it was"
-    return 0.0, f"it was {truth.component}, not {report.component}"
-
-
-def _mechanism(truth: Truth, report: Report, incident: bool) -> Scored:
-    actual = truth.mechanism
-    family = taxonomy.family_of(actual)
-    if not incident and truth.incident:  # the fault was left out: any benign reading is right
-        benign = taxonomy.family_of(report.mechanism) == "benign"
-        return (1.0, "nothing was at work") if benign else (0.0, "nothing was at work")
-    if report.mechanism == actual:
-        return 1.0, f"{actual} it was"
-    if taxonomy.family_of(report.mechanism) == family:
-        return FAMILY, f"the right family ({family}); it was {actual}"
-    return 0.0, f"it was {actual}, not {report.mechanism}"
-
-
-def _onset(course: Course, report: Report) -> Scored:
-    if course.onset_s is None or report.started_at is None:
-        return 0.0, "no time was given"
-    error = abs(report.started_at - course.began_ts - course.onset_s)
-    return onset_credit(error / course.length_s), f"off by {error / 60:.1f} world minutes"
-
-
-def onset_credit(error_share: float) -> float:
-    """1 up to ONSET_FULL, 0 from ONSET_ZERO, between them falling with the order of magnitude."""
-    if error_share <= ONSET_FULL:
-        return 1.0
-    span = math.log(ONSET_ZERO / ONSET_FULL)
-    return max(0.0, 1.0 - math.log(error_share / ONSET_FULL) / span)
-
-
-def _segment(truth: Truth, report: Report) -> Scored:
-    actual, claimed = _pairs(truth.segment), _pairs(report.segment)
-    if actual == claimed:
-        return 1.0, "whom it hit is right"
-    wanted = "everyone" if not actual else ", ".join(f"{c}={v}" for c, v in sorted(actual))
-    if not actual or not claimed:
-        return 0.0, f"it hit {wanted}"
-    same = len(actual & claimed)
-    columns = len({c for c, _ in actual} & {c for c, _ in claimed})
-    overlap = 2 * same / (len(actual) + len(claimed))
-    if same == 0 and columns:
-        return 0.25, f"the right column, but it hit {wanted}"
-    return overlap, f"it hit {wanted}"
-
-
-def _pairs(segment: dict[str, str | list[str]]) -> set[tuple[str, str]]:
-    return {
-        (column, value)
-        for column, values in segment.items()
-        for value in ([values] if isinstance(values, str) else values)
-    }
-
-
 def _evidence(strengths: Sequence[Strength]) -> Scored:
     """The mean: what says nothing makes the case weaker."""
     if not strengths:
@@ -201,8 +172,23 @@ def _evidence(strengths: Sequence[Strength]) -> Scored:
     return sum(s.value for s in strengths) / len(strengths), "; ".join(told[:3])
 
 
+def _ruled_out(looked: Looked | None) -> Scored:
+    """The mean, as of evidence; what is only said counts as saying nothing."""
+    if looked is None:
+        return _NO_TWIN
+    if looked.ruled_out is None:
+        return 0.0, "not graded: none of its look-alikes can be run"
+    if not looked.ruled_out:
+        return 0.0, "nothing was ruled out"
+    told = [f"{s.claim[:40]} {s.value:.2f} ({s.why})" for s in looked.ruled_out]
+    share = sum(s.value for s in looked.ruled_out) / len(looked.ruled_out)
+    return share, "; ".join(told[:3])
+
+
 def _confidence(right: bool, report: Report) -> Scored:
     """Brier's score, at best where confidence is the probability of being right. Source: Brier, 1950."""
     sure = report.confidence
+    if sure is None:
+        return 0.0, "not graded: nothing was said of it"
     why = f"{sure:.0%} sure of a verdict that is {'right' if right else 'wrong'}"
     return 1.0 - (sure - right) ** 2, why

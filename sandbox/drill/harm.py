@@ -20,18 +20,29 @@ GOODS = ("clicks", "conversions", "revenue", "satisfied_sessions")
 BADS = ("users_lost", "policy_breaches", "p99_ms", "exposure_gap")
 METRICS = (*GOODS, *BADS)
 SLOW = "slow_requests"  # slower than a limit that is handed in: latency that adds up over requests
-ALL = (*METRICS, SLOW)
+SEGMENT_EXPOSURE = "segment_exposure"  # of the slice of the catalogue that the run kept an eye on
+ALL = (*METRICS, SLOW, SEGMENT_EXPOSURE)
 UNITS = {
     "clicks": "clicks", "conversions": "conversions", "revenue": "money",
     "satisfied_sessions": "visits that end satisfied", "users_lost": "users expected not to return",
     "policy_breaches": "items shown against policy", "p99_ms": "ms",
-    "exposure_gap": "points of all impressions", SLOW: "requests",
+    "exposure_gap": "points of all impressions", SLOW: "requests slower than 99 % of a healthy day's",
+    SEGMENT_EXPOSURE: "points of all impressions",
 }  # fmt: skip
 MINUTE_S = 60.0
 TAIL = 0.06  # share of the slowest requests among which a reweighted 99th percentile is looked for
 LEAST_TAIL = 2_000  # requests; with no more of them, all are looked at
 
-_OF_REQUESTS = ("clicks", "conversions", "revenue", "policy_breaches", SLOW, "n_items", "shown_b")
+_OF_REQUESTS = (
+    "clicks",
+    "conversions",
+    "revenue",
+    "policy_breaches",
+    SLOW,
+    "n_items",
+    "shown_b",
+    "shown_slice",
+)
 _OF_VISITS = ("satisfied_sessions", "users_lost")
 _SUMS = (*_OF_REQUESTS, *_OF_VISITS)
 
@@ -58,14 +69,15 @@ class Counts:
         """Every metric of ALL, float64 [b], for b weightings of the users (None: each counts once, b = 1).
 
         weights: float64 [b, u]. exposure_gap: share of impressions in points that group B does not get,
-        so that in a difference of runs it says how far B's share fell. NaN for p99_ms and exposure_gap
-        of a run that answered nothing.
+        so that in a difference of runs it says how far B's share fell; segment_exposure: the same of the
+        slice watched. NaN for p99_ms and both of them of a run that answered nothing.
         """
         w = np.ones((1, len(self.users))) if weights is None else weights
         sums = dict(zip(_SUMS, (w @ self.sums).T, strict=True))
         return {
             **{name: sums[name] for name in ALL if name in sums},
             "p99_ms": self._p99(w), "exposure_gap": _gap(sums["shown_b"], sums["n_items"]),
+            SEGMENT_EXPOSURE: _gap(sums["shown_slice"], sums["n_items"]),
         }  # fmt: skip
 
     def _p99(self, w: np.ndarray) -> np.ndarray:
@@ -156,6 +168,15 @@ def by_segment(ledgers: Sequence[Ledger]) -> dict[str, tuple[Ledger, ...]]:
     return found
 
 
+def of_slice(ledgers: Sequence[Ledger]) -> tuple[Ledger, ...] | None:
+    """Several runs of one world cut to the users of the slice that was watched; None where that is everyone."""
+    if all(ledger.requests.in_slice.all() for ledger in ledgers):
+        return None
+    inside = [ledger.requests.user[ledger.requests.in_slice] for ledger in ledgers]
+    users = np.unique(np.concatenate(inside))
+    return tuple(_of_users(ledger, users) for ledger in ledgers)
+
+
 def affected_users(run: Ledger, other: Ledger, start_ts: float, end_ts: float) -> int:
     """Users to whom something else happened in `run`: an answer that came to other clicks, revenue or
     breaches, was degraded or one fifth and 10 ms slower, or that has no counterpart."""
@@ -184,7 +205,7 @@ def _gap(shown_b: np.ndarray, n_items: np.ndarray) -> np.ndarray:
 
 
 def _request_columns(r: Requests, slow_ms: float) -> dict[str, np.ndarray]:
-    columns = (r.clicks, r.conversions, r.revenue, r.breaches, r.latency_ms > slow_ms, r.n_items, r.shown_b)  # fmt: skip
+    columns = (r.clicks, r.conversions, r.revenue, r.breaches, r.latency_ms > slow_ms, r.n_items, r.shown_b, r.shown_slice)  # fmt: skip
     return {n: c.astype(np.float64) for n, c in zip(_OF_REQUESTS, columns, strict=True)}
 
 

@@ -2,7 +2,9 @@
 
 Everything is scored on a scale that is logarithmic for sizes that stand out of the noise and linear
 within it, so that twice too much costs as much as half, and a harm of nothing can be said too. A number
-alone is an interval without width. Source: Winkler, "A decision-theoretic approach to interval
+alone is an interval without width. Only what stands out of the noise can be sized: a number for a metric
+without clear harm earns nothing. A gain counts like a harm, with its sign: what a filter saves beside what it
+costs. Where the truth names a slice of users, harm is that of the slice. Source: Winkler, "A decision-theoretic approach to interval
 estimation", JASA 1972; Gneiting and Raftery, "Strictly proper scoring rules", JASA 2007, section 6.2.
 """
 
@@ -12,10 +14,11 @@ import math
 from collections.abc import Mapping
 
 from sandbox.drill.comparison import TwinResult
-from sandbox.drill.harm import METRICS
+from sandbox.drill.harm import METRICS, SEGMENT_EXPOSURE, UNITS
 from sandbox.drill.intervals import Estimate
 from sandbox.drill.report import AFFECTED_USERS, Claim
 
+CLAIMED = (*METRICS, SEGMENT_EXPOSURE)
 LEVEL = 0.8  # of the interval that a report is asked for: one in five may miss
 WORST = math.log(10.0)  # an order of magnitude off earns nothing
 ENOUGH = 2  # clear harms that a report must name for full credit, where there are so many
@@ -46,26 +49,42 @@ def claim_share(claim: Claim, truth: float, noise: float) -> float:
     return 0.5 * point + 0.5 * interval
 
 
+def sizable(twin: TwinResult) -> list[str]:
+    """Metrics in which there is a clear harm, or a clear gain, by the report; the clearest first."""
+    found = [m for m in CLAIMED if _clear(twin.so_far[m])]
+    return sorted(found, key=lambda m: -abs(twin.so_far[m].z))
+
+
 def impact_share(claims: Mapping[str, Claim], twin: TwinResult) -> Scored:
     """What the claims are worth: their mean, less where clear harms were left out."""
-    truths = {m: twin.so_far[m] for m in METRICS}
-    clear = sorted((m for m in METRICS if truths[m].clear), key=lambda m: -truths[m].z)
+    clear = sizable(twin)
     parts, told = [], []
     for name, claim in claims.items():
         if name == AFFECTED_USERS:
-            truth, noise = twin.affected, LEAST_USERS
+            share, was = (
+                claim_share(claim, twin.affected, LEAST_USERS),
+                f"{twin.affected:.4g} users",
+            )
+        elif name in clear:
+            truth = twin.so_far[name]
+            share = claim_share(claim, truth.estimate, _noise(truth, twin.healthy_slice[name]))
+            was = f"{truth.estimate:.4g} {UNITS[name]}"
         else:
-            truth, noise = truths[name].estimate, _noise(truths[name], twin.healthy[name])
-        if not math.isfinite(truth):
-            continue
-        parts.append(claim_share(claim, truth, noise))
-        told.append(f"{name} {claim.estimate:g}, it was {truth:.4g}")
+            share, was = 0.0, "nothing that stands out"
+        parts.append(share)
+        told.append(f"{name} {claim.estimate:g}, it was {was}")
+    named = [m for m in clear if m in claims]
+    missed = [f"{m} ({twin.so_far[m].estimate:.4g} {UNITS[m]})" for m in clear if m not in claims]
     if not parts:
-        would = f"; {', '.join(clear[:ENOUGH])} would have been the clearest" if clear else ""
-        return 0.0, f"no harm was sized{would}"
-    named = sum(name in clear for name in claims)
-    coverage = min(1.0, named / min(ENOUGH, len(clear))) if clear else 1.0
-    return coverage * sum(parts) / len(parts), "; ".join(told[:4])
+        return 0.0, f"no harm was sized; clear were {', '.join(missed[:3])}"
+    coverage = min(1.0, len(named) / min(ENOUGH, len(clear)))
+    if coverage < 1.0 and missed:
+        told.append(f"clear and not named: {', '.join(missed[:3])}")
+    return coverage * sum(parts) / len(parts), "; ".join(told[:5])
+
+
+def _clear(truth: Estimate) -> bool:
+    return math.isfinite(truth.estimate) and (truth.low > 0.0 or truth.high < 0.0)
 
 
 def _noise(truth: Estimate, healthy: float) -> float:

@@ -7,18 +7,17 @@ drills/<id>/grade.json   the document of the grade, with `twin` for the plot of 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import write_atomically
 from sandbox.drill import arm_runs, course, library, twin
 from sandbox.drill.arm_runs import ProgressFn, RunArm
-from sandbox.drill.evidence import strongest
+from sandbox.drill.grading import Looked
 from sandbox.drill.journal import first
+from sandbox.drill.looking import Looking
 from sandbox.drill.report import Report
 from sandbox.drill.store import Drill
-from sandbox.drill.twin import Story
 
 PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
 
@@ -44,44 +43,28 @@ def marked(
     if kept is not None:
         return kept
     report = Report.model_validate(filed.fields["report"])
-    found, strengths = None, None
+    pack = tuple(library.load_all().values())
+    found, looked = None, None
     notices: list[str] = []
     if with_twin:
         try:
             story, notices = twin.story_of(drill)
-            # Of a day on which nothing was wrong, or was not noticed, evidence is not asked again.
-            told = story.onset_s is not None and report.incident and bool(report.evidence)
-            days = twin.evidence_days(story) if told else []
+            looking = Looking(story, report, pack, run, workers, progress)
+            # Of a day on which nothing was wrong, or was not noticed, what is quoted is not asked again.
+            told = story.onset_s is not None and report.incident
+            days = looking.first_runs() if told else []
             found = twin.compare(story, telemetry=days, run=run, workers=workers, progress=progress)
-            strengths = [] if not told else strongest(
-                [twin.evidence_of(at, report, run=run, workers=workers, progress=progress)
-                 for at in _as_of(story)]
-            )  # fmt: skip
+            looked = looking.looked() if told else Looked()
         except SandboxError as error:
-            found, strengths = None, None
+            found, looked = None, None
             notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
-    marks, baseline = course.graded(
-        drill.scenario, entries, report, library.load_all().values(), found, strengths
-    )
+    marks, baseline = course.graded(drill.scenario, entries, report, pack, found, looked)
     document = {**course.result(drill.plan.run_dir, report, marks, baseline), "notices": notices}
     if found is not None:
         whole = found.document(drill.plan.run_dir)
         document["twin"] = {part: whole[part] for part in PLOTTED}
         write_atomically(drill.directory / "grade.json", json.dumps(document))
     return document
-
-
-def _as_of(story: Story) -> list[Story]:
-    """Told until the report and, where it was mended before, until then: queries that look back from $now
-    would see a healthy hour in what somebody has repaired and taken the time to write about."""
-    course = story.course
-    mended = [
-        action.at_s for action in course.actions
-        if story.onset_s is not None and story.onset_s < action.at_s < course.filed_s
-        and action.is_one_of(story.plan.scenario.accept)
-    ]  # fmt: skip
-    earlier = [replace(story, course=replace(course, filed_s=min(mended)))] if mended else []
-    return [story, *earlier]
 
 
 def _kept(drill: Drill) -> dict[str, Any] | None:

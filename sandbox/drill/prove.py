@@ -1,173 +1,134 @@
 """`sandbox scenario prove`: is a scenario true, solvable and fair? Measured on the virtual backend.
 
-Beside the incident, with nobody acting, run its own day without the faults, further healthy days, and
-the same timeline with a look-alike in place of the fault. Then all responders play it.
+Beside the incident, with nobody acting, run its own day without the faults, further healthy days, the same
+timeline with a look-alike in place of the fault, and the incident with each of several actions at onset. Then
+all responders play it. Runs are those of the twin: what a drill or another proof needs too is run once.
 """
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from faults.catalogue import CATALOGUE
 from sandbox.base.errors import SandboxError
-from sandbox.drill import library, signals, standout
-from sandbox.drill.arm_runs import Finished, RunArm, run_all
-from sandbox.drill.arms import ArmPlan, other_healthy
+from sandbox.drill import library, lookalikes, signals, standout
+from sandbox.drill.alternatives import alternatives, averted
+from sandbox.drill.arm_runs import Finished, ProgressFn, RunArm, run_all
+from sandbox.drill.arms import AT_ONCE_S, ArmPlan, other_healthy
+from sandbox.drill.consistency import contradictions
 from sandbox.drill.env import Opener
 from sandbox.drill.evaluate import TIMEOUT_S, evaluate
 from sandbox.drill.evidence import Day, strength
-from sandbox.drill.queries import filled, verdict
+from sandbox.drill.predicate import Predicate, PredicateError
+from sandbox.drill.proof import HARM_Z, Proof
+from sandbox.drill.queries import filled, first_row
 from sandbox.drill.report import Statement
 from sandbox.drill.responders.registry import GOLD, SHIPPED
-from sandbox.drill.scenario import Evidence, Scenario, Step
+from sandbox.drill.scenario import ClaimCheck, Evidence, Scenario
+from sandbox.drill.twin import STEP_S
 from sandbox.telemetry.sql import SqlWorker
 
 OTHER_DAYS = 4  # healthy, beside the incident's own
-HARM_Z = 2.0  # harm that does not stand out of the days is no incident
-STRENGTH = 0.5  # of the strongest piece of evidence, at least
-GOLD_LEAST, BLIND_MOST = 0.9, 0.35
 
-ProgressFn = Callable[[str, float | None], None]
 Answer = tuple[list[str], list[list[Any]]]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was found. harms: metric -> (harm, z). held: evidence id -> its predicate on the incident."""
-
-    scenario: Scenario
-    harms: dict[str, tuple[float, float]]
-    signal: signals.Signal | None
-    evidence: list[dict[str, Any]]
-    not_run: dict[str, str]
-    responders: dict[str, float]
-    no_fault: float
-
-    @property
-    def main_metric(self) -> str:
-        """The metric whose harm stands out most."""
-        return max(self.harms, key=lambda m: self.harms[m][1])
-
-    @property
-    def faults_found(self) -> list[str]:
-        """What is not as it should be, empty when all is well."""
-        s, z = self.scenario, self.harms[self.main_metric][1]
-        blind = [score for name, score in self.responders.items() if name != GOLD]
-        found = []
-        if s.truth.incident and z < HARM_Z:
-            found.append(
-                f"its harm ({self.main_metric}, z {z:.1f}) does not stand out of healthy days"
-            )
-        if not s.truth.incident and z >= HARM_Z:
-            found.append(
-                f"there is harm ({self.main_metric}, z {z:.1f}) where nothing should be wrong"
-            )
-        if s.truth.incident:
-            if not all(e["holds"] for e in self.evidence):
-                names = [e["query"] for e in self.evidence if not e["holds"]]
-                found.append(f"the incident does not show {', '.join(names)}")
-            if max(e["strength"] for e in self.evidence) < STRENGTH:
-                found.append("no piece of its evidence differs clearly from a healthy day")
-            for name in self.evidence[0]["under"]:
-                if all(name in e["holds_under"] for e in self.evidence):
-                    found.append(f"all of its evidence holds under {name} too")
-        if (gold := self.responders.get(GOLD, 1.0)) < GOLD_LEAST:
-            found.append(f"gold scores {gold:.2f}, below {GOLD_LEAST}")
-        if blind and statistics.fmean(blind) >= BLIND_MOST:
-            found.append(
-                f"the others score {statistics.fmean(blind):.2f} on average, {BLIND_MOST} or more"
-            )
-        if self.responders.get("vandal", 0.0) > self.responders.get("do-nothing", 1.0):
-            found.append("the vandal beats do-nothing")
-        if self.no_fault < GOLD_LEAST:
-            found.append(f"without the fault gold scores {self.no_fault:.2f}: no all-clear")
-        return found
-
-    def document(self) -> dict[str, Any]:
-        """The document of `sandbox scenario prove --json`."""
-        found = self.faults_found
-        of, signal = self.main_metric, self.signal
-        z = self.harms[of][1]
-        first = f"{signal.name} after {signal.after_s / 60:.0f} world minutes" if signal else "none"
-        well = (
-            f"harm of {z:.1f} standard deviations ({of}), first signal: {first}; only gold finds it"
-        )
-        return {
-            "scenario": self.scenario.id, "harm_z": round(z, 3), "harm_metric": of,
-            "harms": {m: {"harm": round(h, 4), "z": round(one, 3)} for m, (h, one) in self.harms.items()},
-            "first_signal": {"name": signal.name if signal else None, "after_s": signal.after_s if signal else None},
-            "evidence": self.evidence, "not_run": self.not_run, "responders": self.responders,
-            "no_fault": self.no_fault, "ok": not found, "why": "; ".join(found) or well,
-        }  # fmt: skip
+Found = dict[str, Finished]
 
 
 def prove(
     scenario: Scenario, *, world: str | None = None, n_seeds: int = 1, timeout_s: float = TIMEOUT_S,
-    run: RunArm | None = None, opener: Opener | None = None, workers: int = 2,
+    quick: bool = False, run: RunArm | None = None, opener: Opener | None = None, workers: int = 2,
     progress: ProgressFn = lambda _what, _share: None,
 ) -> Proof:  # fmt: skip
-    """Everything that can be found out about a scenario. n_seeds: for the responders.
+    """Everything that can be found out about a scenario. n_seeds: for the responders. quick: harm, evidence,
+    claims and actions only, without look-alikes and responders.
 
     run, opener: stand-ins for the virtual backend. Raises what a run or a drill raises.
     """
-    at = world or scenario.world
-    incident = ArmPlan(scenario, at, scenario.seed, True, (), scenario.evidence_by_s)
-    own = replace(incident, faults=False)
-    days = [incident, own, *other_healthy(incident, OTHER_DAYS)]
-    done = run_all(days, telemetry=days, run=run, workers=workers, progress=progress)
-    runs = [_Seen(done[plan.key], plan) for plan in days]
+    asked, scenario = scenario, scenario.placed(scenario.seed)
+    pack = tuple(library.load_all().values())
+    runs = _Runs(scenario, world or scenario.world, pack, quick)
+    done = run_all(
+        [*runs.days, *runs.acted.values()], telemetry=[*runs.days, *runs.strange_days], run=run,
+        workers=workers, progress=_named("the incident, healthy days, actions", progress),
+    )  # fmt: skip
+    days = [_Seen(done[plan.key], plan) for plan in runs.days]
     since_s = _since(scenario)
-    strange: dict[str, tuple[_Seen, _Seen]] = {}
-    not_run = dict.fromkeys(scenario.look_alikes, "no such fault in the catalogue yet")
-    for name, variant in _variants(scenario, not_run).items():
-        plan = replace(incident, scenario=variant)
-        pair = [plan, replace(plan, faults=False)]
-        try:
-            done = run_all(pair, telemetry=pair, run=run, workers=workers, progress=progress)
-        except SandboxError as error:
-            not_run[name] = f"{error.kind.title}: {error.seen}"
-            continue
-        strange[name] = (_Seen(done[pair[0].key], plan), _Seen(done[pair[1].key], pair[1]))
-    rows = evaluate(
-        list(SHIPPED), [scenario], n_seeds, world=world, timeout_s=timeout_s, workers=workers,
-        opener=opener, progress=progress,
+    harms = _harms(days, since_s)
+    first = signals.first_signal(
+        days[0].shown, [day.shown for day in days[1:]], days[0].began + since_s
+    )
+    proof = partial(
+        Proof, asked, harms, first, _evidence(scenario, days, runs, done), runs.not_run,
+        claims=[_claimed(claim, done[runs.incident.key], runs.incident) for claim in scenario.claims],
+        averted=_averted(harms, runs, done, days, since_s), contradictions=contradictions(asked, pack),
     )  # fmt: skip
-    (quiet,) = evaluate(
-        [GOLD], [scenario], 1, world=world, faults=False, timeout_s=timeout_s, workers=1,
-        opener=opener, progress=progress,
+    if quick:
+        return proof()
+    play = partial(
+        evaluate, world=world, timeout_s=timeout_s, opener=opener,
+        progress=_named("responders play it", progress),
     )  # fmt: skip
-    return Proof(
-        scenario, _harms(runs, since_s),
-        signals.first_signal(runs[0].shown, [r.shown for r in runs[1:]], runs[0].began + since_s),
-        [_proven(e, runs, strange) for e in scenario.evidence], not_run,
-        {row["responder"]: row["score"] for row in rows}, quiet["score"],
-    )  # fmt: skip
+    rows = play(list(SHIPPED), [asked], n_seeds, workers=workers)
+    (quiet,) = play([GOLD], [asked], 1, faults=False, workers=1)
+    return proof({row["responder"]: row["score"] for row in rows}, quiet["score"])
+
+
+class _Runs:
+    """The plans of a proof. strange: look-alike -> the run with it, and its own healthy day. not_run: why a
+    look-alike is not among them. acted: action -> the incident with it at onset, the best response first."""
+
+    def __init__(
+        self, scenario: Scenario, world: str, pack: Sequence[Scenario], quick: bool
+    ) -> None:
+        until_s = math.ceil(scenario.evidence_by_s / STEP_S) * STEP_S
+        self.incident = incident = ArmPlan(scenario, world, scenario.seed, True, (), until_s)
+        self.days = [
+            incident, replace(incident, faults=False), *other_healthy(incident, OTHER_DAYS)
+        ]  # fmt: skip
+        self.not_run = {
+            name: "no scenario arms it"
+            if name in CATALOGUE
+            else "no such fault in the catalogue yet"
+            for name in scenario.look_alikes
+        }
+        self.strange: dict[str, tuple[ArmPlan, ArmPlan]] = {}
+        others = (
+            lookalikes.runnable(scenario, pack) if scenario.truth.incident and not quick else {}
+        )
+        for name, (step, _) in others.items():
+            del self.not_run[name]
+            plan = replace(incident, scenario=lookalikes.variant(scenario, step))
+            self.strange[name] = (plan, replace(plan, faults=False))
+        self.acted = self._acted(scenario) if scenario.truth.incident else {}
+
+    @property
+    def strange_days(self) -> list[ArmPlan]:
+        return [plan for pair in self.strange.values() for plan in pair]
+
+    def _acted(self, scenario: Scenario) -> dict[str, ArmPlan]:
+        best = tuple((at_s + AT_ONCE_S, text) for at_s, text in scenario.best_response)
+        acted = {" and ".join(text for _, text in best): best}
+        at_s = max(at_s for at_s, _ in best)
+        acted |= {text: ((at_s, text),) for text in alternatives(scenario) if text not in acted}
+        return {text: replace(self.incident, actions=done) for text, done in acted.items()}
 
 
 class _Seen:
     """A run that is done, and all that is asked of its lake, asked at once."""
 
     def __init__(self, done: Finished, plan: ArmPlan) -> None:
-        assert done.run_dir is not None
         self.ledger, scenario = done.ledger, plan.scenario
         self.began = done.ledger.began_ts
-        self.times = {
-            "began": self.began, "paged": self.began + scenario.pager.at_s,
-            "now": self.began + plan.until_s,
-        }  # fmt: skip
+        self.times = _times(done, plan, scenario.evidence_by_s)
         self._answers: dict[str, Answer | SandboxError] = {}
-        with SqlWorker(done.run_dir / "lake") as worker:
+        with _lake(done, self.times["now"]) as worker:
             for sql in (signals.METRICS_SQL, signals.ALERTS_SQL):
                 answer = worker.query(sql, max_rows=1_000_000)
                 self._answers[sql] = answer.columns, answer.rows
-            self.exposure: float | None = None
-            if (shown := standout.exposure_sql(scenario.truth.segment)) is not None:
-                since = {"since": self.began + _since(scenario)}
-                self.exposure = worker.query(filled(shown, since)).rows[0][0]
             for evidence in scenario.evidence:
                 sql = filled(evidence.sql, self.times)
                 try:
@@ -192,10 +153,33 @@ class _Seen:
             [(float(ts), str(rule)) for ts, rule in alerts],
         )  # fmt: skip
 
-    def holds(self, evidence: Evidence) -> bool:
-        with suppress(SandboxError):
-            return verdict(evidence, *self.ask(filled(evidence.sql, self.times)))
-        return False
+    def told(self, evidence: Evidence) -> tuple[bool, str]:
+        """Whether its predicate holds, and what the answer was."""
+        return _verdict(evidence.predicate, lambda: self.ask(filled(evidence.sql, self.times)))
+
+
+def _lake(done: Finished, until_ts: float) -> SqlWorker:
+    assert done.run_dir is not None
+    return SqlWorker(done.run_dir / "lake", until_ts=until_ts)
+
+
+def _times(done: Finished, plan: ArmPlan, now_s: float) -> dict[str, float]:
+    began = done.ledger.began_ts
+    return {"began": began, "paged": began + plan.scenario.pager.at_s, "now": began + now_s}
+
+
+def _verdict(predicate: str, ask: Callable[[], Answer]) -> tuple[bool, str]:
+    try:
+        columns, rows = ask()
+        row = first_row(columns, rows)
+        shown = ", ".join(
+            f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()
+        )
+        return Predicate.parse(predicate).holds(row, len(rows)), shown[:200] or "no rows"
+    except SandboxError as error:
+        return False, f"{error.kind.title}: {error.seen}"[:200]
+    except PredicateError as error:
+        return False, str(error)[:200]
 
 
 def _since(scenario: Scenario) -> float:
@@ -205,62 +189,69 @@ def _since(scenario: Scenario) -> float:
     return next((step.at_s for step in scenario.timeline if step.fault), 0.0)
 
 
-def _harms(runs: Sequence[_Seen], since_s: float) -> dict[str, tuple[float, float]]:
-    """By metric, and for the exposure of the items hit where they are a slice. runs: as `_proven` has them."""
-    incident, *healthy = runs
+def _harms(days: Sequence[_Seen], since_s: float) -> dict[str, tuple[float, float]]:
+    """By metric. days: the incident, its own healthy day, others."""
+    incident, *healthy = days
     window = (incident.began + since_s, incident.times["now"])
-    found = standout.of_ledgers(incident.ledger, [day.ledger for day in healthy], *window)
-    seen = [run.exposure for run in runs]
-    shown = [points for points in seen if points is not None]
-    if len(shown) == len(runs):
-        found[standout.EXPOSURE] = standout.of_values(shown[1] - shown[0], shown[1:])
-    return found
+    return standout.of_ledgers(incident.ledger, [day.ledger for day in healthy], *window)
 
 
-def _variants(scenario: Scenario, not_run: dict[str, str]) -> dict[str, Scenario]:
-    """The scenario with each look-alike in place of its fault, as a scenario of the pack arms it. Names
-    that there is none for stay in `not_run`."""
+def _averted(
+    harms: dict[str, tuple[float, float]], runs: _Runs, done: Found, days: Sequence[_Seen], since_s: float
+) -> dict[str, float]:  # fmt: skip
+    """Share of the harm that each action averts at onset, the best response first."""
+    healthy, window = days[1], (days[0].began + since_s, days[0].times["now"])
     found = {}
-    for name in scenario.look_alikes:
-        if name not in CATALOGUE:
-            continue
-        not_run[name] = "no scenario arms it"
-        donors = (s for s in library.load_all().values() if s.id != scenario.id)
-        step = next(
-            (t for s in donors for t in s.timeline if t.fault and t.fault.name == name), None
-        )
-        if step is not None:
-            del not_run[name]
-            found[name] = _with(scenario, step)
+    for text, plan in runs.acted.items():
+        after = standout.harms(done[plan.key].ledger, healthy.ledger, *window)
+        share = averted(harms, after, HARM_Z)
+        if share is not None:
+            found[text] = share
     return found
 
 
-def _with(scenario: Scenario, look_alike: Step) -> Scenario:
-    """Its harmful step replaced, at the same time. Not checked as a whole: its truth is another's."""
-    onset_s = scenario.truth.onset_s
-    timeline = tuple(
-        look_alike.model_copy(update={"at_s": onset_s})
-        if step.fault and step.at_s == onset_s
-        else step
-        for step in scenario.timeline
-    )
-    return scenario.model_copy(update={"timeline": timeline})
-
-
-def _proven(
-    evidence: Evidence, runs: Sequence[_Seen], strange: dict[str, tuple[_Seen, _Seen]]
-) -> dict[str, Any]:
-    """runs: the incident, its own healthy day, others."""
-    statement = Statement(claim=evidence.claim, sql=evidence.sql)
-    incident, own, *others = runs
+def _evidence(
+    scenario: Scenario, days: Sequence[_Seen], runs: _Runs, done: Found
+) -> list[dict[str, Any]]:
+    """A row for each query: what it says of the incident, of healthy days and of look-alikes."""
+    incident, own, *others = days
     usual = [day.day for day in others]
-    return {
-        "query": evidence.id,
-        "strength": strength(statement, incident.day, [own.day, *usual]).value,
-        "holds": incident.holds(evidence),
-        "under": {
-            name: strength(statement, day.day, [quiet.day, *usual]).value
-            for name, (day, quiet) in strange.items()
-        },
-        "holds_under": [name for name, (day, _) in strange.items() if day.holds(evidence)],
+    strange = {
+        name: (_Seen(done[plan.key], plan), _Seen(done[quiet.key], quiet))
+        for name, (plan, quiet) in runs.strange.items()
     }
+    components = {cause.component for cause in scenario.truth.causes} - {"none"}
+    rows = []
+    for evidence in scenario.evidence:
+        statement = Statement(claim=evidence.claim, sql=evidence.sql)
+        holds, seen = incident.told(evidence)
+        found = strength(statement, incident.day, [own.day, *usual], components)
+        rows.append({
+            "query": evidence.id, "strength": found.value, "why": found.why, "holds": holds, "seen": seen,
+            "under": {
+                name: strength(statement, day.day, [quiet.day, *usual]).value
+                for name, (day, quiet) in strange.items()
+            },
+            "holds_under": [name for name, (day, _) in strange.items() if day.told(evidence)[0]],
+        })  # fmt: skip
+    return rows
+
+
+def _claimed(claim: ClaimCheck, done: Finished, plan: ArmPlan) -> dict[str, Any]:
+    """Whether a sentence is true of the incident when it is read."""
+    scenario = plan.scenario
+    now_s = scenario.pager.at_s if claim.by == "page" else scenario.evidence_by_s
+    times = _times(done, plan, now_s)
+
+    with _lake(done, times["now"]) as worker:
+
+        def ask() -> Answer:
+            answer = worker.query(filled(claim.sql, times))
+            return answer.columns, answer.rows
+
+        holds, seen = _verdict(claim.predicate, ask)
+    return {"says": claim.says, "by": claim.by, "holds": holds, "seen": seen}
+
+
+def _named(what: str, progress: ProgressFn) -> ProgressFn:
+    return lambda _what, share: progress(what, share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +10,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import strict_yaml, taxonomy
-from sandbox.drill.harm import METRICS
+from sandbox.drill import segments, strict_yaml, taxonomy
+from sandbox.drill.harm import METRICS, SEGMENT_EXPOSURE
 from sandbox.drill.patterns import ActionPattern
+from sandbox.drill.truth import lifted
 
 _CODE = "DRILL-003"
 AFFECTED_USERS = "affected_users"  # may be sized beside the metrics of harm
-SIZED = (*METRICS, AFFECTED_USERS)
+SIZED = (*METRICS, SEGMENT_EXPOSURE, AFFECTED_USERS)
+MOST_NAMED = 8  # causes in one report: naming everything is no answer
 
 
 def _moment(value: object) -> object:
@@ -69,35 +72,87 @@ class Claim(BaseModel, extra="forbid", frozen=True):
         return self
 
 
-class Report(BaseModel, extra="forbid", frozen=True):
-    """incident: whether anything was wrong. Times are world time. component, mechanism: words of
-    sandbox.drill.taxonomy, a family of mechanisms is allowed. segment: column -> value, empty for
-    everyone. actions: what was done. confidence: 0..1, that `incident` is right. impact: name of SIZED ->
-    how great the harm is."""
+class NamedCause(BaseModel, extra="forbid", frozen=True):
+    """One cause as the report names it. component, mechanism: words of sandbox.drill.taxonomy, a family of
+    mechanisms is allowed. started_at: world time. segment: column -> value, empty for everyone."""
 
-    incident: bool
-    detected_at: Moment | None = None
-    started_at: Moment | None = None
     component: str = taxonomy.NONE
     mechanism: str = "chance"
+    started_at: Moment | None = None
     segment: dict[str, str | list[str]] = {}
-    actions: list[Line] = Field([], max_length=50)
-    evidence: list[Statement] = Field([], max_length=20)
-    ruled_out: list[Line] = Field([], max_length=20)
-    confidence: float = Field(0.5, ge=0, le=1, allow_inf_nan=False)
-    impact: dict[str, Claim] = {}
-    notes: str = Field("", max_length=8000)
 
     @model_validator(mode="after")
-    def _consistent(self) -> Report:
+    def _known(self) -> NamedCause:
         if self.component not in taxonomy.COMPONENTS:
             raise ValueError(f"component: one of {', '.join(taxonomy.COMPONENTS)}")
         if self.mechanism not in taxonomy.MECHANISMS and self.mechanism not in taxonomy.FAMILIES:
             known = (*taxonomy.FAMILIES, *taxonomy.MECHANISMS)
             raise ValueError(f"mechanism: one of {', '.join(known)}")
-        for column in self.segment:
-            if column not in taxonomy.SEGMENT_COLUMNS:
-                raise ValueError(f"segment: columns of {', '.join(taxonomy.SEGMENT_COLUMNS)}")
+        segments.require_known(self.segment)
+        return self
+
+    @property
+    def benign(self) -> bool:
+        return taxonomy.family_of(self.mechanism) == "benign"
+
+
+class RuledOut(BaseModel, extra="forbid", frozen=True):
+    """What it was not: a component, a mechanism or a family, and the query that shows so. Without a query
+    it is only said."""
+
+    what: Line
+    sql: str | None = Field(None, min_length=1, max_length=4000)
+    claim: str = Field("", max_length=400)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word_alone(cls, value: Any) -> Any:
+        return {"what": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _known(self) -> RuledOut:
+        words = {*taxonomy.COMPONENTS, *taxonomy.MECHANISMS, *taxonomy.FAMILIES}
+        if self.sql is not None and self.what not in words:
+            raise ValueError("what: a component, a mechanism or a family (sandbox drill words)")
+        return self
+
+
+class Report(BaseModel, extra="forbid", frozen=True):
+    """incident: whether anything was wrong. Times are world time. causes: what was wrong, the order does
+    not matter; the fields of a single one may stand in the report directly. Without an incident it is the
+    one thing that explains what was seen. actions: what was done. confidence: 0..1, that `incident` is
+    right; None where nothing is said of it. impact: name of SIZED -> how great the harm is."""
+
+    incident: bool
+    detected_at: Moment | None = None
+    causes: tuple[NamedCause, ...] = Field((NamedCause(),), min_length=1, max_length=MOST_NAMED)
+    actions: list[Line] = Field([], max_length=50)
+    evidence: list[Statement] = Field([], max_length=20)
+    ruled_out: list[RuledOut] = Field([], max_length=20)
+    confidence: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    impact: dict[str, Claim] = {}
+    notes: str = Field("", max_length=8000)
+
+    @classmethod
+    def blaming(
+        cls, component: str, mechanism: str, started_at: float | None,
+        segment: Mapping[str, str | list[str]] | None = None, **fields: Any,
+    ) -> Report:  # fmt: skip
+        """A report of an incident with one cause. fields: the other ones."""
+        cause = NamedCause(
+            component=component, mechanism=mechanism, started_at=started_at, segment=dict(segment or {})
+        )  # fmt: skip
+        return cls(incident=True, causes=(cause,), **fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lifted(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.get("causes", True):  # as the template has it
+            value = {name: of for name, of in value.items() if name != "causes"}
+        return lifted(value, tuple(NamedCause.model_fields))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Report:
         for name in self.impact:
             if name not in SIZED:
                 raise ValueError(f"impact: sizes of {', '.join(SIZED)}")
@@ -106,18 +161,21 @@ class Report(BaseModel, extra="forbid", frozen=True):
                 ActionPattern.parse(text)
             except ValueError as error:
                 raise ValueError(f"actions: as `sandbox act` takes them ({error})") from error
-        benign = taxonomy.family_of(self.mechanism) == "benign"
+        at_work = [c.component != taxonomy.NONE and not c.benign for c in self.causes]
         if not self.incident:
-            if self.component != taxonomy.NONE or not benign:
+            if any(c.component != taxonomy.NONE or not c.benign for c in self.causes):
                 raise ValueError(
                     "incident: without one the component is none, the mechanism benign"
                 )
             return self
-        if self.component == taxonomy.NONE or benign:
+        if not all(at_work):
             raise ValueError("incident: with one there is a component and a mechanism at work")
-        if self.started_at is None:
+        started = [c.started_at for c in self.causes]
+        if None in started:
             raise ValueError("started_at: a world time, when it began")
-        if self.detected_at is not None and self.detected_at < self.started_at:
+        if self.detected_at is not None and self.detected_at < min(
+            filter(None, started), default=0.0
+        ):
             raise ValueError("detected_at: not before started_at")
         return self
 
@@ -136,14 +194,8 @@ def checked(fields: dict[str, Any], document: strict_yaml.Document | None = None
     try:
         return Report.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        message = str(first["msg"]).removeprefix("Value error, ")
-        place: strict_yaml.Place = tuple(first["loc"])
-        if not place:
-            name, _, message = message.partition(": ")
-            place = (name,)
+        place, message, seen = _first_error(error, fields)
         origin = document or strict_yaml.Document(fields, {}, "report", _CODE)
-        seen = first["input"] if first["loc"] else fields.get(str(place[0]))
         fix = f"correct {strict_yaml.dotted(place)} and hand it in again"
         if document is None:
             where = f"report, {strict_yaml.dotted(place)}"
@@ -151,13 +203,42 @@ def checked(fields: dict[str, Any], document: strict_yaml.Document | None = None
         raise origin.refusal(place, seen=seen, expected=message, fix=fix) from error
 
 
+def _first_error(
+    error: ValidationError, fields: dict[str, Any]
+) -> tuple[strict_yaml.Place, str, object]:
+    """Where the first thing refused stands, what was expected and what is there. A check on a whole part
+    names the field itself; a single cause's fields may stand in the report directly."""
+    first = error.errors()[0]
+    place: strict_yaml.Place = tuple(first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if place[:1] == ("causes",) and "causes" not in fields:
+        place = place[2:]
+    name, colon, rest = message.partition(": ")
+    if first["type"] == "value_error" and colon and name.isidentifier():
+        if place[-1:] != (name,):
+            place = (*place, name)
+        message = rest
+    seen: Any = fields
+    for part in place:
+        try:
+            seen = seen[part]
+        except (KeyError, IndexError, TypeError):
+            return (
+                place,
+                message,
+                None if first["type"] in ("value_error", "missing") else first["input"],
+            )
+    return place, message, seen
+
+
 def within(report: Report, began_ts: float, now_ts: float) -> Report:
     """The report, its times known to lie in the drill. Raises DRILL-003 for one that does not.
 
     An hour of grace before the beginning: an incident cannot be older, but a guess may be.
     """
-    for name in ("started_at", "detected_at"):
-        value = getattr(report, name)
+    times = [("detected_at", report.detected_at)]
+    times += [("started_at", cause.started_at) for cause in report.causes]
+    for name, value in times:
         if value is not None and not began_ts - 3600 <= value <= now_ts + 1:
             raise SandboxError(
                 _CODE, where=f"report, {name}", seen=world_time(value),
@@ -183,19 +264,20 @@ def world_time(ts: float) -> str:
 
 TEMPLATE = """\
 # An incident report. Times are world time. Words for component and mechanism: sandbox drill words
-incident: true            # or false: nothing is wrong, then leave component and mechanism out
+incident: true            # or false: nothing is wrong, and nothing below need be filled in
 detected_at: null         # e.g. 2026-03-01 10:25:00
-started_at: null
-component: gateway
-mechanism: latency        # a family, or better one of its mechanisms
-segment: {}               # column: value; {} means everyone
+causes: []                # one or several, in any order; each that was not one lowers the rest:
+                          # - component: gateway
+                          #   mechanism: latency      # a family, or better one of its mechanisms
+                          #   started_at: 2026-03-01 10:20:00
+                          #   segment: {region: EU}   # column: value, or a list; {} or nothing: everyone
 actions: []               # as you gave them to `sandbox act`
-evidence:
-  - claim: what it shows
-    sql: select 1
-ruled_out: []
-confidence: 0.5           # 0 to 1, that `incident` is right
-impact: {}                # the harm so far against a healthy day; more is worse. A number, or better with
-                          # bounds that hold in four of five cases: {clicks: {estimate: 120, low: 80, high: 160}}
+evidence: []              # queries that no healthy day answers alike:
+                          # - {claim: what it shows, sql: "select ..."}
+ruled_out: []             # what it was not, each with a query that would answer otherwise if it were:
+                          # - {what: retry-storm, sql: "select ...", claim: what it shows}
+confidence: null          # 0 to 1, that `incident` is right
+impact: {}                # the harm so far against a healthy day; more is worse, less than 0 is a gain. A number,
+                          # or better with bounds that hold in four of five cases: {clicks: {estimate: 120, low: 80, high: 160}}
 notes: ""
 """

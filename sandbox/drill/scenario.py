@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from faults.arming import Spec, params_of
 from faults.catalogue import fault_named
@@ -17,17 +17,13 @@ from faults.scope import Scope
 from sandbox.base.config import Config, Document
 from sandbox.base.errors import SandboxError
 from sandbox.base.load import TrafficShape
-from sandbox.drill import taxonomy
+from sandbox.base.streams import uniform
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.predicate import Predicate
 from sandbox.drill.queries import TIMES, unknown_times
+from sandbox.drill.truth import Cause, Part, Pattern, Truth
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-
-
-def _pattern(text: str) -> str:
-    ActionPattern.parse(text).require_known()
-    return text
 
 
 def _predicate(text: str) -> str:
@@ -46,17 +42,12 @@ def _reflowed(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
-Pattern = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_pattern)]
 PredicateText = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_predicate)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Query = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_query)]
 # Lines of a file end where the author's screen did; on the reader's they would break twice.
 Prose = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_reflowed)]
 Line = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Part(BaseModel, extra="forbid", frozen=True):
-    """Unknown keys are refused, in every part."""
 
 
 class Load(TrafficShape):
@@ -92,7 +83,7 @@ class Release(Part):
 
     key: Line
     new: Line
-    patches: dict[str, dict[str, Any]] = {}
+    patches: dict[str, dict[str, Any]] = Field({})
     retrain: int | None = Field(None, ge=2, le=9)
     inverted_file: InvertedFile | None = None
     note: str = Field("", max_length=400)
@@ -128,7 +119,7 @@ class FaultUse(Part):
     """Which fault, with which knobs."""
 
     name: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field({})
 
 
 class Step(Part):
@@ -208,6 +199,11 @@ class Step(Part):
         """The process in which a fault is armed: the caller of an edge."""
         return self.target.partition("->")[0]
 
+    def later(self, by_s: float) -> Step:
+        """The same, world seconds later."""
+        until_s = None if self.until_s is None else self.until_s + by_s
+        return self.model_copy(update={"at_s": self.at_s + by_s, "until_s": until_s})
+
 
 class Pager(Part):
     """How the trainee learns of it. alert: when `rule` (a shell-style pattern) fires, or at `at_s` at
@@ -217,35 +213,6 @@ class Pager(Part):
     text: Text
     at_s: float = Field(gt=0)
     rule: str = "*"
-
-
-class Truth(Part):
-    """What a report is graded against. segment: column -> value; empty: everyone."""
-
-    incident: bool
-    component: str
-    mechanism: str
-    onset_s: float | None = Field(None, ge=0)
-    segment: dict[str, str | list[str]] = {}
-    neighbours: tuple[str, ...] = ()  # beside those of the taxonomy
-
-    @model_validator(mode="after")
-    def _known(self) -> Truth:
-        for name in (self.component, *self.neighbours):
-            if name not in taxonomy.COMPONENTS:
-                raise ValueError(f"component: {name!r} is not in the taxonomy")
-        if self.mechanism not in taxonomy.MECHANISMS:
-            raise ValueError(f"mechanism: {self.mechanism!r} is not in the taxonomy")
-        for column in self.segment:
-            if column not in taxonomy.SEGMENT_COLUMNS:
-                raise ValueError(f"segment: no segment is named by {column!r}")
-        benign = taxonomy.family_of(self.mechanism) == "benign"
-        consistent = (self.onset_s is not None, self.component != taxonomy.NONE, not benign)
-        if set(consistent) != {self.incident}:
-            raise ValueError(
-                "incident: an incident has an onset, a component and a mechanism at work"
-            )
-        return self
 
 
 class Evidence(Part):
@@ -260,9 +227,21 @@ class Evidence(Part):
     predicate: PredicateText
 
 
+class ClaimCheck(Part):
+    """A sentence that the trainee reads, or a part of one, and what makes it true: a query and what its
+    answer must be when the page has come (by: page) or when the evidence is due (by: evidence)."""
+
+    says: Line
+    sql: Query
+    predicate: PredicateText
+    by: Literal["page", "evidence"] = "evidence"
+
+
 class Scenario(Part):
     """A whole scenario. minutes: of the trainee's time, wall. evidence_by_s: until then the scripted
-    responder waits for its evidence. world_rate: world seconds per wall second."""
+    responder waits for its evidence. world_rate: world seconds per wall second. vary_s: by up to how many
+    world seconds everything that happens is later, drawn from the seed. claims: what `prove` holds the
+    sentences of title, briefing, page and explanation against."""
 
     id: str = Field(pattern=SLUG, max_length=60)
     title: Line
@@ -278,6 +257,8 @@ class Scenario(Part):
     truth: Truth
     evidence: tuple[Evidence, ...] = Field(min_length=1, max_length=10)
     evidence_by_s: float = Field(gt=0)
+    vary_s: float = Field(0.0, ge=0)
+    claims: tuple[ClaimCheck, ...] = Field((), max_length=40)
     accept: tuple[Pattern, ...] = ()
     penalise: tuple[Pattern, ...] = ()
     hints: tuple[Line, Line, Line]
@@ -292,6 +273,43 @@ class Scenario(Part):
         """World seconds that the trainee has."""
         return self.minutes * 60 * self.world_rate
 
+    def accepted_for(self, cause: Cause) -> tuple[str, ...]:
+        """Actions that help against one of its causes."""
+        return cause.accept or self.accept
+
+    @property
+    def helpful(self) -> tuple[str, ...]:
+        """All actions that help against some cause, each once."""
+        own = (pattern for cause in self.truth.causes for pattern in cause.accept)
+        return tuple(dict.fromkeys((*self.accept, *own)))
+
+    @property
+    def best_response(self) -> tuple[tuple[float, str], ...]:
+        """(onset_s, action) for each cause: the first action that is accepted against it."""
+        return tuple(
+            (cause.onset_s, self.accepted_for(cause)[0])
+            for cause in sorted(self.truth.causes, key=lambda c: c.onset_s or 0.0)
+            if cause.onset_s is not None
+        )
+
+    def placed(self, seed: int) -> Scenario:
+        """The scenario as it happens with that seed: everything later by one draw of whole minutes up to
+        `vary_s`, which is spent then, so that what is placed stays where it is."""
+        minutes = int(uniform(seed, f"scenario/{self.id}") * (self.vary_s // 60 + 1))
+        by_s = 60.0 * minutes
+        if by_s == 0.0:
+            return self.model_copy(update={"vary_s": 0.0})
+        causes = tuple(
+            c if c.onset_s is None else c.model_copy(update={"onset_s": c.onset_s + by_s})
+            for c in self.truth.causes
+        )
+        return self.model_copy(update={
+            "vary_s": 0.0, "load": self.load.later(by_s), "evidence_by_s": self.evidence_by_s + by_s,
+            "pager": self.pager.model_copy(update={"at_s": self.pager.at_s + by_s}),
+            "timeline": tuple(step.later(by_s) for step in self.timeline),
+            "truth": self.truth.model_copy(update={"causes": causes}),
+        })  # fmt: skip
+
     @model_validator(mode="after")
     def _fits_together(self) -> Scenario:
         times = [step.at_s for step in self.timeline]
@@ -299,19 +317,31 @@ class Scenario(Part):
             raise ValueError("timeline: steps stand in the order of at_s")
         for name, at_s in (("timeline", times[-1]), ("pager", self.pager.at_s),
                            ("evidence_by_s", self.evidence_by_s)):  # fmt: skip
-            if at_s >= self.length_s:
-                raise ValueError(f"{name}: {at_s:g} s is past the drill's {self.length_s:g} s")
-        at_work = [step.at_s for step in self.timeline if step.harmful]
-        if self.truth.incident != bool(at_work):
-            raise ValueError("truth: incident says whether a fault of the timeline does harm")
-        if self.truth.onset_s is not None and self.truth.onset_s not in at_work:
-            raise ValueError(f"truth: onset_s is the at_s of a fault, one of {at_work}")
-        if self.truth.incident and not (
-            self.accept and ActionPattern.parse(self.accept[0]).concrete
-        ):
-            raise ValueError(
-                "accept: its first action holds no wildcard, it is the one carried out"
-            )
+            if at_s + self.vary_s >= self.length_s:
+                raise ValueError(
+                    f"{name}: {at_s:g} s, and {self.vary_s:g} s later by seed, is past the drill's "
+                    f"{self.length_s:g} s"
+                )
+        self._require_causes()
         if len({e.id for e in self.evidence}) < len(self.evidence):
             raise ValueError("evidence: an id is used twice")
         return self
+
+    def _require_causes(self) -> None:
+        """Causes are faults of the timeline, and each has an action that can be carried out."""
+        at_work = [step.at_s for step in self.timeline if step.harmful]
+        if self.truth.incident != bool(at_work):
+            raise ValueError("truth: incident says whether a fault of the timeline does harm")
+        if not self.truth.incident:
+            return
+        several = len(self.truth.causes) > 1
+        for cause in self.truth.causes:
+            if cause.onset_s not in at_work:
+                raise ValueError(f"truth: onset_s is the at_s of a fault, one of {at_work}")
+            if several and not cause.accept:
+                raise ValueError("truth: of several causes each has an `accept` of its own")
+            accepted = self.accepted_for(cause)
+            if not (accepted and ActionPattern.parse(accepted[0]).concrete):
+                raise ValueError(
+                    "accept: its first action holds no wildcard, it is the one carried out"
+                )

@@ -43,7 +43,9 @@ def start(
     up; then nothing of it is left running.
     """
     require_speed(scenario.world_rate if speed is None else speed)
-    require_seed(scenario.seed if seed is None else seed)
+    seed = scenario.seed if seed is None else seed
+    require_seed(seed)
+    scenario = scenario.placed(seed)
     directory = (run_dir or fresh_run_dir()).absolute()
     if store.running_on(directory):
         raise store.occupied(directory)
@@ -55,7 +57,6 @@ def start(
         raise disk_error(directory, error) from error
     world_dir = ensure_built(chosen, progress)
     stage_models(scenario, world_dir, directory / "registry", faults=faults, progress=progress)
-    seed = scenario.seed if seed is None else seed
     if running:
         stack = Stack(directory)
         _take_off_leftovers(stack)

@@ -1,23 +1,21 @@
 """How far the harm of an incident stands out of healthy days, each with its own users and luck. Pure.
 
-A harm is that beside the incident's own healthy day; its z is that in standard deviations between days.
-What hits a slice of the catalogue may move no total, and is harm to those who made what is no longer
-shown: then their share of what is shown is looked at too.
+A harm is that beside the incident's own healthy day; its z is that in standard deviations between days. What
+hits a slice is counted on the slice: of users their own harm, of the catalogue its share of what is shown.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from sandbox.drill import taxonomy
-from sandbox.drill.harm import METRICS, harm, totals
+from sandbox.drill.harm import METRICS, SEGMENT_EXPOSURE, harm, of_slice, totals
 from sandbox.virtual.ledger import Ledger
 
-EXPOSURE = "segment_exposure"  # points of all impressions
+LOOKED_AT = (*METRICS, SEGMENT_EXPOSURE)
 _COUNTS = ("clicks", "conversions", "satisfied_sessions", "users_lost", "policy_breaches")
 
 
@@ -25,15 +23,20 @@ def of_ledgers(
     incident: Ledger, healthy: Sequence[Ledger], start_ts: float, end_ts: float
 ) -> dict[str, tuple[float, float]]:
     """By metric: harm and z. healthy: the incident's own day first."""
-    was = totals(incident, start_ts, end_ts)
-    days = [totals(day, start_ts, end_ts) for day in healthy]
+    was, *days = _totals([incident, *healthy], start_ts, end_ts)
     found = {}
-    for metric in METRICS:
+    for metric in LOOKED_AT:
         values = [day[metric] for day in days]
         more = float(harm(metric, np.array(was[metric]), np.array(values[0])))
         if math.isfinite(more):
             found[metric] = of_values(more, values, counts=metric in _COUNTS)
     return found
+
+
+def harms(run: Ledger, healthy: Ledger, start_ts: float, end_ts: float) -> dict[str, float]:
+    """By metric: how much worse a run is than a healthy one."""
+    was, usual = _totals([run, healthy], start_ts, end_ts)
+    return {m: float(harm(m, np.array(was[m]), np.array(usual[m]))) for m in LOOKED_AT}
 
 
 def of_values(
@@ -47,20 +50,6 @@ def of_values(
     return more, more / noise if noise > 0 else math.copysign(math.inf, more) if more else 0.0
 
 
-def exposure_sql(segment: Mapping[str, str | list[str]]) -> str | None:
-    """The segment's share of all impressions since $since, in points; None where it is no slice of the
-    catalogue. The words are those of a scenario, which the taxonomy knows."""
-    if not segment or any(taxonomy.SEGMENT_COLUMNS[column] != "items" for column in segment):
-        return None
-    each = [
-        f"t.{column} IN ({', '.join(_quoted(v) for v in ([values] if isinstance(values, str) else values))})"
-        for column, values in sorted(segment.items())
-    ]
-    return (
-        f"SELECT 100.0 * avg(({' AND '.join(each)})::INT)"
-        " FROM impressions i JOIN items t USING (item_id) WHERE i.ts >= $since"
-    )
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _totals(ledgers: Sequence[Ledger], start_ts: float, end_ts: float) -> list[dict[str, float]]:
+    """On the slice of users that was watched, on all where that is everyone."""
+    return [totals(one, start_ts, end_ts) for one in of_slice(ledgers) or ledgers]

@@ -170,10 +170,12 @@ def family_of(mechanism: str) -> str:
     return mechanism if mechanism in FAMILIES else MECHANISMS[mechanism].family
 
 
-# Columns by which a segment may be named in a report, with the table that holds each.
+# Columns by which a segment may be named in a report, with the table that holds each; `user_bucket` is
+# user_id modulo 100.
 SEGMENT_COLUMNS = {
     "region": "requests", "segment": "requests", "surface": "requests", "depth": "requests",
     "client": "requests", "user_lang": "users", "age_band": "users", "main_topic": "users",
     "lang": "items", "creator_group": "items", "category": "items", "sensitivity": "items",
     "age_rating": "items", "cand_source": "impressions", "personalised": "consent_ledger",
+    "user_bucket": "users",
 }  # fmt: skip

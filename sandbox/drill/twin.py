@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,13 @@ from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.drill import arm_runs, store
 from sandbox.drill.arm_runs import ProgressFn, RunArm
-from sandbox.drill.arms import ArmPlan, arms_of, other_healthy, seeds_of
+from sandbox.drill.arms import ArmPlan, arms_of, seeds_of, step_ends
 from sandbox.drill.comparison import TwinResult, compared
 from sandbox.drill.course import course_of
 from sandbox.drill.deeds import Action, Course
-from sandbox.drill.evidence import LEAST_HEALTHY, Day, Strength, strengths
 from sandbox.drill.journal import first
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.queries import sql_time
-from sandbox.drill.report import Report
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.store import Drill
 from sandbox.telemetry.sql import SqlWorker
@@ -64,8 +61,7 @@ class Story:
 
     def arms(self, seed: int | None = None) -> dict[str, ArmPlan]:
         """seed: another than the drill's own."""
-        plan = self.plan if seed is None else replace(self.plan, seed=seed)
-        return arms_of(plan, self.course.actions)
+        return arms_of(self.plan if seed is None else replace(self.plan, seed=seed))
 
 
 def told(
@@ -101,48 +97,8 @@ def compare(
     return compared(
         ledgers, seeds, onset_s=story.onset_s, prompt_s=story.prompt_s,
         filed_s=story.course.filed_s, horizon_s=story.plan.until_s,
+        step_ends=step_ends(len(story.plan.actions)),
     )  # fmt: skip
-
-
-def evidence_of(
-    story: Story, report: Report, *, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
-    progress: ProgressFn = lambda _what, _share: None,
-) -> list[Strength]:  # fmt: skip
-    """How strong the report's queries are, asked again on the incident and on healthy days, all of them
-    virtual and as they stood when the report was filed: nothing that came later may speak."""
-    if not report.evidence:
-        return []
-    days = evidence_days(story)
-    done = arm_runs.run_all([], telemetry=days, run=run, workers=workers, progress=progress)
-    with ExitStack() as open_lakes:
-        asked = [_day(done[plan.key], story.course, open_lakes) for plan in days]
-        return strengths(report.evidence, asked[0], asked[1:])
-
-
-def evidence_days(story: Story) -> list[ArmPlan]:
-    """The incident, its own day without the faults, and others: runs that `compare` needs anyway, or that
-    all reports on a scenario share."""
-    healthy = story.arms()["without_faults"]
-    until_s = min(healthy.until_s, math.ceil(story.course.filed_s / STEP_S) * STEP_S)
-    others = other_healthy(replace(story.plan, until_s=until_s), LEAST_HEALTHY - 1)
-    return [story.plan, healthy, *others]
-
-
-def _day(finished: arm_runs.Finished, course: Course, open_lakes: ExitStack) -> Day:
-    assert finished.run_dir is not None
-    began_ts = finished.ledger.began_ts
-    times = {
-        "began": began_ts,
-        "paged": began_ts + course.paged_s,
-        "now": began_ts + course.filed_s,
-    }
-    lake = open_lakes.enter_context(SqlWorker(finished.run_dir / "lake", until_ts=times["now"]))
-
-    def ask(sql: str) -> tuple[list[str], list[list[Any]]]:
-        answer = lake.query(sql)
-        return answer.columns, answer.rows
-
-    return Day(ask, times, began_ts - course.began_ts)
 
 
 def _typed(action: Action, names_changes: bool) -> str:

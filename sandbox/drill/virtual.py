@@ -106,7 +106,7 @@ def _open(
     )  # fmt: skip
     stack = VirtualStack(
         world, run_dir, seed=seed, load=scenario.load, speed=scenario.world_rate,
-        telemetry=telemetry,
+        telemetry=telemetry, watched=[cause.segment for cause in scenario.truth.causes],
     )  # fmt: skip
     engine = Engine(scenario, VirtualStage(stack), journal, stack.began_ts, seed, faults)
     return _Course(stack, engine)
@@ -151,6 +151,7 @@ class VirtualDrill:
         """
         seed = scenario.seed if seed is None else seed
         require_seed(seed)
+        scenario = scenario.placed(seed)
         directory = (run_dir or fresh_run_dir()).absolute()
         chosen = world or scenario.world
         ensure_built(chosen, progress)

@@ -66,7 +66,7 @@ def catalogue_tables(
         _table(public / "creators.parquet"),
         _table(public / "consent_ledger.parquet"),
     )
-    segment, main_topic = _user_traits(features, len(users["user_id"]), manifest.topics)
+    segment, main_topic = user_traits(features, len(users["user_id"]), manifest.topics)
     return {
         "items": _rows(
             items["item_id"], items["title"], items["published_ts"], items["creator_id"],
@@ -100,7 +100,7 @@ def _table(path: Path) -> dict[str, list[Any]]:
     return columns
 
 
-def _user_traits(
+def user_traits(
     features: Artefact, n_users: int, topics: Sequence[str]
 ) -> tuple[list[str], list[str | None]]:
     """Segment and main topic of every user, as serving sees them; `new` for whom it may not know."""

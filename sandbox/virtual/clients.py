@@ -17,6 +17,7 @@ from sandbox.virtual.fabric import CallError, Context, Dice, Fabric, dice
 from sandbox.virtual.gateway import Gateway, Served
 from sandbox.virtual.ledger import LedgerBook
 from sandbox.virtual.outbox import Outbox
+from sandbox.virtual.slices import EVERYONE, Slice
 from sandbox.virtual.users import Finished, Users, Visit
 from sandbox.world.behaviour import Behaviour
 from services.events.core import Entry
@@ -35,13 +36,15 @@ class Clients:
 
     def __init__(
         self, fabric: Fabric, gateway: Gateway, behaviour: Behaviour, schedule: Schedule,
-        book: LedgerBook, seed: int,
+        book: LedgerBook, seed: int, watched: Slice = EVERYONE,
     ) -> None:  # fmt: skip
         self.fabric, self.gateway, self.seed = fabric, gateway, seed
         self.loop, self.world = fabric.loop, fabric.world
         self.catalogue = catalogue = gateway.handlers.content.catalogue
         in_group_b: np.ndarray = catalogue.creator_group[catalogue.item_creator] == 1
-        self.users = Users(behaviour, schedule, book, Breaches(catalogue), in_group_b, seed)
+        self.users = Users(
+            behaviour, schedule, book, Breaches(catalogue), in_group_b, seed, watched
+        )
         self._outbox = Outbox(self.loop, self.world, self._send_feedback)
         self._probes = 0
         self._answered: list[Finished] = []  # whose users have not reacted yet

@@ -26,7 +26,8 @@ class Requests:
     code of catalogue.REGIONS. segment: int8, index of SEGMENTS, -1 where unknown. latency_ms: float64.
     degraded: bool. n_items, clicks, conversions, breaches, shown_b: int32 (conversions: that follow from this
     request's clicks within the conversion window; breaches: items shown against policy; shown_b: items by
-    creators of group B). revenue: float64, of those conversions.
+    creators of group B). revenue: float64, of those conversions. in_slice: bool, whether its user belongs to
+    the slice that the run keeps an eye on; shown_slice: int32, items of it that were shown.
     """
 
     ts: np.ndarray
@@ -43,6 +44,8 @@ class Requests:
     revenue: np.ndarray
     breaches: np.ndarray
     shown_b: np.ndarray
+    in_slice: np.ndarray
+    shown_slice: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ _REQUEST_TYPES: dict[str, type[np.generic]] = {
     "ts": np.float64, "user": np.int64, "session": np.int64, "depth": np.int32, "region": np.int8,
     "segment": np.int8, "latency_ms": np.float64, "degraded": np.bool_, "n_items": np.int32,
     "clicks": np.int32, "conversions": np.int32, "revenue": np.float64, "breaches": np.int32,
-    "shown_b": np.int32,
+    "shown_b": np.int32, "in_slice": np.bool_, "shown_slice": np.int32,
 }  # fmt: skip
 _VISIT_TYPES: dict[str, type[np.generic]] = {
     "ts": np.float64, "user": np.int64, "session": np.int64, "satisfaction": np.float64,
@@ -112,8 +115,9 @@ class LedgerBook:
         self._visits: list[dict[str, Sequence[Any] | np.ndarray]] = []
 
     def add_requests(self, **columns: Sequence[Any] | np.ndarray) -> None:
-        """Columns of `Requests`, all of them, of one length."""
-        self._requests.append(columns)
+        """Columns of `Requests`, of one length; without those of a slice everybody is in it."""
+        whole = {"in_slice": np.ones(len(columns["ts"]), bool), "shown_slice": columns["n_items"]}
+        self._requests.append({**whole, **columns})
 
     def add_visits(self, **columns: Sequence[Any] | np.ndarray) -> None:
         """Columns of `Visits`, all of them, of one length."""

@@ -33,6 +33,7 @@ from sandbox.virtual.ledger import Ledger, LedgerBook
 from sandbox.virtual.loop import Loop, World
 from sandbox.virtual.probe import Probe
 from sandbox.virtual.recorder import Recorder
+from sandbox.virtual.slices import Segment, slice_of
 from sandbox.virtual.store import Store
 from sandbox.virtual.stream import Materialiser, Processor, Stream
 from sandbox.world.behaviour import Behaviour
@@ -47,10 +48,11 @@ class VirtualStack:
     def __init__(
         self, world: str, run_dir: Path, *, seed: int = 1, rate_per_s: float = 20.0, speed: float = 60.0,
         telemetry: bool = True, config: Config | None = None, timing: timings.Timing | None = None,
-        load: TrafficShape | None = None,
+        load: TrafficShape | None = None, watched: Sequence[Segment] = (),
     ) -> None:  # fmt: skip
         """rate_per_s: recommendation requests per wall second to aim at. load: in its place, a rate over the
-        world seconds since the beginning. telemetry: False records none.
+        world seconds since the beginning. telemetry: False records none. watched: segments that the ledger
+        tells apart, as one slice.
 
         The world and its models have to be there. Raises WORLD-001, MODEL-001, MODEL-002, RUN-005.
         """
@@ -90,7 +92,13 @@ class VirtualStack:
             seam=self.fabric.seams[LOAD].traffic,
         )  # fmt: skip
         self.clients = Clients(
-            self.fabric, gateway, self.behaviour, self._schedule, self.book, seed
+            self.fabric,
+            gateway,
+            self.behaviour,
+            self._schedule,
+            self.book,
+            seed,
+            slice_of(watched, self.world_dir, self.catalogue, manifest),
         )
         self.operations = Operations(self.run, self)
         self._wrappers: dict[tuple[str, str], tuple[str, Any]] = {}

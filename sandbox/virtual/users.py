@@ -16,6 +16,7 @@ from sandbox.virtual.breaches import Breaches
 from sandbox.virtual.fabric import Dice, dice
 from sandbox.virtual.gateway import Served
 from sandbox.virtual.ledger import LOST_AFTER_S, LedgerBook
+from sandbox.virtual.slices import EVERYONE, Slice
 from sandbox.world.behaviour import Behaviour, SlateResponse
 
 _SEGMENT = {name: i for i, name in enumerate(SEGMENTS)}
@@ -65,14 +66,15 @@ class Finished:
 
 
 class Users:
-    """seed: of the noise of their calls. book: takes what came of everything."""
+    """seed: of the noise of their calls. book: takes what came of everything. watched: the slice that the
+    book tells apart."""
 
     def __init__(
         self, behaviour: Behaviour, schedule: Schedule, book: LedgerBook, breaches: Breaches,
-        in_group_b: np.ndarray, seed: int,
+        in_group_b: np.ndarray, seed: int, watched: Slice = EVERYONE,
     ) -> None:  # fmt: skip
         self.behaviour, self.schedule, self.book, self.seed = behaviour, schedule, book, seed
-        self.breaches, self.in_group_b = breaches, in_group_b
+        self.breaches, self.in_group_b, self.watched = breaches, in_group_b, watched
         self.mood: dict[int, float] = {}
 
     def begin(self, before_ts: float) -> list[Visit]:
@@ -151,7 +153,16 @@ class Users:
             revenue=response.revenue.sum(1, dtype=np.float64),
             breaches=(self.breaches.of(user, safe) & real).sum(1),
             shown_b=(self.in_group_b[safe] & real).sum(1),
+            **self._of_slice(user, safe, real),
         )  # fmt: skip
+
+    def _of_slice(
+        self, user: np.ndarray, item: np.ndarray, real: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """What the ledger says of the slice that is watched; nothing where that is everyone."""
+        users, items = self.watched.users, self.watched.items
+        found = {} if users is None else {"in_slice": users[user]}
+        return found if items is None else {**found, "shown_slice": (items[item] & real).sum(1)}
 
     def _note_ended(self, ended: list[Finished]) -> None:
         if not ended:

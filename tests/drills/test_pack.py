@@ -36,13 +36,17 @@ def course(scenario: Scenario, *actions: str) -> Course:
 
 
 def gold(scenario: Scenario) -> Report:
-    truth = scenario.truth
-    if not truth.incident:
-        return Report(incident=False, mechanism=truth.mechanism)
-    return Report(
-        incident=True, component=truth.component, mechanism=truth.mechanism, segment=truth.segment,
-        started_at=truth.onset_s, detected_at=scenario.pager.at_s + 300,
-    )  # fmt: skip
+    if not scenario.truth.incident:
+        return Report(incident=False)
+    causes = [
+        {"component": c.component, "mechanism": c.mechanism, "segment": c.segment, "started_at": c.onset_s}
+        for c in scenario.truth.causes
+    ]  # fmt: skip
+    return Report(incident=True, causes=causes, detected_at=scenario.pager.at_s + 300)
+
+
+def best(scenario: Scenario) -> list[str]:
+    return [text for _, text in scenario.best_response]
 
 
 def test_there_is_one_for_each_fault_and_a_false_alarm():
@@ -56,7 +60,7 @@ def test_there_is_one_for_each_fault_and_a_false_alarm():
 
 
 def test_who_knows_the_truth_and_does_right_gets_nearly_all(scenario):
-    marks = grade(scenario, course(scenario, *scenario.accept[:1]), gold(scenario))
+    marks = grade(scenario, course(scenario, *best(scenario)), gold(scenario))
 
     assert marks.score >= 0.95
 
@@ -75,16 +79,16 @@ def test_a_vandal_fails_whatever_he_writes(scenario):
         "restart service=redis", "restart service=model", "promote artifact=ranker version=rk-0",
         "disable-source source=ann", "skip-backlog",
     ]  # fmt: skip
-    rubbish = Report(incident=True, component="monitoring", mechanism="dead-metric", started_at=0)
+    rubbish = Report.blaming("monitoring", "dead-metric", 0)
 
     for written in (rubbish, Report(incident=False, confidence=1.0)):
         assert grade(scenario, course(scenario, *havoc), written).score < 0.35
-    tidy = grade(scenario, course(scenario, *havoc, *scenario.accept[:1]), gold(scenario))
+    tidy = grade(scenario, course(scenario, *havoc, *best(scenario)), gold(scenario))
     assert next(i.score for i in tidy.items if i.item == "side_effects") == 0
 
 
 def test_an_answer_without_looking_stays_well_behind(scenario):
-    blind = baseline.baseline_score(scenario, baseline.planned(scenario), PACK.values())
+    blind = baseline.blind_answer(scenario, baseline.planned(scenario), PACK.values()).score
 
     assert 0 <= blind <= 0.5
 
@@ -102,7 +106,7 @@ def test_nothing_that_is_shown_gives_the_answer_away(scenario):
     shown = " ".join(
         [scenario.id, scenario.title, scenario.briefing, scenario.pager.text, scenario.teaches]
     ).lower()
-    forbidden = {*CATALOGUE, scenario.truth.mechanism}
+    forbidden = {*CATALOGUE, *(c.mechanism for c in scenario.truth.causes)}
     words = {word for name in forbidden for word in (name, name.replace("-", " "))}
 
     assert not [word for word in words if word in shown]
@@ -119,7 +123,7 @@ def test_hints_never_name_the_fault(scenario):
 
 
 def test_accepted_and_penalised_actions_are_actions_there_are(scenario):
-    patterns = [ActionPattern.parse(text) for text in (*scenario.accept, *scenario.penalise)]
+    patterns = [ActionPattern.parse(text) for text in (*scenario.helpful, *scenario.penalise)]
     patterns += [ActionPattern.parse(text) for s in scenario.timeline for text in s.ends_on]
 
     for pattern in patterns:
@@ -130,7 +134,7 @@ def test_accepted_and_penalised_actions_are_actions_there_are(scenario):
 
 
 def test_the_first_accepted_action_is_not_penalised(scenario):
-    for text in scenario.accept:
+    for text in scenario.helpful:
         pattern = ActionPattern.parse(text)
         assert not any(
             ActionPattern.parse(p).matches(pattern.op, dict(pattern.arguments))
@@ -139,10 +143,10 @@ def test_the_first_accepted_action_is_not_penalised(scenario):
 
 
 def test_the_words_of_the_truth_are_those_of_the_taxonomy(scenario):
-    assert scenario.truth.component in taxonomy.COMPONENTS
-    assert scenario.truth.mechanism in taxonomy.MECHANISMS
-    if scenario.truth.incident:
-        assert not set(scenario.truth.neighbours) - set(taxonomy.COMPONENTS)
+    for cause in scenario.truth.causes:
+        assert cause.component in taxonomy.COMPONENTS
+        assert cause.mechanism in taxonomy.MECHANISMS
+        assert not set(cause.neighbours) - set(taxonomy.COMPONENTS)
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,8 @@ class Constant:
         guess = best_constant(s for s in library.load_all().values() if s.id != env.name)
         done = [guess.action] if guess.action and deeds.tried(env, guess.action) else []
         if not guess.incident:
-            return Report(incident=False, mechanism=guess.mechanism, actions=done)
-        return Report(
-            incident=True, component=guess.component, mechanism=guess.mechanism,
-            segment=dict(guess.segment), started_at=max(env.began, paged - guess.onset_before_page_s),
-            detected_at=paged, actions=done,
+            return Report(incident=False, actions=done)
+        return Report.blaming(
+            guess.component, guess.mechanism, max(env.began, paged - guess.onset_before_page_s),
+            dict(guess.segment), detected_at=paged, actions=done,
         )  # fmt: skip

@@ -48,9 +48,8 @@ class FirstAlert:
         if fired.rows:
             began, reading = moment(fired.first["ts"]), _reading(str(fired.first["rule"]))
         done = [reading.action] if reading.action and deeds.tried(env, reading.action) else []
-        return Report(
-            incident=True, component=reading.component, mechanism=reading.mechanism,
-            started_at=began, detected_at=max(began, paged), actions=done,
+        return Report.blaming(
+            reading.component, reading.mechanism, began, detected_at=max(began, paged), actions=done
         )  # fmt: skip
 
 

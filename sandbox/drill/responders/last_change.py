@@ -24,13 +24,12 @@ class LastChange:
             "SELECT ts, target, key FROM changes WHERE ts >= $began AND ts <= $paged ORDER BY ts DESC LIMIT 1"
         ).first
         if not last:
-            return Report(incident=False, mechanism="chance")
+            return Report(incident=False)
         target, key = str(last["target"]), str(last["key"])
         component = next((c for c in (key, target) if c in taxonomy.COMPONENTS), "gateway")
         action = f"revert target={target} key={key}"
         done = [action] if deeds.tried(env, action) else []
-        return Report(
-            incident=True, component=component, mechanism=_MECHANISMS.get(target, "slow-edge"),
-            started_at=moment(last["ts"]),
+        return Report.blaming(
+            component, _MECHANISMS.get(target, "slow-edge"), moment(last["ts"]),
             detected_at=env.paged_ts, actions=done,
         )  # fmt: skip

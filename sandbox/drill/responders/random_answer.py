@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from sandbox.base.streams import stream
-from sandbox.drill import taxonomy
+from sandbox.drill import segments, taxonomy
 from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import Report
+from sandbox.drill.report import NamedCause, Report
 from sandbox.drill.responders import deeds
 
 
@@ -28,10 +28,11 @@ class RandomAnswer:
         done = [action] if action and deeds.tried(env, action) else []
         confidence = float(draw.random())
         if taxonomy.family_of(mechanism) == "benign":
-            return Report(incident=False, mechanism=mechanism, actions=done, confidence=confidence)
-        return Report(
-            incident=True, component=component, mechanism=mechanism, segment=segment, actions=done,
-            started_at=env.began + float(draw.random()) * (env.now - env.began), confidence=confidence,
+            explained = (NamedCause(mechanism=mechanism),)
+            return Report(incident=False, causes=explained, actions=done, confidence=confidence)
+        started = env.began + float(draw.random()) * (env.now - env.began)
+        return Report.blaming(
+            component, mechanism, started, segment, actions=done, confidence=confidence
         )  # fmt: skip
 
     def _segment(self, env: DrillEnv, draw: np.random.Generator) -> dict[str, str | list[str]]:
@@ -39,6 +40,9 @@ class RandomAnswer:
         column = _one(draw, ["", *taxonomy.SEGMENT_COLUMNS])
         if not column:
             return {}
+        if column == segments.BUCKET:  # a tenth of the users
+            low = 10 * int(draw.integers(10))
+            return {column: f"{low}-{low + 9}"}
         table = taxonomy.SEGMENT_COLUMNS[column]
         values = env.observe(
             f"SELECT DISTINCT {column}::VARCHAR AS v FROM {table} WHERE {column} IS NOT NULL ORDER BY v"

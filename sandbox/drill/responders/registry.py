@@ -20,6 +20,7 @@ SHIPPED = {
     "first-alert": f"{_HERE}.first_alert:FirstAlert",
     "last-change": f"{_HERE}.last_change:LastChange",
     "vandal": f"{_HERE}.vandal:Vandal",
+    "gamer": f"{_HERE}.gamer:Gamer",
     GOLD: f"{_HERE}.gold:Gold",
 }
 

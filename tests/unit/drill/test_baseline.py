@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.drill.baseline import (
-    baseline_score,
     best_constant,
     blame_last_change,
+    blind_answer,
     planned,
 )
 from tests.unit.drill.scenes import scenario
@@ -49,7 +49,7 @@ def test_the_constant_answer_follows_the_make_up_of_the_pack():
 
 
 def test_the_scenario_itself_does_not_teach_the_answer_held_against_it():
-    alone = baseline_score(LATENCY, planned(LATENCY), [LATENCY, ROLLOUT])
+    alone = blind_answer(LATENCY, planned(LATENCY), [LATENCY, ROLLOUT]).score
     known = best_constant([LATENCY]).score(LATENCY, planned(LATENCY))
 
     assert known > 0.9
@@ -78,6 +78,6 @@ def test_the_same_pack_gives_the_same_answer():
     pack = [LATENCY, ROLLOUT, NULL]
 
     assert best_constant(pack) == best_constant(pack)
-    assert baseline_score(ROLLOUT, planned(ROLLOUT), pack) == baseline_score(
+    assert blind_answer(ROLLOUT, planned(ROLLOUT), pack) == blind_answer(
         ROLLOUT, planned(ROLLOUT), reversed(pack)
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.evidence import Day, compared, moved, strength, strengths
+from sandbox.drill.evidence import Day, moved, share_of, strength, strengths, z_of
 from sandbox.drill.queries import filled
 from sandbox.drill.report import Statement
 from sandbox.telemetry.sql import SqlWorker
@@ -43,7 +43,7 @@ def test_a_number_counts_by_how_far_it_lies_outside_of_what_healthy_days_say():
 
 
 def test_the_strongest_column_speaks_and_is_named():
-    found = judged(row(n=50, lag_s=2_400.0), *(row(n=50, lag_s=s) for s in (60.0, 70.0, 65.0)))
+    found = judged(row(n=50.0, lag_s=2_400.0), *(row(n=50.0, lag_s=s) for s in (60.0, 70.0, 65.0)))
 
     assert found.value == 1.0
     assert found.column == "lag_s"
@@ -119,7 +119,13 @@ def test_a_query_may_name_the_times_of_its_day():
         asked.append(sql)
         return row(x=1.0)
 
-    days = [day(note, BEGAN), day(note, BEGAN + 60.0, later_s=60.0), day(note), day(note)]
+    days = [
+        day(note, BEGAN),
+        day(note, BEGAN + 60.0, later_s=60.0),
+        day(note),
+        day(note),
+        day(note),
+    ]
     strengths(
         [Statement(claim="c", sql="select $paged, TIMESTAMP '2026-02-25 06:20:00'")],
         days[0],
@@ -151,11 +157,8 @@ def test_only_real_times_are_moved():
     st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9), st.text(max_size=3)), min_size=3, max_size=4),
 )  # fmt: skip
 def test_strength_lies_between_none_and_all(value, healthy):
-    share, why = compared(value, healthy)
-
-    assert 0.0 <= share <= 1.0
-    assert why
-    assert compared(healthy[0], healthy)[0] == 0.0
+    assert 0.0 <= share_of(z_of(value, healthy)) <= 1.0
+    assert z_of(healthy[0], healthy) == 0.0
 
 
 def test_through_the_guarded_console_a_constant_is_worth_nothing_and_a_write_is_refused(tmp_path):
@@ -165,7 +168,7 @@ def test_through_the_guarded_console_a_constant_is_worth_nothing_and_a_write_is_
             answer = lake.query(sql)
             return answer.columns, answer.rows
 
-        days = [day(ask) for _ in range(4)]
+        days = [day(ask) for _ in range(5)]
         said = [Statement(claim="a", sql="select 9e9 as harm"), Statement(claim="b", sql="drop table requests"),
                 Statement(claim="c", sql="select random() as x"), Statement(claim="d", sql="select $never")]  # fmt: skip
         found = strengths(said, days[0], days[1:])

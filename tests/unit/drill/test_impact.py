@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import report as reports
-from sandbox.drill.grading import INCIDENT_WEIGHTS, grade
+from sandbox.drill.grading import Looked, grade, weights
 from sandbox.drill.harm import METRICS
-from sandbox.drill.impact import claim_share, impact_share, scaled, winkler
+from sandbox.drill.impact import claim_share, impact_share, scaled, sizable, winkler
 from sandbox.drill.report import Claim
 from tests.unit.drill.scenes import scenario
 from tests.unit.drill.test_grading import COURSE, PERFECT
@@ -87,20 +87,41 @@ def test_the_clear_harms_have_to_be_named():
     assert share(first, second) == pytest.approx(1.0, abs=1e-6)
     assert share(first) == pytest.approx(0.5, abs=1e-6)
     assert share() == 0.0
-    assert "clearest" in impact_share({}, TWIN)[1]
+    assert "no harm was sized; clear were" in impact_share({}, TWIN)[1]
+    assert "clear and not named" in impact_share({first: truth[first]}, TWIN)[1]
 
 
-def test_without_harm_claiming_none_is_right():
+def test_where_nothing_stands_out_there_is_nothing_to_size():
     calm = twin_of(faults=False)
+    marks = grade(scenario(), COURSE, PERFECT, calm, Looked())
 
-    assert impact_share({"clicks": claim(0.0)}, calm)[0] > 0.9
-    assert impact_share({"clicks": claim(5_000.0)}, calm)[0] < 0.1
+    assert sizable(calm) == []
+    assert next(i.max for i in marks.items if i.item == "impact") == 0.0
 
 
-def test_silence_is_no_size_even_where_there_is_none():
-    share, why = impact_share({}, twin_of(faults=False))
+def test_a_number_for_what_does_not_stand_out_earns_nothing():
+    dull = next(m for m in METRICS if m not in sizable(TWIN))
+    clear = sizable(TWIN)[0]
+    alone = {clear: claim(TWIN.so_far[clear].estimate)}
 
-    assert (share, why) == (0.0, "no harm was sized")
+    share, why = impact_share({**alone, dull: claim(0.0)}, TWIN)
+
+    assert share == pytest.approx(impact_share(alone, TWIN)[0] / 2)
+    assert "nothing that stands out" in why
+
+
+def test_a_gain_is_sized_with_its_sign():
+    """What a filter saves beside what it costs."""
+    saved = replace(TWIN.so_far["clicks"], estimate=-200.0, low=-240.0, high=-160.0, se=20.0)
+    twin = replace(TWIN, so_far={**TWIN.so_far, "policy_breaches": saved})
+
+    assert "policy_breaches" in sizable(twin)
+    right, wrong = (
+        impact_share({"policy_breaches": claim(x), "clicks": claim(TWIN.so_far["clicks"].estimate)}, twin)[0]
+        for x in (-200.0, 200.0)
+    )  # fmt: skip
+    assert right == pytest.approx(1.0, abs=1e-6)
+    assert wrong == pytest.approx(0.5, abs=1e-6)
 
 
 def test_how_many_users_may_be_sized_too():
@@ -115,10 +136,11 @@ def test_the_grader_gives_it_its_weight():
     sized = PERFECT.model_copy(update={"impact": truth})
 
     def item(report: reports.Report) -> float:
-        marks = grade(scenario(), COURSE, report, TWIN, [])
+        marks = grade(scenario(), COURSE, report, TWIN, Looked())
         return next(i.score for i in marks.items if i.item == "impact")
 
-    assert item(sized) == pytest.approx(INCIDENT_WEIGHTS["impact"], abs=1e-3)
+    alone = weights(True, {"ruled_out"})["impact"]
+    assert item(sized) == pytest.approx(alone, abs=1e-3)
     assert item(PERFECT) == 0.0
 
 
@@ -155,4 +177,4 @@ def test_a_harm_that_nobody_could_measure_is_left_out():
     share, why = impact_share({"p99_ms": claim(5.0), "clicks": claim(0.0)}, silent)
 
     assert math.isfinite(share)
-    assert "p99" not in why
+    assert "p99_ms 5, it was nothing that stands out" in why

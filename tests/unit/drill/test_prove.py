@@ -104,7 +104,7 @@ def test_all_responders_play_it_and_gold_once_more_without_the_fault(proof):
     document = proof.document()
 
     assert set(document["responders"]) == {
-        "do-nothing", "random", "constant", "first-alert", "last-change", "vandal", "gold",
+        "do-nothing", "random", "constant", "first-alert", "last-change", "vandal", "gamer", "gold",
     }  # fmt: skip
     assert 0 <= document["no_fault"] <= 1
     assert set(document) >= {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import duckdb
 import pytest
 
-from sandbox.drill.queries import filled
-from sandbox.drill.standout import exposure_sql, of_values
+from sandbox.drill.harm import SEGMENT_EXPOSURE
+from sandbox.drill.standout import of_ledgers, of_values
+from sandbox.virtual.ledger import LedgerBook
 
 
 def test_a_harm_is_measured_in_what_days_differ_by():
@@ -23,24 +23,32 @@ def test_counts_that_agree_by_chance_are_no_certainty():
     assert of_values(0.0, [0.0, 0.0, 0.0]) == (0.0, 0.0)
 
 
-def test_whose_items_were_hit_is_told_from_what_is_shown_since():
-    con = duckdb.connect()
-    con.execute("CREATE TABLE items (item_id INT, lang VARCHAR, category VARCHAR)")
-    con.execute(
-        "INSERT INTO items VALUES (1, 'de', 'cooking'), (2, 'fr', 'music'), (3, 'en', 'cooking')"
-    )
-    con.execute("CREATE TABLE impressions (item_id INT, ts TIMESTAMP)")
-    con.execute("INSERT INTO impressions VALUES (1, '1970-01-01 00:00:10'), (2, '1970-01-01 00:01:40'),"
-                " (3, '1970-01-01 00:01:50'), (1, '1970-01-01 00:02:00'), (3, '1970-01-01 00:02:10')")  # fmt: skip
-
-    def points(segment) -> float:
-        return con.execute(filled(exposure_sql(segment), {"since": 60.0})).fetchone()[0]
-
-    assert points({"lang": ["de", "fr"]}) == 50.0
-    assert points({"lang": ["de", "fr"], "category": "cooking"}) == 25.0
-    assert points({"lang": "it's"}) == 0.0
+def ledger(clicks: list[int], in_slice: list[bool], shown_slice: int):
+    n = len(clicks)
+    book, zeros = LedgerBook(0.0), [0] * n
+    book.add_requests(
+        ts=list(range(n)), user=list(range(n)), session=zeros, depth=[1] * n, region=zeros, segment=zeros,
+        latency_ms=[10.0] * n, degraded=zeros, n_items=[10] * n, clicks=clicks, conversions=zeros,
+        revenue=zeros, breaches=zeros, shown_b=zeros, in_slice=in_slice, shown_slice=[shown_slice] * n,
+    )  # fmt: skip
+    return book.closed()
 
 
-@pytest.mark.parametrize("segment", [{}, {"region": "EU"}, {"lang": "de", "region": "EU"}])
-def test_everyone_and_kinds_of_users_are_no_slice_of_the_catalogue(segment):
-    assert exposure_sql(segment) is None
+def test_what_hits_some_users_is_counted_on_them():
+    """Half of the users belong to the slice and lose one click each; the others gain more by chance."""
+    mine = [True, False] * 50
+    days = [ledger([2, 2] * 50, mine, 4) for _ in range(4)]
+
+    found = of_ledgers(ledger([1, 9] * 50, mine, 4), days, 0.0, 100.0)
+
+    assert found["clicks"][0] == 50.0
+
+
+def test_what_hits_some_items_is_their_share_of_what_is_shown():
+    everybody = [True] * 100
+    days = [ledger([1] * 100, everybody, n) for n in (4, 4, 5)]
+
+    harm, z = of_ledgers(ledger([1] * 100, everybody, 1), days, 0.0, 100.0)[SEGMENT_EXPOSURE]
+
+    assert harm == pytest.approx(30.0), "points of all impressions"
+    assert z > 4

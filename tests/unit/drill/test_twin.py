@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import arm_runs, charts, marking, store, twin
-from sandbox.drill.arms import ARMS, WRONG_ACTIONS, arms_of, seeds_of
+from sandbox.drill.arms import ARMS, MOST_STEPS, arms_of, seeds_of, step_ends
 from sandbox.drill.harm import METRICS
 from tests.unit.drill.scenes import deed, scenario
 from tests.unit.drill.toy_arms import BEGAN, toy_run
@@ -60,19 +60,19 @@ def test_each_arm_leaves_out_or_puts_in_one_thing():
 
     arms = story.arms()
 
-    assert set(arms) == {*ARMS, WRONG_ACTIONS}
+    assert set(arms) == {*ARMS, "first_0", "first_1", "first_2"}
     assert arms["incident"] == story.plan
     assert (arms["without_faults"].faults, arms["without_faults"].actions) == (False, ())
     assert (arms["without_actions"].faults, arms["without_actions"].actions) == (True, ())
     assert arms["best_response"].actions == ((1_201.0, "restart service=stream"),)
-    assert arms[WRONG_ACTIONS].actions == ((5_500, "restart service=redis"),)
+    assert arms["first_0"] == arms["without_actions"]
+    assert arms["first_1"].actions == ((5_000, "restart service=stream"),)
     assert {arm.until_s for arm in arms.values()} == {story.plan.until_s}
 
 
-def test_on_a_day_without_faults_whatever_was_done_was_wrong():
+def test_on_a_day_without_faults_there_is_no_best_response():
     arms = story_of(RIGHT, faults=False).arms()
 
-    assert arms[WRONG_ACTIONS] == arms["incident"]
     assert arms["without_actions"] == arms["without_faults"] == arms["best_response"]
 
 
@@ -307,5 +307,12 @@ def test_the_plot_shows_both_curves_and_the_moments():
     )
 
 
-def test_a_plan_whose_arms_were_typed_by_nobody_has_no_wrong_ones():
-    assert arms_of(story_of().plan, ())[WRONG_ACTIONS].actions == ()
+def test_each_action_is_a_step_and_many_are_told_in_few():
+    few = arms_of(story_of(*[deed(5_000 + i, "restart service=model") for i in range(3)]).plan)
+
+    assert [len(few[f"first_{n}"].actions) for n in range(4)] == [0, 1, 2, 3]
+    assert few["first_3"] == few["incident"]
+    assert step_ends(0) == ()
+    assert step_ends(9) == (3, 6, 9)
+    assert step_ends(50)[-1] == 50
+    assert len(step_ends(50)) <= MOST_STEPS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.drill.arms import step_ends
 from sandbox.drill.comparison import TwinResult, compared
 from sandbox.drill.deeds import Action, Course
 from sandbox.drill.twin import Story, told
@@ -28,5 +29,5 @@ def twin_of(*actions: Action, faults: bool = True, seeds: Sequence[int] = (1, 2,
     arms = [{n: toy_run(p, None, False) for n, p in story.arms(seed).items()} for seed in seeds]
     return compared(
         arms, seeds, onset_s=story.onset_s, prompt_s=story.prompt_s,
-        filed_s=FILED_S, horizon_s=story.plan.until_s,
+        filed_s=FILED_S, horizon_s=story.plan.until_s, step_ends=step_ends(len(story.plan.actions)),
     )  # fmt: skip
