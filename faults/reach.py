@@ -145,10 +145,12 @@ def _target(fault: type[Fault], target: str) -> Iterator[Unreachable]:
 def _ops(fault: type[Fault], target: str, scope: Scope) -> Iterator[Unreachable]:
     service, _, peer = target.partition("->")
     peers = _peers(fault.seam, service)
-    peer = peer or scope.callee or ""
+    if scope.callee is not None and "->" in target and scope.callee != peer:
+        yield Unreachable("scope.callee", scope.callee, f"{peer}, as the target says")
     if scope.callee is not None and "->" not in target and peers and scope.callee not in peers:
         yield Unreachable("scope.callee", scope.callee, f"one of {', '.join(peers)}")
         return
+    peer = peer or scope.callee or ""
     if peers and peer and peer not in peers:
         return  # said of the target
     there = peers.get(peer, ()) if peer else tuple(op for ops in peers.values() for op in ops)

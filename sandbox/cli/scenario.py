@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.cli.options import Json
+from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, out, progress
 
 app = typer.Typer(help="Check and prove scenarios.", no_args_is_help=True)
@@ -16,14 +16,27 @@ Name = Annotated[str, typer.Argument(help="A scenario's name, or its file.")]
 
 
 @app.command()
-def check(name: Name, json_: Json = False) -> None:
-    """Read a scenario as strictly as a drill does."""
+def check(
+    names: Annotated[list[str], typer.Argument(help="Files, or names of scenarios.")],
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """Find all that is wrong with scenarios before they are played: errors (exit code 2) and warnings."""
     from sandbox.drill import library
+    from sandbox.drill.checks.run import check as run
+    from sandbox.drill.checks.view import view
 
-    s = library.named(name)
-    row = {"scenario": s.id, "title": s.title, "incident": s.truth.incident, "steps": len(s.timeline),
-           "evidence": [e.id for e in s.evidence], "ok": True}  # fmt: skip
-    emit(row, lambda: out.print(f"{s.id}: well-formed, {len(s.timeline)} steps"), json_)
+    del pack
+    found = [run(library.path_of(name)) for name in names]
+    documents = [one.document() for one in found]
+
+    def human() -> None:
+        for one in found:
+            out.print(view(one), soft_wrap=True, highlight=False)
+
+    emit(documents[0] if len(documents) == 1 else documents, human, json_)
+    if not all(one.ok for one in found):
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -34,6 +47,7 @@ def prove(
     timeout: Annotated[
         float, typer.Option(help="Wall seconds that a responder has for a drill.")
     ] = 120.0,
+    pack: Pack = None,
     json_: Json = False,
 ) -> None:
     """Measure whether it is true, solvable and fair: harm, signals, evidence, look-alikes, responders."""
@@ -41,6 +55,7 @@ def prove(
     from sandbox.drill import prove as proving
     from sandbox.runtime.stack import ensure_built
 
+    del pack
     scenario = library.named(name)
     evaluate.require(seeds, timeout)
     with progress(json_) as show_progress:

@@ -18,6 +18,7 @@ from sandbox.drill.checks.finding import Finding, guess, listed
 from sandbox.drill.scenario import Step
 from sandbox.drill.strict_yaml import Place
 
+NO_SHARE = 0.001
 LEAST_SHARE = 0.01  # of calls: a rarer fault shows nothing in a drill
 LEAST = {("rpc-edge-latency", "delay_ms"): 1.0, ("session-stream-lag", "lag_s"): 60.0,
          ("sensitivity-label-lag", "delay_s"): 3_600.0, ("flash-crowd", "multiplier"): 1.05,
@@ -88,8 +89,8 @@ def _use(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Iterator[
             "take it out",
         )  # fmt: skip
     if step.share < LEAST_SHARE:
-        yield draft.warning(
-            "no-effect", (*place, "share"), step.share, f"{LEAST_SHARE:g} or more",
+        yield draft.finding(
+            "error" if step.share < NO_SHARE else "warning", "no-effect", (*place, "share"), step.share, f"{LEAST_SHARE:g} or more",
             "a fault that hits so few calls shows nothing",
         )  # fmt: skip
     yield from _empty_path(draft, place, step, kind)
@@ -153,7 +154,7 @@ def _idle(
                           f"choose a value that hurts; see `sandbox fault show {kind.name}`")  # fmt: skip
     for (name, knob), least in LEAST.items():
         if name == kind.name and getattr(params, knob) < least:
-            yield draft.warning(
+            yield draft.error(
                 "no-effect", (*place, "fault", "params", knob), getattr(params, knob), f"{least:g} or more",
                 "less of it is lost in the noise of a drill",
             )  # fmt: skip

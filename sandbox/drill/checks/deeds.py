@@ -24,17 +24,23 @@ _FAR_S = 1e6  # after every step
 
 def findings(draft: Draft, stack: Rehearsal) -> Iterator[Finding]:
     known = _known(draft, stack)
+    whole = all(
+        n in stack.rolled for n, step in enumerate(draft.raw_list("timeline"))
+        if isinstance(step, dict) and step.get("release") is not None
+    )  # fmt: skip
     read: dict[Place, ActionPattern] = {}
     for place, texts, own in _lists(draft):
         before: dict[str, int] = {}
         for n, text in enumerate(texts):
             at = (*place, n)
             for found in patterns.parsed(draft, at, text):
-                if isinstance(found, ActionPattern):
-                    read[at] = found
-                    yield from patterns.values(draft, at, found, known, own)
-                else:
+                if not isinstance(found, ActionPattern):
                     yield found
+                    continue
+                told = list(patterns.values(draft, at, found, known, own))
+                yield from told
+                if not any(f.severity == "error" for f in told):
+                    read[at] = found
             if isinstance(text, str) and before.setdefault(" ".join(text.split()), n) != n:
                 yield draft.error("duplicate", at, text, "each action once", "take it out")
     penalised = {at: p for at, p in read.items() if at[0] == "penalise"}
@@ -46,7 +52,9 @@ def findings(draft: Draft, stack: Rehearsal) -> Iterator[Finding]:
     yield from _first_ones(draft, accepted)
     for at, pattern in read.items():
         if patterns.complete(pattern):
-            yield from _tried(draft, at, pattern, stack, penalised if at in accepted else {})
+            tried = _tried(draft, at, pattern, stack, penalised if at in accepted else {})
+            # Where a release could not go out, what is in force is not what would be.
+            yield from (f for f in tried if whole or f.code == "both-ways")
 
 
 def _lists(draft: Draft) -> Iterator[tuple[Place, list[Any], bool]]:
@@ -128,6 +136,10 @@ def _tried(
     except SandboxError as error:
         code = "not-carried-out" if at[-1] == 0 and "accept" in at else "bad-action"
         yield draft.error(code, at, error.seen, error.expected, f"{error.where}: {error.fix}")
+        return
+    if pattern.op == "nprobe" and aside.config.retrieval.index_version not in aside.lists:
+        yield draft.error("no-effect", at, text, "an index that is an inverted file",
+                          "an exact index searches everything, whatever nprobe says")  # fmt: skip
         return
     moved = before.model_copy(update={"version": 0}) != aside.config.model_copy(
         update={"version": 0}

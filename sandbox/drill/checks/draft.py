@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from sandbox.drill.checks.finding import Finding, Severity, guess, listed, shown
+from sandbox.drill.checks.finding import Finding, Severity, guess, listed, near, shown
 from sandbox.drill.scenario import Evidence, Pager, Scenario, Step
 from sandbox.drill.strict_yaml import Document, Place, dotted
 
@@ -20,6 +20,7 @@ from sandbox.drill.strict_yaml import Document, Place, dotted
 class Draft:
     """A document and the parts of it that are what they should be.
 
+    schema: what the schema refuses; told_of: the part that each of these is about, where it names one.
     scenario: the whole, None where the schema refuses it. steps, queries: with their places; those of which
     no field is readable are left out. parts: the other fields by name.
     """
@@ -28,6 +29,7 @@ class Draft:
     raw: dict[str, Any]
     scenario: Scenario | None = None
     schema: list[Finding] = field(default_factory=list)
+    told_of: dict[Finding, Place] = field(default_factory=dict)
     steps: list[tuple[int, Step]] = field(default_factory=list)
     queries: list[tuple[Place, Evidence]] = field(default_factory=list)
     parts: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +42,12 @@ class Draft:
         try:
             draft.scenario = Scenario.model_validate(document.value)
         except ValidationError as error:
-            draft.schema = [_of_schema(draft, e) for e in error.errors()]
+            for told in error.errors():
+                if told["type"] == "too_short" and _in_file(draft, told["loc"]) == ("truth",):
+                    continue  # of the one cause that stands there directly, all is told already
+                found = _of_schema(draft, told)
+                draft.schema.append(found)
+                draft.told_of[found] = _in_file(draft, told["loc"])
         for name, info in Scenario.model_fields.items():
             if name in ("timeline", "evidence", "claims"):
                 draft._take_list(name, info)
@@ -194,12 +201,18 @@ def _keys_at(place: Place) -> list[str]:
 
 def _of_schema(draft: Draft, error: Any) -> Finding:
     """What pydantic says, with the place in the file."""
-    place: Place = tuple(error["loc"])
+    place = _in_file(draft, error["loc"])
     kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
     if kind == "missing":
         keys = draft.raw_at(place[:-1])
         there = list(keys) if isinstance(keys, dict) else []
-        fix = guess(place[-1], there, "add it; docs/scenarios.md shows every key")
+        fix = "add it; docs/scenarios.md shows every key"
+        if isinstance(place[-1], int):
+            return draft.error(
+                "missing-key", place[:-1], f"{place[-1]} of them", f"{place[-1] + 1} or more", fix
+            )
+        meant = [key for key in near(place[-1], there) if key not in _keys_at(place[:-1])]
+        fix = f"did you mean {place[-1]} by {meant[0]}?" if meant else fix
         return draft.error("missing-key", place, "nothing", f"a key {place[-1]!r}", fix)
     if kind == "extra_forbidden":
         keys_there = _keys_at(place[:-1])
@@ -218,6 +231,13 @@ def _of_schema(draft: Draft, error: Any) -> Finding:
     return draft.error(
         "bad-value", place, error.get("input") if seen is None else seen, message, fix
     )
+
+
+def _in_file(draft: Draft, loc: Any) -> Place:
+    """A place of the model as the file has it: the fields of a single cause stand in the truth itself."""
+    place: Place = tuple(loc)
+    flat = place[:2] == ("truth", "causes") and draft.raw_at(("truth", "causes")) is None
+    return ("truth", *place[3:]) if flat else place
 
 
 def split(document: Document, place: Place, message: str) -> tuple[Place, str]:

@@ -67,9 +67,9 @@ def shown(value: object) -> object:
 def near(name: object, names: Iterable[str]) -> list[str]:
     """The names most like it, at most three."""
     there = sorted({str(n) for n in names})
-    found = difflib.get_close_matches(str(name), there, n=3, cutoff=0.5)
+    found = difflib.get_close_matches(str(name), there, n=3, cutoff=0.6)
     lower = {n.lower(): n for n in there}
-    more = difflib.get_close_matches(str(name).lower(), list(lower), n=3, cutoff=0.5)
+    more = difflib.get_close_matches(str(name).lower(), list(lower), n=3, cutoff=0.6)
     return list(dict.fromkeys([*found, *(lower[n] for n in more)]))[:3]
 
 

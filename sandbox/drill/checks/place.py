@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sandbox.base import paths
 from sandbox.base.catalogue import LANGUAGES, REGIONS
@@ -22,14 +22,15 @@ LITTLE_MINUTES = 10.0  # world minutes between the onset and the end that show a
 @dataclass(frozen=True)
 class Place:
     """name: None where there is no such world. versions: by artefact. topics: names of the slots in use.
-    regions, languages: those that some user has, all where the world is not built yet."""
+    regions, languages: those that some user has; item_languages: that some item has; all where the world is
+    not built yet."""
 
     name: str | None
     versions: dict[str, set[str]]
     topics: tuple[str, ...] = tuple(TOPICS)
     regions: tuple[str, ...] = REGIONS
     languages: tuple[str, ...] = LANGUAGES
-    categories: tuple[str, ...] = field(default=tuple(TOPICS))
+    item_languages: tuple[str, ...] = LANGUAGES
 
 
 def of(name: object) -> Place:
@@ -45,8 +46,7 @@ def of(name: object) -> Place:
         there = (world_dir(name) / "registry" / artefact).glob("*/manifest.json")
         first[artefact] |= {path.parent.name for path in there}
     topics = tuple(manifest.topics)
-    regions, languages = _users(name)
-    return Place(name, first, topics, regions, languages, topics)
+    return Place(name, first, topics, *_spoken(name))
 
 
 def worlds() -> list[str]:
@@ -55,19 +55,22 @@ def worlds() -> list[str]:
     return list(dict.fromkeys([*PRESETS, *there]))
 
 
-def _users(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Regions and languages of its users."""
+def _spoken(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Regions and languages of its users, languages of its items."""
     import numpy as np
 
     try:
         with np.load(world_dir(name) / "public" / "catalogue.npz", allow_pickle=False) as arrays:
-            regions, languages = (
-                np.unique(arrays["user_region"]),
-                np.unique(arrays["user_language"]),
-            )
+            codes = [
+                np.unique(arrays[of]) for of in ("user_region", "user_language", "item_language")
+            ]
     except (OSError, ValueError, KeyError):
-        return REGIONS, LANGUAGES
-    return tuple(REGIONS[r] for r in regions), tuple(LANGUAGES[n] for n in languages)
+        return REGIONS, LANGUAGES, LANGUAGES
+    regions, spoken, written = codes
+    return (
+        tuple(REGIONS[c] for c in regions), tuple(LANGUAGES[c] for c in spoken),
+        tuple(LANGUAGES[c] for c in written),
+    )  # fmt: skip
 
 
 def findings(draft: Draft, place: Place) -> Iterator[Finding]:
@@ -85,15 +88,24 @@ def findings(draft: Draft, place: Place) -> Iterator[Finding]:
                     "no-effect", ("timeline", n, "scope", "regions", m), REGIONS[code],
                     listed(place.regions), f"no user of {place.name} lives there",
                 )  # fmt: skip
-        if step.fault is not None and step.fault.name == "benign-mix-shift":
-            for key, there in (("languages", place.languages), ("regions", place.regions)):
-                for m, value in enumerate(draft.raw_list("timeline", n, "fault", "params", key)):
-                    if value in (*LANGUAGES, *REGIONS) and value not in there:
-                        yield draft.error(
-                            "no-effect", ("timeline", n, "fault", "params", key, m), value,
-                            listed(there), f"no user of {place.name} has it",
-                        )  # fmt: skip
+        for key, there, whose in _knobs(step.fault.name if step.fault else "", place):
+            for m, value in enumerate(draft.raw_list("timeline", n, "fault", "params", key)):
+                known = value in (*LANGUAGES, *REGIONS) or key == "topics"
+                if known and value not in there:
+                    yield draft.error(
+                        "no-effect", ("timeline", n, "fault", "params", key, m), value, listed(there, 30),
+                        guess(value, there, f"no {whose} of {place.name} has it"),
+                    )  # fmt: skip
     yield from _traffic(draft)
+
+
+def _knobs(fault: str, place: Place) -> list[tuple[str, tuple[str, ...], str]]:
+    """(knob, values that somebody or something of the world has, who) of a fault."""
+    if fault == "benign-mix-shift":
+        return [("languages", place.languages, "user"), ("regions", place.regions, "user")]
+    if fault == "sensitivity-overblock":
+        return [("languages", place.item_languages, "item"), ("topics", place.topics, "item")]
+    return []
 
 
 def _traffic(draft: Draft) -> Iterator[Finding]:

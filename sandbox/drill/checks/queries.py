@@ -14,7 +14,7 @@ import duckdb
 from sandbox.base.errors import SandboxError
 from sandbox.drill.checks import predicates
 from sandbox.drill.checks.draft import Draft
-from sandbox.drill.checks.finding import Finding, guess, listed
+from sandbox.drill.checks.finding import Finding, guess
 from sandbox.drill.predicate import Predicate, PredicateError
 from sandbox.drill.queries import TIMES, filled, first_row, unknown_times
 from sandbox.drill.scenario import Evidence
@@ -179,7 +179,7 @@ def _twice(draft: Draft) -> Iterator[Finding]:
                 ("evidence", n, "id"),
                 name,
                 "an id used once",
-                f"not one of {listed(map(str, ids))}",
+                "give each its own",
             )
 
 

@@ -175,17 +175,26 @@ def rehearse(draft: Draft, stack: Rehearsal) -> None:
             rollout.note(step, stack.operations)
         if step.release is not None:
             _learn(step, stack)
-            if _sound(draft, n, step):
+            if _sound(draft, n, step, stack):
                 stack.found += _roll(draft, n, step, stack)
 
 
-def _sound(draft: Draft, n: int, step: Step) -> bool:
+def _sound(draft: Draft, n: int, step: Step, stack: Rehearsal) -> bool:
     """Whether the release can go out at all; what keeps it from that is told elsewhere."""
     try:
         Release.model_validate(draft.raw_at(("timeline", n, "release")))
     except ValidationError:
         return False
-    kind, patches = kind_of(step), step.release.patches if step.release else {}
+    kind = kind_of(step)
+    if kind is not None and step.fault is not None:
+        try:
+            params = kind.Params(**step.fault.params)
+        except (ValidationError, TypeError):
+            return False
+        topics = getattr(params, "topics", ())
+        if any(topic not in stack.platform.topics for topic in topics):
+            return False
+    patches = step.release.patches if step.release else {}
     needed = [] if kind is None else [setting.split(".") for setting in kind.needs]
     return all(name in patches.get(service, {}) for service, name in needed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sandbox.drill.checks.draft import Draft
 from sandbox.drill.checks.finding import Finding, shown
 from sandbox.drill.checks.rehearsal import empty, rehearse
 from sandbox.drill.scenario import Scenario
+from sandbox.drill.strict_yaml import dotted
 from sandbox.telemetry.sql import SqlWorker
 
 _CODE = "DRILL-002"
@@ -90,13 +91,15 @@ def _all(draft: Draft, worker: SqlWorker | None) -> Iterator[Finding]:
             yield from queries.findings(draft, own)
 
 
-def _without_echoes(draft: Draft, found: Iterable[Finding]) -> Iterator[Finding]:
+def _without_echoes(draft: Draft, found: list[Finding]) -> Iterator[Finding]:
     """The schema stops at a part's first fault and names the part: what is told more closely stays alone."""
-    closer = [f for f in found if f not in draft.schema and f.severity == "error"]
+    closer = [f.place for f in found if f not in draft.schema and f.severity == "error"]
     for one in found:
-        told = one.code == "bad-value" and one in draft.schema and any(
-            f.place == one.place or f.place.startswith((f"{one.place}.", f"{one.place}[")) or not one.place
-            for f in closer
-        )  # fmt: skip
-        if not told:
+        part = dotted(draft.told_of.get(one, ())) or one.place
+        within = (f"{part}.", f"{part}[")
+        if (
+            one not in draft.told_of
+            or one.code != "bad-value"
+            or not any(p == part or p.startswith(within) for p in closer)
+        ):
             yield one

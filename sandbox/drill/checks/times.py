@@ -17,6 +17,7 @@ from sandbox.drill.scenario import Step
 from sandbox.drill.strict_yaml import Place
 from sandbox.telemetry.settings import AlertSettings
 
+NONE = 0.01
 LITTLE = 0.1  # strength of a fault at which a trainee has nothing to find yet
 
 
@@ -35,7 +36,7 @@ def _number(value: Any) -> float | None:
 
 
 def _steps(draft: Draft) -> Iterator[Finding]:
-    latest, before = -1.0, 0
+    latest, before = float("-inf"), 0
     for n, step in enumerate(draft.raw_list("timeline")):
         at_s = _number(step.get("at_s")) if isinstance(step, dict) else None
         if at_s is None:
@@ -53,6 +54,8 @@ def _within(draft: Draft) -> Iterator[Finding]:
     length = draft.length_s
     if length is None:
         return
+    vary = _number(draft.raw_at(("vary_s",))) or 0.0
+    later = f" less {vary:g} of vary_s" if vary else ""
     places: list[Place] = [
         ("timeline", n, key)
         for n in range(len(draft.raw_list("timeline")))
@@ -61,17 +64,17 @@ def _within(draft: Draft) -> Iterator[Finding]:
     places += [("pager", "at_s"), ("evidence_by_s",), ("load", "at_s"), ("load", "until_s")]
     for place in places:
         at_s = _number(draft.raw_at(place))
-        if at_s is not None and at_s >= length:
+        if at_s is not None and at_s + vary >= length:
             yield draft.error(
-                "order", place, at_s, f"less than {length:g}, the drill's length in world seconds",
+                "order", place, at_s, f"less than {length:g}{later}, the drill's length in world seconds",
                 "minutes x 60 x world_rate is the length: make it longer, or this earlier",
             )  # fmt: skip
 
 
 def _onsets(draft: Draft) -> Iterator[Finding]:
     at_work = {s.at_s for _, s in draft.steps if _harmful(s)}
-    raw_steps = len(draft.raw_list("timeline"))
-    if len(draft.steps) < raw_steps:
+    strange = any(s.fault is not None and kind_of(s) is None for _, s in draft.steps)
+    if strange or len(draft.steps) < len(draft.raw_list("timeline")):
         return  # what cannot be read may be what it speaks of
     if draft.incident is not None and draft.incident != bool(at_work):
         expected = (
@@ -92,7 +95,7 @@ def _onsets(draft: Draft) -> Iterator[Finding]:
             )  # fmt: skip
     told = draft.onsets()
     for n, step in draft.steps:
-        if _harmful(step) and told and step.at_s not in told:
+        if _harmful(step) and told and set(told) <= at_work and step.at_s not in told:
             yield draft.warning(
                 "no-onset", ("timeline", n, "at_s"), step.at_s, f"the onset of a cause: {_told(told)}",
                 "name it among truth.causes, or mark what belongs to the day anyway: true",
@@ -146,8 +149,8 @@ def _course(draft: Draft, n: int, step: Step) -> Iterator[Finding]:
         )  # fmt: skip
     best = max(step.onset.strength(s) for s in (by - step.at_s, *_samples(by - step.at_s)))
     if best < LITTLE:
-        yield draft.warning(
-            "no-effect", (*place, "onset"), f"strength {best:.2f} at evidence_by_s",
+        yield draft.finding(
+            "error" if best < NONE else "warning", "no-effect", (*place, "onset"), f"strength {best:.2f} at evidence_by_s",
             f"at least {LITTLE:g} while there is time to look", "let it come quicker",
         )  # fmt: skip
 

@@ -10,12 +10,11 @@ from faults.reach import STAGES
 from sandbox.base.catalogue import (
     AGE_BANDS,
     CREATOR_GROUPS,
-    LANGUAGES,
     REGIONS,
     SENSITIVITIES,
 )
 from sandbox.base.features import SEGMENTS
-from sandbox.drill import taxonomy
+from sandbox.drill import segments, taxonomy
 from sandbox.drill.checks.armed import kind_of
 from sandbox.drill.checks.draft import Draft
 from sandbox.drill.checks.finding import Finding, guess, listed
@@ -47,8 +46,8 @@ def segment_values(world: World) -> dict[str, tuple[str, ...]]:
     return {
         "region": world.regions, "segment": (*SEGMENTS, "new"), "surface": ("home",),
         "client": ("app", "web", "probe"), "user_lang": world.languages, "age_band": AGE_BANDS,
-        "main_topic": world.topics, "lang": LANGUAGES, "creator_group": CREATOR_GROUPS,
-        "category": world.categories, "sensitivity": SENSITIVITIES, "age_rating": ("0", "13", "16", "18"),
+        "main_topic": world.topics, "lang": world.item_languages, "creator_group": CREATOR_GROUPS,
+        "category": world.topics, "sensitivity": SENSITIVITIES, "age_rating": ("0", "13", "16", "18"),
         "cand_source": SOURCES, "personalised": ("true", "false"),
         "depth": tuple(str(n) for n in range(1, MAX_DEPTH + 1)),
     }  # fmt: skip
@@ -101,6 +100,8 @@ def _segment(draft: Draft, place: Place, segment: Any, world: World) -> Iterator
         if not several:
             yield draft.error("segment", at, given, "a value, or no column at all", "take it out")
         there = values.get(column)
+        if column == segments.BUCKET:
+            yield from _buckets(draft, at, several)
         for n, value in enumerate(several):
             where = (*at, n) if isinstance(given, list) else at
             text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -119,6 +120,16 @@ def _segment(draft: Draft, place: Place, segment: Any, world: World) -> Iterator
                 "segment", at, given, "less than all there is", "everyone is an empty segment: {}"
             )
     yield from _told_by_the_fault(draft, place, segment)
+
+
+def _buckets(draft: Draft, at: Place, given: list[Any]) -> Iterator[Finding]:
+    for value in given:
+        try:
+            segments.require_known({segments.BUCKET: value})
+        except (ValueError, TypeError, AttributeError) as error:
+            yield draft.error(
+                "segment", at, value, str(error).removeprefix("segment: "), 'write it as "0-24"'
+            )
 
 
 def _told_by_the_fault(draft: Draft, place: Place, segment: dict[str, Any]) -> Iterator[Finding]:
