@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, out, progress
 
-app = typer.Typer(help="Check and prove scenarios.", no_args_is_help=True)
+app = typer.Typer(help="Write, check, show and prove scenarios.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A scenario's name, or its file.")]
 
 
@@ -37,6 +39,70 @@ def check(
     emit(documents[0] if len(documents) == 1 else documents, human, json_)
     if not all(one.ok for one in found):
         raise typer.Exit(2)
+
+
+@app.command()
+def show(
+    name: Annotated[str | None, typer.Argument(help="A scenario's name, or its file.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Write the picture to this SVG file.")] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List what can be released, scoped, named.")
+    ] = False,
+    run: Annotated[
+        bool,
+        typer.Option("--run", help="Run a healthy and a broken day, show the evidence on both."),
+    ] = False,
+    world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """A scenario with its truth: the timeline as a picture, the evidence, what it can be made of."""
+    from sandbox.cli import scenario_show
+    from sandbox.drill import days, library, palette, portrait
+    from sandbox.runtime.stack import ensure_built
+
+    del pack
+    if name is None and (not settings or svg is not None or run):
+        raise _refused("NAME", "none", "a scenario's name or file, or --settings alone")
+    if svg is not None and svg.suffix != ".svg":
+        raise _refused("--svg", str(svg), "a file that ends in .svg")
+    scenario = None if name is None else library.named(name)
+    chosen = world or (scenario.world if scenario is not None else "laptop")
+    document: dict[str, Any] = {}
+    if scenario is not None:
+        document |= {"scenario": scenario.model_dump(mode="json"), "lines": [
+            {"kind": line.kind, "at_s": line.at_s, "label": line.label, "guilty": line.guilty}
+            for line in portrait.lines_of(scenario)
+        ]}  # fmt: skip
+        if svg is not None:
+            svg.write_text(portrait.as_svg(scenario))
+    if settings:
+        document |= palette.document(chosen)
+    if scenario is not None and run:
+        with progress(json_) as show_progress:
+            ensure_built(chosen, show_progress)
+            document["evidence"] = days.document(scenario, chosen, show_progress)
+
+    def human() -> None:
+        if scenario is not None:
+            out.print(
+                f"[bold]{escape(scenario.title)}[/]  {'★' * scenario.stars}  world {escape(chosen)}"
+            )
+            out.print(escape("\n".join(portrait.told(scenario))))
+            out.print(escape(portrait.in_blocks(scenario, out.width)), soft_wrap=True)
+        if settings:
+            scenario_show.print_settings(document)
+        if "evidence" in document:
+            scenario_show.print_days(document["evidence"])
+
+    emit(document, human, json_)
+
+
+def _refused(option: str, seen: str, expected: str) -> SandboxError:
+    return SandboxError(
+        "CFG-004", where=f"sandbox scenario, {option}", seen=seen, expected=expected,
+        fix="see sandbox scenario --help",
+    )  # fmt: skip
 
 
 @app.command()
