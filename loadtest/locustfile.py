@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from locust import User, events, task
 from locust.env import Environment
 
 from loadtest.clients import Gateway, Rows
+from loadtest.feedback import event_id, sendings
 from loadtest.orders import Orders
 from loadtest.runner import LOAD
 from loadtest.schedule import Schedule
@@ -75,7 +77,7 @@ class Traffic:
         self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
         self.mood: dict[int, float] = {}
         self.environment = environment
-        self._later: list[tuple[float, int, Any]] = []
+        self._later: list[tuple[float, int, list[Any]]] = []  # a heap: what is still to happen
         self._count = itertools.count()
 
     def _schedule(self, options: Any, seams: Seams) -> Schedule:
@@ -93,7 +95,10 @@ class Traffic:
         )  # fmt: skip
 
     def sleep_until(self, ts: float) -> None:
-        gevent.sleep(max(0.0, (ts - self.clock.now()) / self.run.speed))
+        """Not a moment less: a timer may go off a little early."""
+        gevent.sleep(0)
+        while (wait_s := (ts - self.clock.now()) / self.run.speed) > 0:
+            gevent.sleep(wait_s)
 
     def usher(self) -> None:
         """Runs for the whole test: hands each session out when its time has come, not before: until
@@ -104,21 +109,17 @@ class Traffic:
             wait_s = (self.schedule.next_ts() - self.clock.now()) / self.run.speed
             gevent.sleep(min(max(0.0, wait_s), LOOK_S))
 
-    def postpone(self, event: Any) -> None:
-        """Sends a feedback event when its time has come."""
-        heapq.heappush(self._later, (event.event_ts, next(self._count), event))
+    def postpone(self, ts: float, batch: list[Any]) -> None:
+        """Sends feedback in one call when its time has come; never where the test ends before."""
+        heapq.heappush(self._later, (ts, next(self._count), batch))
 
     def housekeeping(self) -> None:
         """Runs for the whole test: sends what is due, and the rows."""
         while True:
-            due: list[Any] = []
-            now = self.clock.now()
-            while self._later and self._later[0][0] <= now and len(due) < 400:
-                due.append(heapq.heappop(self._later)[2])
-            if due:
-                self.send(due)
+            while self._later and self._later[0][0] <= self.clock.now():
+                gevent.spawn(self.send, heapq.heappop(self._later)[2])
             self.rows.flush()
-            gevent.sleep(0.2)
+            gevent.sleep(LOOK_S)
 
     def send(self, batch: list[Any]) -> None:
         began = time.perf_counter()
@@ -165,13 +166,13 @@ class SlateUser(User):
         intended, user, session = traffic.due.get()
         visit = Visit(user, session, traffic.mood.get(user, 0.5))
         while not visit.over:
-            self._request(traffic, visit, intended)
-            intended = traffic.clock.now() + visit.think_s(traffic.behaviour)
+            intended = self._request(traffic, visit, intended)
             if not visit.over:
                 traffic.sleep_until(intended)
         traffic.mood[user] = visit.satisfaction
 
-    def _request(self, traffic: Traffic, visit: Visit, intended: float) -> None:
+    def _request(self, traffic: Traffic, visit: Visit, intended: float) -> float:
+        """Asks, tells what came of it, and returns the world time of the next request, inf for none."""
         started, began, error, answer = traffic.clock.now(), time.perf_counter(), None, None
         try:
             answer = traffic.gateway.recommend(
@@ -179,7 +180,7 @@ class SlateUser(User):
             )
         except grpc.RpcError as failure:
             error = failure
-        rt_ms = (time.perf_counter() - began) * 1000
+        answered, rt_ms = traffic.clock.now(), (time.perf_counter() - began) * 1000
         _report(self.environment, "Recommend", began, error)
         items = [item.item_id for item in answer.items] if answer is not None else []
         request_id = answer.request_id if answer is not None else None
@@ -188,24 +189,31 @@ class SlateUser(User):
                           rt_ms, error is None, len(items)))  # fmt: skip
         reactions = visit.answer(traffic.behaviour, items, rt_ms)
         traffic.summary.add(wait_ms, rt_ms, error is None, len(items), reactions)
+        next_ts = math.inf if visit.over else answered + visit.think_s(traffic.behaviour)
         if request_id:
-            self._log(traffic, visit, request_id, reactions)
+            self._tell(traffic, visit, request_id, reactions, answered, next_ts)
+        return next_ts
 
-    def _log(
-        self, traffic: Traffic, visit: Visit, request_id: str, reactions: list[Reaction]
-    ) -> None:
-        now, batch = traffic.clock.now(), []
-        if visit.over:
-            reactions = [*reactions, Reaction(0.0, -1, "leave", 1.0)]
-        for n, reaction in enumerate(reactions):
-            event = gateway_pb2.Feedback(
-                event_id=f"{request_id[:24]}-{reaction.kind[:3]}-{n}", event_ts=now + reaction.after_s,
-                request_id=request_id, session_id=str(visit.session), user_id=visit.user,
-                item_id=reaction.item_id, kind=reaction.kind, value=reaction.value,
-            )  # fmt: skip
-            if reaction.after_s > 60:
-                traffic.postpone(event)
+    def _tell(
+        self, traffic: Traffic, visit: Visit, request_id: str, reactions: list[Reaction],
+        answered: float, next_ts: float,
+    ) -> None:  # fmt: skip
+        """Sends what the user does before asking for more; the rest is left for its time."""
+        events = [
+            _event(visit, request_id, n, reaction, answered) for n, reaction in enumerate(reactions)
+        ]
+        for call in sendings(reactions, answered, next_ts, traffic.run.speed):
+            batch = [events[n] for n in call.numbers]
+            if visit.over or call.ts >= next_ts:
+                traffic.postpone(call.ts, batch)
             else:
-                batch.append(event)
-        if batch:
-            traffic.send(batch)
+                traffic.sleep_until(call.ts)
+                traffic.send(batch)
+
+
+def _event(visit: Visit, request_id: str, number: int, reaction: Reaction, answered: float) -> Any:
+    return gateway_pb2.Feedback(
+        event_id=event_id(request_id, reaction.kind, number), event_ts=answered + reaction.after_s,
+        request_id=request_id, session_id=str(visit.session), user_id=visit.user,
+        item_id=reaction.item_id, kind=reaction.kind, value=reaction.value,
+    )  # fmt: skip

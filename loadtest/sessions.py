@@ -69,22 +69,29 @@ def _recent(items: list[int]) -> np.ndarray:
 
 
 def reactions(items: list[int], response: SlateResponse, row: int = 0) -> Iterator[Reaction]:
-    """What the user of one row of a response does with the items shown, in display order."""
-    at_s = 0.0
+    """What the user of one row of a response does with the items shown, in display order; leaving comes
+    last, once nothing on the page holds them. Everything that follows from a click comes after it."""
+    at_s = gone_s = 0.0
     for place, item in enumerate(items):
         if response.hide[row, place]:
             yield Reaction(at_s, item, "hide", 1.0)
+            gone_s = max(gone_s, at_s)
         if not response.click[row, place]:
             continue
         dwell_s = float(response.dwell_s[row, place])
+        read_s = at_s + dwell_s
         yield Reaction(at_s, item, "click", 1.0)
-        yield Reaction(at_s + dwell_s, item, "dwell", dwell_s)
+        yield Reaction(read_s, item, "dwell", dwell_s)
         if response.like[row, place]:
-            yield Reaction(at_s + dwell_s, item, "like", 1.0)
+            yield Reaction(read_s, item, "like", 1.0)
         delay_s: Any = response.conversion_delay_s[row, place]
         if np.isfinite(delay_s):
-            yield Reaction(float(delay_s), item, "conversion", float(response.revenue[row, place]))
+            revenue = float(response.revenue[row, place])
+            yield Reaction(at_s + float(delay_s), item, "conversion", revenue)
+        gone_s = max(gone_s, read_s)
         at_s += 1.0  # one thing after the other
+    if response.leave[row]:
+        yield Reaction(gone_s, -1, "leave", 1.0)
 
 
 def requests_per_session(behaviour: Behaviour) -> float:

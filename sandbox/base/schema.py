@@ -147,7 +147,7 @@ _ALL = (
         consumer_group VARCHAR group of the stream processor
         length BIGINT entries in the stream
         backlog BIGINT entries not yet delivered to the group, or delivered and not acknowledged
-        last_event_ts TIMESTAMP event time of the newest entry written
+        last_event_ts TIMESTAMP event time of the newest entry written, not after ts
         last_processed_ts TIMESTAMP event time of the newest entry processed
         rate_in DOUBLE entries added per wall second
         rate_out DOUBLE entries processed per wall second
@@ -169,8 +169,8 @@ _ALL = (
         model_version VARCHAR ranker version
     """),
     _table("outcomes", "thing a user did", "events", """
-        event_ts TIMESTAMP world time at which it happened
-        ingest_ts TIMESTAMP world time at which the events service took it in
+        event_ts TIMESTAMP world time at which it happened: a dwell when it ended, a conversion minutes to days after its click
+        ingest_ts TIMESTAMP world time at which the events service took it in: after it happened, by some 12 world seconds at 60x
         event_id VARCHAR id of the event; one event delivered twice keeps its id
         request_id VARCHAR request that showed the item
         session_id VARCHAR visit
@@ -249,8 +249,8 @@ _ALL = (
     _table("train_runs", "training run", "runtime", """
         model_version VARCHAR model that came out
         artifact VARCHAR two_tower or ranker
-        started TIMESTAMP world time
-        finished TIMESTAMP world time
+        started TIMESTAMP world time at which the version entered the registry: training itself takes no world time
+        finished TIMESTAMP the same
         data_from TIMESTAMP first event used
         data_to TIMESTAMP last event used
         label_window_h INTEGER hours that a label may take, world
@@ -266,7 +266,7 @@ _ALL = (
         slice VARCHAR all, or column=value
         metric VARCHAR name of the metric
         value DOUBLE value
-        evaluated_at TIMESTAMP world time
+        evaluated_at TIMESTAMP world time at which the version entered the registry
     """),
     _table("registry_events", "event in the life of an artefact", "runtime", """
         ts TIMESTAMP world time

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json, RunDir
+from sandbox.cli.options import Json, Pack, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
 
@@ -31,30 +30,29 @@ app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_hel
 
 
 @app.command("list")
-def list_(json_: Json = False) -> None:
-    """All scenarios, the gentlest first."""
-    from sandbox.drill import library
+def list_(
+    spoilers: Annotated[
+        bool,
+        typer.Option("--spoilers", help="For instructors: what each is about, and its answer."),
+    ] = False,
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """All scenarios, the gentlest first. What one teaches is told after its debrief."""
+    from sandbox.drill import listing
 
-    pack = sorted(library.load_all().values(), key=lambda s: (s.stars, s.minutes, s.id))
-    rows = [
-        {"name": s.id, "title": s.title, "difficulty": s.stars, "teaches": s.teaches, "minutes": s.minutes}
-        for s in pack
-    ]  # fmt: skip
+    del pack
 
-    def human() -> None:
-        table = Table("name", "title", "difficulty", "minutes")
-        for s in pack:
-            table.add_row(s.id, s.title, "★" * s.stars, f"{s.minutes:g}")
-        out.print(table)
-
-    emit(rows, human, json_)
+    rows = listing.rows(spoilers)
+    emit(rows, lambda: out.print(listing.view(rows)), json_)
 
 
 @app.command()
-def show(name: str, json_: Json = False) -> None:
+def show(name: str, pack: Pack = None, json_: Json = False) -> None:
     """The briefing of a scenario, without its truth."""
     from sandbox.drill import library
 
+    del pack
     s = library.named(name)
     row = {"name": s.id, "title": s.title, "difficulty": s.stars, "minutes": s.minutes,
            "world": s.world, "world_rate": s.world_rate, "briefing": s.briefing}  # fmt: skip
@@ -93,11 +91,13 @@ def start(
         Backend, typer.Option(help="live: processes and Locust; virtual: one process, no waiting.")
     ] = Backend.live,
     twin: Twin = True,
+    pack: Pack = None,
     json_: Json = False,
 ) -> None:
     """Start a drill. With a terminal it opens the drill shell; --autopilot needs nobody."""
     from sandbox.drill import library
 
+    del pack
     if name is None and not gentlest:
         raise SandboxError(
             "CFG-004", where="sandbox drill start", seen="no name", expected="a scenario's name or --gentlest",

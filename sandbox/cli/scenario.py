@@ -114,9 +114,15 @@ def prove(
         float, typer.Option(help="Wall seconds that a responder has for a drill.")
     ] = 120.0,
     pack: Pack = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes."
+        ),
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """Measure whether it is true, solvable and fair: harm, signals, evidence, look-alikes, responders."""
+    """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders."""
     from sandbox.drill import evaluate, library
     from sandbox.drill import prove as proving
     from sandbox.runtime.stack import ensure_built
@@ -127,7 +133,12 @@ def prove(
     with progress(json_) as show_progress:
         ensure_built(world or scenario.world, show_progress)
         proof = proving.prove(
-            scenario, world=world, n_seeds=seeds, timeout_s=timeout, progress=show_progress
+            scenario,
+            world=world,
+            n_seeds=seeds,
+            timeout_s=timeout,
+            quick=quick,
+            progress=show_progress,
         )
     document = proof.document()
     emit(document, lambda: _print(document), json_)
@@ -155,8 +166,18 @@ def _print(proof: dict[str, Any]) -> None:
             row["query"], "yes" if row["holds"] else "no", f"{row['strength']:.2f}", under or "-"
         )
     out.print(evidence)
+    actions = Table("action at onset", "averts", box=None, pad_edge=False)
+    for text, share in proof["averted"].items():
+        actions.add_row(escape(text), f"{share:.0%} of the harm")
+    if proof["averted"]:
+        out.print(actions)
+    for claim in proof["claims"]:
+        told = "[green]true[/]" if claim["holds"] else "[bold red]not true[/]"
+        out.print(f"{told} “{escape(claim['says'])}” [dim]{escape(claim['seen'])}[/]")
     for name, why in proof["not_run"].items():
         out.print(f"[dim]not run under {escape(name)}: {escape(why)}[/]")
+    if proof["quick"]:
+        return
     scores = Table("responder", "score", box=None, pad_edge=False)
     for name, score in proof["responders"].items():
         scores.add_row(name, f"{score:.2f}")

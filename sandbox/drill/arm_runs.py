@@ -32,6 +32,7 @@ from sandbox.drill import twin_cache
 from sandbox.drill.arms import ArmPlan
 from sandbox.drill.twin_cache import root
 from sandbox.runtime.rundir import disk_error
+from sandbox.runtime.spawning import Context
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
 from sandbox.virtual.ledger import Ledger
@@ -132,7 +133,7 @@ def _keep(run_dir: Path, kept: Path) -> None:
 def _in_processes(jobs: list[_Job], workers: int, progress: ProgressFn) -> None:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"),
+        min(workers, len(jobs)), mp_context=Context(),
         initializer=_begin, initargs=(os.getpid(),),
     )  # fmt: skip
     try:

@@ -14,8 +14,8 @@ from sandbox.drill import taxonomy
 
 # Component -> tables, columns and words of the lake in which it shows. Its own name shows it too.
 _SHOWN_IN: dict[str, str] = {
-    "gateway": "latency_ms fallback degraded deadline_ms grpc_status n_items features_ms retrieval_ms "
-               "ranking_ms rules_ms rt_ms queue_ms pool_queue inflight",
+    "gateway": "latency_ms fallback degraded deadline_ms grpc_status n_items rt_ms queue_ms pool_queue "
+               "inflight",
     "retrieval": "candidates retrieval_ms n_candidates cand_source sources source source_score",
     "index": "index_stats recall_probe candidates index_version cand_source nprobe nlist recall_at_50",
     "two_tower": "encoder_version recall_probe training_rows train_runs eval_metrics registry_events",
@@ -30,7 +30,7 @@ _SHOWN_IN: dict[str, str] = {
     "ranker": "model_version model_inputs p_click score model_rank training_rows train_runs eval_metrics "
               "registry_events",
     "model": "model_version encoder_version batch_size registry_events",
-    "training_set": "training_rows train_runs eval_metrics model_version",
+    "training_set": "training_rows train_runs eval_metrics model_version creator_group",
     "rules": "rule_decisions explain rules_ms rules_version dropped_by randomised propensity sensitivity "
              "sens_score age_rating",
     "sensitivity_list": "rule_decisions sens_score sensitivity sens_labelled_ts rules_version dropped_by",
@@ -70,7 +70,10 @@ def shown_in(component: str) -> set[str]:
     caller, edge, callee = component.partition("->")
     if not edge:
         return set(_SHOWN_IN.get(component, "").split()) | ({component} - _STAGE - _COMMON)
-    return {f"{callee}_ms"} if caller == "gateway" and callee in _STAGE else set()
+    if caller != "gateway":
+        return set()
+    waits = {f"{callee}_ms"} if callee in _STAGE else set()
+    return waits | shown_in("gateway")  # who waits for a call shows it as well
 
 
 def bears_on_any(sql: str, components: Iterable[str]) -> bool:

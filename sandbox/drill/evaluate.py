@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from sandbox.base.errors import SandboxError
 from sandbox.drill import library
 from sandbox.drill.arms import seeds_of
-from sandbox.drill.env import Opener
+from sandbox.drill.host import Opener
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.trials import Outcome, Trial, play_all
 
@@ -21,8 +21,9 @@ MOST_SEEDS = 100
 
 
 def scenarios_of(names: Sequence[str]) -> list[Scenario]:
-    """Those scenarios, each once; `all` stands for the whole pack. Raises DRILL-001, DRILL-002."""
-    pack = library.load_all()
+    """Those scenarios, each once; `all` stands for the core pack and what can be played of
+    packs of one's own. Raises DRILL-001, DRILL-002."""
+    pack = library.shelf().scenarios
     wanted = [
         one for name in names for one in (pack.values() if name == "all" else [library.named(name)])
     ]

@@ -11,7 +11,7 @@ A text, a truth value, NULL or the presence of a row that all healthy days agree
 Z_CHANGED. Who looks at many values finds one that stands out: the correction grows with how many were looked
 at. Ranges of n days have the heavy tail of Student's t with n - 1 degrees of freedom, in which an error that
 is k times rarer lies k^(1 / (n - 1)) times further out (Bonferroni's correction). Beyond WIDE columns a query
-is a dashboard and no argument, and earns less in proportion. The floor keeps healthy days that happen to agree
+is a dashboard and no argument, and earns less with the square of its width. The floor keeps healthy days that happen to agree
 from making every difference great. A query that looks at nothing in which a claimed component shows
 (sandbox.drill.bearing) is no evidence for it.
 """
@@ -119,7 +119,7 @@ def _strongest(
 ) -> Strength:
     """The strongest value after correction for how many there are, `none` where no one has any strength."""
     correction = max(1, n_cells) ** (1.0 / (n_days - 1))
-    focus = min(1.0, WIDE / max(1, n_columns))
+    focus = min(1.0, WIDE / max(1, n_columns)) ** 2
     best = none
     for z, cell in found:
         share = focus * share_of(z, correction)

@@ -19,6 +19,7 @@ from sandbox.drill.looking import Looking
 from sandbox.drill.report import Report
 from sandbox.drill.store import Drill
 
+DIED = "RUN-008"  # of a process that computes: nothing that a grade could do without
 PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
 
 
@@ -29,8 +30,8 @@ def marked(
     """The grade's document: as it was reckoned before, else anew.
 
     with_twin: False grades by what can be said without running anything, and keeps nothing. A twin that
-    cannot be run (no models, no memory) is left out, and the document's `notices` say why. Raises
-    DRILL-006 when no report was handed in.
+    cannot be run (no models, no disk) is left out, and the document's `notices` say why. Raises DRILL-006 when
+    no report was handed in, RUN-008 when a process died that ran it: the report stands, the debrief grades it.
     """
     entries = drill.entries()
     filed = first(entries, "report")
@@ -56,6 +57,8 @@ def marked(
             found = twin.compare(story, telemetry=days, run=run, workers=workers, progress=progress)
             looked = looking.looked() if told else Looked()
         except SandboxError as error:
+            if error.kind.code == DIED:
+                raise
             found, looked = None, None
             notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
     marks, baseline = course.graded(drill.scenario, entries, report, pack, found, looked)
@@ -64,6 +67,7 @@ def marked(
         whole = found.document(drill.plan.run_dir)
         document["twin"] = {part: whole[part] for part in PLOTTED}
         write_atomically(drill.directory / "grade.json", json.dumps(document))
+    drill.unseal()  # its debrief follows
     return document
 
 

@@ -20,9 +20,9 @@ from sandbox.drill.alternatives import alternatives, averted
 from sandbox.drill.arm_runs import Finished, ProgressFn, RunArm, run_all
 from sandbox.drill.arms import AT_ONCE_S, ArmPlan, other_healthy
 from sandbox.drill.consistency import contradictions
-from sandbox.drill.env import Opener
 from sandbox.drill.evaluate import TIMEOUT_S, evaluate
 from sandbox.drill.evidence import Day, strength
+from sandbox.drill.host import Opener
 from sandbox.drill.predicate import Predicate, PredicateError
 from sandbox.drill.proof import HARM_Z, Proof
 from sandbox.drill.queries import filled, first_row
@@ -96,10 +96,11 @@ class _Runs:
             for name in scenario.look_alikes
         }
         self.strange: dict[str, tuple[ArmPlan, ArmPlan]] = {}
-        others = (
-            lookalikes.runnable(scenario, pack) if scenario.truth.incident and not quick else {}
-        )
+        others = lookalikes.runnable(scenario, pack) if scenario.truth.incident else {}
         for name, (step, _) in others.items():
+            if quick:
+                self.not_run[name] = "left out of a quick proof"
+                continue
             del self.not_run[name]
             plan = replace(incident, scenario=lookalikes.variant(scenario, step))
             self.strange[name] = (plan, replace(plan, faults=False))

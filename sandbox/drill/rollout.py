@@ -36,7 +36,10 @@ def release(
 
 
 def _publish(step: Step, operations: Operations) -> None:
-    """Brings the versions that were made for a release into the lake, as any training run does."""
+    """Brings the versions that were made for a release into the lake, as any training run does.
+
+    All of it is dated now: no row that names them is older than the moment at which it can be read.
+    """
     assert step.release is not None
     suffix = f"-{step.release.retrain}" if step.release.retrain else None
     built = step.release.index_version if step.release.inverted_file else None
@@ -50,9 +53,9 @@ def _publish(step: Step, operations: Operations) -> None:
             continue
         event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
         rows("registry_events", [event])
-        rows("eval_metrics", publish.metric_rows(artefact))
+        rows("eval_metrics", publish.metric_rows(artefact, now))
         if m.artifact in ("two_tower", "ranker"):
-            rows("train_runs", [publish.train_run_row(artefact)])
+            rows("train_runs", [publish.train_run_row(artefact, now)])
         if "training_rows.safetensors" in m.files:
             rows("training_rows", publish.training_rows(artefact))
 

@@ -10,14 +10,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.base.config import RulesConfig
 from sandbox.drill.observed import Rows
 from sandbox.drill.queries import sql_time
+from sandbox.virtual.breaches import against_policy
 
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
 LEAST_REQUESTS = 100  # on either side, or there is no estimate
 _Z80 = 1.2816  # of the 80 % interval that a report is asked for
-BLOCKED = tuple(RulesConfig().sensitivity.blocked_labels)  # of the list that ships
 WITHIN_AN_HOUR = 0.345  # of all conversions, as far as is known from such logs
 LEAST_CONVERSIONS = 10  # or nothing is said of revenue
 SLOWER = 1 / 3  # of what it was: less is what a busier hour does to the slowest by itself
@@ -49,12 +48,12 @@ SELECT side, max(n) AS n, median(latency_ms) AS median,
        coalesce(min(latency_ms) FILTER (k >= 0.99 * n + {_Z80} * sqrt(0.0099 * n)), max(latency_ms)) AS high
 FROM o GROUP BY 1
 """
-# Answers on either side, and what was shown on it that nobody should see.
+# Answers on either side, and what was shown on it to whom the policy keeps it from.
 _BREACHES = f"""
 SELECT count(*) FILTER (i.ts < {{onset}}) AS before, count(*) FILTER (i.ts >= {{onset}}) AS after,
        (SELECT count(*) FROM requests WHERE ts >= $began AND ts < {{onset}}) AS n_before
-FROM impressions i JOIN items t USING (item_id)
-WHERE i.ts >= $began AND t.sensitivity IN ({", ".join(f"'{label}'" for label in BLOCKED)})
+FROM impressions i JOIN items t USING (item_id) JOIN users u USING (user_id)
+WHERE i.ts >= $began AND {against_policy("t", "u")}
 """
 # Conversions within an hour, of the clicks that have had one.
 _CONVERTED = """
@@ -105,7 +104,7 @@ def _exposure(observe: Observe, onset_ts: float) -> Claims:
 
 
 def _breaches(observe: Observe, onset_ts: float, n: float) -> Claims:
-    """Items shown that the list forbids by their label, beyond as many as before."""
+    """Items shown against policy, beyond as many as before."""
     row = observe(_BREACHES.format(onset=sql_time(onset_ts))).first
     before, after, n_before = int(row["before"]), int(row["after"]), int(row["n_before"])
     ratio = n / max(1, n_before)

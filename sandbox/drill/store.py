@@ -1,7 +1,9 @@
 """Where a drill lies: SANDBOX_HOME/drills/<id>/, apart from the run directory, which holds no truth.
 
-drills/<id>/plan.json      what was started: the scenario as it was, the seed, whether faults were left out
-drills/<id>/journal.jsonl  what happened
+drills/<id>/plan.json      what was started; sealed in it: the scenario as it was, whether faults were left out
+drills/<id>/journal.jsonl  what happened; what the trainee may not know yet is sealed
+drills/<id>/key            opens both: see sandbox.drill.seal
+drills/<id>/opened/        both once more, for people to read, from the debrief on
 RUN/drill.json             the id alone, for whoever has the run directory
 RUN/drill.lock             held by the driver for as long as the drill runs
 """
@@ -14,7 +16,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,11 @@ from typing import Any
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run, write_atomically
-from sandbox.drill.journal import Entry, Journal, first, phase
+from sandbox.drill.journal import Entry, Journal, first, phase, plain
 from sandbox.drill.scenario import Scenario
+from sandbox.drill.seal import Seal
+
+SECRET = ("scenario", "faults")  # fields of a plan that are sealed
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,29 @@ class Drill:
     def plan(self) -> Plan:
         """Raises CFG-003 for a plan of another format, OSError and ValueError for none."""
         told = json.loads((self.directory / "plan.json").read_text())
+        if isinstance(told, dict) and "sealed" in told:  # plans of before stand plain
+            told |= self._opened(str(told.pop("sealed")))
         names = {f.name for f in fields(Plan)}
         if not isinstance(told, dict) or set(told) != names:
             missing = sorted(names - set(told)) if isinstance(told, dict) else sorted(names)
-            raise SandboxError(
-                "CFG-003", where=str(self.directory / "plan.json"),
-                seen=f"without {', '.join(missing)}" if missing else f"with {sorted(set(told) - names)}",
-                expected="a drill of this version's format", fix="run the drill again: sandbox drill start",
-            )  # fmt: skip
+            raise self._malformed(
+                f"without {', '.join(missing)}" if missing else f"with {sorted(set(told) - names)}",
+                "a drill of this version's format",
+            )
         return Plan(**told)
+
+    def _opened(self, sealed: str) -> dict[str, Any]:
+        try:
+            told: dict[str, Any] = json.loads(Seal.beside(self.directory).open(sealed))
+        except ValueError as error:
+            raise self._malformed(str(error), "a plan that the key beside it opens") from error
+        return told
+
+    def _malformed(self, seen: str, expected: str) -> SandboxError:
+        return SandboxError(
+            "CFG-003", where=str(self.directory / "plan.json"), seen=seen, expected=expected,
+            fix="run the drill again: sandbox drill start",
+        )  # fmt: skip
 
     @property
     def scenario(self) -> Scenario:
@@ -77,6 +96,16 @@ class Drill:
 
     def entries(self) -> list[Entry]:
         return self.journal.read()
+
+    def unseal(self) -> None:
+        """Lays plan and journal down readable, in `opened/`: for people, once the drill is over. What was
+        sealed stays as it is, as somebody may be appending still. On a full disk it is left out."""
+        opened = self.directory / "opened"
+        with suppress(OSError):
+            opened.mkdir(exist_ok=True, mode=0o700)
+            lines = b"".join(plain(entry) + b"\n" for entry in self.entries())
+            write_atomically(opened / "journal.jsonl", lines.decode())
+            write_atomically(opened / "plan.json", json.dumps(asdict(self.plan), indent=1))
 
     @property
     def phase(self) -> str:
@@ -131,8 +160,20 @@ def create(
         name, scenario.model_dump(mode="json"), seed, faults, str(run_dir), autopilot, own_stack,
         world or scenario.world, backend,
     )  # fmt: skip
-    write_atomically(directory / "plan.json", json.dumps(asdict(plan), indent=1))
+    told = asdict(plan)
+    secret = json.dumps({name: told.pop(name) for name in SECRET})
+    told["sealed"] = Seal.beside(directory).close(secret.encode())
+    write_atomically(directory / "plan.json", json.dumps(told, indent=1))
     return Drill(directory)
+
+
+def debriefed() -> set[str]:
+    """Ids of the scenarios of which a drill has had its debrief here."""
+    known = set()
+    for opened in root().glob("*/opened/plan.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            known.add(str(json.loads(opened.read_text())["scenario"]["id"]))
+    return known
 
 
 def announce(drill: Drill) -> None:

@@ -2,7 +2,8 @@
 
 Rows of several answers belong together by their key: the leftmost columns that are no measured numbers, as
 few as tell the rows apart in every answer, and the same ones on most days. Where none do (a bare list of
-numbers, or of requests), a column is known by its least, middle and greatest value.
+numbers, or of requests), a column is known by its least, middle and greatest value; a long series over time by
+its middle value in each quarter of it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ from itertools import combinations
 from typing import Any
 
 ROWS = "number of rows"
+PARTS = 4  # of a series over time, where it has more than
+SERIES = 12  # rows
 ALIKE = (
     0.5  # share of keys that any two other answers have in common, from which they are keys at all
 )
@@ -72,6 +76,8 @@ def cells(seen: Answer, others: Sequence[Answer]) -> list[Cell]:
     keys = _key_columns(answers)
     if keys is None:
         return [*_summarised(seen, others), rows]
+    if len(seen.rows) > SERIES and all(_is_time(a, name) for a in answers for name in keys):
+        return [*_in_parts(seen, others, keys[0]), rows]
     return [*_matched(seen, others, keys), rows]
 
 
@@ -120,6 +126,30 @@ def _matched(seen: Answer, others: Sequence[Answer], keys: tuple[str, ...]) -> l
         elif tells:
             found.append(Cell(f"a row {_told(key)}", key in mine, there))
     return found
+
+
+def _in_parts(seen: Answer, others: Sequence[Answer], time: str) -> list[Cell]:
+    """The middle of each column of numbers in quarters of the time that `seen` spans."""
+    at = seen.columns.index(time)
+    times = sorted(row[at] for row in seen.rows if row[at] is not None)
+    edges = [times[len(times) * part // PARTS] for part in range(1, PARTS)]
+    found = []
+    for name in seen.columns:
+        if name == time:
+            continue
+        values = [_middles(a, name, time, edges) for a in (seen, *others)]
+        for part, (value, *rest) in enumerate(zip(*values, strict=True), 1):
+            found.append(Cell(f"{name} in quarter {part} of the time", value, tuple(rest)))
+    return found
+
+
+def _middles(answer: Answer, name: str, time: str, edges: Sequence[float]) -> list[float | None]:
+    column, at = answer.columns.index(name), answer.columns.index(time)
+    parts: list[list[float]] = [[] for _ in range(len(edges) + 1)]
+    for row in answer.rows:
+        if row[at] is not None and isinstance(row[column], float):
+            parts[bisect_right(edges, row[at])].append(row[column])
+    return [statistics.median(part) if part else None for part in parts]
 
 
 def _summarised(seen: Answer, others: Sequence[Answer]) -> list[Cell]:
@@ -171,10 +201,13 @@ def _is_word(answer: Answer, name: str) -> bool:
     return all(isinstance(row[at], str | bool) or row[at] is None for row in answer.rows)
 
 
-def _may_key(answer: Answer, name: str) -> bool:
+def _is_time(answer: Answer, name: str) -> bool:
     at = answer.columns.index(name)
-    times = all(isinstance(row[at], Since) or row[at] is None for row in answer.rows)
-    return not answer.rows or times or name in answer.whole
+    return all(isinstance(row[at], Since) or row[at] is None for row in answer.rows)
+
+
+def _may_key(answer: Answer, name: str) -> bool:
+    return not answer.rows or _is_time(answer, name) or name in answer.whole
 
 
 def _by_key(answer: Answer, keys: tuple[str, ...]) -> dict[Key, dict[str, Any]]:

@@ -6,7 +6,6 @@ a responder does to it, it is ended by its process group and another one goes on
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -21,11 +20,13 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.drill.env import DrillEnv, Opener, forget
+from sandbox.drill.env import DrillEnv
+from sandbox.drill.host import Opener, forget
 from sandbox.drill.report import Report
 from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario import Scenario
 from sandbox.runtime.rundir import disk_error
+from sandbox.runtime.spawning import Context
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
 
@@ -68,12 +69,12 @@ def play(trial: Trial, run_dir: Path, tell: Tell, opener: Opener | None = None) 
         tell(FILING)
 
     env = DrillEnv(trial.scenario, trial.world, trial.seed, faults=trial.faults, run_dir=run_dir,
-                   opener=opener, filing=heard)  # fmt: skip
+                   opener=opener, filing=heard, once=True)  # fmt: skip
     with env:
         env.reset()
         tell(BEGUN)
         try:
-            written = made(trial.responder).respond(env)
+            written = made(trial.responder, trial.scenario.placed(trial.seed)).respond(env)
             if not env.submitted:
                 env.submit(_report(written))
         except (
@@ -205,7 +206,7 @@ class _Worker:
         self.number: int | None = None
         self.since: float | None = None
         self.drill: tuple[str, int] | None = None
-        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        context = Context()  # torch's threads do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, opener, os.getpid()))
         with one_thread():

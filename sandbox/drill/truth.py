@@ -56,7 +56,14 @@ class Cause(Part):
         return taxonomy.family_of(self.mechanism) == "benign"
 
 
-class Truth(Part):
+def _directly(schema: dict[str, Any]) -> None:
+    """For editors: the fields of a single cause may stand in the truth itself."""
+    cause = Cause.model_json_schema()["properties"]
+    schema["properties"] |= {name: cause[name] for name in OF_A_CAUSE}
+    schema["required"] = ["incident"]
+
+
+class Truth(Part, json_schema_extra=_directly):
     """What a report is graded against. causes: of a false alarm the one that explains it, with the
     component `none`. The fields of a single cause may stand here directly, without the list."""
 

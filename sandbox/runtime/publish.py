@@ -145,9 +145,9 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[tuple[Any, ...]
             events.append(
                 (m.created_ts, m.artifact, m.version, action, "pipeline", "pass", artefact.digest)
             )
-        metrics += metric_rows(artefact)
+        metrics += metric_rows(artefact, m.created_ts)
         if m.artifact in ("two_tower", "ranker"):
-            runs.append(train_run_row(artefact))
+            runs.append(train_run_row(artefact, m.created_ts))
         if "training_rows.safetensors" in m.files:
             sample += training_rows(artefact)
     return {
@@ -158,21 +158,23 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[tuple[Any, ...]
     }
 
 
-def metric_rows(artefact: Artefact) -> list[tuple[Any, ...]]:
-    """Rows of eval_metrics. A metric called `name[column=value]` belongs to that slice."""
+def metric_rows(artefact: Artefact, ts: float) -> list[tuple[Any, ...]]:
+    """Rows of eval_metrics. A metric called `name[column=value]` belongs to that slice. ts: world seconds at
+    which the version entered the registry."""
     m, rows = artefact.manifest, []
     for name, value in sorted(m.metrics.items()):
         metric, bracket, slice_ = name.partition("[")
         where = slice_.rstrip("]") if bracket else "all"
-        rows.append((m.version, "held_out", where, metric, value, m.created_ts))
+        rows.append((m.version, "held_out", where, metric, value, ts))
     return rows
 
 
-def train_run_row(artefact: Artefact) -> tuple[Any, ...]:
-    """Row of train_runs. World time stands still while the first generation is trained."""
+def train_run_row(artefact: Artefact, ts: float) -> tuple[Any, ...]:
+    """Row of train_runs. World time stands still while models are trained: a run begins and ends at `ts`,
+    the world seconds at which its version entered the registry."""
     m = artefact.manifest
     return (
-        m.version, m.artifact, m.created_ts, m.created_ts, m.data.from_ts, m.data.to_ts,
+        m.version, m.artifact, ts, ts, m.data.from_ts, m.data.to_ts,
         round(m.data.label_window_h), m.data.rows, m.data.pos_rate,
         str(m.config.get("key", m.code_hash)), m.data.digest, m.parents.get(m.artifact),
     )  # fmt: skip

@@ -196,7 +196,7 @@ class Collector:
         self.take("procs", self._procs.sample(now, time.monotonic(), self._redis.pid))
         try:
             self.take("redis_stats", [await self._redis.stats(now, since)])
-            row = await self._redis.stream(now, since)
+            row = await self._redis.stream(self.world.now, since)
         except OSError as error:
             if not self._redis_away:
                 self._redis_away = True

@@ -7,7 +7,7 @@ collector 10 MB.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hiredis
@@ -98,8 +98,9 @@ class RedisProbe:
             since["total_net_output_bytes"] / 1024, keys,
         ]  # fmt: skip
 
-    async def stream(self, ts: float, wall_s: float) -> list[Any] | None:
-        """A row of stream_stats, None while there is no stream or no group.
+    async def stream(self, now: Callable[[], float], wall_s: float) -> list[Any] | None:
+        """A row of stream_stats, None while there is no stream or no group. now: world seconds, asked
+        when the store has answered: nothing in the row is newer.
 
         Redis before 7 keeps no count of what a group has yet to be given, so it is kept here: the
         entries since the sample before are counted, never the whole stream again.
@@ -108,7 +109,7 @@ class RedisProbe:
             ["XLEN", STREAM], ["XINFO", "STREAM", STREAM], ["XINFO", "GROUPS", STREAM],
             ["HMGET", PROGRESS, "written_ts", "processed_ts"],
         )  # fmt: skip
-        group = _group(groups)
+        ts, group = now(), _group(groups)
         if group is None or isinstance(info, Exception):
             return None
         tail = str(_pairs(info)["last-generated-id"])

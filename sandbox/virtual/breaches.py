@@ -1,43 +1,77 @@
-"""What must not be shown to whom, by the company's policy as it is meant: the measure of breaches.
+"""Breaches of policy: what was shown to somebody whom the policy keeps from it. The measure, and its definition.
 
-It looks at what an item really is (its public label, once that is written) and not at what the rules
-knew when they let it through.
+The policy is what the rules that ship with the services refuse, in so far as the company forbids it and no
+taste is in it: `RULES`, with the sensitivity list that ships. An item that was shown is a breach exactly
+where one of them, with every label up to date, would have dropped it. So a healthy stack shows none, and
+what its rules drop as against policy would each have been one. What a user has seen or blocked, and how many
+items of one creator stand in a slate, is no matter of policy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from sandbox.base.catalogue import SENSITIVITIES, Catalogue
+from sandbox.base.catalogue import AGE_BANDS, Catalogue
 from sandbox.base.config import RulesConfig
 from services.rules import document
-from services.rules.policy import ADULT_YEARS, AGE_YEARS
+from services.rules.policy import ADULT_YEARS, AGE_YEARS, Policy
+
+RULES = ("region_rights", "maturity", "sensitivity")
 
 
 class Breaches:
-    """By the rules and the sensitivity list that ship with the services, whatever is in force."""
+    """By the rules and the list that ship, whatever is in force, and by what an item really is: a list whose
+    labels come late excuses nothing."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        rules = {rule.id: rule for rule in document.checked(document.load())}
-        blocked = list(RulesConfig().sensitivity.blocked_labels)
-        minors = list(rules["sensitivity"].params.get("minor_labels", []))
-        label = catalogue.item_sensitivity
-        self._banned = np.isin(label, [SENSITIVITIES.index(name) for name in blocked])
-        self._banned_minors = self._banned | np.isin(
-            label, [SENSITIVITIES.index(name) for name in minors]
-        )
-        years = np.array(AGE_YEARS)[catalogue.user_age_band]
-        self._minor = years < ADULT_YEARS  # an unknown age counts as a minor's
-        unknown = int(rules["maturity"].params["unknown_age_years"])
-        self._years = np.where(catalogue.user_age_band == 0, unknown, years)
-        self._catalogue = catalogue
+        policy = _shipped(catalogue)
+        users = range(catalogue.n_users)
+        self._catalogue, self._sensitive = catalogue, policy.sensitive
+        self._minor = np.fromiter(map(policy.is_minor, users), np.int64, catalogue.n_users)
+        self._years = np.fromiter(map(policy.age_years, users), np.int64, catalogue.n_users)
 
     def of(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """bool [n, k]: this item must not be shown to this user. user: int64 [n]; item: int64 [n, k]."""
+        """bool [n, k]: this item must not be shown to this user. user: int64 [n]; item: int64 [n, k].
+
+        Users ask from their home region. An unknown age counts as the rules count it: as a minor's.
+        """
         catalogue = self._catalogue
-        label = np.where(self._minor[user][:, None], self._banned_minors[item], self._banned[item])
+        label = self._sensitive[self._minor[user][:, None], item]
         age = catalogue.item_maturity[item] > self._years[user][:, None]
         region = catalogue.user_region[user].astype(np.uint16)[:, None]
         rights = (catalogue.item_regions[item] >> region) & 1 == 0
         out: np.ndarray = label | age | rights
         return out
+
+
+def against_policy(item: str = "items", user: str = "users") -> str:
+    """The same as a condition in SQL, for who has only the lake. item, user: names of those tables' rows."""
+    rules, listed = document.checked(document.load()), RulesConfig().sensitivity
+    params = {rule.id: rule.params for rule in rules}
+    assert not listed.by_language, "the list that ships has one threshold"
+    assert not listed.by_topic, "the list that ships has one threshold"
+    youngest = {AGE_BANDS[0]: int(params["maturity"]["unknown_age_years"])}
+    years = youngest | dict(zip(AGE_BANDS[1:], AGE_YEARS[1:], strict=True))
+    minors = [band for band, least in zip(AGE_BANDS, AGE_YEARS, strict=True) if least < ADULT_YEARS]
+    limit = np.float32(listed.threshold)
+    for_minors = float(limit * params["sensitivity"]["minor_factor"])
+    whens = " ".join(f"WHEN '{band}' THEN {least}" for band, least in years.items())
+    return f"""(
+  NOT list_contains(string_split({item}.regions, ','), {user}.home_region)
+  OR {item}.age_rating > CASE {user}.age_band {whens} END
+  OR {item}.sens_score >= {float(limit)!r} OR {item}.sensitivity IN ({_quoted(listed.blocked_labels)})
+  OR ({user}.age_band IN ({_quoted(minors)}) AND ({item}.sens_score >= {for_minors!r}
+      OR {item}.sensitivity IN ({_quoted(params["sensitivity"]["minor_labels"])}))))"""
+
+
+def _shipped(catalogue: Catalogue) -> Policy:
+    return Policy(
+        document.checked(document.load()), RulesConfig().sensitivity, catalogue,
+        topic_names=(), explore_share=0.0, seed=0,
+    )  # fmt: skip
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,7 +1,7 @@
 """The clients of a virtual run: they ask for slates, and send what users did with them.
 
 Users who have got their answers react in one batch, when the first of them has to act on it. Each acts at a
-time of its own, whoever else is in the batch.
+time of its own, whoever else is in the batch. What they do is told once it has happened.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from loadtest.feedback import GATHER_S, LEAD_S
 from loadtest.schedule import Schedule
 from sandbox.virtual.asked import Asked
 from sandbox.virtual.breaches import Breaches
@@ -24,8 +25,6 @@ from services.events.core import Entry
 from services.gateway.core import request_id
 
 LOAD = "load"  # the generator of traffic, as a process in which a fault can be armed
-ACTS_AFTER_S = 0.2  # wall seconds from an answer to what its user does with it, at most
-LEAD_S = 0.05  # wall seconds that this is on its way before the user asks for more, at least
 TIMEOUT_S = 2.0  # as loadtest.clients
 SLATE_SIZE = 10
 PROBED = 1 << 60  # session ids from here on are of probes
@@ -113,7 +112,7 @@ class Clients:
         )  # fmt: skip
         self._answered.append(of)
         early_s = visit.think_s / world.speed - LEAD_S
-        loop.at(loop.now + min(ACTS_AFTER_S, max(0.0, early_s)), self._act, of)
+        loop.at(loop.now + min(GATHER_S, max(0.0, early_s)), self._act, of)
         if self.fabric.record is not None:
             self._note(of, visit.intended_ts, world.began_ts + sent * world.speed)
 
@@ -126,12 +125,13 @@ class Clients:
         )))  # fmt: skip
 
     def _act(self, of: Finished) -> None:
-        """Its user's feedback goes off, and the next request is on its way, or the visit is over."""
+        """Its user's feedback goes off as it happens, the first of it now; then comes the next request, or
+        the visit is over."""
         if of.reactions is None:
             self.settle()
         assert of.reactions is not None
         if of.request_id is not None:
-            self._outbox.put(of, of.reactions, of.over)
+            self._outbox.put(of, of.reactions)
         if not of.over:
             self._ask_at(of.visit)
 
@@ -149,11 +149,11 @@ class Clients:
 
     # -- telling what users did ------------------------------------------------------------------
 
-    def _send_feedback(self, entries: list[Entry], of: Finished) -> None:
+    def _send_feedback(self, entries: list[Entry], region: int, noise: Dice) -> None:
         first = entries[0]
         context = Context(
-            first.request_id, self.fabric.span(), None, "client", first.user, first.session, 0, of.region,
-            False, self.loop.now + TIMEOUT_S, of.dice,
+            first.request_id, self.fabric.span(), None, "client", first.user, first.session, 0, region,
+            False, self.loop.now + TIMEOUT_S, noise,
         )  # fmt: skip
         self.loop.spawn(self._tell(entries, context))
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from sandbox.cli.app import main
+from sandbox.drill import library, store
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -16,7 +17,9 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
     return int(left.value.code or 0), said.out, said.err
 
 
-def test_the_list_holds_what_is_promised_and_no_answers(capsys):
+def test_the_list_holds_what_is_promised_and_no_answers(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
+
     code, out, _ = run(capsys, "list", "--json")
 
     rows = json.loads(out)
@@ -24,6 +27,41 @@ def test_the_list_holds_what_is_promised_and_no_answers(capsys):
     assert len(rows) >= 7
     assert set(rows[0]) == {"name", "title", "difficulty", "teaches", "minutes"}
     assert rows[0]["difficulty"] == 1, "the gentlest first"
+    assert {row["teaches"] for row in rows} == {None}
+
+
+def test_what_a_drill_teaches_is_told_after_its_debrief(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
+    played = library.named("all-new")
+    (tmp_path / "run").mkdir()
+    drill = store.create(
+        played, run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True
+    )
+
+    def taught() -> dict[str, str]:
+        rows = json.loads(run(capsys, "list", "--json")[1])
+        return {row["name"]: row["teaches"] for row in rows if row["teaches"]}
+
+    assert taught() == {}
+    drill.unseal()
+    assert taught() == {"all-new": played.teaches}
+    assert "teaches" in run(capsys, "list")[1]
+
+
+def test_an_instructor_sees_all_of_it_whole(capsys):
+    rows = json.loads(run(capsys, "list", "--spoilers", "--json")[1])
+    _, shown, _ = run(capsys, "list", "--spoilers")
+
+    for row in rows:
+        of = library.named(row["name"])
+        faults = [step.fault.name for step in of.timeline if step.fault]
+        assert (row["teaches"], row["precedent"], row["faults"]) == (
+            of.teaches,
+            of.precedent,
+            faults,
+        )
+        assert row["truth"] == of.truth.model_dump(mode="json")
+        assert all(name in shown for name in faults), "names are not cut"
 
 
 def test_a_scenario_shows_its_briefing_and_keeps_its_truth(capsys):

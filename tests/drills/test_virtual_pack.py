@@ -23,7 +23,7 @@ PACK = library.load_all()
 BLIND = [name for name in SHIPPED if name != GOLD]
 LITTLE = Load(rate_per_s=2.0)
 # The smallest world is too small for what these are about: items born today, lists of an index.
-WORLDS = {"new-everywhere": "laptop", "stayed-on": "laptop"}
+WORLDS = {"new-everywhere": "laptop", "smaller-languages": "laptop"}
 
 
 @pytest.fixture(autouse=True)

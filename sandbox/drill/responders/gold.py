@@ -7,13 +7,17 @@ from typing import Any
 from sandbox.drill.autopilot import respond
 from sandbox.drill.env import DrillEnv
 from sandbox.drill.report import Report
+from sandbox.drill.scenario import Scenario
 
 
 class Gold:
     """Concludes only what the running stack answers; left without its fault it finds nothing."""
 
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+
     def respond(self, env: DrillEnv) -> Report:
-        report, _ = respond(env.scenario, _Desk(env), env.began)
+        report, _ = respond(self._scenario, _Desk(env), env.began)
         return report
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.env import Responder
+from sandbox.drill.scenario import Scenario
 
 GOLD = "gold"
 _HERE = "sandbox.drill.responders"
@@ -23,6 +24,7 @@ SHIPPED = {
     "gamer": f"{_HERE}.gamer:Gamer",
     GOLD: f"{_HERE}.gold:Gold",
 }
+TOLD = frozenset({GOLD})  # of SHIPPED: made with the scenario, for no environment tells it
 
 
 def checked(names: list[str]) -> list[str]:
@@ -44,12 +46,12 @@ def checked(names: list[str]) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def made(name: str) -> Responder:
-    """A fresh responder. Raises whatever its module or its class raises."""
+def made(name: str, scenario: Scenario) -> Responder:
+    """A fresh responder for a drill of that scenario. Raises whatever its module or its class raises."""
     look_here()
     module, _, cls = SHIPPED.get(name, name).partition(":")
     kind: Any = getattr(importlib.import_module(module), cls)
-    responder: Responder = kind()
+    responder: Responder = kind(scenario) if name in TOLD else kind()
     return responder
 
 

@@ -42,6 +42,26 @@ def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys)
     assert set(timing.wire) <= set(seen.wire)
 
 
+def test_nothing_is_on_record_before_it_has_happened(stack):
+    with pytest.raises(SystemExit):
+        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "30", "--duration", "5"])
+    wait_for(lambda: _told(stack) > 10, 10, "dwells on record")
+    kinds = query(stack.run.lake, """
+        SELECT kind, count(*) FILTER (event_ts > ingest_ts) AS early
+        FROM outcomes SEMI JOIN locust USING (request_id) GROUP BY 1""").rows  # fmt: skip
+    (before_its_click,) = query(stack.run.lake, """
+        SELECT count(*) FILTER (f.ingest_ts < c.ingest_ts OR f.event_ts <= c.event_ts)
+        FROM outcomes f SEMI JOIN locust USING (request_id)
+        JOIN outcomes c ON c.kind = 'click' AND c.request_id = f.request_id AND c.item_id = f.item_id
+        WHERE f.kind IN ('dwell', 'like', 'conversion')""").rows[0]  # fmt: skip
+    ahead = query(stack.run.lake, "SELECT count(*) FROM stream_stats WHERE last_event_ts > ts")
+
+    assert {"click", "dwell"} <= {kind for kind, _ in kinds}
+    assert all(early == 0 for _, early in kinds)
+    assert before_its_click == 0
+    assert ahead.rows == [[0]]
+
+
 def test_locust_alone_drives_the_stack_too(stack):
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "10", "-r", "10",
@@ -51,3 +71,9 @@ def test_locust_alone_drives_the_stack_too(stack):
 
     assert done.returncode == 0, done.stderr
     assert "Recommend" in done.stdout + done.stderr
+
+
+def _told(stack) -> int:
+    """Dwells of the load's users that are on record."""
+    sql = "SELECT count(*) FROM outcomes SEMI JOIN locust USING (request_id) WHERE kind = 'dwell'"
+    return int(query(stack.run.lake, sql).rows[0][0])

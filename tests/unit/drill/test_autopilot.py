@@ -30,7 +30,7 @@ def test_it_waits_for_the_page_then_for_the_evidence_then_acts_and_reports():
 
     assert finding.convinced
     assert report.incident
-    assert report.started_at == BEGAN + 1_200
+    assert report.causes[0].started_at == BEGAN + 1_200
     assert BEGAN + 3_000 <= report.detected_at < BEGAN + 3_200
     assert [action for _, action in at.acted] == ["restart service=stream"]
     assert at.acted[0][0] > report.detected_at, "it looks twice before it acts"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import env as envs
+from sandbox.drill import host
 from sandbox.drill.env import DrillEnv
 from sandbox.drill.observed import moment
 from sandbox.drill.report import Report
@@ -58,10 +58,10 @@ def test_time_passes_with_a_query_and_with_an_action_and_no_other_way(env, drill
     after_query = env.now
     env.act("restart service=stream")
 
-    assert after_query == BEGAN + envs.QUERY_S
-    assert env.now == after_query + envs.ACTION_S
+    assert after_query == BEGAN + host.QUERY_S
+    assert env.now == after_query + host.ACTION_S
     assert drills[-1].acted == [(after_query, "restart service=stream")]
-    assert env.left_s == 36_000 - envs.QUERY_S - envs.ACTION_S
+    assert env.left_s == 36_000 - host.QUERY_S - host.ACTION_S
 
 
 def test_times_in_a_query_are_filled_in(env, drills):
@@ -78,7 +78,7 @@ def test_the_page_comes_while_one_waits(env):
 
     assert text == env.page == "PAGE latency"
     assert env.paged_ts == BEGAN + 4_000
-    assert 0 <= env.now - env.paged_ts <= envs.PATIENCE_S
+    assert 0 <= env.now - env.paged_ts <= host.PATIENCE_S
 
 
 def test_a_report_is_graded_once(env):

@@ -68,6 +68,31 @@ def test_on_a_full_disk_an_entry_is_refused_whole_and_the_next_one_is_kept(
     assert [e.world_ts for e in book.read()] == [1.0, 3.0]
 
 
+def test_a_sealed_line_that_was_cut_off_counts_as_damaged(tmp_path):
+    book = journal(tmp_path)
+    book.append(1.0, "engine", "phase", name="baseline")
+    book.append(2.0, "engine", "armed", id="w1", fault="rpc-edge-latency")
+    whole = book.path.read_bytes()
+    assert b"rpc-edge-latency" not in whole
+    first_line = whole.index(b"\n") + 1
+
+    for cut in (first_line + 1, first_line + 30, len(whole) - 3):
+        book.path.write_bytes(whole[:cut])
+
+        assert [e.what for e in book.read()] == ["phase"]
+        assert book.damaged() == 1
+
+
+def test_a_journal_of_before_in_plain_lines_is_read(tmp_path):
+    book = journal(tmp_path)
+    book.path.write_text(
+        '{"world_ts":1,"wall_ts":2,"who":"engine","what":"armed","fields":{"id":"w1"}}\n'
+    )
+
+    assert book.read()[0].fields == {"id": "w1"}
+    assert book.damaged() == 0
+
+
 def test_nothing_there_is_an_empty_journal(tmp_path):
     assert journal(tmp_path).read() == []
     assert phase([]) == "briefing"

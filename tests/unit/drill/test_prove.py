@@ -29,13 +29,16 @@ ASKS = [
 
 
 def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
-    """A run of an answer a minute. Faults: session rows are 900 s old, and one in three clicks is lost;
-    under a sensitivity list, rows are fresh. Days differ by a click or two."""
+    """A run of an answer a minute. Faults: session rows are 900 s old, and one in three clicks is lost, until
+    the stream is restarted; under a sensitivity list, rows are fresh. Days differ by a click or two."""
     names = {s.fault.name for s in plan.scenario.timeline if s.fault} if plan.faults else set()
     lagging = "session-stream-lag" in names
     book = LedgerBook(BEGAN)
     minutes = range(int(plan.until_s // 60))
-    clicks = [3 - (lagging and 60 * m >= 1_200) for m in minutes]
+    mended_s = min(
+        (at for at, text in plan.actions if text == "restart service=stream"), default=9e9
+    )
+    clicks = [3 - (lagging and 1_200 <= 60 * m < mended_s) for m in minutes]
     clicks[0] += plan.seed % 5
     n, times = len(minutes), [BEGAN + 60.0 * m for m in minutes]
     zeros = [0] * n
@@ -77,6 +80,8 @@ def test_harm_is_counted_from_the_onset_beside_the_own_day_and_against_the_days(
     """130 minutes of 9,000 s lie after the onset, each a click short; days of 390 clicks."""
     harm, z = proof.harms["clicks"]
 
+    assert proof.averted["restart service=stream"] > 0.95
+    assert proof.averted["skip-backlog"] == 0.0
     assert proof.main_metric == "clicks"
     assert harm == 130
     assert z == pytest.approx(130 / 390**0.5, rel=0.01)
@@ -136,6 +141,23 @@ def test_what_is_as_it_should_be_is_ok(proof):
         ({"responders": {**GOOD, "random": 0.99}}, "on average"),
         ({"responders": {**GOOD, "vandal": 0.1}}, "vandal beats"),
         ({"no_fault": 0.3}, "no all-clear"),
+        (
+            {"averted": {"restart service=stream": 0.1, "skip-backlog": 0.0}},
+            "averts 10% of the harm",
+        ),
+        (
+            {"averted": {"restart service=stream": 0.7, "skip-backlog": 0.9}},
+            "`skip-backlog` averts 90%",
+        ),
+        (
+            {"claims": [{"says": "all is green", "by": "page", "holds": False, "seen": "n=3"}]},
+            "not true",
+        ),
+        ({"contradictions": ["the component is another one"]}, "the component is another one"),
+        (
+            {"responders": {**GOOD, "gamer": 0.3, "constant": 0.1}},
+            "gamer scores 0.30, more than constant",
+        ),
         ({"scenario": library.named("friday-deploy")}, "where nothing should be wrong"),
     ],
 )
@@ -154,7 +176,7 @@ def test_evidence_that_a_look_alike_gives_too_or_that_does_not_hold_is_said(proo
         return replace(proof, responders=GOOD, no_fault=1.0, evidence=evidence).document()["why"]
 
     assert told(fooled) == "all of its evidence holds under sensitivity-overblock too"
-    assert "does not show it-lags, all-else-is-well" in told(absent)
+    assert "does not show it-lags (lag_s=900), all-else-is-well" in told(absent)
     assert "differs clearly" in told(absent)
 
 

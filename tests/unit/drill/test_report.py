@@ -20,8 +20,8 @@ GOOD = {
 def test_times_are_world_times_in_utc():
     report = reports.checked(GOOD)
 
-    assert report.detected_at - report.started_at == 300
-    assert reports.world_time(report.started_at) == "2026-03-01 10:20:00"
+    assert report.detected_at - report.causes[0].started_at == 300
+    assert reports.world_time(report.causes[0].started_at) == "2026-03-01 10:20:00"
 
 
 @pytest.mark.parametrize(
@@ -71,23 +71,59 @@ def test_a_file_is_refused_with_the_line(tmp_path):
     assert "slow-edge" in caught.value.expected
 
 
-def test_the_template_becomes_a_report_once_it_has_a_time(tmp_path):
+def test_the_template_is_a_report_of_nothing_once_it_says_so(tmp_path):
+    path = tmp_path / "report.yaml"
+    path.write_text(reports.TEMPLATE.replace("incident: true ", "incident: false"))
+
+    report = reports.load(path)
+
+    assert not report.incident
+    assert report.causes == (reports.NamedCause(),)
+    assert report.confidence is None
+
+
+def test_the_template_becomes_a_report_once_it_names_a_cause(tmp_path):
     path = tmp_path / "report.yaml"
     path.write_text(reports.TEMPLATE)
-    with pytest.raises(SandboxError, match="started_at"):
+    with pytest.raises(SandboxError, match="incident"):
         reports.load(path)
 
-    path.write_text(reports.TEMPLATE.replace("started_at: null", "started_at: 2026-03-01 10:20:00"))
+    cause = "{component: gateway, mechanism: latency, started_at: 2026-03-01 10:20:00}"
+    path.write_text(reports.TEMPLATE.replace("causes: []", f"causes: [{cause}]"))
 
-    assert reports.load(path).component == "gateway"
+    assert reports.load(path).causes[0].component == "gateway"
+
+
+def test_one_cause_may_stand_in_the_report_directly_and_several_in_a_list():
+    one = {k: GOOD[k] for k in ("component", "mechanism", "started_at", "segment")}
+    rest = {k: v for k, v in GOOD.items() if k not in one}
+
+    assert reports.checked(GOOD) == reports.checked({**rest, "causes": [one]})
+    with pytest.raises(SandboxError, match=r"report, (component|mechanism|started_at|segment)"):
+        reports.checked({**GOOD, "causes": [one]})
+    with pytest.raises(SandboxError, match=r"report, causes\[1\].component"):
+        reports.checked({**rest, "causes": [one, {**one, "component": "the server"}]})
+
+
+def test_what_was_ruled_out_may_come_with_a_query():
+    report = reports.checked(
+        {**GOOD, "ruled_out": ["the weather", {"what": "slow-edge", "sql": "select 1"}]}
+    )
+
+    assert [(r.what, r.sql) for r in report.ruled_out] == [
+        ("the weather", None),
+        ("slow-edge", "select 1"),
+    ]
+    with pytest.raises(SandboxError, match="ruled_out"):
+        reports.checked({**GOOD, "ruled_out": [{"what": "the weather", "sql": "select 1"}]})
 
 
 def test_times_outside_the_drill_are_refused():
     report = reports.checked(GOOD)
-    began = report.started_at - 600
+    began = report.causes[0].started_at - 600
 
     assert reports.within(report, began, began + 3_600) is report
-    with pytest.raises(SandboxError, match="report, started_at"):
+    with pytest.raises(SandboxError, match="report, detected_at"):
         reports.within(report, began + 7_200, began + 9_000)
     with pytest.raises(SandboxError, match="report, detected_at"):
         reports.within(report, began, began + 700)
@@ -96,7 +132,7 @@ def test_times_outside_the_drill_are_refused():
 def test_nothing_wrong_is_a_whole_report():
     report = reports.checked({"incident": False, "mechanism": "mix-shift", "confidence": 0.9})
 
-    assert report.component == "none"
+    assert report.causes[0].component == "none"
 
 
 @given(

@@ -162,8 +162,8 @@ def test_the_report_is_asked_for_and_asked_again_where_it_is_absurd(drill):
 
     report = interview(drill, ask, told.append, queries=["select 1", "select 2", "select 1"])
 
-    assert report.component == "stream"
-    assert report.segment == {"region": "EU"}
+    assert report.causes[0].component == "stream"
+    assert report.causes[0].segment == {"region": "EU"}
     assert report.impact["clicks"].low == 80
     assert report.impact["p99_ms"].estimate == 5
     assert [(e.claim, e.sql) for e in report.evidence] == [("entries wait", "select 2")]

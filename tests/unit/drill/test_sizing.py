@@ -37,9 +37,13 @@ def claims_of(
         CREATE TABLE requests AS
             SELECT asked AS ts, id AS request_id, id AS session_id, ms AS latency_ms, 1 AS n_items FROM v;
         CREATE TABLE ic AS SELECT id AS request_id, clicked, late AS item_id FROM v;
-        CREATE TABLE impressions AS SELECT asked AS ts, if(forbidden, 2, late) AS item_id FROM v;
-        CREATE TABLE items AS SELECT 0 AS item_id, 'A' AS creator_group, 'none' AS sensitivity, {PRICE} AS price
-            UNION ALL SELECT 1, 'A', 'none', {PRICE * price_left} UNION ALL SELECT 2, 'A', 'gore', 0;
+        CREATE TABLE impressions AS
+            SELECT asked AS ts, 0 AS user_id, if(forbidden, 2, late) AS item_id FROM v;
+        CREATE TABLE users AS SELECT 0 AS user_id, 'EU' AS home_region, '25-34' AS age_band;
+        CREATE TABLE items AS SELECT 0 AS item_id, 'A' AS creator_group, 'none' AS sensitivity, {PRICE} AS price,
+            0.1 AS sens_score, 0 AS age_rating, 'EU,US' AS regions
+            UNION ALL SELECT 1, 'A', 'none', {PRICE * price_left}, 0.1, 18, 'EU'
+            UNION ALL SELECT 2, 'A', 'gore', 0, 0.1, 0, 'EU';
         CREATE TABLE outcomes AS
             SELECT id AS request_id, late AS item_id, 'click' AS kind, asked AS event_ts FROM v WHERE clicked = 1
             UNION ALL SELECT id, late, 'conversion', asked + INTERVAL 20 MINUTE FROM v WHERE soon""")
