@@ -98,6 +98,37 @@ def show(
     emit(document, human, json_)
 
 
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Its name: small letters, digits, hyphens.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="A scenario, or its file, to start from.")
+    ] = None,
+    fault: Annotated[
+        str | None, typer.Option(help="Start from the gentlest scenario with this fault.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="What the trainee reads.")] = None,
+    stars: Annotated[int | None, typer.Option(help="Difficulty, 1 to 5.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Wall minutes that the trainee has.")
+    ] = None,
+    world: Annotated[str | None, typer.Option(help="World it is played in.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Where to write it; default SANDBOX_HOME/scenarios/NAME.yaml."),
+    ] = None,
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """Write a scenario that passes the check, to go on from. In a terminal it asks for what is not said."""
+    from sandbox.cli import scenario_new
+
+    del pack
+    head = {"title": title, "stars": stars, "minutes": minutes, "world": world, "seed": seed}
+    scenario_new.new(name, source, fault, head, file, json_)
+
+
 def _refused(option: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
         "CFG-004", where=f"sandbox scenario, {option}", seen=seen, expected=expected,
