@@ -6,11 +6,22 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import strict_yaml
-from sandbox.drill.checks import armed, deeds, place, queries, settings, times, truths, words
+from sandbox.drill.checks import (
+    armed,
+    deeds,
+    place,
+    points,
+    queries,
+    settings,
+    times,
+    truths,
+    words,
+)
 from sandbox.drill.checks.draft import Draft
 from sandbox.drill.checks.finding import Finding, shown
 from sandbox.drill.checks.rehearsal import empty, rehearse
@@ -63,6 +74,8 @@ def checked(document: strict_yaml.Document, name: str, worker: SqlWorker | None 
     for who checks many."""
     draft = Draft.of(document)
     found = list(draft.schema) if not draft.raw else list(_all(draft, worker))
+    if not any(f.severity == "error" for f in found):
+        found += points.findings(draft)
     kept = _without_echoes(draft, found)
     order = sorted(dict.fromkeys(kept), key=lambda f: (f.line, f.place, f.severity, f.code))
     sound = not any(f.severity == "error" for f in order)
@@ -70,6 +83,20 @@ def checked(document: strict_yaml.Document, name: str, worker: SqlWorker | None 
 
 
 def _all(draft: Draft, worker: SqlWorker | None) -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory(prefix="sandbox-check-") as held:
+        directory = Path(held)
+        if worker is not None:
+            yield from _parts(draft, directory, worker)
+            return
+        with SqlWorker(directory / "lake") as own:
+            # It comes up while the rest is looked at.
+            ready = Thread(target=own.query, args=("SELECT 1",), daemon=True)
+            ready.start()
+            yield from _parts(draft, directory, own)
+            ready.join()
+
+
+def _parts(draft: Draft, directory: Path, worker: SqlWorker) -> Iterator[Finding]:
     world = place.of(draft.raw.get("world", Scenario.model_fields["world"].default))
     yield from draft.schema
     yield from times.findings(draft)
@@ -78,17 +105,11 @@ def _all(draft: Draft, worker: SqlWorker | None) -> Iterator[Finding]:
     yield from place.findings(draft, world)
     yield from truths.findings(draft, world)
     yield from words.findings(draft)
-    with tempfile.TemporaryDirectory(prefix="sandbox-check-") as held:
-        directory = Path(held)
-        with empty(directory / "stack", world) as stack:
-            rehearse(draft, stack)
-            yield from stack.found
-            yield from deeds.findings(draft, stack)
-        if worker is not None:
-            yield from queries.findings(draft, worker)
-            return
-        with SqlWorker(directory / "lake") as own:
-            yield from queries.findings(draft, own)
+    with empty(directory / "stack", world) as stack:
+        rehearse(draft, stack)
+        yield from stack.found
+        yield from deeds.findings(draft, stack)
+    yield from queries.findings(draft, worker)
 
 
 def _without_echoes(draft: Draft, found: list[Finding]) -> Iterator[Finding]:
