@@ -9,6 +9,7 @@ from sandbox.base import paths
 from sandbox.base.catalogue import LANGUAGES, REGIONS
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import load_manifest, world_dir
+from sandbox.drill.checks import lists
 from sandbox.drill.checks.draft import Draft
 from sandbox.drill.checks.finding import Finding, guess, listed
 from sandbox.world.presets import PRESETS
@@ -96,6 +97,8 @@ def findings(draft: Draft, place: Place) -> Iterator[Finding]:
                         "no-effect", ("timeline", n, "fault", "params", key, m), value, listed(there, 30),
                         guess(value, there, f"no {whose} of {place.name} has it"),
                     )  # fmt: skip
+    if place.name is not None:
+        yield from lists.findings(draft, place.name)
     yield from _traffic(draft)
 
 

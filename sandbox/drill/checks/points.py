@@ -65,8 +65,9 @@ def _right(scenario: Scenario) -> Report:
         {"component": c.component, "mechanism": c.mechanism, "segment": c.segment, "started_at": c.onset_s}
         for c in scenario.truth.causes
     ]  # fmt: skip
+    known_s = max(scenario.pager.at_s, *(c.onset_s or 0.0 for c in scenario.truth.causes))
     return Report.model_validate(
-        {"incident": True, "causes": causes, "detected_at": scenario.pager.at_s + _REPORTS_AFTER_S}
+        {"incident": True, "causes": causes, "detected_at": known_s + _REPORTS_AFTER_S}
     )
 
 

@@ -22,7 +22,14 @@ def documents() -> dict[str, Document]:
 
 def findings(draft: Draft) -> Iterator[Finding]:
     for n, step in enumerate(draft.raw_list("timeline")):
-        release = step.get("release") if isinstance(step, dict) else None
+        if not isinstance(step, dict):
+            continue
+        change, release = step.get("change"), step.get("release")
+        if isinstance(change, dict) and change.get("old") and change["old"] == change.get("new"):
+            yield draft.error(
+                "no-effect", ("timeline", n, "change", "new"), change["new"], "another value than old",
+                "nobody enters a change that is none",
+            )  # fmt: skip
         patches = release.get("patches") if isinstance(release, dict) else None
         if isinstance(patches, dict):
             yield from _patches(draft, ("timeline", n, "release", "patches"), patches)

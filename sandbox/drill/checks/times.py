@@ -17,11 +17,14 @@ from sandbox.drill.scenario import Step
 from sandbox.drill.strict_yaml import Place
 from sandbox.telemetry.settings import AlertSettings
 
-NONE = 0.01
+_NUMERIC = {"at_s", "until_s", "onset_s", "evidence_by_s", "vary_s", "minutes", "stars", "seed", "world_rate",
+            "rate_per_s", "to_per_s", "share", "ramp_s", "period_s", "on_s", "half_life_s", "retrain"}  # fmt: skip
+NONE = 0.01  # strength at which there is nothing at all
 LITTLE = 0.1  # strength of a fault at which a trainee has nothing to find yet
 
 
 def findings(draft: Draft) -> Iterator[Finding]:
+    yield from _truth_values(draft)
     yield from _steps(draft)
     yield from _within(draft)
     yield from _onsets(draft)
@@ -32,7 +35,22 @@ def findings(draft: Draft) -> Iterator[Finding]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """What the schema takes for a number, None for what it does not."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _truth_values(draft: Draft) -> Iterator[Finding]:
+    """`yes` where a number is meant: Python counts it as 1."""
+    for place in draft.document.lines:
+        if place and place[-1] in _NUMERIC and isinstance(draft.raw_at(place), bool):
+            yield draft.error(
+                "bad-value", place, draft.raw_at(place), "a number", "write the number"
+            )
 
 
 def _steps(draft: Draft) -> Iterator[Finding]:
@@ -115,6 +133,13 @@ def _page(draft: Draft) -> Iterator[Finding]:
             yield draft.warning(
                 "order", ("truth", "onset_s"), first, f"{AlertSettings().baseline_s:g} or later",
                 "alerts learn what is healthy until then; what is broken before counts as healthy",
+            )  # fmt: skip
+    for place, cause in draft.causes():
+        onset = _number(cause.get("onset_s"))
+        if onset is not None and by is not None and onset >= by:
+            yield draft.error(
+                "order", (*place, "onset_s"), onset, f"earlier than evidence_by_s, {by:g}",
+                "what has not begun cannot be seen: begin earlier, or give more time",
             )  # fmt: skip
     if paged is not None and by is not None and by <= paged:
         yield draft.error(

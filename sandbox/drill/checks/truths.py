@@ -143,12 +143,37 @@ def _told_by_the_fault(draft: Draft, place: Place, segment: dict[str, Any]) -> I
             "lang": list(step.fault.params.get("languages", ())), "category": list(step.fault.params.get("topics", ())),
             "creator_group": [step.fault.params["group"]] if "group" in step.fault.params else [],
         }  # fmt: skip
+        if step.scope.user_buckets is not None and segments.BUCKET in segment:
+            low, high = step.scope.user_buckets
+            yield from _other_bucket(
+                draft, (*place, "segment", segments.BUCKET), segment, low, high - 1
+            )
         for column, hit in said.items():
             given = segment.get(column)
             named = given if isinstance(given, list) else [given]
             if given is not None and hit and not set(map(str, named)) & set(map(str, hit)):
                 yield draft.warning("segment", (*place, "segment", column), given, f"what {kind.name} hits: {', '.join(map(str, hit))}",
                                     "name whom the fault hits")  # fmt: skip
+
+
+def _other_bucket(
+    draft: Draft, at: Place, segment: dict[str, Any], low: int, high: int
+) -> Iterator[Finding]:  # fmt: skip
+    """A share of the users that the fault's own does not touch."""
+    given = segment[segments.BUCKET]
+    for value in given if isinstance(given, list) else [given]:
+        try:
+            first, last = segments.buckets(str(value))
+        except ValueError:
+            continue  # told of already
+        if first > high or last < low:
+            yield draft.warning(
+                "segment",
+                at,
+                value,
+                f"what the fault hits: {low}-{high}",
+                "name whom the fault hits",
+            )
 
 
 def _component(draft: Draft, place: Place, cause: dict[str, Any]) -> Iterator[Finding]:

@@ -144,4 +144,12 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, list[tuple[str, str]]]] = [
     ('keeps-showing', {'timeline.2.target': 'stream->item_stats'}, 'error', [('unreachable', 'timeline[2].target')]),
     ('keeps-showing', {'timeline.2.scope': {'user_buckets': [0, 10]}}, 'error', [('unreachable', 'timeline[2].scope.user_buckets')]),
     ('friday-deploy', {'accept': ['restart service=model']}, 'error', [('both-ways', 'accept[0]')]),
+    ('slow-home', {'pager.at_s': True}, 'error', [('bad-value', 'pager.at_s')]),
+    ('slow-home', {'evidence_by_s': 2000, 'pager.at_s': 1900}, 'error', [('order', 'pager.at_s'), ('order', 'truth.onset_s')]),
+    ('slow-home', {'timeline.0.change.old': 'autumn'}, 'error', [('no-effect', 'timeline[0].change.new')]),
+    ('slow-home', {'timeline.2.scope': {'user_buckets': [0, 25], 'paths': ['a']}, 'truth.segment': {'user_bucket': '50-74'}}, 'warning', [('segment', 'truth.segment.user_bucket')]),
+    ('slow-home', {'truth.segment': {'user_bucket': '50-174'}}, 'error', [('segment', 'truth.segment.user_bucket')]),
+    ('slow-home', {'timeline.2': 'x'}, 'error', [('bad-value', 'timeline[2]')]),
+    ('slow-home', {'accept': 'restart'}, 'error', [('bad-value', 'accept')]),
+    ('slow-home', {'timeline.1.release.patches': {'model': {'keep_loaded': ['rk-5']}}}, 'error', [('unknown-version', 'timeline[1].release.patches.model.keep_loaded')]),
 ]
