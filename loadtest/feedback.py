@@ -5,12 +5,14 @@ Both backends send by this: Locust's users and those of a virtual run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from loadtest.sessions import Reaction
 
 GATHER_S = 0.2  # wall seconds from the first of several things to the call that sends them, at most
+LATE_S = 1.0  # the same of what is done when the user has long asked for more, or has left: nobody waits for it
 LEAD_S = 0.05  # wall seconds that this call is on its way before the user asks for more, at least
 MOST = 400  # events of one call
 
@@ -29,16 +31,17 @@ def sendings(
     """The calls that tell the reactions to one answer, in the order of time, each reaction once.
 
     answered_ts, next_ts: world seconds of the answer and of the user's next request, inf where they left.
-    speed: world seconds per wall second. What is done within GATHER_S of each other goes together. What was
-    done before the next request goes LEAD_S before it; what is done later than that, as soon as it is.
+    speed: world seconds per wall second. What is done within GATHER_S of each other goes together, and LEAD_S
+    before the next request what was done before it; what is done later than that, within LATE_S.
     """
     order = sorted(range(len(reactions)), key=lambda n: reactions[n].after_s)
     calls: list[Sending] = []
     at = 0
     while at < len(order):
         first_ts = answered_ts + reactions[order[at]].after_s
-        ts = first_ts + GATHER_S * speed
-        if first_ts < next_ts:
+        late = first_ts >= next_ts or (calls and next_ts == math.inf)
+        ts = first_ts + (LATE_S if late else GATHER_S) * speed
+        if not late:
             ts = max(first_ts, min(ts, next_ts - LEAD_S * speed))
         begin = at
         while (

@@ -170,7 +170,7 @@ _ALL = (
     """),
     _table("outcomes", "thing a user did", "events", """
         event_ts TIMESTAMP world time at which it happened: a dwell when it ended, a conversion minutes to days after its click
-        ingest_ts TIMESTAMP world time at which the events service took it in: after it happened, by some 12 world seconds at 60x
+        ingest_ts TIMESTAMP world time at which the events service took it in: after it happened, by some 12 world seconds at 60x, by 60 where nobody waits for it
         event_id VARCHAR id of the event; one event delivered twice keeps its id
         request_id VARCHAR request that showed the item
         session_id VARCHAR visit

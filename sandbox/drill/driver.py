@@ -59,10 +59,11 @@ def main(arguments: list[str]) -> int:
     try:
         drive(drill, stop)
     except Exception as error:  # the edge of the process: whoever started it reads the journal
-        traceback.print_exc()
         told = error.as_json() if isinstance(error, SandboxError) else {"seen": repr(error)}
+        # Not on stderr: what it failed at may be the fault that it was to arm, and driver.log is plain.
+        trace = traceback.format_exc()
         with suppress(OSError):
-            drill.journal.append(0.0, "engine", "phase", name="failed", error=told)
+            drill.journal.append(0.0, "engine", "phase", name="failed", error=told, trace=trace)
         return 1
     return 0
 

@@ -1,7 +1,7 @@
 """Patterns on actions: which of a trainee's operations a scenario accepts, penalises or ends on.
 
-An action is an operation and its arguments, written as `sandbox act` takes it: `restart service=stream`,
-`path caller=gateway callee=features path=b`. A pattern has the same form; each word may hold the
+An action is an operation and its arguments, written as `sandbox act` takes it: `restart service=events`,
+`revert target=gateway key=banner_copy`. A pattern has the same form; each word may hold the
 wildcards of a shell (`*`, `?`), and arguments that a pattern does not name may be anything.
 """
 

@@ -57,7 +57,7 @@ def test_the_refusal_shown_to_authors_is_the_one_they_get(tmp_path):
 
 
 def test_the_weights_in_the_docs_are_those_of_the_grader():
-    table = (DOCS / "scenarios.md").read_text()
+    table = (DOCS / "grading.md").read_text()
 
     for item, weight in INCIDENT_WEIGHTS.items():
         if weight:

@@ -20,6 +20,7 @@ from sandbox.drill.report import Report
 from sandbox.drill.taxonomy import MECHANISMS
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
+from tests.unit.drill.telltales import found_in
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -124,6 +125,8 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
             session.file_report(drill, Report(incident=False))
         assert _leaks(stack.run_dir) == []
         assert _leaks_in_lake(stack.run_dir) == []
+        own = [path.read_bytes() for path in drill.directory.iterdir()]
+        assert not any(found_in(raw, scenario) for raw in own), "its own directory, driver.log too"
 
         _wait_for(drill, "page")
         result = session.file_report(drill, Report(incident=False), twin=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -96,6 +98,33 @@ def test_one_that_hangs_or_dies_goes_with_its_processes_and_the_rest_go_on(
     assert shares[-1] == 1.0
     assert not [pid for pid in map(int, tells.read_text().split()) if _runs(pid)]
     assert list((home / "evaluate").iterdir()) == []
+
+
+def test_a_script_without_a_guard_evaluates_as_any_other(tmp_path):
+    """Two workers, none of which runs the script again."""
+    (tmp_path / "mine.py").write_text(
+        "from sandbox.drill.evaluate import evaluate\n"
+        "from tests.unit.drill import fake_drill\n"
+        "from tests.unit.drill.scenes import scenario\n"
+        "print('begins')\n"
+        f"rows = evaluate(['{FAKES}:Knows', 'do-nothing'], [scenario()], 2, opener=fake_drill.opened)\n"
+        "print([row['score'] > 0.5 for row in rows])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "begins\n[True, False]\n"
+
+
+def test_a_worker_that_dies_while_it_grades_is_an_error_and_no_score():
+    with pytest.raises(SandboxError) as died:
+        play_all([trial("Knows")], timeout_s=60, opener=fake_drill.dies_grading)
+
+    assert died.value.kind.code == "RUN-008"
 
 
 def test_a_drill_that_fails_ends_the_evaluation_with_its_error_and_leaves_nothing(home):

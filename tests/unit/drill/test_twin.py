@@ -283,6 +283,16 @@ def test_a_twin_that_cannot_be_run_costs_nothing_but_its_items(drill):
     assert not (drill.directory / "grade.json").exists(), "the next look may have more luck"
 
 
+def test_a_process_that_dies_while_it_computes_is_an_error_and_no_grade(drill):
+    """Exit code 3 of `sandbox`. The report stands: the next look grades it."""
+    with pytest.raises(SandboxError) as died:
+        marking.marked(drill, run=dying_run, workers=2)
+
+    assert died.value.kind.code == "RUN-008"
+    assert not (drill.directory / "grade.json").exists()
+    assert marking.marked(drill, run=toy_run, workers=1)["notices"] == []
+
+
 def test_the_plot_shows_both_curves_and_the_moments():
     told = twin_of(RIGHT).document("run")
     curves = charts.curves(told, charts.tells_most(told))

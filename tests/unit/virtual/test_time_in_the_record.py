@@ -91,7 +91,7 @@ def test_a_dwell_ends_as_long_after_its_click_as_it_says(lake):
 def test_all_that_happened_in_time_arrives_soon_after(lake):
     (late_s,) = one(lake, "SELECT max(epoch(ingest_ts) - epoch(event_ts)) FROM outcomes")
 
-    assert late_s < 60, "a fifth of a wall second is gathered, and the call takes its time"
+    assert late_s < 75, "a wall second is gathered at most, and the call takes its time"
 
 
 def test_conversions_that_mature_after_the_end_are_in_the_truth_alone(run, lake):

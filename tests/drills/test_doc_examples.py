@@ -1,0 +1,178 @@
+"""Every example of the pages runs, or is named here with why it does not. These lists only shrink."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.cli.app import root
+from sandbox.drill import library
+from sandbox.drill.queries import filled
+from sandbox.drill.report import checked
+from sandbox.drill.scenario import Evidence
+from sandbox.telemetry.sql import SqlWorker
+from tests.drills.doc_examples import PAGES, commands, examples
+from tests.unit.drill.telltales import found_in
+
+_STACK = "needs a running stack; tests/services/whole_stack and tests/drills/test_live.py have one"
+_MINUTES = "takes minutes on the world `laptop`; "
+NOT_RUN = {
+    "sandbox up": _STACK,
+    "sandbox recommend --user 42": _STACK,
+    "sandbox load run --rate 20": _STACK,
+    "sandbox sql 'select count(*), avg(latency_ms) from requests'": _STACK,
+    "sandbox trace slowest": _STACK,
+    "sandbox act breaker caller=gateway callee=ranking switch=on open_s=10": _STACK,
+    "sandbox up --world films": _STACK,
+    "sandbox drill start slow-home --backend virtual --autopilot": _MINUTES + "test_virtual.py does it on `tiny`",
+    "sandbox evaluate --responder all --scenarios slow-home": _MINUTES + "test_virtual_pack.py",
+    "sandbox evaluate --responder mine:Mine,do-nothing,gold --scenarios slow-home --seeds 3": _MINUTES
+    + "the script below plays it",
+    "sandbox scenario prove slow-home": _MINUTES + "tests/unit/drill/test_prove.py",
+    "sandbox scenario prove my-scenario.yaml": _MINUTES + "tests/unit/drill/test_prove.py",
+    "sandbox drill start my-scenario.yaml --autopilot": _STACK,
+    "sandbox drill start my-scenario.yaml --autopilot --without-fault": _STACK,
+    "sandbox twin": _MINUTES + "test_virtual.py asks for one",
+    "sandbox twin RUN --seeds 3": _MINUTES + "test_virtual.py",
+    "sandbox twin RUN --plot harm.svg": _MINUTES + "test_virtual.py",
+    "sandbox twin RUN --json": _MINUTES + "test_virtual.py",
+    "sandbox simulate --days 28 --users 20000 --arm more:rules.explore_share=0.1": _MINUTES + "the short one runs",
+    "sandbox simulate --days 28 --users 20000 --arm explore:rules.explore_share=0.05": _MINUTES
+    + "the short one runs",
+    "sandbox bench parity --json": _MINUTES + "tests/unit/bench",
+    "sandbox bench parity --minutes 2 --seeds 1 --timing timing.json": _STACK,
+    "sandbox calibrate --out sandbox/virtual/timing.json": _STACK,
+    "sandbox calibrate --run RUN --json": _STACK,
+    "sandbox world import movielens '~/ml-100k' --name films": "needs files that do not ship; tests/unit/importers",
+    "sandbox world import csv --interactions shop.csv --items products.csv --name shop --map user=customer"
+    " --map item=sku --map time=when --map value=stars": "as above",
+}  # fmt: skip
+EXCERPTS = {  # parts of files that tests cover: page and first line
+    "writing-a-fault.md: class EdgeLatency(Fault):": "faults/rpc/edge_latency.py, shortened",
+    "writing-a-fault.md: def test_a_call_in_scope_takes_the_delay_longer(bench):": "a test of tests/unit/faults",
+}  # fmt: skip
+# A page that walks through a drill gives it away, and says so at its top.
+GIVES_AWAY = {("trainee.md", "slow-home")}
+
+DONE = [command for command in commands() if command not in NOT_RUN]
+
+
+def test_what_is_not_run_is_still_on_a_page():
+    assert set(NOT_RUN) <= set(commands())
+    assert set(EXCERPTS) <= {one.name for one in examples("python")}
+    assert all(why.strip() for why in (*NOT_RUN.values(), *EXCERPTS.values()))
+    assert len(NOT_RUN) <= 26
+    assert len(EXCERPTS) <= 2
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_one_with_these_options(command):
+    """Parsed as it would be, down to its last option, and not carried out."""
+    context, words = (
+        root().make_context("sandbox", shlex.split(command)[1:]),
+        shlex.split(command)[1:],
+    )
+    kind = root()
+    while hasattr(kind, "get_command") and words:
+        found = kind.get_command(context, words[0])
+        assert found is not None, f"no command {words[0]}"
+        kind, words = found, words[1:]
+        if not hasattr(kind, "get_command"):
+            kind.make_context(found.name, words, parent=context)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("command", DONE)
+def test_every_command_that_is_not_excused_runs(command, home, tmp_path):
+    own = library.root() / "core" / "slow-home.yaml"
+    (tmp_path / "my-scenario.yaml").write_text(
+        own.read_text().replace("id: slow-home", "id: my-scenario")
+    )
+
+    done = sandbox(command, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("example", examples("sql"), ids=lambda e: e.name)
+def test_every_query_runs(example, tmp_path):
+    times = {"began": 1e9, "paged": 1e9 + 600, "now": 1e9 + 1200}
+    with SqlWorker(tmp_path / "lake") as lake:
+        lake.query(filled(example.text.strip().rstrip(";"), times))
+
+
+@pytest.mark.parametrize("example", examples("yaml"), ids=lambda e: e.name)
+def test_every_piece_of_yaml_is_what_it_is_said_to_be(example, tmp_path):
+    """A part of a report, or pieces of evidence whose queries run."""
+    part = yaml.safe_load(example.text)
+    if isinstance(part, dict):
+        whole = checked(
+            {
+                "incident": True,
+                "component": "gateway",
+                "mechanism": "latency",
+                "started_at": 1.0,
+                **part,
+            }
+        )
+        assert part.keys() <= whole.model_dump().keys()
+        return
+    with SqlWorker(tmp_path / "lake") as lake:
+        for one in part:
+            piece = Evidence.model_validate(one)
+            lake.query(filled(piece.sql, {"began": 1e9, "paged": 1e9 + 600, "now": 1e9 + 1200}))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "example", [e for e in examples("python") if e.name not in EXCERPTS], ids=lambda e: e.name
+)
+def test_every_script_runs_as_it_stands_and_without_a_guard(example, home, tmp_path):
+    """On the smallest world. The workers that compute the twin import nothing of it."""
+    script = example.text.replace('DrillEnv("slow-home"', 'DrillEnv("slow-home", world="tiny"')
+    assert 'world="tiny"' in script
+    script = script.replace('if __name__ == "__main__":', 'print("begins")\nif True:')
+    (tmp_path / "mine.py").write_text(script)
+
+    done = subprocess.run(
+        [sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, timeout=580, check=False
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("begins") == 1
+    score = float(done.stdout.split()[1])
+    assert 0.05 < score < 0.8, "more than a grade of nothing, and no solution"
+    assert "'evidence'" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_no_page_gives_a_scenario_of_the_pack_away(page):
+    told = page.read_bytes()
+
+    for scenario in library.load_all().values():
+        if (page.name, scenario.id) in GIVES_AWAY:
+            continue
+        found = found_in(told, scenario, words=False)
+        assert [text for text in found if text != scenario.precedent] == [], scenario.id
+
+
+def test_every_fence_with_a_language_is_looked_at():
+    known = ("sh", "bash", "python", "yaml", "sql", "mermaid", "")
+    fences = sum(page.read_text().count("\n```") for page in PAGES)
+
+    assert fences == 2 * len(examples(*known)), "a fence that no test reads, or that does not end"
+
+
+def sandbox(command: str, where: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox.cli.app", *shlex.split(command)[1:]], cwd=where,
+        capture_output=True, text=True, check=False, timeout=280, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
