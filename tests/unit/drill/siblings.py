@@ -38,7 +38,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, list[tuple[str, str]]]] = [
     ('slow-home', {'timeline.0.at_s': -5}, 'error', [('bad-value', 'timeline[0].at_s')]),
     ('slow-home', {'timeline.3.at_s': 10}, 'error', [('order', 'timeline[3].at_s')]),
     ('slow-home', {'pager.at_s': 99999}, 'error', [('order', 'evidence_by_s'), ('order', 'pager.at_s')]),
-    ('slow-home', {'evidence_by_s': 100}, 'error', [('order', 'evidence_by_s')]),
+    ('slow-home', {'evidence_by_s': 100}, 'error', [('order', 'evidence_by_s'), ('order', 'truth.onset_s')]),
     ('slow-home', {'evidence_by_s': 99999}, 'error', [('order', 'evidence_by_s')]),
     ('slow-home', {'truth.onset_s': 2000}, 'error', [('no-onset', 'truth.onset_s')]),
     ('slow-home', {'world': 'laptp'}, 'error', [('unknown-name', 'world')]),
