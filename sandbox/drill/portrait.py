@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
 import numpy as np
 
+from faults.scope import Scope
+from sandbox.base.catalogue import REGIONS
 from sandbox.drill.scenario import Scenario, Step
 
 Kind = Literal["change", "release", "fault", "traffic", "page", "evidence"]
@@ -135,9 +138,7 @@ def _of_step(step: Step, length_s: float) -> list[Line]:
         strength = np.array([step.onset.strength(float(s)) for s in since]) * (
             _grid(length_s) < until
         )
-        whom = ", ".join(
-            f"{k} {v}" for k, v in step.scope.model_dump(exclude_defaults=True).items()
-        )
+        whom = ", ".join(_held(step.scope))
         parts = [
             step.fault.name,
             *(f"{k}={v}" for k, v in step.fault.params.items()),
@@ -154,6 +155,14 @@ def _of_step(step: Step, length_s: float) -> list[Line]:
             )
         )
     return found
+
+
+def _held(scope: Scope) -> Iterator[str]:
+    """The conditions of a scope, regions by name."""
+    for part, value in scope.model_dump(exclude_defaults=True).items():
+        values = value if isinstance(value, tuple | list) else [value]
+        names = [REGIONS[v] for v in values] if part == "regions" else list(map(str, values))
+        yield f"{part} {'-'.join(names) if part == 'user_buckets' else ' '.join(names)}"
 
 
 def _grid(length_s: float) -> np.ndarray:
