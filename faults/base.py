@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -33,6 +34,7 @@ class Fault:
     look_alikes: ClassVar[tuple[str, ...]]
     repairs: ClassVar[str]  # what puts it right
     control: ClassVar[bool] = False  # True: harmless on purpose
+    needs: ClassVar[tuple[str, ...]] = ()  # settings that the release has to bring, service.setting
 
     class Params(FaultParams):
         pass
@@ -45,6 +47,13 @@ class Fault:
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         return proceed(call)
+
+    @classmethod
+    def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
+        """Why it would do nothing with these knobs on a release of these patches; None when it does
+        something. patches: empty where there is no release."""
+        del params, patches
+        return None
 
     @classmethod
     def describe(cls) -> dict[str, Any]:

@@ -26,6 +26,31 @@ def _walk() -> dict[str, type[Fault]]:
 
 
 CATALOGUE = _walk()
+# Further mechanisms that a report or a scenario may speak of, of which there is no fault to arm yet.
+PLANNED = (
+    "ab-training-contamination", "bad-model-promoted", "batch-job-collision",
+    "batcher-queue-blowup", "bot-scrape-burst", "cache-stampede", "candidate-source-empty",
+    "cold-start-no-warmup", "consent-filter-fail-open", "consent-withdrawal-lag", "cpu-starvation",
+    "dead-metric-silent", "deadline-not-propagated", "default-masks-error",
+    "delayed-feedback-fake-negatives", "delayed-guardrail", "deletion-incomplete",
+    "denormal-slowdown", "diversity-overcap", "drift-reference-rolling", "entity-key-mismatch",
+    "event-drop-mnar", "event-duplication", "gc-gen2-pause", "historical-label-bias",
+    "id-map-misalignment", "index-concurrent-mutation", "index-stale-new-items",
+    "join-rate-collapse", "keepalive-goaway-churn", "label-leakage-future", "lb-pick-first-pin",
+    "loadgen-coordinated-omission", "materialization-stalled", "materialization-window-skip",
+    "memory-leak-gradual", "minor-protection-bypass", "msg-size-cliff", "nan-scores",
+    "norm-metric-mismatch", "novelty-decay-misread", "online-key-ttl-expiry",
+    "optout-signal-ignored", "organic-preference-drift", "popularity-feedback-loop",
+    "position-bias-untreated", "reconnect-backoff-stuck", "redis-eviction-pressure",
+    "redis-fork-stall", "redis-key-hotspot", "region-tag-misroute", "replica-lag-stale-read",
+    "retry-storm-metastable", "rpc-abort-slice", "rpc-blackhole-no-deadline",
+    "rule-order-inversion", "rules-fail-open", "schema-silent-cast",
+    "score-scale-undeclared-consumer", "selection-survivorship", "sensitive-proxy-feature",
+    "server-pool-starved", "simpson-ramp", "srm-assignment-bug", "srm-telemetry-loss",
+    "stale-partition-reused", "thread-oversubscription", "trace-sampling-bias", "transform-skew",
+    "version-split-brain", "wrong-entity-features",
+)  # fmt: skip
+KNOWN = (*CATALOGUE, *(name for name in PLANNED if name not in CATALOGUE))
 
 
 def fault_named(name: str) -> type[Fault]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+
+# What a shape reads beside its name; the rest has no say.
+SETTINGS = {
+    "step": (),
+    "ramp": ("ramp_s",),
+    "pulses": ("period_s", "on_s"),
+    "drift": ("half_life_s",),
+}
 
 
 class Onset(BaseModel, extra="forbid", frozen=True):
@@ -16,6 +24,12 @@ class Onset(BaseModel, extra="forbid", frozen=True):
     period_s: float = Field(600.0, gt=0)
     on_s: float = Field(120.0, gt=0)
     half_life_s: float = Field(1_800.0, gt=0)
+
+    @model_validator(mode="after")
+    def _pauses(self) -> Onset:
+        if self.shape == "pulses" and self.on_s >= self.period_s:
+            raise ValueError("on_s: shorter than period_s, or there are no pulses but a step")
+        return self
 
     def strength(self, since_s: float) -> float:
         """Strength 0..1; 0 before it was armed."""

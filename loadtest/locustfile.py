@@ -30,6 +30,7 @@ from loadtest.sessions import Reaction, Visit, requests_per_session
 from loadtest.summary import Summary
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
+from sandbox.base.load import TrafficShape
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.runtime.armoury import Armoury
 from sandbox.world.behaviour import Behaviour
@@ -51,6 +52,10 @@ def _arguments(parser: Any) -> None:
     group.add_argument("--slate-size", type=int, default=10, help="items asked for")
     group.add_argument("--load-seed", type=int, default=1, help="seed of who comes when")
     group.add_argument("--diurnal", action="store_true", help="follow the hours of the day")
+    group.add_argument("--shape", default="", help="rate over time, JSON of sandbox.base.load")
+    group.add_argument(
+        "--began-ts", type=float, default=0.0, help="world time that --shape counts from"
+    )
     group.add_argument("--summary", default="", help="file for a summary as JSON")
 
 
@@ -62,13 +67,8 @@ class Traffic:
         self.run = RunInfo.load(Path(options.run_dir) if options.run_dir else latest_run())
         self.clock = self.run.clock()
         self.behaviour = Behaviour.load(Path(self.run.world_dir))
-        per_world_s = options.rate / self.run.speed / requests_per_session(self.behaviour)
         seams = Seams(self.clock, WallClock())
-        self.schedule = Schedule(
-            self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal,
-            catalogue=Catalogue.load(Path(self.run.world_dir) / "public" / "catalogue.npz"),
-            seam=seams.traffic,
-        )  # fmt: skip
+        self.schedule = self._schedule(options, seams)
         self.due: Queue[tuple[float, int, int]] = Queue()  # sessions that nobody has begun yet
         self.orders = Orders(
             self.run.control_socket(LOAD), Armoury(LOAD, seams), self.schedule, self.clock
@@ -79,6 +79,20 @@ class Traffic:
         self.environment = environment
         self._later: list[tuple[float, int, list[Any]]] = []  # a heap: what is still to happen
         self._count = itertools.count()
+
+    def _schedule(self, options: Any, seams: Seams) -> Schedule:
+        catalogue = Catalogue.load(Path(self.run.world_dir) / "public" / "catalogue.npz")
+        if options.shape:
+            return Schedule.of(
+                TrafficShape.model_validate_json(options.shape), self.behaviour, self.clock.now(),
+                self.run.speed, options.load_seed, catalogue=catalogue, seam=seams.traffic,
+                began_ts=options.began_ts,
+            )  # fmt: skip
+        per_world_s = options.rate / self.run.speed / requests_per_session(self.behaviour)
+        return Schedule(
+            self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal,
+            catalogue=catalogue, seam=seams.traffic,
+        )  # fmt: skip
 
     def sleep_until(self, ts: float) -> None:
         """Not a moment less: a timer may go off a little early."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.load import TrafficShape
 from sandbox.base.run import RunInfo
 from sandbox.runtime.tether import tether
 
@@ -28,7 +29,10 @@ class Load:
     def __init__(
         self, run: RunInfo, *, rate: float = 20.0, seed: int = 1, diurnal: bool = False,
         clients: int | None = None, duration_s: float | None = None, slate_size: int = 10,
+        shape: TrafficShape | None = None, began_ts: float = 0.0,
     ) -> None:  # fmt: skip
+        """shape: in place of rate and diurnal, over the world seconds since began_ts."""
+        rate = rate if shape is None else shape.peak_per_s
         if not 0 < rate <= 10_000:
             raise SandboxError(
                 "CFG-004", where="load, rate", seen=rate, expected="above 0 and at most 10000 per second",
@@ -56,6 +60,8 @@ class Load:
         ]  # fmt: skip
         if diurnal:
             self._command.append("--diurnal")
+        if shape is not None:
+            self._command += ["--shape", shape.model_dump_json(), "--began-ts", repr(began_ts)]
         if duration_s is not None:
             self._command += ["-t", f"{duration_s:g}s"]
         self._process: subprocess.Popen[bytes] | None = None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.sessions import requests_per_session
 from sandbox.base.catalogue import Catalogue
-from sandbox.base.streams import seed_of
+from sandbox.base.load import TrafficShape
+from sandbox.base.streams import seed_of, uniforms
 from sandbox.world.behaviour import Behaviour
 from services.skeleton.seams import Call, Seam
 
+Share = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 WINDOW_S = 60.0  # world seconds drawn at a time: so much later a wrapper of `traffic` may show
 _EXTRA = 1 << 44  # the world's own session ids stay below it
 _LANES = 1 << 10
@@ -40,14 +44,16 @@ class Arrivals:
     """Who comes in a window of time, and who else could: `attributes["arrivals"]` at the seam `traffic`.
 
     rate_per_s: sessions per world second. seed: of who comes. shaped: follow the hours of the day.
-    catalogue: what is public about users; None where nothing is put on the seam.
+    catalogue: what is public about users; None where nothing is put on the seam. share: of rate_per_s
+    that comes, 0..1 [n] at world times [n]; None: all, always.
     """
 
     def __init__(
-        self, behaviour: Behaviour, catalogue: Catalogue | None, rate_per_s: float, seed: int, *, shaped: bool
+        self, behaviour: Behaviour, catalogue: Catalogue | None, rate_per_s: float, seed: int, *, shaped: bool,
+        share: Share | None = None,
     ) -> None:  # fmt: skip
         self.behaviour, self.catalogue = behaviour, catalogue
-        self.rate_per_s, self.seed, self.shaped = rate_per_s, seed, shaped
+        self.rate_per_s, self.seed, self.shaped, self.share = rate_per_s, seed, shaped, share
 
     def usual(self, start_ts: float, end_ts: float) -> Sessions:
         """The sessions that begin in [start_ts, end_ts), whatever pieces of time are asked for."""
@@ -73,23 +79,48 @@ class Arrivals:
         return Sessions(drawn.ts[keep], drawn.user[keep], session[keep])
 
     def _drawn(self, start_ts: float, end_ts: float, rate: float, seed: int) -> Sessions:
-        return Sessions(
-            *self.behaviour.arrivals(start_ts, end_ts, rate, seed, shaped=self.shaped)
-        )  # fmt: skip
+        ts, user, session = self.behaviour.arrivals(
+            start_ts, end_ts, rate, seed, shaped=self.shaped
+        )
+        if self.share is None:
+            return Sessions(ts, user, session)
+        # Thinned by draws of the sessions' own, so that pieces of time do not matter here either.
+        keep = uniforms(seed, "traffic/share", session) < self.share(ts)
+        return Sessions(ts[keep], user[keep], session[keep])
 
 
 class Schedule:
     """An endless, deterministic row of sessions, drawn window by window through the seam `traffic`.
 
     rate_per_s: sessions per world second. seed: of who comes. shaped: follow the hours of the day.
-    seam: None for one of its own, on which nothing is ever put.
+    seam: None for one of its own, on which nothing is ever put. share: as in Arrivals.
     """
+
+    @classmethod
+    def of(
+        cls, traffic: TrafficShape, behaviour: Behaviour, start_ts: float, speed: float, seed: int, *,
+        catalogue: Catalogue, seam: Seam, began_ts: float | None = None,
+    ) -> Schedule:  # fmt: skip
+        """The sessions that bring so many requests. speed: world seconds per wall second. began_ts: world
+        time from which `traffic` counts, start_ts when None."""
+        began = start_ts if began_ts is None else began_ts
+        peak = traffic.peak_per_s / speed / requests_per_session(behaviour)
+
+        def share(ts: NDArray[np.float64]) -> NDArray[np.float64]:
+            return traffic.per_s(ts - began) / traffic.peak_per_s
+
+        return cls(
+            behaviour, start_ts, peak, seed, shaped=traffic.shape == "daily", catalogue=catalogue, seam=seam,
+            share=None if traffic.to_per_s is None else share,
+        )  # fmt: skip
 
     def __init__(
         self, behaviour: Behaviour, start_ts: float, rate_per_s: float, seed: int, *, shaped: bool,
-        catalogue: Catalogue | None = None, seam: Seam | None = None,
+        catalogue: Catalogue | None = None, seam: Seam | None = None, share: Share | None = None,
     ) -> None:  # fmt: skip
-        self._arrivals = Arrivals(behaviour, catalogue, rate_per_s, seed, shaped=shaped)
+        self._arrivals = Arrivals(
+            behaviour, catalogue, rate_per_s, seed, shaped=shaped, share=share
+        )
         self._until = start_ts
         self._seam = Seam("traffic") if seam is None else seam  # an unarmed one is false
         self._ahead: deque[tuple[float, int, int]] = deque()

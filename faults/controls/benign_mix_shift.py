@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,16 @@ class BenignMixShift(Fault):
         @classmethod
         def _there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
             return _known(names, REGIONS)
+
+    @classmethod
+    def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
+        del patches
+        everyone = (not params.languages or set(params.languages) == set(LANGUAGES)) and (
+            not params.regions or set(params.regions) == set(REGIONS)
+        )
+        return (
+            "languages, regions: everybody comes oftener, so no share moves" if everyone else None
+        )
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         """call.payload: (start, end), world s. call.attributes: arrivals, which can draw more."""

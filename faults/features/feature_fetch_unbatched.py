@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
 from faults.base import Fault, FaultParams
+from sandbox.base.config import GatewayConfig
 from services.skeleton.seams import Call, ProceedSync
 
 
@@ -27,6 +29,13 @@ class FeatureFetchUnbatched(Fault):
 
     class Params(FaultParams):
         batch_size: int = Field(1, ge=1, le=200, description="rows of one round trip")
+
+    @classmethod
+    def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
+        asked = patches.get("gateway", {}).get("n_candidates", GatewayConfig().n_candidates)
+        if params.batch_size >= asked:
+            return f"batch_size: a request reads {asked} rows, so one round trip is enough"
+        return None
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         release = call.payload.patched("features", "fetch_batch", self.params.batch_size)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from faults.base import Fault, FaultParams
+from services.ranking.core import INPUTS
 from services.skeleton.seams import Call, ProceedSync
 
 
@@ -20,6 +23,7 @@ class FeatureContractBreak(Fault):
     name = "feature-contract-break"
     layer = "model"
     seam = "release"
+    needs = ("ranking.contract",)
     moves = (
         "mean and range, or default share, of some input columns of the ranker; calibration; CTR"
     )
@@ -35,6 +39,21 @@ class FeatureContractBreak(Fault):
             ("item_stats.ctr_28d", "item_stats.hide_rate", "item_stats.sens_score"),
             min_length=1, description="input columns, view.column",
         )  # fmt: skip
+
+        @field_validator("features")
+        @classmethod
+        def _there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+            if unknown := sorted(set(names) - set(INPUTS)):
+                near = difflib.get_close_matches(unknown[0], INPUTS, n=3)
+                guess = f"; did you mean {' or '.join(near)}?" if near else ""
+                raise ValueError(f"{unknown[0]!r} is no input of the ranker{guess}")
+            return names
+
+    @classmethod
+    def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
+        if params.mode == "permuted" and len(set(params.features)) < 2:
+            return "features: one column alone has nobody to change places with"
+        return None
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         columns = list(call.payload.patches["ranking"]["contract"])

@@ -17,6 +17,7 @@ class EmbeddingIndexVersionSkew(Fault):
     name = "embedding-index-version-skew"
     layer = "retrieval"
     seam = "release"
+    needs = ("model.two_tower", "retrieval.index_version")
     moves = "CTR; spread of ann scores; the golden recall probe; coverage rises"
     stays = "latency; errors; the probe of the index against its own vectors"
     look_alikes = ("id-map-misalignment", "ann-recall-collapse", "wrong-entity-features")

@@ -19,6 +19,7 @@ class SensitivityLabelLag(Fault):
     name = "sensitivity-label-lag"
     layer = "rules"
     seam = "release"
+    needs = ("rules.sensitivity",)
     moves = (
         "items against policy among what is shown, all of them young; hides; drops of young items"
     )

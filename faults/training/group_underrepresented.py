@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from faults.base import Fault, FaultParams
+from sandbox.base.catalogue import CREATOR_GROUPS
 from sandbox.base.streams import uniforms
 from services.skeleton.seams import Call, ProceedSync
 
@@ -32,6 +34,19 @@ class GroupUnderrepresented(Fault):
         keep_share: float = Field(
             0.05, ge=0.02, le=1, description="share of its impressions kept, 0..1"
         )
+
+        @field_validator("group")
+        @classmethod
+        def _there(cls, name: str) -> str:
+            if name not in CREATOR_GROUPS:
+                raise ValueError(f"{name!r} is none of {', '.join(CREATOR_GROUPS)}")
+            return name
+
+    @classmethod
+    def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
+        if params.keep_share == 1:
+            return "keep_share: all impressions are kept"
+        return None
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         """call.payload: the log (columns user, item, request; `take`). call.attributes: item_group, the

@@ -45,6 +45,7 @@ _COMMANDS = {  # command -> module and function
     "bench": ("sandbox.cli.bench", "bench"),
     "calibrate": ("sandbox.cli.calibrate", "calibrate"),
     "simulate": ("sandbox.cli.simulate", "simulate"),
+    "cache": ("sandbox.cli.cache", "cache"),
     "twin": ("sandbox.cli.twin", "twin"),
     "evaluate": ("sandbox.cli.evaluate", "evaluate"),
 }

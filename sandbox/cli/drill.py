@@ -14,7 +14,7 @@ from rich.markup import escape
 from sandbox.base.errors import SandboxError
 from sandbox.cli.drill_room import require_room
 from sandbox.cli.drill_trainee import Twin, attach, debrief, hint, open_shell, report, status
-from sandbox.cli.options import Json
+from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, err, out, progress
 
 
@@ -34,20 +34,24 @@ def list_(
         bool,
         typer.Option("--spoilers", help="For instructors: what each is about, and its answer."),
     ] = False,
+    pack: Pack = None,
     json_: Json = False,
 ) -> None:
     """All scenarios, the gentlest first. What one teaches is told after its debrief."""
     from sandbox.drill import listing
+
+    del pack
 
     rows = listing.rows(spoilers)
     emit(rows, lambda: out.print(listing.view(rows)), json_)
 
 
 @app.command()
-def show(name: str, json_: Json = False) -> None:
+def show(name: str, pack: Pack = None, json_: Json = False) -> None:
     """The briefing of a scenario, without its truth."""
     from sandbox.drill import library
 
+    del pack
     s = library.named(name)
     row = {"name": s.id, "title": s.title, "difficulty": s.stars, "minutes": s.minutes,
            "world": s.world, "world_rate": s.world_rate, "briefing": s.briefing}  # fmt: skip
@@ -89,11 +93,13 @@ def start(
         bool, typer.Option("--beside", help="Start it beside a stack that is up already.")
     ] = False,
     twin: Twin = True,
+    pack: Pack = None,
     json_: Json = False,
 ) -> None:
     """Start a drill. With a terminal it opens the drill shell; --autopilot needs nobody."""
     from sandbox.drill import library
 
+    del pack
     if name is None and not gentlest:
         raise SandboxError(
             "CFG-004", where="sandbox drill start", seen="no name", expected="a scenario's name or --gentlest",

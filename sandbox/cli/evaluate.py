@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json
+from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, out, progress
 
 
@@ -26,6 +26,7 @@ def evaluate(
     timeout: Annotated[
         float, typer.Option(help="Wall seconds that a responder has for a drill.")
     ] = 120.0,
+    pack: Pack = None,
     json_: Json = False,
 ) -> None:
     """Let programs answer drills on the virtual backend, and compare their scores."""
@@ -33,14 +34,15 @@ def evaluate(
     from sandbox.drill.responders import registry
     from sandbox.runtime.stack import ensure_built
 
+    del pack
     chosen = registry.checked(_names("--responder", responder))
-    pack = evaluation.scenarios_of(_names("--scenarios", scenarios))
+    chosen_scenarios = evaluation.scenarios_of(_names("--scenarios", scenarios))
     evaluation.require(seeds, timeout)
     with progress(json_) as show_progress:
-        for name in {world or s.world for s in pack}:
+        for name in {world or s.world for s in chosen_scenarios}:
             ensure_built(name, show_progress)
         rows = evaluation.evaluate(
-            chosen, pack, seeds, world=world, faults=not without_fault, timeout_s=timeout,
+            chosen, chosen_scenarios, seeds, world=world, faults=not without_fault, timeout_s=timeout,
             progress=show_progress,
         )  # fmt: skip
     emit({"rows": rows}, lambda: _print(rows), json_)

@@ -2,28 +2,138 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.cli.options import Json
+from sandbox.base.errors import SandboxError
+from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, out, progress
 
-app = typer.Typer(help="Check and prove scenarios.", no_args_is_help=True)
+app = typer.Typer(help="Write, check, show and prove scenarios.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A scenario's name, or its file.")]
 
 
 @app.command()
-def check(name: Name, json_: Json = False) -> None:
-    """Read a scenario as strictly as a drill does."""
+def check(
+    names: Annotated[list[str], typer.Argument(help="Files, or names of scenarios.")],
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """Find all that is wrong with scenarios before they are played: errors (exit code 2) and warnings."""
     from sandbox.drill import library
+    from sandbox.drill.checks.run import check as run
+    from sandbox.drill.checks.view import view
 
-    s = library.named(name)
-    row = {"scenario": s.id, "title": s.title, "incident": s.truth.incident, "steps": len(s.timeline),
-           "evidence": [e.id for e in s.evidence], "ok": True}  # fmt: skip
-    emit(row, lambda: out.print(f"{s.id}: well-formed, {len(s.timeline)} steps"), json_)
+    del pack
+    found = [run(library.path_of(name)) for name in names]
+    documents = [one.document() for one in found]
+
+    def human() -> None:
+        for one in found:
+            out.print(view(one), soft_wrap=True, highlight=False)
+
+    emit(documents[0] if len(documents) == 1 else documents, human, json_)
+    if not all(one.ok for one in found):
+        raise typer.Exit(2)
+
+
+@app.command()
+def show(
+    name: Annotated[str | None, typer.Argument(help="A scenario's name, or its file.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Write the picture to this SVG file.")] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List what can be released, scoped, named.")
+    ] = False,
+    run: Annotated[
+        bool,
+        typer.Option("--run", help="Run a healthy and a broken day, show the evidence on both."),
+    ] = False,
+    world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """A scenario with its truth: the timeline as a picture, the evidence, what it can be made of."""
+    from sandbox.cli import scenario_show
+    from sandbox.drill import days, library, palette, portrait
+    from sandbox.runtime.stack import ensure_built
+
+    del pack
+    if name is None and (not settings or svg is not None or run):
+        raise _refused("NAME", "none", "a scenario's name or file, or --settings alone")
+    if svg is not None and svg.suffix != ".svg":
+        raise _refused("--svg", str(svg), "a file that ends in .svg")
+    scenario = None if name is None else library.named(name)
+    chosen = world or (scenario.world if scenario is not None else "laptop")
+    document: dict[str, Any] = {}
+    if scenario is not None:
+        document |= {"scenario": scenario.model_dump(mode="json"), "lines": [
+            {"kind": line.kind, "at_s": line.at_s, "label": line.label, "guilty": line.guilty}
+            for line in portrait.lines_of(scenario)
+        ]}  # fmt: skip
+        if svg is not None:
+            svg.write_text(portrait.as_svg(scenario))
+    if settings:
+        document |= palette.document(chosen)
+    if scenario is not None and run:
+        with progress(json_) as show_progress:
+            ensure_built(chosen, show_progress)
+            document["evidence"] = days.document(scenario, chosen, show_progress)
+
+    def human() -> None:
+        if scenario is not None:
+            out.print(
+                f"[bold]{escape(scenario.title)}[/]  {'★' * scenario.stars}  world {escape(chosen)}"
+            )
+            out.print(escape("\n".join(portrait.told(scenario))))
+            out.print(escape(portrait.in_blocks(scenario, out.width)), soft_wrap=True)
+        if settings:
+            scenario_show.print_settings(document)
+        if "evidence" in document:
+            scenario_show.print_days(document["evidence"])
+
+    emit(document, human, json_)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Its name: small letters, digits, hyphens.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="A scenario, or its file, to start from.")
+    ] = None,
+    fault: Annotated[
+        str | None, typer.Option(help="Start from the gentlest scenario with this fault.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="What the trainee reads.")] = None,
+    stars: Annotated[int | None, typer.Option(help="Difficulty, 1 to 5.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Wall minutes that the trainee has.")
+    ] = None,
+    world: Annotated[str | None, typer.Option(help="World it is played in.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Where to write it; default SANDBOX_HOME/scenarios/NAME.yaml."),
+    ] = None,
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """Write a scenario that passes the check, to go on from. In a terminal it asks for what is not said."""
+    from sandbox.cli import scenario_new
+
+    del pack
+    head = {"title": title, "stars": stars, "minutes": minutes, "world": world, "seed": seed}
+    scenario_new.new(name, source, fault, head, file, json_)
+
+
+def _refused(option: str, seen: str, expected: str) -> SandboxError:
+    return SandboxError(
+        "CFG-004", where=f"sandbox scenario, {option}", seen=seen, expected=expected,
+        fix="see sandbox scenario --help",
+    )  # fmt: skip
 
 
 @app.command()
@@ -34,6 +144,7 @@ def prove(
     timeout: Annotated[
         float, typer.Option(help="Wall seconds that a responder has for a drill.")
     ] = 120.0,
+    pack: Pack = None,
     quick: Annotated[
         bool,
         typer.Option(
@@ -47,6 +158,7 @@ def prove(
     from sandbox.drill import prove as proving
     from sandbox.runtime.stack import ensure_built
 
+    del pack
     scenario = library.named(name)
     evaluate.require(seeds, timeout)
     with progress(json_) as show_progress:

@@ -3,7 +3,8 @@
 SANDBOX_HOME/twins/<key>.npz   the ledger of one run; key: ArmPlan.key
 SANDBOX_HOME/twins/<key>.run/  its run directory, where the run was asked for with telemetry
 
-A file that cannot be read is computed anew. The oldest are removed when there are too many.
+A file that cannot be read is computed anew. What is least recently used goes when all of it is too large
+(sandbox.drill.twin_cache).
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from typing import Any
 
 import psutil
 
-from sandbox.base import paths
 from sandbox.base.errors import SandboxError
+from sandbox.drill import twin_cache
 from sandbox.drill.arms import ArmPlan
 from sandbox.drill.pace import Pace
+from sandbox.drill.twin_cache import root
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.spawning import Context
 from sandbox.runtime.tether import tether
@@ -41,13 +43,7 @@ ProgressFn = Callable[[str, float | None], None]
 _Job = tuple[str, ArmPlan, bool, Path, RunArm | None]  # key, plan, lake wanted, scratch, run
 
 WORKERS = 2
-KEPT_LEDGERS = 500
-KEPT_RUNS = 24
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
-
-
-def root() -> Path:
-    return paths.home() / "twins"
 
 
 @dataclass(frozen=True)
@@ -77,6 +73,9 @@ def run_all(
     """
     with_lake = {plan.key for plan in telemetry}
     wanted = {plan.key: plan for plan in (*plans, *telemetry)}
+    with _disk():
+        root().mkdir(parents=True, exist_ok=True, mode=0o700)
+        twin_cache.hold(wanted)  # before looking, so that what is found stays
     found = {key: _known(key, key in with_lake) for key in wanted}
     missing = [key for key in wanted if found[key] is None]
     if missing:
@@ -187,27 +186,24 @@ def _in_child(
 
 
 @contextmanager
+def _disk() -> Iterator[None]:
+    """What the disk refuses, as our error."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(root(), error) from error
+
+
+@contextmanager
 def _scratch() -> Iterator[Path]:
     """A directory for what is half done, gone afterwards; those of the killed go too."""
-    try:
-        root().mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _disk():
         for path in root().glob(".scratch-*"):
             if not psutil.pid_exists(int(path.name.split("-")[1])):
                 shutil.rmtree(path, ignore_errors=True)
-        _make_room("*.npz", KEPT_LEDGERS)
-        _make_room("*.run", KEPT_RUNS)
+        twin_cache.make_room()
         directory = Path(tempfile.mkdtemp(prefix=f".scratch-{os.getpid()}-", dir=root()))
-    except OSError as error:
-        raise disk_error(root(), error) from error
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _make_room(pattern: str, kept: int) -> None:
-    for path in sorted(root().glob(pattern), key=lambda p: p.stat().st_mtime)[:-kept]:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

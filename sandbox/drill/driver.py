@@ -29,10 +29,10 @@ def drive(drill: Drill, stop: threading.Event) -> None:
     plan, scenario = drill.plan, drill.scenario
     stack = Stack.attach(Path(plan.run_dir))
     with store.lock(stack.run_dir):
-        load = Load(stack.run, rate=scenario.load.rate_per_s, seed=plan.seed)
         clock = stack.run.clock()
-        load.start()
         began_ts = clock.now()
+        load = Load(stack.run, seed=plan.seed, shape=scenario.load, began_ts=began_ts)
+        load.start()
         stage = LiveStage(stack, began_ts)
         engine = Engine(scenario, stage, drill.journal, began_ts, plan.seed, plan.faults)
         try:

@@ -68,6 +68,7 @@ class Engine:
             return False
         at_s = now_ts - self.began_ts
         self._follow_actions(now_ts)
+        self._end_in_time(now_ts, at_s)
         while self._done < len(self.scenario.timeline):
             step = self.scenario.timeline[self._done]
             if step.at_s > at_s:
@@ -121,6 +122,12 @@ class Engine:
         step = self._armed.pop(name)
         self.stage.disarm(name, step.service)
         self.journal.append(now_ts, "engine", "disarmed", id=name, why=why)
+
+    def _end_in_time(self, now_ts: float, at_s: float) -> None:
+        """Takes off what ends by itself."""
+        for name, step in list(self._armed.items()):
+            if step.until_s is not None and step.until_s <= at_s:
+                self._disarm(name, now_ts, "its time was over")
 
     def _follow_actions(self, now_ts: float) -> None:
         actions = self.stage.actions()

@@ -21,8 +21,9 @@ MOST_SEEDS = 100
 
 
 def scenarios_of(names: Sequence[str]) -> list[Scenario]:
-    """Those scenarios, each once; `all` stands for the whole pack. Raises DRILL-001, DRILL-002."""
-    pack = library.load_all()
+    """Those scenarios, each once; `all` stands for the core pack and what can be played of
+    packs of one's own. Raises DRILL-001, DRILL-002."""
+    pack = library.shelf().scenarios
     wanted = [
         one for name in names for one in (pack.values() if name == "all" else [library.named(name)])
     ]

@@ -18,15 +18,24 @@ def rows(spoilers: bool = False) -> list[dict[str, Any]]:
     """One for each scenario, the gentlest first: {name, title, difficulty, teaches, minutes}.
 
     teaches: None until a drill of it has had its debrief here. spoilers: it is told of all, and besides
-    {precedent, faults, truth}. Raises DRILL-002 for a scenario that is refused.
+    {precedent, faults, truth}. Files of packs of one's own that cannot be played come last: {name, file,
+    refused}, the last of which says why.
     """
-    pack = sorted(library.load_all().values(), key=lambda s: (s.stars, s.minutes, s.id))
+    shelf = library.shelf()
+    pack = sorted(shelf.scenarios.values(), key=lambda s: (s.stars, s.minutes, s.id))
     known = {s.id for s in pack} if spoilers else store.debriefed()
-    return [_row(s, s.id in known) | (_answer(s) if spoilers else {}) for s in pack]
+    return [
+        *(_row(s, s.id in known) | (_answer(s) if spoilers else {}) for s in pack),
+        *({"name": path.stem, "file": str(path), "refused": f"{error.where}: expected {error.expected}"}
+          for path, error in shelf.refused.items()),
+    ]  # fmt: skip
 
 
 def view(listed: list[dict[str, Any]]) -> RenderableType:
     """The rows for people. Of what the list may not tell there is no column."""
+    refused = [row for row in listed if "refused" in row]
+    if refused:
+        return Group(view([row for row in listed if "refused" not in row]), *map(_refusal, refused))
     if listed and "truth" in listed[0]:
         return Group(*(part for row in listed for part in _told(row)))
     teaches = any(row["teaches"] for row in listed)
@@ -44,6 +53,12 @@ def _told(row: dict[str, Any]) -> Iterator[RenderableType]:
     for label, told in (("truth", "; ".join(causes)), ("faults", ", ".join(row["faults"])),
                         ("teaches", row["teaches"]), ("precedent", row["precedent"])):  # fmt: skip
         yield Text(f"  {label:<11}{told}")
+
+
+def _refusal(row: dict[str, Any]) -> RenderableType:
+    text = Text(f"\n{row['file']} is refused", style="yellow")
+    text.append(f"\n  {row['refused']}\n  see all of it: sandbox scenario check {row['file']}")
+    return text
 
 
 def _row(scenario: Scenario, taught: bool) -> dict[str, Any]:

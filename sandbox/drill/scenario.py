@@ -12,9 +12,11 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from faults.arming import Spec, params_of
 from faults.catalogue import fault_named
 from faults.onset import Onset
+from faults.reach import STAGES, Unreachable, unreachable
 from faults.scope import Scope
 from sandbox.base.config import Config, Document
 from sandbox.base.errors import SandboxError
+from sandbox.base.load import TrafficShape
 from sandbox.base.streams import uniform
 from sandbox.drill.patterns import ActionPattern
 from sandbox.drill.predicate import Predicate
@@ -22,7 +24,6 @@ from sandbox.drill.queries import TIMES, unknown_times
 from sandbox.drill.truth import Cause, Part, Pattern, Truth
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-STAGES = ("release", "training_log")  # seams of the offline plane
 
 
 def _predicate(text: str) -> str:
@@ -49,11 +50,9 @@ Prose = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_ref
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Load(Part):
-    """Traffic of the drill. rate_per_s: recommendation requests per wall second."""
-
-    shape: Literal["steady"] = "steady"
-    rate_per_s: float = Field(25.0, gt=0, le=500)
+class Load(TrafficShape):
+    """Traffic of the drill: recommendation requests per wall second over its world seconds. See
+    sandbox.base.load for the shapes."""
 
 
 class Change(Part):
@@ -128,7 +127,8 @@ class Step(Part):
 
     target: the service concerned; for a fault on an edge `caller->callee`. A fault whose seam is
     a stage comes with the `release` that it spoils; without it the release goes out healthy.
-    ends_on: actions that end it, beside taking back what was released. anyway: it belongs to the day
+    ends_on: actions that end it, beside taking back what was released. until_s: it ends by itself, world
+    seconds since the drill began; None for never. anyway: it belongs to the day
     and not to the incident (a crowd, a campaign), so it happens where faults are left out as well.
     """
 
@@ -141,6 +141,7 @@ class Step(Part):
     share: float = Field(1.0, gt=0, le=1)
     onset: Onset = Onset()
     ends_on: tuple[Pattern, ...] = ()
+    until_s: float | None = Field(None, gt=0)
     anyway: bool = False
 
     @model_validator(mode="after")
@@ -148,6 +149,8 @@ class Step(Part):
         if self.change is None and self.release is None and self.fault is None:
             raise ValueError("a step has a change, a release or a fault")
         if self.fault is None:
+            if self.until_s is not None:
+                raise ValueError("until_s: a fault that ends; a change and a release stay")
             return self
         try:
             seam = fault_named(self.fault.name).seam
@@ -163,12 +166,20 @@ class Step(Part):
                     else "comes without a release"
                 )
             )
-        services = fault_named(self.fault.name).services
-        if services and self.service not in services:
-            raise ValueError(
-                f"target: {self.fault.name} can be armed in {', '.join(services)} only"
-            )
+        for part, seen, expected in self.unreachable():
+            raise ValueError(f"{part}: {expected}; {seen!r} cannot hold")
         return self
+
+    def unreachable(self) -> list[Unreachable]:
+        """What of its fault can never hold. Only for steps that have one."""
+        assert self.fault is not None
+        kind = fault_named(self.fault.name)
+        found = list(
+            unreachable(kind, self.target, self.scope, self.share, self.onset, self.until_s)
+        )
+        if self.until_s is not None and self.until_s <= self.at_s:
+            found.append(Unreachable("until_s", self.until_s, f"after its at_s, {self.at_s:g}"))
+        return found
 
     @property
     def harmful(self) -> bool:
@@ -190,7 +201,8 @@ class Step(Part):
 
     def later(self, by_s: float) -> Step:
         """The same, world seconds later."""
-        return self.model_copy(update={"at_s": self.at_s + by_s})
+        until_s = None if self.until_s is None else self.until_s + by_s
+        return self.model_copy(update={"at_s": self.at_s + by_s, "until_s": until_s})
 
 
 class Pager(Part):
@@ -292,7 +304,7 @@ class Scenario(Part):
             for c in self.truth.causes
         )
         return self.model_copy(update={
-            "vary_s": 0.0, "evidence_by_s": self.evidence_by_s + by_s,
+            "vary_s": 0.0, "load": self.load.later(by_s), "evidence_by_s": self.evidence_by_s + by_s,
             "pager": self.pager.model_copy(update={"at_s": self.pager.at_s + by_s}),
             "timeline": tuple(step.later(by_s) for step in self.timeline),
             "truth": self.truth.model_copy(update={"causes": causes}),

@@ -105,7 +105,7 @@ def _open(
         scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress
     )  # fmt: skip
     stack = VirtualStack(
-        world, run_dir, seed=seed, rate_per_s=scenario.load.rate_per_s, speed=scenario.world_rate,
+        world, run_dir, seed=seed, load=scenario.load, speed=scenario.world_rate,
         telemetry=telemetry, watched=[cause.segment for cause in scenario.truth.causes],
     )  # fmt: skip
     engine = Engine(scenario, VirtualStage(stack), journal, stack.began_ts, seed, faults)

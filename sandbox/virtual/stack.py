@@ -13,10 +13,10 @@ from typing import Any
 
 from faults.arming import wrapper_for
 from loadtest.schedule import Schedule
-from loadtest.sessions import requests_per_session
 from sandbox.base import paths
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.load import TrafficShape
 from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.runtime.operations import Operations
@@ -48,10 +48,11 @@ class VirtualStack:
     def __init__(
         self, world: str, run_dir: Path, *, seed: int = 1, rate_per_s: float = 20.0, speed: float = 60.0,
         telemetry: bool = True, config: Config | None = None, timing: timings.Timing | None = None,
-        watched: Sequence[Segment] = (),
+        load: TrafficShape | None = None, watched: Sequence[Segment] = (),
     ) -> None:  # fmt: skip
-        """rate_per_s: recommendation requests per wall second to aim at. telemetry: False records none.
-        watched: segments that the ledger tells apart, as one slice.
+        """rate_per_s: recommendation requests per wall second to aim at. load: in its place, a rate over the
+        world seconds since the beginning. telemetry: False records none. watched: segments that the ledger
+        tells apart, as one slice.
 
         The world and its models have to be there. Raises WORLD-001, MODEL-001, MODEL-002, RUN-005.
         """
@@ -85,9 +86,9 @@ class VirtualStack:
             self.world_dir, self.catalogue, self.stream, self.store, self.world, self._record
         )
         self.behaviour = Behaviour.load(self.world_dir)
-        rate = rate_per_s / speed / requests_per_session(self.behaviour)
-        self._schedule = Schedule(
-            self.behaviour, self.began_ts, rate, seed, shaped=False, catalogue=self.catalogue,
+        traffic = load or TrafficShape(rate_per_s=rate_per_s)
+        self._schedule = Schedule.of(
+            traffic, self.behaviour, self.began_ts, speed, seed, catalogue=self.catalogue,
             seam=self.fabric.seams[LOAD].traffic,
         )  # fmt: skip
         self.clients = Clients(

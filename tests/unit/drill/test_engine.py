@@ -161,3 +161,21 @@ def test_nothing_public_names_the_fault(tmp_path):
 
     assert "stream" not in shown
     assert "lag" not in shown
+
+
+def test_a_fault_with_an_end_ends_by_itself(tmp_path):
+    made, stage = engine(tmp_path)
+    lag = made.scenario.timeline[1].model_copy(update={"until_s": 2_400.0})
+    made.scenario = made.scenario.model_copy(
+        update={"timeline": (made.scenario.timeline[0], lag, *made.scenario.timeline[2:])}
+    )
+
+    run_to(made, 2_390)
+    assert ("disarm", "stream") not in [a[:2] for a in stage.asked]
+    run_to(made, 2_460, 2_400)
+
+    assert [e.fields["why"] for e in made.journal.read() if e.what == "disarmed"] == [
+        "its time was over"
+    ]
+    made.finish(BEGAN + 3_000, "over")
+    assert len([e for e in made.journal.read() if e.what == "disarmed"]) == 1

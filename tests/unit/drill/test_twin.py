@@ -159,15 +159,6 @@ def test_several_processes_come_to_what_one_comes_to(tmp_path, monkeypatch):
     assert twin.compare(story, run=toy_run, workers=2) == alone
 
 
-def test_the_oldest_make_room(home, monkeypatch):
-    monkeypatch.setattr(arm_runs, "KEPT_LEDGERS", 2)
-    plan = story_of().plan
-    for seed in range(4):
-        arm_runs.run_all([replace(plan, seed=seed, until_s=60.0)], run=toy_run, workers=1)
-
-    assert len(list((home / "twins").glob("*.npz"))) <= 3
-
-
 # -- of finished drills ------------------------------------------------------------------------
 
 

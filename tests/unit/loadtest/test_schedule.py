@@ -9,6 +9,7 @@ import pytest
 
 from loadtest.schedule import WINDOW_S, Arrivals, Schedule
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.load import TrafficShape
 from sandbox.world.behaviour import Behaviour
 from services.skeleton.seams import Seam
 
@@ -112,3 +113,54 @@ def test_nobody_at_all_is_nobody(behaviour, catalogue):
     none = arrivals.more(START_TS, START_TS + 60, 1.0, "x", np.zeros(behaviour.n_users, bool))
 
     assert len(none.ts) == 0
+
+
+def shaped(behaviour, catalogue, **shape) -> Schedule:
+    wanted = TrafficShape(rate_per_s=20, **shape)
+    return Schedule.of(
+        wanted, behaviour, START_TS, 60.0, 7, catalogue=catalogue, seam=Seam("traffic")
+    )
+
+
+def counts(row: Schedule, *until_s: float) -> list[int]:
+    """Sessions that begin by each of these world seconds, since the one before."""
+    return [len(row.due(START_TS + s)) for s in until_s]
+
+
+def test_a_burst_brings_more_and_is_over_again(behaviour, catalogue):
+    burst = {"shape": "burst", "to_per_s": 80, "at_s": 3_600, "until_s": 7_200}
+
+    before, within, after = counts(shaped(behaviour, catalogue, **burst), 3_600, 7_200, 10_800)
+
+    assert 3 < within / before < 5
+    assert 3 < within / after < 5
+
+
+def test_a_ramp_down_leaves_fewer(behaviour, catalogue):
+    ramp = {"shape": "ramp", "to_per_s": 5, "at_s": 3_600, "until_s": 7_200}
+
+    before, meanwhile, after = counts(shaped(behaviour, catalogue, **ramp), 3_600, 7_200, 10_800)
+
+    assert before > meanwhile > after
+
+
+def test_a_shape_brings_the_same_people_in_whatever_steps_one_asks(behaviour, catalogue):
+    burst = {"shape": "burst", "to_per_s": 80, "at_s": 100, "until_s": 2_000}
+    one, other = shaped(behaviour, catalogue, **burst), shaped(behaviour, catalogue, **burst)
+
+    assert one.due(START_TS + 3_000) == [
+        s for step in range(1, 301) for s in other.due(START_TS + 10 * step)
+    ]
+
+
+def test_a_crowd_comes_on_top_of_a_shape(behaviour, catalogue):
+    burst = {"shape": "burst", "to_per_s": 80, "at_s": 3_600, "until_s": 7_200}
+    plain = counts(shaped(behaviour, catalogue, **burst), 3_600, 7_200)
+    seam = Seam("traffic")
+    seam.put(Doubled())
+    doubled = Schedule.of(
+        TrafficShape(rate_per_s=20, **burst), behaviour, START_TS, 60.0, 7, catalogue=catalogue,
+        seam=seam,
+    )  # fmt: skip
+    for twice, once in zip(counts(doubled, 3_600, 7_200), plain, strict=True):
+        assert 1.7 < twice / once < 2.3

@@ -1,0 +1,1 @@
+"""Checks of a scenario file: everything that would fail later, found at once and without a stack."""
