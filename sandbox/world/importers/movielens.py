@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from sandbox.world.importers.rows import Columns, column, read_choices, read_entities
-from sandbox.world.importers.source import Entities, Ids, Skips, Source, existing, refuse, tidy
+from sandbox.world.importers.source import Entities, Ids, Skips, Source, existing, refuse
 from sandbox.world.importers.text import digest_of, open_table
+from sandbox.world.importers.tidy import tidy
 
 LIKE_FROM = 4.0  # stars
 _100K = ("u.data", "u.item", "u.user", "u.genre")

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.world.importers.rows import column, decimal, read_entities, time_form
-from sandbox.world.importers.source import Entities, Ids, Log, Skips, Source, refuse, tidy
+from sandbox.world.importers.source import Entities, Ids, Log, Skips, Source, refuse
 from sandbox.world.importers.text import TextTable, digest_of, open_table
+from sandbox.world.importers.tidy import tidy
 
 POLICIES, CAMPAIGNS = ("random", "bts"), ("all", "men", "women")
 _TRAITS = tuple(f"user_feature_{k}" for k in range(4))
@@ -40,9 +41,10 @@ def read(folder: Path) -> Source:
         np.array(rows.user, np.int64), np.array(rows.item, np.int64), np.array(rows.ts, np.float64),
         np.full(len(rows.user), np.nan, np.float32), np.array(rows.click, np.int8) > 0,
         np.array(rows.position, np.int16), np.array(rows.propensity, np.float32),
+        np.zeros(len(rows.user), np.int64),
     )  # fmt: skip
     source = Source("obd", items, users, log, True, skipped=skipped, notes=rows.notes)
-    source.digest = digest_of(*rows.files)
+    source.digest, source.alone = digest_of(*rows.files), True
     source.traits = _codes(rows.traits)
     source.liked_before = np.array(rows.liked_before, np.int64).reshape(-1, 2)
     return tidy(source)
