@@ -66,7 +66,6 @@ def holds(path: Path, sign: bytes) -> bool:
             return any(sign in block for block in iter(lambda: file.read(_BLOCK), b""))
     except DAMAGED as error:
         damaged(path, error)
-        return False
 
 
 def _blocks(path: Path, file: BinaryIO, skipped: Skips) -> Iterator[str]:

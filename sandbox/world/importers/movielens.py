@@ -91,9 +91,10 @@ def _read_latest(folder: Path) -> Source:
     ]
     items.attributes["published"] = [_year_in(text) for text in items.attributes["title"]]
     ratings = open_table(ratings_file, wanted=("userId", "movieId", "rating", "timestamp"))
-    columns = Columns(
-        *(column(ratings, n, n) for n in ("userId", "movieId", "timestamp", "rating"))
+    user, item, time, value = (
+        column(ratings, n, n) for n in ("userId", "movieId", "timestamp", "rating")
     )
+    columns = Columns(user, item, time, value)
     users = Ids()
     log, notes = read_choices(
         ratings, columns, users, item_ids, skipped, closed_users=False, closed_items=True

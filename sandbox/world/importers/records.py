@@ -190,7 +190,6 @@ def _parquet_file(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(io.BytesIO(data))
     except (pa.ArrowException, *DAMAGED) as error:
         damaged(path, error)
-        raise
 
 
 def _flat_names(schema: pa.Schema) -> list[str]:

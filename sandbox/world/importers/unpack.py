@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from sandbox.world.importers.source import refuse
 
@@ -120,7 +120,7 @@ def located(path: Path) -> tuple[Path, str]:
     )  # fmt: skip
 
 
-def damaged(path: Path, error: BaseException) -> None:
+def damaged(path: Path, error: BaseException) -> NoReturn:
     """Raises WORLD-002 for what an unpacker raised."""
     refuse(
         str(path), str(error) or type(error).__name__, f"a whole file: {READS}",

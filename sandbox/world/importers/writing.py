@@ -49,8 +49,8 @@ def write_public(folder: Path, source: Source, filled: Filled, seed: int) -> tup
 def history(source: Source) -> tuple[pa.Table, pa.Table]:
     """Impressions and outcomes of the log. Without negatives an impression is an interaction."""
     log = source.log
-    session, request = sessions(log), _requests(log, alone=source.has_negatives)
-    position = np.where(log.position > 0, log.position, _place_within(request))
+    session, request = sessions(log), _requests(log, alone=source.alone)
+    position = positions(source)
     impressions = pa.table({
         "ts": log.ts, "request_id": request, "session_id": session,
         "user_id": log.user.astype(np.int32), "item_id": log.item.astype(np.int32),
@@ -71,14 +71,22 @@ def history(source: Source) -> tuple[pa.Table, pa.Table]:
     return impressions, outcomes
 
 
+def positions(source: Source) -> np.ndarray:
+    """int64 [n], from 1: as logged, else the place among the rows of the same request."""
+    log = source.log
+    place = _place_within(_requests(log, alone=source.alone))
+    return np.where(log.position > 0, log.position, place)
+
+
 def _requests(log: Log, *, alone: bool) -> np.ndarray:
-    """int64 [n]: rows of one user at one time are one request, at most _SLATE of them."""
+    """int64 [n]: rows of one user at one time are one request, at most _SLATE of them, an item once."""
     if alone or not len(log):
         return np.arange(len(log), dtype=np.int64)
     begins = np.ones(len(log), dtype=bool)
     begins[1:] = (np.diff(log.user) != 0) | (np.diff(log.ts) != 0)
     whole = np.cumsum(begins) - 1
     begins |= _place_within(whole) % _SLATE == 1
+    begins[1:] |= np.diff(log.item) == 0
     return np.asarray(np.cumsum(begins) - 1, dtype=np.int64)
 
 
