@@ -136,11 +136,19 @@ def _print(done: Imported) -> None:
 
 def _print_rows(done: Imported) -> None:
     """What became of every row and of every column."""
+    from sandbox.world.importers.source import NOT_MAPPED
+
     source = done.source
+    plain: dict[str, list[str]] = {}
     for use in source.columns:
+        if not use.role and use.note == NOT_MAPPED:
+            plain.setdefault(use.file, []).append(use.column)
+            continue
         what = f"[bold]{use.role}[/]" if use.role else "[dim]not used[/]"
         note = f": {escape(use.note)}" if use.note else ""
         err.print(f"{escape(use.file)}, {escape(use.column)} → {what}{note}")
+    for file, columns in plain.items():
+        err.print(f"{escape(file)} → [dim]not used[/]: {escape(', '.join(columns))}")
     out.print(
         f"{source.rows:,} rows read: {len(source.log):,} interactions, "
         f"{sum(done.skipped.values()):,} skipped"

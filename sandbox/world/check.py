@@ -195,7 +195,8 @@ def _policy_figures(seed: int, behaviour: Behaviour) -> dict[str, float]:
 
 
 def _top(score: np.ndarray, k: int) -> np.ndarray:
-    """int64 [n, k]: the columns of the k largest scores of each row, best first."""
+    """int64 [n, k]: the columns of the k largest scores of each row, best first; all where fewer."""
+    k = min(k, score.shape[1])
     best = np.argpartition(-score, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(score, best, axis=1), axis=1, kind="stable")
     return np.asarray(np.take_along_axis(best, order, axis=1))

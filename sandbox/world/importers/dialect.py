@@ -7,9 +7,11 @@ stands; it never swallows the rows below it.
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 MAX_FIELD = 65_536  # characters; a longer field is a stray quote or not a table
 DELIMITERS = (",", "\t", ";", "|", "::")
@@ -36,12 +38,13 @@ class Dialect:
         close, or close before the field ends."""
         if not self.quoted or ('"' not in line and not (self.escape and "\\" in line)):
             return line.split(self.delimiter)
+        if self.escape:
+            return _unescaped(line, self.delimiter)
         csv.field_size_limit(MAX_FIELD)
         try:
             rows = csv.reader(
-                (line,), delimiter=self.delimiter, doublequote=not self.escape, strict=True,
-                escapechar="\\" if self.escape else None, skipinitialspace=self.spaced,
-            )  # fmt: skip
+                (line,), delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced
+            )
             return next(rows, None)
         except csv.Error:
             return None
@@ -54,6 +57,30 @@ class Dialect:
         return [
             f[1:-1].replace('""', '"') if len(f) > 1 and f[0] == f[-1] == '"' else f for f in fields
         ]
+
+
+def _unescaped(line: str, delimiter: str) -> list[str] | None:
+    """Fields of a record in which a backslash takes away a sign's meaning; None as in `Dialect.split`."""
+    field, fields, at = _escaping(delimiter), list[str](), 0
+    while True:
+        match = field.match(line, at)
+        if match is None:
+            return None
+        quoted, plain, end = match.groups()
+        text = plain if quoted is None else quoted.replace('""', '"')
+        # "\N" alone is how databases write a missing value.
+        fields.append(text if text == "\\N" else re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL))
+        if not end:
+            return fields
+        at = match.end()
+
+
+@cache
+def _escaping(delimiter: str) -> re.Pattern[str]:
+    sign = re.escape(delimiter)
+    return re.compile(
+        rf'(?:"((?:[^"\\]|\\.|"")*)"|(?!")((?:[^{sign}\\]|\\.)*))({sign}|\Z)', re.DOTALL
+    )
 
 
 def records(

@@ -18,7 +18,7 @@ from sandbox.world.importers.rows import (
     skip_where,
     timed,
 )  # fmt: skip
-from sandbox.world.importers.shown import CLICK, ITEM, Listed, holds_lists
+from sandbox.world.importers.shown import CLICK, ITEM, MIND, Listed, holds_lists
 from sandbox.world.importers.source import Ids, Log, Skips
 from sandbox.world.importers.tidy import refuse_mostly_bad
 from sandbox.world.importers.times import Times, ambiguity, read_column
@@ -68,6 +68,8 @@ def read_log(
     ignored, skipped = frozenset(options.ignore), Skips()
     for name in ignored:
         uses.leave(table.names.index(name), "--ignore")
+    if table.names == MIND:
+        uses.leave(MIND.index("history"), "clicked before the log began, without times")
     table, columns = _columns(table, mapping, uses, ignored)
     columns.others = list(others)
     rows = collect(

@@ -11,6 +11,7 @@ from typing import Protocol
 from sandbox.base.errors import SandboxError
 from sandbox.world.importers.source import (
     ITEM_ATTRIBUTES,
+    NOT_MAPPED,
     USER_ATTRIBUTES,
     ColumnUse,
     refuse,
@@ -72,7 +73,7 @@ class Uses:
     def all(self) -> list[ColumnUse]:
         """Every column, those that nothing was made of too."""
         for index in range(len(self.table.names)):
-            self.leave(index, "not mapped")
+            self.leave(index, NOT_MAPPED)
         return [self.taken[index] for index in sorted(self.taken)]
 
     def _set(self, index: int, role: str, note: str) -> None:

@@ -12,7 +12,13 @@ from sandbox.world.importers.rows import Table
 from sandbox.world.importers.source import Skips
 
 ITEM, CLICK = "shown item", "clicked"
-MIND = ("impression", "user", "time", "history", "impressions")  # columns of behaviors.tsv
+MIND = ("impression", "user", "time", "history", "impressions")
+"""Columns of MIND's behaviors.tsv, which has no header."""
+NEWS = (
+    "news_id", "category", "subcategory", "title", "abstract", "url", "title_entities",
+    "abstract_entities",
+)  # fmt: skip
+"""Columns of MIND's news.tsv, which has no header either."""
 _LIST = re.compile(r"\S+-[01](?:\s+\S+-[01])*\s*")
 _SAMPLE = 50
 
@@ -57,6 +63,11 @@ def holds_lists(table: Table, column: int) -> bool:
     cells = [row[column] for _, row in islice(table.rows(Skips()), _SAMPLE)]
     lists = [cell for cell in cells if _LIST.fullmatch(cell)]
     return len(lists) > len(cells) / 2 and any(len(cell.split()) > 1 for cell in lists)
+
+
+def is_news(names: tuple[str, ...]) -> bool:
+    """Whether the first row of a file is one of MIND's news.tsv."""
+    return len(names) == len(NEWS) and bool(re.fullmatch(r"N\d+", names[0]))
 
 
 def is_mind(names: tuple[str, ...]) -> bool:

@@ -63,6 +63,9 @@ class Log:
         return Log(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
+NOT_MAPPED = "not mapped"  # what is said of a column that looked like nothing
+
+
 @dataclass(frozen=True)
 class ColumnUse:
     """What became of a column of a file. role: "" where it was not used. note: its form, or why not."""

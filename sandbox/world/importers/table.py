@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from sandbox.world.importers.roles import (
     parse_map,
 )  # fmt: skip
 from sandbox.world.importers.rows import Table, read_entities
-from sandbox.world.importers.shown import MIND, is_mind
+from sandbox.world.importers.shown import MIND, NEWS, is_mind, is_news
 from sandbox.world.importers.source import (
     ITEM_ATTRIBUTES,
     USER_ATTRIBUTES,
@@ -107,14 +106,16 @@ def _open_log(path: Path, mapping: dict[str, str]) -> tuple[Table, dict[str, str
     if not isinstance(table, TextTable):
         return table, mapping
     if not wanted and is_mind(table.names):
-        named = {"user": "2", "time": "3", "shown": "5"}
-        table = cast(TextTable, open_any(path, header=False))
-        return TextTable(
-            path, MIND, False, table.dialect, table.encoding, table.numeric
-        ), mapping | {role: MIND[int(number) - 1] for role, number in named.items()}
+        roles = {"user": "user", "time": "time", "shown": "impressions"}
+        return _named(table, MIND), mapping | roles
     if wanted and all(n.isdigit() for n in wanted) and not all(n in table.names for n in wanted):
         return open_any(path, header=False, wanted=wanted), mapping
     return table, mapping
+
+
+def _named(table: TextTable, names: tuple[str, ...]) -> TextTable:
+    """The table of a file that has no header and whose columns are known."""
+    return replace(table, names=names, has_header=False)
 
 
 @dataclass
@@ -138,6 +139,8 @@ class _Side:
         if path is None:
             return cls(Ids(), Entities(), Skips(), attributes)
         table = open_any(path, wanted=list(mapping.values()))
+        if isinstance(table, TextTable) and is_news(table.names):
+            table = _named(table, NEWS)
         uses, skipped = Uses(table), Skips()
         key = key_of(table, role, mapping.get(role))
         uses.take(key, f"{role} key")

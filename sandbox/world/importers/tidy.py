@@ -116,8 +116,8 @@ def _without_strays(log: Log, source: Source) -> Log:
     ends = [_day(log.ts[0]) if first else "", _day(log.ts[-1]) if last < len(log) else ""]
     source.notes.append(
         f"{stray} rows of {' and '.join(day for day in ends if day)} lie far from the rest "
-        f"({_day(log.ts[first])} to {_day(log.ts[last - 1])}) and are left out; "
-        "keep them by cutting the silence between: the log must be of one piece"
+        f"({_day(log.ts[first])} to {_day(log.ts[last - 1])}) and are left out: drills begin where "
+        "a log ends"
     )
     return log.rows(slice(first, last))
 

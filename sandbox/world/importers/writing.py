@@ -56,7 +56,9 @@ def history(source: Source) -> tuple[pa.Table, pa.Table]:
         "user_id": log.user.astype(np.int32), "item_id": log.item.astype(np.int32),
         "position": position.astype(np.int16), "propensity": log.propensity.astype(np.float32),
     })  # fmt: skip
-    value = np.where(np.isnan(log.value), 1.0, log.value).astype(np.float32)
+    # Where others are rated, a click without a rating must not pass for the lowest one.
+    rated = not np.isnan(log.value).all()
+    value = log.value if rated else np.ones(len(log), dtype=np.float32)
     clicked, liked = np.flatnonzero(log.click), np.flatnonzero(log.value >= source.like_from)
     row = np.concatenate([clicked, liked])
     kind = np.concatenate([np.full(len(clicked), "click"), np.full(len(liked), "like")])
@@ -66,7 +68,7 @@ def history(source: Source) -> tuple[pa.Table, pa.Table]:
         "event_ts": log.ts[row], "ingest_ts": log.ts[row], "request_id": request[row],
         "session_id": session[row], "user_id": log.user[row].astype(np.int32),
         "item_id": log.item[row].astype(np.int32), "kind": pa.array(kind.tolist(), pa.string()),
-        "value": value[row],
+        "value": value[row].astype(np.float32),
     })  # fmt: skip
     return impressions, outcomes
 
