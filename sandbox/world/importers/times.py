@@ -109,8 +109,8 @@ def read_column(texts: Sequence[str], where: str) -> Times:
     if not filled:
         filled = [text for text in texts if text.strip()][:_SAMPLE]
     ranked = _ranked(filled, lambda form, text: form.parse(text))
-    read = [(form, _all(form, texts)) for form in _worth_reading(ranked, len(filled))]
-    there = sum(1 for text in texts if text.strip()) if read else 0
+    there = sum(1 for text in texts if text.strip())
+    read = _read_by_rivals(ranked, filled, texts, there)
     counts = [int((~np.isnan(ts)).sum()) for _, ts in read]
     if not read or max(counts) < _LEAST_SHARE * there:
         refuse(
@@ -182,10 +182,22 @@ def _ranked(
     return sorted(scores, key=lambda pair: -pair[1])
 
 
-def _worth_reading(ranked: list[tuple[TimeForm, int]], size: int) -> list[TimeForm]:
-    """Forms that may read most of the column, by what they read of its sample."""
-    best = ranked[0][1]
-    return [form for form, score in ranked if score and score >= 0.8 * min(best, size)]
+def _read_by_rivals(
+    ranked: list[tuple[TimeForm, int]], sample: list[str], texts: Sequence[str], there: int
+) -> list[tuple[TimeForm, np.ndarray]]:
+    """The column as the forms read it that may read most of it, by what they read of its sample.
+
+    Where the first of them reads all of `there`, those that mean the same by the sample are left out.
+    """
+    forms = [form for form, score in ranked if score and score >= 0.8 * ranked[0][1]]
+    read: list[tuple[TimeForm, np.ndarray]] = []
+    for form in forms:
+        if read and int((~np.isnan(read[0][1])).sum()) == there:
+            ours, theirs = _all(form, sample), _all(read[0][0], sample)
+            if not (~np.isnan(ours) & (ours != theirs)).any():
+                continue
+        read.append((form, _all(form, texts)))
+    return read
 
 
 def _all(form: TimeForm, texts: Sequence[str]) -> np.ndarray:
