@@ -151,7 +151,7 @@ def _print_rows(done: Imported) -> None:
         err.print(f"{escape(file)} → [dim]not used[/]: {escape(', '.join(columns))}")
     out.print(
         f"{source.rows:,} rows read: {len(source.log):,} interactions, "
-        f"{sum(done.skipped.values()):,} skipped"
+        f"{sum(done.skipped.values()):,} skipped; from {done.period[0][:16]} to {done.period[1][:16]}"
     )
     lists = {"": done.skipped, **{f" of {k}": v for k, v in source.skipped_entities.items()}}
     for file, skipped in lists.items():

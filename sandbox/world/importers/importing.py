@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,14 @@ class Imported:
         return dict(self.source.skipped)
 
     @property
+    def period(self) -> tuple[str, str]:
+        """ISO times of the first and the last row that is kept, UTC."""
+        first, last = self.source.log.ts[[0, -1]].tolist()
+        return tuple(
+            datetime.fromtimestamp(ts, UTC).isoformat(timespec="seconds") for ts in (first, last)
+        )  # type: ignore[return-value]
+
+    @property
     def notes(self) -> list[str]:
         return self.source.notes
 
@@ -56,7 +65,7 @@ class Imported:
             "name": m.name, "users": m.users, "items": m.items, "events": m.events,
             "impressions": m.impressions, "skipped": self.skipped, "fit": m.fit,
             "filled": self.filled, "notes": self.notes, "rows": source.rows,
-            "interactions": len(source.log),
+            "interactions": len(source.log), "from": self.period[0], "to": self.period[1],
             "skipped_entities": {
                 name: dict(skipped) for name, skipped in source.skipped_entities.items()
             },

@@ -92,23 +92,25 @@ def _blocks(path: Path, file: BinaryIO, skipped: Skips) -> Iterator[str]:
         rest = data[cut + 1 :]
         if dropping:
             whole, dropping = whole[data.index(end) + 1 :], False
-        yield from _decoded(whole, end)
+        yield from _decoded(whole, end, skipped)
     if rest:
-        yield from _decoded(rest, end)
+        yield from _decoded(rest, end, skipped)
 
 
-def _decoded(block: bytes, end: bytes) -> list[str]:
+def _decoded(block: bytes, end: bytes, skipped: Skips) -> list[str]:
     try:
         lines = block.decode("utf-8").split(end.decode())
     except UnicodeDecodeError:
-        lines = [_decode(raw) for raw in block.split(end)]
+        lines = [_decode(raw, skipped) for raw in block.split(end)]
     return [line.removesuffix("\r") for line in lines] if b"\r" in block else lines
 
 
-def _decode(raw: bytes) -> str:
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin-1")
+def _decode(raw: bytes, skipped: Skips) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        skipped.foreign += 1
+    try:
+        return raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

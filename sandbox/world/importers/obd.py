@@ -29,10 +29,10 @@ def read(folder: Path) -> Source:
     Raises WORLD-002 when there is no log, a log has no item_context, or a file cannot be used.
     """
     logs = _logs(folder)
-    skipped, rows = Skips(), _Rows()
+    skipped, lost, rows = Skips(), Skips(), _Rows()
     items, item_ids = Entities(), Ids()
     for campaign in dict.fromkeys(campaign for _, campaign, _ in logs):
-        _add_items(folder, campaign, items, item_ids, skipped, rows)
+        _add_items(folder, campaign, items, item_ids, lost, rows)
     for _policy, campaign, path in logs:
         _add_log(path, campaign, item_ids, rows, skipped)
     items.key = item_ids.keys
@@ -44,6 +44,7 @@ def read(folder: Path) -> Source:
         np.zeros(len(rows.user), np.int64),
     )  # fmt: skip
     source = Source("obd", items, users, log, True, skipped=skipped, notes=rows.notes)
+    source.skipped_entities = {"items": lost}
     source.digest, source.alone = digest_of(*rows.files), True
     source.traits = _codes(rows.traits)
     source.liked_before = np.array(rows.liked_before, np.int64).reshape(-1, 2)

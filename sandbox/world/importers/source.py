@@ -77,11 +77,15 @@ class ColumnUse:
 
 
 class Skips(Counter[str]):
-    """Rows left out, by reason, with the place where each reason was first met."""
+    """Rows left out, by reason, with the place where each reason was first met.
+
+    foreign: lines that are not UTF-8, read as Windows-1252.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.first: dict[str, str] = {}
+        self.foreign = 0
 
     def row(self, reason: str, where: str) -> None:
         self.rows(reason, 1, where)

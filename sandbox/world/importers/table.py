@@ -77,6 +77,16 @@ def read(
         name: side.skipped for name, side in (("items", things), ("users", people)) if side.uses
     }
     source.like_from = like_threshold(source.log.value)
+    if not np.isnan(source.like_from):
+        source.notes.append(f"values from {source.like_from:g} up count as likes, too")
+    for name, lost in (
+        ("the log", found.skipped),
+        *((s, k) for s, k in source.skipped_entities.items()),
+    ):
+        if lost.foreign:
+            source.notes.append(
+                f"{lost.foreign} lines of {name} are not UTF-8: read as Windows-1252"
+            )
     return source
 
 

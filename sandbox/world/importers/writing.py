@@ -59,7 +59,10 @@ def history(source: Source) -> tuple[pa.Table, pa.Table]:
     # Where others are rated, a click without a rating must not pass for the lowest one.
     rated = not np.isnan(log.value).all()
     value = log.value if rated else np.ones(len(log), dtype=np.float32)
-    clicked, liked = np.flatnonzero(log.click), np.flatnonzero(log.value >= source.like_from)
+    clicked, liked = (
+        np.flatnonzero(log.click),
+        np.flatnonzero(log.click & (log.value >= source.like_from)),
+    )
     row = np.concatenate([clicked, liked])
     kind = np.concatenate([np.full(len(clicked), "click"), np.full(len(liked), "like")])
     order = np.lexsort((kind, row))
