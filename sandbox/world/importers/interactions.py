@@ -24,6 +24,7 @@ from sandbox.world.importers.tidy import refuse_mostly_bad
 from sandbox.world.importers.times import Times, ambiguity, read_column
 
 _READS_WELL = 0.95  # share of a column that a form reads, among columns that are compared
+_MOST_UNLABELLED = 0.2  # share of the rows without a readable label, above which it is no label
 _SUSPECT_ZEROS = 0.2  # share of the values that are 0, above which 0 may stand for "not rated"
 
 
@@ -218,7 +219,7 @@ def _labelled(
         return everything, False
     own = index < len(uses.table.names)
     bad = rows.click == 2
-    if not certain and bad.any():
+    if not certain and bad.mean() > _MOST_UNLABELLED:
         uses.leave(
             index, f"looks like the click, but {bad.sum()} rows are neither 0 nor 1; --map click="
         )

@@ -43,7 +43,7 @@ _USUAL = {
     "created": "created createdat registered registeredat signupdate joined joindate",
 }
 _UNITS = re.compile(r"(?<=.)(millis|milliseconds|seconds|secs|ms|us|ns|utc|gmt)$")
-_MISNAMED = "a header has names: without one, map by number, from 1: --map {role}=1"
+_BY_NUMBER = "in a file without a header by its number, from 1"
 
 
 class Named(Protocol):
@@ -149,7 +149,7 @@ def required(
     if not found:
         refuse(
             f"{table.path}, columns", list(table.names), f"a column that holds the {role}",
-            f"say which one: --map {role}=COLUMN; {_MISNAMED.format(role=role)}",
+            f"say which one: --map {role}=COLUMN, {_BY_NUMBER}",
         )  # fmt: skip
     return found[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sandbox.world.importers.unpack import digest_of
 
 __all__ = ["MAX_FIELD", "TextTable", "digest_of", "open_table"]
 _SNIFF_ROWS = 100
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?')
 _LEAST_ROWS = 3  # of the head, for a column to be one of numbers or dates
 
 
@@ -33,6 +35,7 @@ class TextTable:
     names: header, stripped; "1", "2", ... where the file has none. width: fields of a sound row.
     encoding: utf-16 or -32, or utf-8, in which lines that are not UTF-8 are read as Windows-1252.
     numeric: columns in which every row of the head begins with a digit: rows are known by them.
+    preamble: lines above the header, such as a spreadsheet's "sep=;".
     """
 
     path: Path
@@ -41,6 +44,7 @@ class TextTable:
     dialect: Dialect
     encoding: str
     numeric: tuple[int, ...] = ()
+    preamble: int = 0
 
     @property
     def width(self) -> int:
@@ -54,12 +58,11 @@ class TextTable:
 
         Lines that are blank are no rows.
         """
-        width, waiting_for_header = self.width, self.has_header
+        width, waiting = self.width, self.preamble + self.has_header
         lines = read_lines(self.path, self.encoding, skipped)
         for number, row, whole in records(lines, self.dialect, self._like_row):
-            if waiting_for_header:
-                if len(row) > 1 or row[0].strip():
-                    waiting_for_header = False
+            if waiting:
+                waiting -= len(row) > 1 or bool(row[0].strip())
                 continue
             if len(row) != width:
                 if len(row) == 1 and not row[0].strip():
@@ -98,7 +101,10 @@ def open_table(
     head = list(islice((line for line in lines if line.strip()), _SNIFF_ROWS))
     if not head:
         refuse(str(path), "an empty file", "a table with a row per record", "name another file")
-    chosen = delimiter or _sniff(head, wanted)
+    told = _SEPARATOR_LINE.fullmatch(head[0].strip()) if header else None
+    preamble = 1 if told else 0
+    head = head[preamble:] or head
+    chosen = delimiter or (told.group(1) if told else _sniff(head, wanted))
     names = _fields(head[0], chosen)
     if len(names) < 2:
         refuse(
@@ -119,7 +125,7 @@ def open_table(
         names = [name.strip().strip("\0") for name in first]
     else:
         names = [str(number) for number in range(1, width + 1)]
-    return TextTable(path, tuple(names), header, dialect, encoding, numeric)
+    return TextTable(path, tuple(names), header, dialect, encoding, numeric, preamble)
 
 
 def _unsound(row: list[str]) -> str:

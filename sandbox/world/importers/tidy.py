@@ -111,6 +111,7 @@ def _without_strays(log: Log, source: Source) -> Log:
             break
     stray = first + len(log) - last
     if not stray:
+        _note_silence(log, gaps, source)
         return log
     source.skipped[STRAY_TIME] += stray
     ends = [_day(log.ts[0]) if first else "", _day(log.ts[-1]) if last < len(log) else ""]
@@ -120,6 +121,16 @@ def _without_strays(log: Log, source: Source) -> Log:
         "a log ends"
     )
     return log.rows(slice(first, last))
+
+
+def _note_silence(log: Log, gaps: np.ndarray, source: Source) -> None:
+    """Say it where most of a log's time is one silence: half of it may be a mistake."""
+    at = int(np.argmax(gaps))
+    if gaps[at] > max(_STRAY_GAP_S, (log.ts[-1] - log.ts[0]) / 2):
+        source.notes.append(
+            f"nothing between {_day(log.ts[at])} and {_day(log.ts[at + 1])}, {len(log) - at - 1} of "
+            f"{len(log)} rows come after it: are their times right?"
+        )
 
 
 def _refuse_untrainable(source: Source) -> None:

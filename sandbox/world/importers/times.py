@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -227,9 +228,11 @@ def _fast(form: TimeForm, texts: Sequence[str]) -> np.ndarray | None:
         if form in _DIVISORS:
             return np.fromiter(map(float, texts), np.float64, len(texts)) / _DIVISORS[form]
         if form.name == "ISO 8601" and set(map(len, texts)) <= _ISO_LENGTHS:
-            whole = np.array(texts, dtype="datetime64[us]")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # numpy warns of zones, and drops them
+                whole = np.array(texts, dtype="datetime64[us]")
             return np.asarray(whole.astype(np.int64) / 1e6)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, Warning):
         pass
     return None
 

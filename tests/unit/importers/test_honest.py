@@ -114,6 +114,13 @@ def test_a_log_of_two_busy_years_far_apart_is_kept_whole(small_log, tmp_path: Pa
     assert len(table.read(write(tmp_path / "log.csv", rows)).log) == 1_500
 
 
+def test_a_long_silence_within_a_log_is_said(small_log, tmp_path: Path) -> None:
+    rows = [*small_log, *((f"u{k % 9}", f"i{k % 7}", 3, 4_102_358_400 + k) for k in range(200))]
+    source = table.read(write(tmp_path / "log.csv", rows))
+    assert len(source.log) == 1_700
+    assert any("200 of 1700 rows come after it" in note for note in source.notes)
+
+
 @pytest.mark.parametrize("share", [1.0, 0.97])
 def test_a_log_at_one_instant_is_refused_before_a_world_is_made(
     small_log, tmp_path: Path, share: float

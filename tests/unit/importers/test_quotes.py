@@ -108,6 +108,12 @@ def test_titles_that_stand_in_quotes_keep_them_in_a_file_without_quoting(tmp_pat
     assert (rows[5][3], rows[6][3]) == ('"Heroes"', '"Weird" Al')
 
 
+def test_a_line_that_names_the_separator_is_no_header(tmp_path: Path) -> None:
+    rows, skipped = rows_of(tmp_path / "log.csv", "sep=;\na;b\n" + "1,5;2\n" * 5)
+    assert rows == [["1,5", "2"]] * 5
+    assert not skipped
+
+
 def test_delimiters_at_the_end_of_every_line_are_no_columns(tmp_path: Path) -> None:
     rows, skipped = rows_of(tmp_path / "log.csv", "a,b\n" + "1,2,\n" * 5 + "1,2,3\n")
     assert rows == [["1", "2"]] * 5

@@ -118,6 +118,16 @@ def test_a_label_that_says_nothing_or_something_else_is_left_and_said(tmp_path: 
         assert says in note_of(source, "label")
 
 
+def test_rows_without_a_label_are_counted_and_are_no_clicks(tmp_path: Path) -> None:
+    log = log_file(
+        tmp_path / "log.csv", "user_id,item_id,timestamp,is_click",
+        lambda k: (k % 9, k % 13, at(k), "" if k % 20 == 0 else k % 2),
+    )  # fmt: skip
+    source = table.read(log)
+    assert source.skipped == {"click neither 0 nor 1": 20}
+    assert (len(source.log), int(source.log.click.sum())) == (380, 200)
+
+
 def test_a_log_without_any_click_is_refused_with_the_way_out(tmp_path: Path) -> None:
     log = log_file(
         tmp_path / "log.csv", "user_id,item_id,timestamp,is_click",
