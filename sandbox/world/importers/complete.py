@@ -65,10 +65,8 @@ def complete(
     child = _has_topic(topics, names, _FOR_CHILDREN)
     maturity = _maturity(items, seed, adult, child, gaps)
     sensitivity, score, labelled = _sensitivity(seed, language, adult, child, published, end_ts)
-    for what in ("sensitivity", "region rights", "sponsored"):
-        gaps.add(what, n)
-    for what in ("followers", "creator group"):
-        gaps.add(what, len(creator_name))
+    gaps.every(n, "sensitivity", "region rights", "sponsored")
+    gaps.every(len(creator_name), "followers", "creator group")
     duration = numbers(
         items, "duration_s", 1.0, lambda: np.exp(4.23 + 1.03 * normal(seed, "dur", who)), gaps
     )

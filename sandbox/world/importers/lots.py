@@ -34,6 +34,11 @@ class Gaps(dict[str, int]):
         if count:
             self[what] = self.get(what, 0) + count
 
+    def every(self, count: int, *whats: str) -> None:
+        """What no source states: of all that there are."""
+        for what in whats:
+            self.add(what, count)
+
 
 def codes(entities: Entities, attribute: str, code: Callable[[str], int]) -> np.ndarray:
     known: dict[str, int] = {}

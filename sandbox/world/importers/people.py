@@ -43,8 +43,7 @@ def complete_users(
     gender = codes(users, "gender", recognise.gender)
     luck = uniforms(seed, "fill/gender", who)
     gender = _known_or_drawn(users, "gender", gender, luck, _GENDER_SHARE, gaps)
-    for what in ("consent", "follows", "blocked creators"):
-        gaps.add(what, n)
+    gaps.every(n, "consent", "follows", "blocked creators")
     return {
         "user_region": region.astype(np.int8),
         "user_language": language.astype(np.int8),

@@ -67,6 +67,20 @@ class Collected:
     click: np.ndarray
     extra: np.ndarray
 
+    @classmethod
+    def of(
+        cls, user: array[int], item: array[int], line: array[int], times: dict[int, list[str]],
+        value: array[float], click: array[int], extra: array[int],
+    ) -> Collected:  # fmt: skip
+        """Of growing columns; those of what the file has not are empty."""
+        n = len(user)
+        return cls(
+            np.array(user, np.int64), np.array(item, np.int64), np.array(line, np.int64), times,
+            np.array(value, np.float32) if value else np.full(n, np.nan, np.float32),
+            np.array(click, np.int8) if click else np.ones(n, np.int8),
+            np.array(extra, np.int64) if extra else np.zeros(n, np.int64),
+        )  # fmt: skip
+
     def keep(self, mask: np.ndarray) -> None:
         """Drop the other rows, the texts of times excepted."""
         for name in ("user", "item", "line", "value", "click", "extra"):
@@ -155,16 +169,9 @@ def collect(
             click.append(click_of[text])
         if columns.others:
             extra.append(codes.setdefault(tuple(row[k] for k in columns.others), len(codes)))
-    n = len(user)
-    return Collected(
-        np.frombuffer(user, np.int64) if n else np.zeros(0, np.int64),
-        np.frombuffer(item, np.int64) if n else np.zeros(0, np.int64),
-        np.frombuffer(lines, np.int64) if n else np.zeros(0, np.int64),
-        dict(zip(time_columns, texts, strict=True)),
-        np.array(value, np.float32) if at_value is not None else np.full(n, np.nan, np.float32),
-        np.array(click, np.int8) if at_click is not None else np.ones(n, np.int8),
-        np.array(extra, np.int64) if columns.others else np.zeros(n, np.int64),
-    )  # fmt: skip
+    return Collected.of(
+        user, item, lines, dict(zip(time_columns, texts, strict=True)), value, click, extra
+    )
 
 
 def skip_where(
