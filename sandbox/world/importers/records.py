@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.world.importers.lines import MAX_BYTES, encoding_of, read_lines
+from sandbox.world.importers.lines import encoding_of, read_lines
 from sandbox.world.importers.source import Skips, refuse
-from sandbox.world.importers.unpack import DAMAGED, damaged, located, open_bytes
+from sandbox.world.importers.unpack import DAMAGED, damaged, head_of, located, open_bytes
 
 _MAX_COLUMNS = 2_000
-_MAX_ARRAY = 1 << 30  # characters of a JSON array, which has to be held whole
+_MAX_WHOLE = 1 << 30  # bytes of a JSON array or a packed Parquet file, which are held whole
 _BATCH = 16_384  # rows of a Parquet file at once
 _DEEPEST = 3  # documents within documents whose fields become columns: user.id
 _NO_ROW = "no JSON object"
@@ -43,7 +43,7 @@ class RecordTable:
     def rows(self, skipped: Skips) -> Iterator[tuple[int, list[str]]]:
         """Number (from 1) and texts of every record, "" for what it lacks; what is none is counted."""
         place = {name: k for k, name in enumerate(self.names)}
-        documents = _parquet(self.path) if self.form == "parquet" else _json(self.path)
+        documents = _parquet(self.path) if self.form == "parquet" else _json(self.path, skipped)
         for number, document in enumerate(documents, 1):
             if document is None:
                 skipped.row(_NO_ROW, self.line(number))
@@ -60,7 +60,7 @@ def open_records(path: Path, form: str) -> RecordTable:
     if form == "parquet":
         names = dict.fromkeys(_flat_names(_parquet_file(path).schema_arrow))
     else:
-        for document in _json(path):
+        for document in _json(path, Skips()):
             names.update(dict.fromkeys(document or ()))
             if len(names) > _MAX_COLUMNS:
                 refuse(
@@ -111,15 +111,14 @@ def _flattened(document: dict[str, Any], deep: int = 1) -> dict[str, Any]:
     return flat
 
 
-def _json(path: Path) -> Iterator[dict[str, Any] | None]:
+def _json(path: Path, skipped: Skips) -> Iterator[dict[str, Any] | None]:
     """Every record; None for what is no object. Raises WORLD-002 for an array that breaks off."""
     encoding = encoding_of(path)
-    lines = read_lines(path, encoding, Skips())
-    first = next((line for line in lines if line.strip()), "").strip()
-    if first.startswith("[") or _goes_on(first):
+    head = head_of(path).decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
+    if head.startswith("[") or _goes_on(head.partition("\n")[0].strip()):
         yield from _whole(path, encoding)
         return
-    for line in read_lines(path, encoding, Skips()):
+    for line in read_lines(path, encoding, skipped):
         if line.strip():
             yield _object(line.strip().removesuffix(","))
 
@@ -143,12 +142,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def _whole(path: Path, encoding: str) -> Iterator[dict[str, Any] | None]:
     """Records of one array, or of documents that are written over several lines."""
-    text = "\n".join(read_lines(path, encoding, Skips()))
-    if len(text) > _MAX_ARRAY:
-        refuse(
-            str(path), f"an array of {len(text):,} characters", f"at most {_MAX_ARRAY:,}",
-            "write a document per line (JSON lines): those are read one by one",
-        )  # fmt: skip
+    text = _whole_text(path, encoding)
     read, at = json.JSONDecoder(), _after_blanks(text, 0)
     closing = text.startswith("[", at)
     at = _after_blanks(text, at + 1) if closing else at
@@ -172,6 +166,26 @@ def _whole(path: Path, encoding: str) -> Iterator[dict[str, Any] | None]:
         )  # fmt: skip
 
 
+def _whole_text(path: Path, encoding: str) -> str:
+    data = _whole_bytes(path, "write a document per line (JSON lines): those are read one by one")
+    try:
+        return data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _whole_bytes(path: Path, fix: str) -> bytes:
+    """Of what has to be held whole: at most _MAX_WHOLE. Raises WORLD-002."""
+    try:
+        with open_bytes(path) as file:
+            data = file.read(_MAX_WHOLE + 1)
+    except DAMAGED as error:
+        damaged(path, error)
+    if len(data) > _MAX_WHOLE:
+        refuse(str(path), "more than 1 GiB unpacked", "at most 1 GiB of this form", fix)
+    return data
+
+
 def _after_blanks(text: str, at: int) -> int:
     while at < len(text) and text[at] in " \t\r\n,":
         at += 1
@@ -185,9 +199,9 @@ def _parquet_file(path: Path) -> pq.ParquetFile:
             plain = file.read(4) == b"PAR1" and not member
         if plain:
             return pq.ParquetFile(archive)
-        with open_bytes(path) as packed:
-            data = packed.read(MAX_BYTES)
-        return pq.ParquetFile(io.BytesIO(data))
+        return pq.ParquetFile(
+            io.BytesIO(_whole_bytes(path, "unpack it: a plain file may be larger"))
+        )
     except (pa.ArrowException, *DAMAGED) as error:
         damaged(path, error)
 

@@ -26,7 +26,7 @@ READS = "delimited text, JSON lines or Parquet, plain or as .gz, .bz2, .xz or .z
 _DEEPEST = 3  # packings within each other
 _STREAMS: dict[bytes, Callable[[BinaryIO], object]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"BZh": bz2.BZ2File,
+    **{b"BZh%d1AY&SY" % level: bz2.BZ2File for level in range(1, 10)},
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _ZIP = b"PK\x03\x04"
@@ -51,6 +51,7 @@ _NOT_READ = {
     b"<html": "a web page",
     b"<?xml": "an XML document",
 }
+_ALSO_WORDS = (b"Rar!", b"ARROW1", b"ORC")  # with which a header may begin
 _BESIDE = {".md", ".pdf", ".html", ".htm", ".py", ".ipynb", ".png", ".jpg", ".sql"}  # no tables
 _BESIDE_NAMES = ("readme", "license", "licence", "note", "changelog", "citation")
 
@@ -85,7 +86,8 @@ def kind_of(path: Path) -> str:
     if head.startswith(b"PAR1"):
         return "parquet"
     for magic, name in _NOT_READ.items():
-        if head.lstrip().startswith(magic) or head.startswith(magic):
+        word = magic in _ALSO_WORDS and b"\0" not in head[:512]
+        if head.lstrip().startswith(magic) and not word:
             refuse(str(path), name, READS, "export or unpack the table as one of these")
     if head[257:262] == b"ustar":
         refuse(str(path), "a tar archive", READS, "unpack it and name the file with the table")
@@ -164,4 +166,6 @@ def _member(path: Path, archive: Path, file: BinaryIO, wanted: str) -> BinaryIO:
 def _may_be_table(name: str) -> bool:
     base = Path(name).name.casefold()
     hidden = name.startswith("__MACOSX/") or base.startswith(".")
-    return not (hidden or Path(base).suffix in _BESIDE or base.startswith(_BESIDE_NAMES))
+    suffix = Path(base).suffix
+    about = base.startswith(_BESIDE_NAMES) and suffix in ("", ".txt")
+    return not (hidden or about or suffix in _BESIDE)

@@ -181,6 +181,34 @@ def test_json_of_mixed_types_is_read_and_what_is_no_record_counted(
     assert {"tags", "context.device"} <= {use.column for use in source.columns}
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_may_be_larger_than_any_line_of_text(tmp_path: Path, indent: int | None) -> None:
+    rows = [
+        {"user_id": f"u{k % 50}", "item_id": f"i{k % 70}", "timestamp": 1_700_000_000 + 60 * k,
+         "note": "x" * 60}
+        for k in range(10_000)
+    ]  # fmt: skip
+    content = json.dumps(rows, indent=indent).encode()
+    assert len(content) > 1 << 20
+    assert len(read(tmp_path / "log.json", content).log) == 10_000
+    with pytest.raises(SandboxError, match="WORLD-002"):
+        read(tmp_path / "log.json", content[:-100])
+
+
+def test_a_json_line_that_is_too_long_is_counted(small_log, tmp_path: Path) -> None:
+    content = as_json_lines(small_log) + b'\n{"user_id": "' + b"x" * (3 << 20) + b'"}\n'
+    source = read(tmp_path / "log.jsonl", content)
+    assert source.skipped == {"line too long": 1}
+    assert source.rows == 1_501
+
+
+def test_a_header_that_begins_like_a_binary_file_is_a_header(small_log, tmp_path: Path) -> None:
+    content = as_csv([(*row[:2], row[2], row[3]) for row in small_log])
+    content = content.replace(b"user_id", b"ORCID", 1)
+    source = read(tmp_path / "log.csv", content, mapping={"user": "ORCID"})
+    assert len(source.log) == 1_500
+
+
 def test_times_and_whole_numbers_of_parquet_mean_what_they_say(small_log, tmp_path: Path) -> None:
     user, item, stars, ts = zip(*small_log, strict=True)
     columns = {
