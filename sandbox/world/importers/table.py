@@ -68,10 +68,10 @@ def read(
     source = tidy(source)
     if users is None:
         source.users = _met(people.ids, source, "user")
-        _within_log(found.table, found.user, source.users, at_user)
+        _within_log(found.table, found.user, source.users, at_user, source.notes)
     if items is None:
         source.items = _met(things.ids, source, "item")
-        _within_log(found.table, found.item, source.items, at_item)
+        _within_log(found.table, found.item, source.items, at_item, source.notes)
     source.columns = [*uses.all(), *things.columns(), *people.columns()]
     source.skipped_entities = {
         name: side.skipped for name, side in (("items", things), ("users", people)) if side.uses
@@ -174,14 +174,27 @@ def _met(ids: Ids, source: Source, role: str) -> Entities:
     return Entities([keys[k] for k in used.tolist()])
 
 
-def _within_log(table: Table, key: int, entities: Entities, columns: Mapping[str, int]) -> None:
-    """Attributes that stand in the log, the first that each entity has."""
+def _within_log(
+    table: Table, key: int, entities: Entities, columns: Mapping[str, int], notes: list[str]
+) -> None:
+    """Attributes that stand in the log, the first that each entity has; where it has more, it is said."""
     if not columns:
         return
     place = {name: row for row, name in enumerate(entities.key)}
     entities.attributes = {name: [""] * len(entities) for name in columns}
+    several: dict[str, set[int]] = {name: set() for name in columns}
     for _, row in table.rows(Skips()):
         who = place.get(row[key].strip())
+        if who is None:
+            continue
         for name, index in columns.items():
-            if who is not None and not entities.attributes[name][who]:
-                entities.attributes[name][who] = stated(row[index])
+            there, text = entities.attributes[name][who], stated(row[index])
+            if not there:
+                entities.attributes[name][who] = text
+            elif text and text != there:
+                several[name].add(who)
+    notes += [
+        f"{name}: {len(who)} of {len(entities)} have more than one in the log; the first stands"
+        for name, who in several.items()
+        if who
+    ]

@@ -25,6 +25,7 @@ from sandbox.world.importers.unpack import digest_of
 __all__ = ["MAX_FIELD", "TextTable", "digest_of", "open_table"]
 _SNIFF_ROWS = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?')
+_NUMERIC_SHARE = 0.9  # of the rows of the head that begin with a digit in a column of numbers
 _LEAST_ROWS = 3  # of the head, for a column to be one of numbers or dates
 
 
@@ -34,7 +35,7 @@ class TextTable:
 
     names: header, stripped; "1", "2", ... where the file has none. width: fields of a sound row.
     encoding: utf-16 or -32, or utf-8, in which lines that are not UTF-8 are read as Windows-1252.
-    numeric: columns in which every row of the head begins with a digit: rows are known by them.
+    numeric: columns in which nearly all rows of the head begin with a digit: rows are known by them.
     preamble: lines above the header, such as a spreadsheet's "sep=;".
     """
 
@@ -159,7 +160,8 @@ def _numeric(head: Sequence[str], delimiter: str, width: int) -> tuple[int, ...]
     rows = [row for row in (_fields(line, delimiter) for line in head) if len(row) == width]
     if len(rows) < _LEAST_ROWS:
         return ()
-    return tuple(k for k in range(width) if all(row[k].strip()[:1].isdigit() for row in rows))
+    counts = [sum(row[k].strip()[:1].isdigit() for row in rows) for k in range(width)]
+    return tuple(k for k, count in enumerate(counts) if count >= _NUMERIC_SHARE * len(rows))
 
 
 def _sniff(head: Sequence[str], wanted: Sequence[str]) -> str:

@@ -54,6 +54,7 @@ def test_rows_that_differ_in_a_mapped_attribute_are_no_repeats(small_log, tmp_pa
     log = write(tmp_path / "log.csv", rows, (*HEAD, "device"))
     source = table.read(log, mapping={"creator": "device"})
     assert source.skipped == {"duplicate row": 1}
+    assert "creator: 1 of 40 have more than one in the log; the first stands" in source.notes
 
 
 @pytest.mark.parametrize(
