@@ -88,6 +88,9 @@ IMPORTED: dict[str, Band] = {
     "latency_leave_ratio_1s": (1.5, 6.0),
 }
 
+# A log with impressions keeps its own click rates: shops get less than feeds, short videos far more.
+SHOWN: dict[str, Band] = {"ctr_uniform": (0.0005, 0.8), "ctr_oracle": (0.005, 0.98)}
+
 
 def check(name: str) -> list[Check]:
     """Every check that applies to the world of that name. Raises WORLD-001, WORLD-003."""
@@ -113,8 +116,7 @@ def check_folder(manifest: WorldManifest, folder: Path) -> list[Check]:
 
 def _bands(manifest: WorldManifest) -> dict[str, Band]:
     if manifest.source not in PRESETS:
-        # A log with impressions keeps its own click rates, and shops get less than feeds.
-        return IMPORTED | {"ctr_oracle": (0.005, 0.40)} if manifest.has_negatives else IMPORTED
+        return IMPORTED | SHOWN if manifest.has_negatives else IMPORTED
     return TINY if manifest.source == "tiny" else LAPTOP
 
 
@@ -193,7 +195,8 @@ def _policy_figures(seed: int, behaviour: Behaviour) -> dict[str, float]:
 
 
 def _top(score: np.ndarray, k: int) -> np.ndarray:
-    """int64 [n, k]: the columns of the k largest scores of each row, best first."""
+    """int64 [n, k]: the columns of the k largest scores of each row, best first; all where fewer."""
+    k = min(k, score.shape[1])
     best = np.argpartition(-score, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(score, best, axis=1), axis=1, kind="stable")
     return np.asarray(np.take_along_axis(best, order, axis=1))

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 
 import numpy as np
 
 from sandbox.base.catalogue import LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
 from sandbox.base.streams import uniforms
 from sandbox.world.importers import recognise
-from sandbox.world.importers.lots import codes, draw, fill, normal, numbers
+from sandbox.world.importers.lots import Gaps, draw, is_stated, languages, normal, numbers
 from sandbox.world.importers.people import blocks_of, complete_users, follows_of
 from sandbox.world.importers.rows import decimal
 from sandbox.world.importers.source import Entities, Source
-from sandbox.world.importers.times import FORMS, year_or_date
+from sandbox.world.importers.times import read_dates
 
 DAY_S = 86_400.0
 GROUP_B_SHARE = 0.22  # of the items, by creator
@@ -30,7 +29,8 @@ _PER_CREATOR = 6  # items of a made-up creator, about
 class Filled:
     """A catalogue without gaps, and what the public tables hold beside it.
 
-    filled: attributes that came from streams, for the person who imports.
+    filled: attributes that came from streams, or that were stated and could not be kept -> of how many
+    items, users or creators; for the person who imports.
     creator_name: [creators]. topic_names: slots in use. sens_labelled_ts: float64 [items].
     """
 
@@ -38,7 +38,7 @@ class Filled:
     topic_names: list[str]
     creator_name: list[str]
     sens_labelled_ts: np.ndarray
-    filled: list[str]
+    filled: dict[str, int]
 
 
 def complete(
@@ -53,28 +53,32 @@ def complete(
     """
     items, users, log = source.items, source.users, source.log
     n = len(items)
-    filled: list[str] = []
-    published = _published(source, seed, start_ts, filled)
-    creator, creator_name = _creators(items, topics, names, published, manner, filled)
+    gaps = Gaps()
+    gaps.add("title", ~is_stated(items, "title"))
+    gaps.add("topics beyond the most frequent, as other", _beyond(items, names))
+    published = _published(source, seed, start_ts, gaps)
+    creator, creator_name = _creators(items, topics, names, published, manner, gaps)
     who = np.arange(n)
-    language = codes(items, "language", recognise.language)
     drawn = draw(uniforms(seed, "fill/creator-language", creator), _ITEM_LANGUAGE_SHARE)
-    language = fill(language, drawn, "item language", filled)
+    language = languages(items, drawn, "item language", gaps)
     adult = _has_topic(topics, names, _FOR_ADULTS)
     child = _has_topic(topics, names, _FOR_CHILDREN)
-    maturity = _maturity(items, seed, adult, child, filled)
+    maturity = _maturity(items, seed, adult, child, gaps)
     sensitivity, score, labelled = _sensitivity(seed, language, adult, child, published, end_ts)
-    filled += ["sensitivity", "region rights", "sponsored"]
-    duration = numbers(items, "duration_s", lambda: np.exp(4.23 + 1.03 * normal(seed, "dur", who)))
+    gaps.every(n, "sensitivity", "region rights", "sponsored")
+    gaps.every(len(creator_name), "followers", "creator group")
+    duration = numbers(
+        items, "duration_s", 1.0, lambda: np.exp(4.23 + 1.03 * normal(seed, "dur", who)), gaps
+    )
     price = numbers(
-        items, "price",
+        items, "price", 0.0,
         lambda: np.where(uniforms(seed, "fill/for-sale", who) < 0.3,
                          np.round(np.exp(2.3 + 0.7 * normal(seed, "price", who)), 2), 0),
+        gaps,
     )  # fmt: skip
-    filled += [a for a in ("duration_s", "price") if not items.attributes.get(a)]
     counts = np.bincount(creator[log.item], minlength=len(creator_name))
     follows = follows_of(log, creator, len(users), seed)
-    people = complete_users(users, log, seed, start_ts, end_ts, filled)
+    people = complete_users(users, log, seed, start_ts, end_ts, gaps)
     catalogue = Catalogue(
         item_topics=topics,
         item_creator=creator.astype(np.int32),
@@ -84,8 +88,8 @@ def complete(
         item_sens_score=score.astype(np.float32),
         item_regions=_rights(seed, who),
         item_published_ts=published,
-        item_duration_s=np.maximum(1.0, duration).astype(np.float32),
-        item_price=np.maximum(0.0, price).astype(np.float32),
+        item_duration_s=duration.astype(np.float32),
+        item_price=price.astype(np.float32),
         item_sponsored=uniforms(seed, "fill/sponsored", who) < 0.02,
         creator_group=_groups(creator, len(creator_name), manner, seed),
         creator_followers=np.round(
@@ -96,7 +100,7 @@ def complete(
         **people,
         **blocks_of(len(users), len(creator_name), follows, seed),
     )  # fmt: skip
-    return Filled(catalogue, names, creator_name, labelled, sorted(set(filled)))
+    return Filled(catalogue, names, creator_name, labelled, dict(sorted(gaps.items())))
 
 
 def _has_topic(topics: np.ndarray, names: list[str], words: tuple[str, ...]) -> np.ndarray:
@@ -104,25 +108,31 @@ def _has_topic(topics: np.ndarray, names: list[str], words: tuple[str, ...]) -> 
     return np.asarray(topics[:, slots].sum(axis=1) > 0)
 
 
-def _published(source: Source, seed: int, start_ts: float, filled: list[str]) -> np.ndarray:
+def _beyond(items: Entities, names: list[str]) -> int:
+    """Items with a topic that has no slot of its own."""
+    if not names or names[-1] != recognise.OTHER:
+        return 0
+    return recognise.without_slot(items.text("topics"), names)
+
+
+def _published(source: Source, seed: int, start_ts: float, gaps: Gaps) -> np.ndarray:
     """float64 [items], never after the first interaction."""
     texts = source.items.text("published")
-    sample = list(islice((t for t in texts if t.strip()), 500))
-    scores = [sum(not np.isnan(year_or_date(t, form)) for t in sample) for form in FORMS]
-    form = FORMS[int(np.argmax(scores))] if sample else None
-    known = np.array([year_or_date(text, form) for text in texts])
+    known, stated = read_dates(texts), is_stated(source.items, "published")
     first = np.full(len(texts), np.inf)
     np.minimum.at(first, source.log.item, source.log.ts)
     first[np.isinf(first)] = start_ts
     age = -30 * DAY_S * np.log1p(-uniforms(seed, "fill/published", np.arange(len(texts))))
-    if np.isnan(known).any():
-        filled.append("published")
-    return np.asarray(np.where(np.isnan(known), first - age, np.minimum(known, first)))
+    missing = np.isnan(known)
+    gaps.add("published", missing & ~stated)
+    gaps.add("published, stated but not readable", missing & stated)
+    gaps.add("published, stated after the first interaction", known > first)
+    return np.asarray(np.where(missing, first - age, np.minimum(known, first)))
 
 
 def _creators(
     items: Entities, topics: np.ndarray, names: list[str], published: np.ndarray,
-    manner: np.ndarray, filled: list[str],
+    manner: np.ndarray, gaps: Gaps,
 ) -> tuple[np.ndarray, list[str]]:  # fmt: skip
     """Creator of each item: the source's, else made up within a topic and five years."""
     mapped = items.text("creator")
@@ -149,8 +159,8 @@ def _creators(
         used, dense = np.unique(which, return_inverse=True)
         creator[members] = len(creator_name) + dense
         creator_name += [f"{name[1:]} {k + 1}" for k in range(len(used))]
-    if any(not name for name in mapped):
-        filled.append("creator")
+    gaps.add("creator", sum(not name for name in mapped))
+    gaps.add("creator, cut to 80 characters", sum(len(name) > 80 for name in mapped))
     return creator, creator_name
 
 
@@ -169,15 +179,17 @@ def _groups(creator: np.ndarray, n_creators: int, manner: np.ndarray, seed: int)
 
 
 def _maturity(
-    items: Entities, seed: int, adult: np.ndarray, child: np.ndarray, filled: list[str]
+    items: Entities, seed: int, adult: np.ndarray, child: np.ndarray, gaps: Gaps
 ) -> np.ndarray:
     who = np.arange(len(items))
     luck = uniforms(seed, "fill/maturity", who) * np.where(adult, 0.35, 1.0)
     drawn = np.select([child, luck < 0.02, luck < 0.08, luck < 0.2], [0, 18, 16, 13], 0)
     stated = np.array([decimal(text) for text in items.text("min_age")])
-    if np.isnan(stated).any():
-        filled.append("maturity")
+    missing, said = np.isnan(stated), is_stated(items, "min_age")
+    gaps.add("maturity", missing & ~said)
+    gaps.add("maturity, stated but not readable", missing & said)
     bounds = np.select([stated <= 0, stated <= 13, stated <= 16], [0, 13, 16], 18)
+    gaps.add("maturity, stated between 0, 13, 16 and 18", ~missing & (bounds != stated))
     return np.where(np.isnan(stated), drawn, bounds)
 
 

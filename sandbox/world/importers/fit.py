@@ -108,6 +108,40 @@ def fit_choices(
     return fitted
 
 
+def fit_labelled(
+    log: Log, n_users: int, topics: np.ndarray, seed: int, settings: Settings = Settings()
+) -> Fitted:
+    """Fit to a log that holds what was shown and not clicked, too: its rows are the examples.
+
+    The same model and the same shares held out and kept for the slope as in `fit_choices`. O(epochs *
+    rows * dim).
+    """
+    n_items, rows = len(topics), np.arange(len(log))
+    if len(log) > MAX_ROWS:
+        rows = rows[uniforms(seed, "import/sample", rows) < MAX_ROWS / len(log)]
+    luck = uniforms(seed, "import/held-out", rows)
+    held, calibrating = luck < HELD_OUT, (luck >= HELD_OUT) & (luck < HELD_OUT + CALIBRATION)
+    train, apart, test = (
+        Examples(log.user[part], log.item[part], log.click[part].astype(np.float32))
+        for part in (rows[~held & ~calibrating], rows[calibrating], rows[held])
+    )
+    model, rng = _Model(n_users, topics, seed, settings), stream(seed, "import/fit")
+    for epoch in range(settings.epochs):
+        model.epoch(train, rng, settings.rate * (1 - epoch / settings.epochs) + 1e-4)
+    fitted = model.fitted()
+    if len(apart) >= _LEAST_FOR_SLOPE and 0 < apart.label.mean() < 1:
+        slope, level = logistic_line(fitted.logit(apart.user, apart.item), apart.label)
+        fitted.scale(max(0.1, slope), level)
+    clicks = np.bincount(train.item, weights=train.label, minlength=n_items)
+    fitted.quality = held_out_quality(fitted, test, clicks, 1)
+    fitted.quality |= {
+        "held_out_rows": float(len(test)), "fit_rows": float(len(train)),
+        "ctr_logged": float(log.click.mean()),
+    }  # fmt: skip
+    fitted.bias = np.zeros(n_users, dtype=np.float32)  # the level is the log's own
+    return fitted
+
+
 def held_out_quality(
     fitted: Fitted, test: Examples, popularity: np.ndarray, negatives: int
 ) -> dict[str, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import WorldManifest, world_dir
 from sandbox.world.importers import recognise
 from sandbox.world.importers.complete import complete
-from sandbox.world.importers.fit import Fitted, fit_choices
+from sandbox.world.importers.fit import Fitted, fit_choices, fit_labelled
 from sandbox.world.importers.fit_shown import fit_shown
 from sandbox.world.importers.levels import policy_ctrs
 from sandbox.world.importers.source import Source
 from sandbox.world.importers.truth import truth_of
-from sandbox.world.importers.writing import write_public
+from sandbox.world.importers.writing import positions, write_public
 from sandbox.world.latent import Weights
 from sandbox.world.presets import PRESETS
 from sandbox.world.store import check_name, locked, place_for
@@ -34,19 +35,41 @@ def _silent(share: float, what: str) -> None:
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a source. filled: attributes it lacked, see docs/worlds.md."""
+    """What became of a source. filled: what it lacked or stated in vain -> how many of its items,
+    users or creators got something else, see docs/worlds.md."""
 
     manifest: WorldManifest
-    skipped: dict[str, int]
-    notes: list[str]
-    filled: list[str]
+    source: Source
+    filled: dict[str, int]
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Rows of the log left out, by reason: with the interactions they are all its rows."""
+        return dict(self.source.skipped)
+
+    @property
+    def period(self) -> tuple[str, str]:
+        """ISO times of the first and the last row that is kept, UTC."""
+        first, last = self.source.log.ts[[0, -1]].tolist()
+        return tuple(
+            datetime.fromtimestamp(ts, UTC).isoformat(timespec="seconds") for ts in (first, last)
+        )  # type: ignore[return-value]
+
+    @property
+    def notes(self) -> list[str]:
+        return self.source.notes
 
     def as_json(self) -> dict[str, object]:
-        m = self.manifest
+        m, source = self.manifest, self.source
         return {
             "name": m.name, "users": m.users, "items": m.items, "events": m.events,
             "impressions": m.impressions, "skipped": self.skipped, "fit": m.fit,
-            "filled": self.filled, "notes": self.notes,
+            "filled": self.filled, "notes": self.notes, "rows": source.rows,
+            "interactions": len(source.log), "from": self.period[0], "to": self.period[1],
+            "skipped_entities": {
+                name: dict(skipped) for name, skipped in source.skipped_entities.items()
+            },
+            "columns": [asdict(use) for use in source.columns],
         }  # fmt: skip
 
 
@@ -90,13 +113,16 @@ def _write(
     log = source.log
     start_ts, end_ts = float(log.ts[0]), float(np.floor(log.ts[-1]) + 1)
     names, topics = recognise.topic_slots(source.items.text("topics"))
-    if source.has_negatives:
+    if not source.has_negatives:
+        fitted = fit_choices(log, len(source.users), topics, seed)
+    elif source.alone:
         fitted = fit_shown(source, seed)
     else:
-        fitted = fit_choices(log, len(source.users), topics, seed)
+        log.position = positions(source).astype(np.int16)
+        fitted = fit_labelled(log, len(source.users), topics, seed)
     progress(0.8, "filling in what the source lacks")
     filled = complete(source, seed, names, topics, manner_of(fitted, topics), start_ts, end_ts)
-    weights = Weights(examine_eta=CAROUSEL_ETA) if source.has_negatives else Weights()
+    weights = Weights(examine_eta=CAROUSEL_ETA) if source.alone else Weights()
     latent = truth_of(fitted, log, filled.catalogue, seed, weights)
     latent.save(folder)
     progress(0.9, "writing")
@@ -121,7 +147,7 @@ def _write(
     )
     (folder / "world.json").write_text(manifest.model_dump_json(indent=1))
     progress(1.0, "done")
-    return Imported(manifest, dict(source.skipped), source.notes, filled.filled)
+    return Imported(manifest, source, filled.filled)
 
 
 def content_hash(source: Source, seed: int) -> str:

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from sandbox.world.importers.rows import Columns, column, read_choices, read_entities
-from sandbox.world.importers.source import Entities, Ids, Skips, Source, existing, refuse, tidy
+from sandbox.world.importers.source import Entities, Ids, Skips, Source, existing, refuse
 from sandbox.world.importers.text import digest_of, open_table
+from sandbox.world.importers.tidy import tidy
 
 LIKE_FROM = 4.0  # stars
 _100K = ("u.data", "u.item", "u.user", "u.genre")
@@ -36,7 +37,7 @@ def read(folder: Path) -> Source:
 
 def _read_100k(folder: Path) -> Source:
     data, item, user, genre = existing(folder, _100K, "MovieLens 100k")
-    skipped = Skips()
+    skipped, lost = Skips(), {"items": Skips(), "users": Skips()}
     genres = _genres(genre)
     table = open_table(item, header=False, delimiter="|", quoting=csv.QUOTE_NONE)
     if table.width != _ITEM_COLUMNS + len(genres):
@@ -46,7 +47,9 @@ def _read_100k(folder: Path) -> Source:
             "fetch the files again, all from one release",
         )  # fmt: skip
     flags = {f"flag {g}": _ITEM_COLUMNS + place for place, g in enumerate(genres)}
-    item_ids, items = read_entities(table, 0, {"title": 1, "published": 2} | flags, skipped, "item")
+    item_ids, items = read_entities(
+        table, 0, {"title": 1, "published": 2} | flags, lost["items"], "item"
+    )
     items.attributes["topics"] = [
         "|".join(g for g in genres if g and items.attributes[f"flag {g}"][row] == "1")
         for row in range(len(items))
@@ -60,7 +63,7 @@ def _read_100k(folder: Path) -> Source:
             "fetch the file again",
         )  # fmt: skip
     user_ids, users = read_entities(
-        people, 0, {"age": 1, "gender": 2, "region": 4}, skipped, "user"
+        people, 0, {"age": 1, "gender": 2, "region": 4}, lost["users"], "user"
     )
     users.attributes["region"] = [_region_of_zip(code) for code in users.attributes["region"]]
     ratings = open_table(data, header=False, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -74,32 +77,37 @@ def _read_100k(folder: Path) -> Source:
         closed_users=True, closed_items=True,
     )  # fmt: skip
     digest = digest_of(data, item, user, genre)
-    return tidy(Source("movielens", items, users, log, False, LIKE_FROM, skipped, notes, digest))
+    source = Source("movielens", items, users, log, False, LIKE_FROM, skipped, notes, digest)
+    source.skipped_entities = lost
+    return tidy(source)
 
 
 def _read_latest(folder: Path) -> Source:
     ratings_file, movies_file = existing(folder, _LATEST, "MovieLens")
-    skipped = Skips()
+    skipped, lost = Skips(), {"items": Skips()}
     movies = open_table(movies_file, wanted=("movieId", "title", "genres"))
     key, title, genres = (column(movies, n, n) for n in ("movieId", "title", "genres"))
     item_ids, items = read_entities(
-        movies, key, {"title": title, "topics": genres}, skipped, "item"
+        movies, key, {"title": title, "topics": genres}, lost["items"], "item"
     )
     items.attributes["topics"] = [
         "" if text in _NO_GENRE else text for text in items.attributes["topics"]
     ]
     items.attributes["published"] = [_year_in(text) for text in items.attributes["title"]]
     ratings = open_table(ratings_file, wanted=("userId", "movieId", "rating", "timestamp"))
-    columns = Columns(
-        *(column(ratings, n, n) for n in ("userId", "movieId", "timestamp", "rating"))
+    user, item, time, value = (
+        column(ratings, n, n) for n in ("userId", "movieId", "timestamp", "rating")
     )
+    columns = Columns(user, item, time, value)
     users = Ids()
     log, notes = read_choices(
         ratings, columns, users, item_ids, skipped, closed_users=False, closed_items=True
     )
     digest = digest_of(ratings_file, movies_file)
     people = Entities(users.keys)
-    return tidy(Source("movielens", items, people, log, False, LIKE_FROM, skipped, notes, digest))
+    source = Source("movielens", items, people, log, False, LIKE_FROM, skipped, notes, digest)
+    source.skipped_entities = lost
+    return tidy(source)
 
 
 def _genres(path: Path) -> list[str]:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.world.importers.rows import column, decimal, read_entities, time_form
-from sandbox.world.importers.source import Entities, Ids, Log, Skips, Source, refuse, tidy
+from sandbox.world.importers.source import Entities, Ids, Log, Skips, Source, refuse
 from sandbox.world.importers.text import TextTable, digest_of, open_table
+from sandbox.world.importers.tidy import tidy
 
 POLICIES, CAMPAIGNS = ("random", "bts"), ("all", "men", "women")
 _TRAITS = tuple(f"user_feature_{k}" for k in range(4))
@@ -28,10 +29,10 @@ def read(folder: Path) -> Source:
     Raises WORLD-002 when there is no log, a log has no item_context, or a file cannot be used.
     """
     logs = _logs(folder)
-    skipped, rows = Skips(), _Rows()
+    skipped, lost, rows = Skips(), Skips(), _Rows()
     items, item_ids = Entities(), Ids()
     for campaign in dict.fromkeys(campaign for _, campaign, _ in logs):
-        _add_items(folder, campaign, items, item_ids, skipped, rows)
+        _add_items(folder, campaign, items, item_ids, lost, rows)
     for _policy, campaign, path in logs:
         _add_log(path, campaign, item_ids, rows, skipped)
     items.key = item_ids.keys
@@ -40,9 +41,11 @@ def read(folder: Path) -> Source:
         np.array(rows.user, np.int64), np.array(rows.item, np.int64), np.array(rows.ts, np.float64),
         np.full(len(rows.user), np.nan, np.float32), np.array(rows.click, np.int8) > 0,
         np.array(rows.position, np.int16), np.array(rows.propensity, np.float32),
+        np.zeros(len(rows.user), np.int64),
     )  # fmt: skip
     source = Source("obd", items, users, log, True, skipped=skipped, notes=rows.notes)
-    source.digest = digest_of(*rows.files)
+    source.skipped_entities = {"items": lost}
+    source.digest, source.alone = digest_of(*rows.files), True
     source.traits = _codes(rows.traits)
     source.liked_before = np.array(rows.liked_before, np.int64).reshape(-1, 2)
     return tidy(source)

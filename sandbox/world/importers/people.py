@@ -9,8 +9,9 @@ import numpy as np
 from sandbox.base.catalogue import LANGUAGES, REGIONS
 from sandbox.base.streams import uniforms
 from sandbox.world.importers import recognise
-from sandbox.world.importers.lots import codes, draw, fill
+from sandbox.world.importers.lots import Gaps, codes, draw, fill, is_stated, languages
 from sandbox.world.importers.source import Entities, Log
+from sandbox.world.importers.times import read_dates
 
 DAY_S = 86_400.0
 CONSENT_SHARE = 0.88
@@ -26,46 +27,58 @@ _MAX_FOLLOWS = 30
 
 
 def complete_users(
-    users: Entities, log: Log, seed: int, start_ts: float, end_ts: float, filled: list[str]
+    users: Entities, log: Log, seed: int, start_ts: float, end_ts: float, gaps: Gaps
 ) -> dict[str, np.ndarray]:
     who, n = np.arange(len(users)), len(users)
     region = fill(
         codes(users, "region", recognise.region),
-        draw(uniforms(seed, "fill/region", who), _REGION_SHARE), "user region", filled,
+        draw(uniforms(seed, "fill/region", who), _REGION_SHARE), "user region", gaps,
+        is_stated(users, "region"),
     )  # fmt: skip
-    language = fill(
-        codes(users, "language", recognise.language),
-        _language_in(region, uniforms(seed, "fill/user-language", who)), "user language", filled,
-    )  # fmt: skip
+    spoken = _language_in(region, uniforms(seed, "fill/user-language", who))
+    language = languages(users, spoken, "user language", gaps)
     year = datetime.fromtimestamp(end_ts, UTC).year
     age = codes(users, "age", lambda text: recognise.age_band(text, year))
-    if not users.attributes.get("age"):
-        age = draw(uniforms(seed, "fill/age", who), _AGE_SHARE)
-        filled.append("age")
+    age = _known_or_drawn(users, "age", age, uniforms(seed, "fill/age", who), _AGE_SHARE, gaps)
     gender = codes(users, "gender", recognise.gender)
-    if not users.attributes.get("gender"):
-        gender = draw(uniforms(seed, "fill/gender", who), _GENDER_SHARE)
-        filled.append("gender")
-    first = np.full(n, np.inf)
-    np.minimum.at(first, log.user, log.ts)
-    first[np.isinf(first)] = start_ts
-    tenure = -90 * DAY_S * np.log1p(-uniforms(seed, "fill/tenure", who))
-    filled += [
-        "user created",
-        "consent",
-        "follows",
-        "blocked creators",
-        "followers",
-        "creator group",
-    ]
+    luck = uniforms(seed, "fill/gender", who)
+    gender = _known_or_drawn(users, "gender", gender, luck, _GENDER_SHARE, gaps)
+    gaps.every(n, "consent", "follows", "blocked creators")
     return {
         "user_region": region.astype(np.int8),
         "user_language": language.astype(np.int8),
         "user_age_band": age.astype(np.int8),
         "user_gender": gender.astype(np.int8),
         "user_personalised": uniforms(seed, "fill/consent", who) < CONSENT_SHARE,
-        "user_created_ts": first - tenure,
+        "user_created_ts": _created(users, log, seed, start_ts, gaps),
     }
+
+
+def _known_or_drawn(
+    users: Entities, attribute: str, known: np.ndarray, luck: np.ndarray,
+    shares: tuple[float, ...], gaps: Gaps,
+) -> np.ndarray:  # fmt: skip
+    """Where the source has the attribute at all, who does not say stays unknown (code 0)."""
+    stated = is_stated(users, attribute)
+    if not stated.any():
+        gaps.add(attribute, len(known))
+        return draw(luck, shares)
+    gaps.add(f"{attribute}, stated but not readable", stated & (known == 0))
+    return known
+
+
+def _created(users: Entities, log: Log, seed: int, start_ts: float, gaps: Gaps) -> np.ndarray:
+    """float64 [users], when the account was made: never after the first interaction."""
+    first = np.full(len(users), np.inf)
+    np.minimum.at(first, log.user, log.ts)
+    first[np.isinf(first)] = start_ts
+    tenure = -90 * DAY_S * np.log1p(-uniforms(seed, "fill/tenure", np.arange(len(users))))
+    known, stated = read_dates(users.text("created")), is_stated(users, "created")
+    missing = np.isnan(known)
+    gaps.add("user created", missing & ~stated)
+    gaps.add("user created, stated but not readable", missing & stated)
+    gaps.add("user created, stated after the first interaction", known > first)
+    return np.asarray(np.where(missing, first - tenure, np.minimum(known, first)))
 
 
 def _language_in(region: np.ndarray, luck: np.ndarray) -> np.ndarray:

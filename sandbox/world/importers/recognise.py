@@ -45,10 +45,7 @@ def topic_slots(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
     A text lists topics separated by |, ; or , (the first of these that the column uses). More than
     N_TOPICS topics: the last slot takes the rest, as "other". An item without a topic has a row of 0.
     """
-    separator = next(
-        (s for s in "|;," if sum(s in text for text in texts) > 0.01 * len(texts)), None
-    )
-    lists = [_topics_of(text, separator) for text in texts]
+    lists = _topic_lists(texts)
     counts = Counter(topic for topics in lists for topic in topics)
     names = [name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
     if len(names) > N_TOPICS:
@@ -59,6 +56,19 @@ def topic_slots(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
         for topic in topics:
             shares[row, slot.get(topic, len(names) - 1)] += 1 / len(topics)
     return names, shares
+
+
+def without_slot(texts: Sequence[str], names: Sequence[str]) -> int:
+    """Of the texts, how many list a topic that is not among the names."""
+    known = set(names)
+    return sum(any(topic not in known for topic in topics) for topics in _topic_lists(texts))
+
+
+def _topic_lists(texts: Sequence[str]) -> list[list[str]]:
+    separator = next(
+        (s for s in "|;," if sum(s in text for text in texts) > 0.01 * len(texts)), None
+    )
+    return [_topics_of(text, separator) for text in texts]
 
 
 def _topics_of(text: str, separator: str | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +15,6 @@ ITEM_ATTRIBUTES = (
     "title", "topics", "creator", "language", "published", "duration_s", "price", "min_age",
 )  # fmt: skip
 USER_ATTRIBUTES = ("age", "gender", "region", "language", "created")
-MAX_BAD_SHARE = 0.5  # of the rows of a log; above it the file is not what it was taken for
 
 
 @dataclass
@@ -44,6 +43,7 @@ class Log:
     value: float32 [n], rating or the like, NaN where there is none.
     click: bool [n]; False only where the source logs what was shown and not chosen.
     position: int16 [n], from 1, 0 where unknown. propensity: float32 [n], NaN where unknown.
+    extra: int64 [n], code of what else was read of a row: only rows alike in it are repeats.
     """
 
     user: np.ndarray
@@ -53,38 +53,46 @@ class Log:
     click: np.ndarray
     position: np.ndarray
     propensity: np.ndarray
+    extra: np.ndarray
 
     def __len__(self) -> int:
         return len(self.user)
 
-    def rows(self, chosen: np.ndarray) -> Log:
-        """The rows of a mask or of indices."""
-        return Log(
-            self.user[chosen], self.item[chosen], self.ts[chosen], self.value[chosen],
-            self.click[chosen], self.position[chosen], self.propensity[chosen],
-        )  # fmt: skip
+    def rows(self, chosen: np.ndarray | slice) -> Log:
+        """The rows of a mask, of indices or of a slice."""
+        return Log(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
-    @classmethod
-    def of_choices(
-        cls, user: np.ndarray, item: np.ndarray, ts: np.ndarray, value: np.ndarray
-    ) -> Log:
-        """A log that holds only what users chose."""
-        n = len(user)
-        return cls(
-            user, item, ts, value, np.ones(n, bool), np.zeros(n, np.int16),
-            np.full(n, np.nan, np.float32),
-        )  # fmt: skip
+
+NOT_MAPPED = "not mapped"  # what is said of a column that looked like nothing
+
+
+@dataclass(frozen=True)
+class ColumnUse:
+    """What became of a column of a file. role: "" where it was not used. note: its form, or why not."""
+
+    file: str
+    column: str
+    role: str = ""
+    note: str = ""
 
 
 class Skips(Counter[str]):
-    """Rows left out, by reason, with the place where each reason was first met."""
+    """Rows left out, by reason, with the place where each reason was first met.
+
+    foreign: lines that are not UTF-8, read as Windows-1252.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.first: dict[str, str] = {}
+        self.foreign = 0
 
     def row(self, reason: str, where: str) -> None:
-        self[reason] += 1
+        self.rows(reason, 1, where)
+
+    def rows(self, reason: str, count: int, where: str) -> None:
+        """Several at once. where: of the first."""
+        self[reason] += count
         self.first.setdefault(reason, where)
 
 
@@ -94,9 +102,12 @@ class Source:
 
     like_from: value from which an interaction counts as a like, NaN where values mean nothing.
     skipped: reason -> rows left out. notes: sentences for the person who imports.
-    digest: hash of the bytes read. Where the log has negatives: traits int64 [users, any], codes of
-    what is known of a user, each trait's codes apart from the others'; liked_before int64 [any, 2],
-    pairs of user and item clicked before the log begins.
+    digest: hash of the bytes read. rows: of the log, skipped ones among them. columns: what became of
+    each column. skipped_entities: as skipped, of the file of items and of users.
+    alone: each row is a request of its own; else rows of a user at one time are one.
+    Where the log has negatives and names nobody: traits int64 [users, any], codes of what is known of
+    a user, each trait's codes apart from the others'; liked_before int64 [any, 2], pairs of user and
+    item clicked before the log begins.
     """
 
     kind: str
@@ -108,6 +119,10 @@ class Source:
     skipped: Skips = field(default_factory=Skips)
     notes: list[str] = field(default_factory=list)
     digest: str = ""
+    rows: int = 0
+    columns: list[ColumnUse] = field(default_factory=list)
+    skipped_entities: dict[str, Skips] = field(default_factory=dict)
+    alone: bool = False
     traits: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     liked_before: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
@@ -132,49 +147,6 @@ class Ids:
 def refuse(where: str, seen: object, expected: str, fix: str) -> NoReturn:
     """Raises WORLD-002: the source file cannot be used."""
     raise SandboxError("WORLD-002", where=where, seen=seen, expected=expected, fix=fix)
-
-
-def tidy(source: Source) -> Source:
-    """Sort the log, drop exact repeats (counted), and refuse a log from which nothing can be learned.
-
-    Raises WORLD-002 when no row, fewer than two users or fewer than two items are left, or when
-    more than MAX_BAD_SHARE of the rows were skipped.
-    """
-    log, skipped = source.log, source.skipped
-    order = np.lexsort((log.item, log.user, log.ts))
-    log = log.rows(order)
-    if len(log):
-        same = (np.diff(log.ts) == 0) & (np.diff(log.user) == 0) & (np.diff(log.item) == 0)
-        same &= np.diff(log.position) == 0
-        if same.any():
-            skipped["duplicate row"] += int(same.sum())
-            log = log.rows(np.concatenate([[True], ~same]))
-    source.log = log
-    _refuse_mostly_bad(source.kind, len(log), skipped)
-    users, items = len(np.unique(log.user)), len(np.unique(log.item))
-    if users < 2 or items < 2:
-        refuse(
-            f"{source.kind} log", f"{users} users and {items} items in {len(log)} usable rows",
-            "at least 2 users and 2 items: with fewer there is no taste to learn",
-            "name the file that holds the interactions, with user and item columns as they are in it",
-        )  # fmt: skip
-    return source
-
-
-def _refuse_mostly_bad(kind: str, kept: int, skipped: Skips) -> None:
-    bad = sum(count for reason, count in skipped.items() if reason != "duplicate row")
-    if bad > MAX_BAD_SHARE * (kept + bad):
-        worst = ", ".join(f"{reason}: {n}" for reason, n in skipped.most_common(3))
-        refuse(
-            skipped.first.get(skipped.most_common(1)[0][0], f"{kind} log"), f"{bad} of {kept + bad} rows cannot be used ({worst})",
-            f"at most {MAX_BAD_SHARE:.0%} of the rows bad",
-            "check which column is which (--map), the delimiter and the form of time",
-        )  # fmt: skip
-    if kept == 0:
-        refuse(
-            f"{kind} log", "no usable rows", "at least one interaction",
-            "name the file that holds the interactions",
-        )  # fmt: skip
 
 
 def existing(folder: Path, names: tuple[str, ...], kind: str) -> list[Path]:

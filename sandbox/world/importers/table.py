@@ -1,56 +1,46 @@
-"""Anybody's log: a delimited file of interactions, with optional files of items and users."""
+"""Anybody's log: a file of interactions in any form, with optional files of items and users."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from sandbox.base.errors import SandboxError
-from sandbox.world.importers.rows import Columns, column, read_choices, read_entities
+from sandbox.world.importers.interactions import Options, read_log
+from sandbox.world.importers.missing import stated
+from sandbox.world.importers.records import open_records
+from sandbox.world.importers.roles import (
+    ROLES,
+    Uses,
+    attribute_columns,
+    check_roles,
+    key_of,
+    parse_map,
+)  # fmt: skip
+from sandbox.world.importers.rows import Table, read_entities
+from sandbox.world.importers.shown import MIND, NEWS, is_mind, is_news
 from sandbox.world.importers.source import (
     ITEM_ATTRIBUTES,
     USER_ATTRIBUTES,
+    ColumnUse,
     Entities,
     Ids,
     Skips,
     Source,
-    refuse,
-    tidy,
 )  # fmt: skip
-from sandbox.world.importers.text import TextTable, digest_of, open_table
+from sandbox.world.importers.text import TextTable, open_table
+from sandbox.world.importers.tidy import tidy
+from sandbox.world.importers.unpack import digest_of, kind_of
 
+__all__ = ["Options", "like_threshold", "open_any", "parse_map", "read"]
 LIKE_QUANTILE = 0.6  # values from this quantile up count as likes
-ROLES = ("user", "item", "time", "value")
-# What columns are usually called; compared without case, punctuation and type suffixes.
-_USUAL = {
-    "user": "userid user uid customerid customer visitorid visitor memberid accountid profileid",
-    "item": "itemid item iid productid product sku articleid movieid videoid trackid songid bookid isbn "
-    "contentid listingid newsid docid",
-    "time": "timestamp time ts datetime date eventtime eventtimestamp createdat unixtime unixreviewtime "
-    "clickedat viewedat ratedat reviewtime",
-    "value": "value rating score stars overall weight preference",
-    "title": "title name itemname productname headline label",
-    "topics": "topics topic category categories categoryid genre genres tags tag department section",
-    "creator": "creator creatorid author authorid artist brand channel publisher seller studio director",
-    "language": "language lang locale originallanguage",
-    "published": "published publishedat publishdate releasedate releaseyear year uploaddt uploaddate "
-    "created createdat publicationdate",
-    "duration_s": "durations duration durationsec durationseconds lengths length seconds",
-    "price": "price cost amount",
-    "min_age": "minage agerating maturity agelimit",
-    "age": "age ageband agegroup birthyear yearofbirth",
-    "gender": "gender sex",
-    "region": "region country countrycode state market",
-    "created": "created createdat registered registeredat signupdate joined joindate",
-}
 
 
 def read(
     interactions: Path, items: Path | None = None, users: Path | None = None,
-    mapping: Mapping[str, str] | None = None, kind: str = "csv",
+    mapping: Mapping[str, str] | None = None, kind: str = "csv", options: Options = Options(),
 ) -> Source:  # fmt: skip
     """mapping: role or attribute -> column name, or column number from 1 for a file without header.
 
@@ -60,30 +50,52 @@ def read(
     Raises CFG-004 for an unknown role, WORLD-002 for a file that cannot be used.
     """
     mapping = dict(mapping or {})
-    _check_roles(mapping)
-    skipped = Skips()
-    # Column names are free: the log's header is what tells whether they are names or numbers.
-    wanted = [mapping[role] for role in ROLES if role in mapping]
-    log_table = open_table(interactions, header=_has_header(interactions, wanted), wanted=wanted)
-    user_ids, people = _entities(users, "user", USER_ATTRIBUTES, mapping, skipped)
-    item_ids, things = _entities(items, "item", ITEM_ATTRIBUTES, mapping, skipped)
-    columns = Columns(*(_required(log_table, role, mapping) for role in ("user", "item", "time")))
-    columns.value = _optional(log_table, "value", mapping)
-    log, notes = read_choices(
-        log_table, columns, user_ids, item_ids, skipped,
+    check_roles(mapping)
+    table, mapping = _open_log(interactions, mapping)
+    uses, mapped = Uses(table), dict(mapping)
+    people = _Side.of(users, "user", USER_ATTRIBUTES, mapping, options)
+    things = _Side.of(items, "item", ITEM_ATTRIBUTES, mapping, options)
+    at_user = attribute_columns(table, people.left, mapped, uses, by_usual_name=False)
+    at_item = attribute_columns(table, things.left, mapped, uses, by_usual_name=False)
+    found = read_log(
+        table, mapping, uses, people.ids, things.ids, options,
         closed_users=users is not None, closed_items=items is not None,
+        others=[*at_user.values(), *at_item.values()],
     )  # fmt: skip
-    if items is None:
-        things = _within_log(log_table, columns.item, item_ids, ITEM_ATTRIBUTES, mapping)
-    if users is None:
-        people = _within_log(log_table, columns.user, user_ids, USER_ATTRIBUTES, mapping)
-    files = [path for path in (interactions, items, users) if path is not None]
-    source = Source(
-        kind, things, people, log, skipped=skipped, notes=notes, digest=digest_of(*files)
-    )
+    source = Source(kind, things.entities, people.entities, found.log, found.has_negatives)
+    source.skipped, source.notes, source.rows = found.skipped, found.notes, found.rows
+    source.digest = digest_of(*(path for path in (interactions, items, users) if path is not None))
     source = tidy(source)
+    if users is None:
+        source.users = _met(people.ids, source, "user")
+        _within_log(found.table, found.user, source.users, at_user, source.notes)
+    if items is None:
+        source.items = _met(things.ids, source, "item")
+        _within_log(found.table, found.item, source.items, at_item, source.notes)
+    source.columns = [*uses.all(), *things.columns(), *people.columns()]
+    source.skipped_entities = {
+        name: side.skipped for name, side in (("items", things), ("users", people)) if side.uses
+    }
     source.like_from = like_threshold(source.log.value)
+    if not np.isnan(source.like_from):
+        source.notes.append(f"values from {source.like_from:g} up count as likes, too")
+    for name, lost in (
+        ("the log", found.skipped),
+        *((s, k) for s, k in source.skipped_entities.items()),
+    ):
+        if lost.foreign:
+            source.notes.append(
+                f"{lost.foreign} lines of {name} are not UTF-8: read as Windows-1252"
+            )
     return source
+
+
+def open_any(path: Path, *, header: bool = True, wanted: Collection[str] = ()) -> Table:
+    """A table of whatever form. wanted: as `open_table` has it. Raises WORLD-002."""
+    form = kind_of(path)
+    if form != "text":
+        return open_records(path, form)
+    return open_table(path, header=header, wanted=tuple(wanted))
 
 
 def like_threshold(value: np.ndarray) -> float:
@@ -96,111 +108,93 @@ def like_threshold(value: np.ndarray) -> float:
     return threshold if threshold > known.min() else float(known[known > known.min()].min())
 
 
-def parse_map(pairs: list[str]) -> dict[str, str]:
-    """["user=Customer ID", ...] as a dict. Raises CFG-004."""
-    mapping: dict[str, str] = {}
-    for pair in pairs:
-        role, equals, name = pair.partition("=")
-        if not equals or not role.strip() or not name.strip():
-            raise SandboxError(
-                "CFG-004", where="--map", seen=pair, expected="ROLE=COLUMN, such as user=customer_id",
-                fix=f"roles: {', '.join(ROLES)}; attributes: {', '.join(_attributes())}",
-            )  # fmt: skip
-        mapping[role.strip()] = name.strip()
-    _check_roles(mapping)
-    return mapping
+def _open_log(path: Path, mapping: dict[str, str]) -> tuple[Table, dict[str, str]]:
+    """The log and its mapping. Columns given by number alone mean a file without header, unless a
+    header has such names."""
+    wanted = [mapping[role] for role in ROLES if role in mapping]
+    table = open_any(path, wanted=wanted)
+    if not isinstance(table, TextTable):
+        return table, mapping
+    if not wanted and is_mind(table.names):
+        roles = {"user": "user", "time": "time", "shown": "impressions"}
+        return _named(table, MIND), mapping | roles
+    if wanted and all(n.isdigit() for n in wanted) and not all(n in table.names for n in wanted):
+        return open_any(path, header=False, wanted=wanted), mapping
+    return table, mapping
 
 
-def _attributes() -> list[str]:
-    return list(dict.fromkeys((*ITEM_ATTRIBUTES, *USER_ATTRIBUTES)))
+def _named(table: TextTable, names: tuple[str, ...]) -> TextTable:
+    """The table of a file that has no header and whose columns are known."""
+    return replace(table, names=names, has_header=False)
 
 
-def _check_roles(mapping: Mapping[str, str]) -> None:
-    known = [*ROLES, *_attributes()]
-    for role in mapping:
-        if role not in known:
-            raise SandboxError(
-                "CFG-004", where="--map", seen=role, expected=f"one of {known}",
-                fix=f"write --map {known[0]}=COLUMN",
-            )  # fmt: skip
+@dataclass
+class _Side:
+    """The file of items or of users, or what stands for it where there is none.
+
+    left: attributes that the file does not say, which the log may.
+    """
+
+    ids: Ids
+    entities: Entities
+    skipped: Skips
+    left: tuple[str, ...]
+    uses: Uses | None = None
+
+    @classmethod
+    def of(
+        cls, path: Path | None, role: str, attributes: tuple[str, ...],
+        mapping: Mapping[str, str], options: Options,
+    ) -> _Side:  # fmt: skip
+        if path is None:
+            return cls(Ids(), Entities(), Skips(), attributes)
+        table = open_any(path, wanted=list(mapping.values()))
+        if isinstance(table, TextTable) and is_news(table.names):
+            table = _named(table, NEWS)
+        uses, skipped = Uses(table), Skips()
+        key = key_of(table, role, mapping.get(role))
+        uses.take(key, f"{role} key")
+        columns = attribute_columns(table, attributes, mapping, uses, by_usual_name=True)
+        ids, entities = read_entities(
+            table, key, columns, skipped, role, keep_null_words=options.keep_null_words
+        )
+        return cls(ids, entities, skipped, (), uses)
+
+    def columns(self) -> list[ColumnUse]:
+        return self.uses.all() if self.uses else []
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.partition(":")[0].casefold())
-
-
-def _has_header(path: Path, wanted: list[str]) -> bool:
-    """Columns given by number alone mean a file without header, unless a header has such names."""
-    if not wanted or not all(name.isdigit() for name in wanted):
-        return True
-    return all(name in open_table(path, wanted=wanted).names for name in wanted)
-
-
-def _optional(table: TextTable, role: str, mapping: Mapping[str, str]) -> int | None:
-    if role in mapping:
-        return column(table, mapping[role], role)
-    names = [_plain(name) for name in table.names]
-    usual = _USUAL[role].split()
-    return next((names.index(word) for word in usual if word in names), None)
-
-
-def _required(table: TextTable, role: str, mapping: Mapping[str, str]) -> int:
-    found = _optional(table, role, mapping)
-    if found is None:
-        refuse(
-            f"{table.path}, columns", list(table.names), f"a column that holds the {role}",
-            f"say which one: --map {role}=COLUMN",
-        )  # fmt: skip
-    return found
-
-
-def _attribute_columns(
-    table: TextTable, attributes: tuple[str, ...], mapping: Mapping[str, str], taken: set[int],
-    *, by_usual_name: bool,
-) -> dict[str, int]:  # fmt: skip
-    """Columns of the attributes that the table has; a mapped column may stand in another file."""
-    found: dict[str, int] = {}
-    for attribute in attributes:
-        index = None
-        if mapping.get(attribute) in table.names:
-            index = table.names.index(mapping[attribute])
-        elif attribute not in mapping and by_usual_name:
-            index = _optional(table, attribute, {})
-        if index is not None and index not in taken:
-            found[attribute] = index
-    return found
-
-
-def _entities(
-    path: Path | None, role: str, attributes: tuple[str, ...], mapping: Mapping[str, str],
-    skipped: Skips,
-) -> tuple[Ids, Entities]:  # fmt: skip
-    if path is None:
-        return Ids(), Entities()
-    table = open_table(path, wanted=list(mapping.values()))
-    named = mapping.get(role)
-    key = table.names.index(named) if named in table.names else _optional(table, role, {})
-    if key is None:
-        key = next((i for i, name in enumerate(table.names) if _plain(name) in ("id", "key")), None)
-    if key is None:
-        refuse(
-            f"{path}, columns", list(table.names), f"a column that holds the {role}'s key",
-            f"call it as in the log ({named or role}), or {role}_id",
-        )  # fmt: skip
-    columns = _attribute_columns(table, attributes, mapping, {key}, by_usual_name=True)
-    return read_entities(table, key, columns, skipped, role)
+def _met(ids: Ids, source: Source, role: str) -> Entities:
+    """The entities that the tidied log still names, in the order of first sight; the log's ids are
+    made dense."""
+    place: np.ndarray = getattr(source.log, role)
+    used, dense = np.unique(place, return_inverse=True)
+    setattr(source.log, role, dense.astype(np.int64))
+    keys = ids.keys
+    return Entities([keys[k] for k in used.tolist()])
 
 
 def _within_log(
-    table: TextTable, key: int, ids: Ids, attributes: tuple[str, ...], mapping: Mapping[str, str]
-) -> Entities:
-    """Attributes that stand in the log, the first that each entity has. Only where mapped by name."""
-    columns = _attribute_columns(table, attributes, mapping, {key}, by_usual_name=False)
-    entities = Entities(ids.keys, {name: [""] * len(ids) for name in columns})
-    if columns:
-        for _, row in table.rows(Skips()):
-            who = ids.of.get(row[key].strip())
-            for name, index in columns.items():
-                if who is not None and not entities.attributes[name][who]:
-                    entities.attributes[name][who] = row[index].strip()
-    return entities
+    table: Table, key: int, entities: Entities, columns: Mapping[str, int], notes: list[str]
+) -> None:
+    """Attributes that stand in the log, the first that each entity has; where it has more, it is said."""
+    if not columns:
+        return
+    place = {name: row for row, name in enumerate(entities.key)}
+    entities.attributes = {name: [""] * len(entities) for name in columns}
+    several: dict[str, set[int]] = {name: set() for name in columns}
+    for _, row in table.rows(Skips()):
+        who = place.get(row[key].strip())
+        if who is None:
+            continue
+        for name, index in columns.items():
+            there, text = entities.attributes[name][who], stated(row[index])
+            if not there:
+                entities.attributes[name][who] = text
+            elif text and text != there:
+                several[name].add(who)
+    notes += [
+        f"{name}: {len(who)} of {len(entities)} have more than one in the log; the first stands"
+        for name, who in several.items()
+        if who
+    ]

@@ -81,10 +81,12 @@ def session_rates(log: Log, n_users: int) -> np.ndarray:
 
 
 def hours(log: Log) -> np.ndarray:
-    """float32 [24], mean 1: how busy each hour (UTC) of the log's session starts is, smoothed."""
+    """float32 [24], mean 1: how busy each hour (UTC) of the log's session starts is, smoothed. Where
+    all times are midnights, the log knows days only, and the hours are the usual ones."""
     _, first = np.unique(sessions(log), return_index=True)
     hour = (log.ts[first] // 3_600 % 24).astype(np.int64)
-    count = np.bincount(hour, minlength=24) + _FIRST_HOURS / 24 * hourly_profile()
+    known = 1.0 if (log.ts % DAY_S).any() else 0.0
+    count = known * np.bincount(hour, minlength=24) + _FIRST_HOURS / 24 * hourly_profile()
     smooth = (np.roll(count, 1) + 2 * count + np.roll(count, -1)) / 4
     return np.asarray(np.maximum(0.05, smooth / smooth.mean()), dtype=np.float32)
 

@@ -49,15 +49,20 @@ def write_public(folder: Path, source: Source, filled: Filled, seed: int) -> tup
 def history(source: Source) -> tuple[pa.Table, pa.Table]:
     """Impressions and outcomes of the log. Without negatives an impression is an interaction."""
     log = source.log
-    session, request = sessions(log), _requests(log, alone=source.has_negatives)
-    position = np.where(log.position > 0, log.position, _place_within(request))
+    session, request = sessions(log), _requests(log, alone=source.alone)
+    position = positions(source)
     impressions = pa.table({
         "ts": log.ts, "request_id": request, "session_id": session,
         "user_id": log.user.astype(np.int32), "item_id": log.item.astype(np.int32),
         "position": position.astype(np.int16), "propensity": log.propensity.astype(np.float32),
     })  # fmt: skip
-    value = np.where(np.isnan(log.value), 1.0, log.value).astype(np.float32)
-    clicked, liked = np.flatnonzero(log.click), np.flatnonzero(log.value >= source.like_from)
+    # Where others are rated, a click without a rating must not pass for the lowest one.
+    rated = not np.isnan(log.value).all()
+    value = log.value if rated else np.ones(len(log), dtype=np.float32)
+    clicked, liked = (
+        np.flatnonzero(log.click),
+        np.flatnonzero(log.click & (log.value >= source.like_from)),
+    )
     row = np.concatenate([clicked, liked])
     kind = np.concatenate([np.full(len(clicked), "click"), np.full(len(liked), "like")])
     order = np.lexsort((kind, row))
@@ -66,19 +71,27 @@ def history(source: Source) -> tuple[pa.Table, pa.Table]:
         "event_ts": log.ts[row], "ingest_ts": log.ts[row], "request_id": request[row],
         "session_id": session[row], "user_id": log.user[row].astype(np.int32),
         "item_id": log.item[row].astype(np.int32), "kind": pa.array(kind.tolist(), pa.string()),
-        "value": value[row],
+        "value": value[row].astype(np.float32),
     })  # fmt: skip
     return impressions, outcomes
 
 
+def positions(source: Source) -> np.ndarray:
+    """int64 [n], from 1: as logged, else the place among the rows of the same request."""
+    log = source.log
+    place = _place_within(_requests(log, alone=source.alone))
+    return np.where(log.position > 0, log.position, place)
+
+
 def _requests(log: Log, *, alone: bool) -> np.ndarray:
-    """int64 [n]: rows of one user at one time are one request, at most _SLATE of them."""
+    """int64 [n]: rows of one user at one time are one request, at most _SLATE of them, an item once."""
     if alone or not len(log):
         return np.arange(len(log), dtype=np.int64)
     begins = np.ones(len(log), dtype=bool)
     begins[1:] = (np.diff(log.user) != 0) | (np.diff(log.ts) != 0)
     whole = np.cumsum(begins) - 1
     begins |= _place_within(whole) % _SLATE == 1
+    begins[1:] |= np.diff(log.item) == 0
     return np.asarray(np.cumsum(begins) - 1, dtype=np.int64)
 
 
