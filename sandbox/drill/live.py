@@ -88,27 +88,29 @@ def stage_models(
 ) -> None:
     """Trains, or takes from the cache, the versions that the scenario's releases bring.
 
-    registry: RUN/registry, where services look first. faults: False trains them on the whole log.
-    Raises MODEL-*, WORLD-*.
+    registry: RUN/registry, where services look first. What a release brings waits in `COMING` below it and is
+    among the versions there are from the release on. faults: False trains them on the whole log. Raises
+    MODEL-*, WORLD-*.
     """
     from sandbox.pipeline.build import train_release  # torch: only when a scenario needs it
 
+    coming = registry / rollout.COMING
     for step in scenario.timeline:
         if step.release is None:
             continue
         if step.release.inverted_file is not None:
             how, version = step.release.inverted_file, step.release.index_version
             assert version is not None  # the scenario was checked
-            places = (registry, world_dir / "registry")
-            register_inverted(places, how.of, version, registry, lists=how.lists, nprobe=how.nprobe)
+            places = (coming, registry, world_dir / "registry")
+            register_inverted(places, how.of, version, coming, lists=how.lists, nprobe=how.nprobe)
         if step.release.retrain is None:
             continue
         wanted = {name for fields in step.release.patches.values() for name in fields}
         artifacts = tuple(a for a in ("two_tower", "ranker") if a in wanted)
         train_release(
-            world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=registry,
+            world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=coming,
             stages=_stages(step, world_dir) if faults else Stages(), artifacts=artifacts,
-            progress=lambda what, share: progress(f"models of the day: {what}", share),
+            progress=lambda what, share: progress(f"models: {what}", share),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sandbox.runtime import publish
 from sandbox.runtime.operations import Operations
 from services.ranking.core import INPUTS
 
+COMING = ".coming"  # in RUN/registry: versions that a release of the day will bring
 OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
 
 
@@ -46,11 +47,15 @@ def _publish(step: Step, operations: Operations) -> None:
     if suffix is None and built is None:
         return
     rows = operations.platform.rows
-    now = operations.platform.now()
-    for artefact in registry.versions(operations.run.path / "registry"):
-        m = artefact.manifest
+    now, there = operations.platform.now(), operations.run.path / "registry"
+    for made in registry.versions(there / COMING):
+        m = made.manifest
         if m.version != built and not (suffix and m.version.endswith(suffix)):
             continue
+        place = there / m.artifact / m.version
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.path.rename(place)
+        artefact = registry.describe(there, m.artifact, m.version)
         event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
         rows("registry_events", [event])
         rows("eval_metrics", publish.metric_rows(artefact, now))

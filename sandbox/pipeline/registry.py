@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,12 @@ def versions(registry: Path) -> list[Artefact]:
         except SandboxError:
             continue
     return found
+
+
+def names(registries: Iterable[Path], artifact: str) -> list[str]:
+    """Versions of one artifact that any of the registries holds, in order."""
+    found = (made.manifest for place in registries for made in versions(place))
+    return sorted({m.version for m in found if m.artifact == artifact})
 
 
 def pack_arrays(arrays: dict[str, np.ndarray]) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sandbox.base.config import Config, RetrievalConfig
 from sandbox.base.errors import SandboxError
-from sandbox.pipeline import registry
 from sandbox.runtime.operations import Operations, Record
 from sandbox.runtime.planning import (
     Arguments,
@@ -30,7 +29,7 @@ def _promote(ops: Operations, a: Arguments) -> Plan:
         one_of("promote", "artifact", a["artifact"], tuple(_VERSIONED)),
         a["version"],
     )
-    there = _versions(ops, artifact)
+    there = ops.platform.versions_of(artifact)
     if version not in there:
         raise SandboxError(
             "MODEL-001", where="act promote, version", seen=f"{artifact} {version}",
@@ -47,17 +46,6 @@ def _promote(ops: Operations, a: Arguments) -> Plan:
         )  # fmt: skip
 
     return Plan(Preview(f"{artifact} {now} becomes {version}", [service], 1.0, True, warning), carry_out)  # fmt: skip
-
-
-def _versions(ops: Operations, artifact: str) -> list[str]:
-    """That the run's registry or its world's holds."""
-    found = {
-        made.manifest.version
-        for place in ops.run.registries
-        for made in registry.versions(place)
-        if made.manifest.artifact == artifact
-    }
-    return sorted(found)
 
 
 def _rebuild(ops: Operations, a: Arguments) -> Plan:
@@ -143,7 +131,9 @@ def _revert(ops: Operations, a: Arguments) -> Plan:
 
 def _versions_legal(ops: Operations) -> dict[str, tuple[str, str]]:
     config = Config.load(ops.run.path)
-    there = "; ".join(f"of {name}: {', '.join(_versions(ops, name))}" for name in _VERSIONED)
+    there = "; ".join(
+        f"of {name}: {', '.join(ops.platform.versions_of(name))}" for name in _VERSIONED
+    )
     now = ", ".join(
         f"{name} {getattr(getattr(config, service), field)}"
         for name, (service, field) in _VERSIONED.items()

@@ -10,6 +10,7 @@ import grpc
 from grpc import aio
 
 from sandbox.base.run import SERVICES, STREAM, RunInfo
+from sandbox.pipeline import registry
 from sandbox.runtime import event_stream
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.stack import Stack
@@ -29,6 +30,7 @@ class Platform(Protocol):
     def backlog(self) -> int: ...  # entries of the event stream that are not processed yet
     def skip(self) -> int: ...
     def replay(self, minutes: float) -> None: ...
+    def versions_of(self, artifact: str) -> list[str]: ...  # that could be promoted, in order
 
 
 class LivePlatform:
@@ -76,3 +78,6 @@ class LivePlatform:
 
     def replay(self, minutes: float) -> None:
         event_stream.replay(self.run, minutes)
+
+    def versions_of(self, artifact: str) -> list[str]:
+        return registry.names(self.run.registries, artifact)

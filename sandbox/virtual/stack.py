@@ -19,6 +19,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.load import TrafficShape
 from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
+from sandbox.pipeline import registry
 from sandbox.runtime.operations import Operations
 from sandbox.runtime.rundir import disk_error, point_latest_to
 from sandbox.virtual import timing as timings
@@ -206,6 +207,9 @@ class VirtualStack:
         self.stream.replay(self.loop.now - minutes * 60 / self.world.speed)
         if self.stream.backlog:
             self.loop.fire(self.stream.appended)
+
+    def versions_of(self, artifact: str) -> list[str]:
+        return registry.names(self.run.registries, artifact)
 
     # -- beginning -----------------------------------------------------------------------------------
 

@@ -73,6 +73,9 @@ class StillPlatform:
     def replay(self, minutes: float) -> None:
         del minutes
 
+    def versions_of(self, artifact: str) -> list[str]:
+        return sorted(self.versions[artifact])
+
 
 Refusal = tuple[
     str, object, str, list[str]

@@ -29,7 +29,7 @@ def operations(tmp_path: Path) -> Any:
     files = {"training_rows.safetensors": registry.pack_arrays(rows)}
     for artifact, version in (("ranker", "rk-2"), ("two_tower", "tt-2"), ("index", "ix-2")):
         registry.register(
-            tmp_path / "registry",
+            tmp_path / "registry" / rollout.COMING,
             Manifest(artifact=artifact, version=version, created_ts=BEGAN, code_hash="0", seed=1,
                      data=lineage, metrics={"auc": 0.7}),
             files if artifact == "ranker" else {"model": b"0"},
@@ -39,6 +39,18 @@ def operations(tmp_path: Path) -> Any:
         now=lambda: RELEASED, rows=lambda table, rows: taken.extend((table, row) for row in rows)
     )
     return SimpleNamespace(platform=platform, run=SimpleNamespace(path=tmp_path), taken=taken)
+
+
+def test_a_version_is_among_those_there_are_from_its_release_on(operations):
+    step = next(s for s in library.named("a-good-week").timeline if s.release and s.release.retrain)
+    there = operations.run.path / "registry"
+
+    before = registry.names([there], "ranker")
+    rollout._publish(step, operations)
+
+    assert before == []
+    assert registry.names([there], "ranker") == ["rk-2"]
+    assert registry.versions(there / rollout.COMING) == []
 
 
 def test_no_time_in_the_record_of_a_version_is_older_than_its_release(operations):
