@@ -31,6 +31,7 @@ ADDRESS = {  # who is spoken to, and what they are to do
 QUESTIONS = {
     "Can you say by tonight whether that is us, and what it is?",
     "Is that the price of variety?",
+    "Is that meant to be?",
     "Shall we take it back?",
     "Is it?",
     "Is something off on your side?",
