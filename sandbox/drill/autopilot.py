@@ -91,11 +91,13 @@ def _causes(scenario: Scenario, began_ts: float, started_ts: float) -> tuple[Nam
 
 
 def _ruled_out(scenario: Scenario) -> list[RuledOut]:
-    """Each look-alike that the pack arms, by the first piece of evidence: it would not be there."""
+    """Each look-alike that the pack arms, by what would show it there and does not show here."""
     others = lookalikes.runnable(scenario, library.load_all().values())
-    words = dict.fromkeys(cause.mechanism for _, cause in others.values())
-    first = scenario.evidence[0]
-    return [RuledOut(what=word, sql=first.sql, claim=first.claim) for word in words]
+    tells = {of.cause.mechanism: of.scenario.evidence[0] for of in others.values()}
+    return [
+        RuledOut(what=word, sql=tell.sql, claim=f"not so: {tell.claim}"[:400])
+        for word, tell in tells.items()
+    ]
 
 
 def _size(desk: Desk, began_ts: float, started_ts: float) -> Claims:

@@ -34,16 +34,17 @@ class Guess:
     segment: tuple[tuple[str, str], ...] = ()
     action: str | None = None
     effects: tuple[str, ...] = ()
+    confidence: float = 0.9
     how: str = "the one answer that scores best over the other scenarios"
 
     def score(self, scenario: Scenario, course: Course) -> float:
         """Its grade when filed right after the page."""
         started = course.began_ts + max(0.0, course.paged_s - self.onset_before_page_s)
-        report = Report(incident=False)
+        report = Report(incident=False, confidence=self.confidence)
         if self.incident:
             report = Report.blaming(
                 self.component, self.mechanism, started, dict(self.segment),
-                detected_at=course.began_ts + course.paged_s,
+                detected_at=course.began_ts + course.paged_s, confidence=self.confidence,
             )  # fmt: skip
         actions: tuple[Action, ...] = ()
         if self.action is not None:

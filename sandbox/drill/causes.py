@@ -87,7 +87,10 @@ def onset_credit(error_s: float) -> float:
     return max(0.0, 1.0 - math.log(error_s / ONSET_FULL_S) / span)
 
 
-def segment(cause: Cause, named: NamedCause, _began_ts: float) -> Scored:
+def segment(cause: Cause, named: NamedCause, began_ts: float) -> Scored:
+    """Whom another cause would have hit says nothing of this one."""
+    if not component(cause, named, began_ts)[0] and not mechanism(cause, named, began_ts)[0]:
+        return 0.0, f"it hit {segments.told(cause.segment)}; another cause was named"
     share = segments.overlap(cause.segment, named.segment)
     hit, said = segments.told(cause.segment), segments.told(named.segment)
     return share, f"it hit {hit}" if share == 1.0 else f"it hit {hit}, not {said}"

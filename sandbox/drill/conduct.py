@@ -26,8 +26,9 @@ BROKEN = (*GOODS, "users_lost", "policy_breaches")
 MOST_SURE = 20.0  # standard errors beyond which a metric is no surer
 HELPS_Z = 3.0  # standard errors, and
 HELPS_SHARE = (
-    0.05  # of the harm had nothing been done: that much an action saves that is not needless
+    0.2  # of the harm had nothing been done: that much an action saves that is not needless
 )
+ACCEPTED_SHARE = 0.05  # the same of one that is accepted, which may be against a lesser cause
 
 Scored = tuple[float, str]  # share 0..1, and why
 
@@ -99,7 +100,8 @@ def deeds(
         actions = course.actions[first : step.n_after if step else len(course.actions)]
         accepted = [incident and a.is_one_of(scenario.helpful) for a in actions]
         known = twin is not None and step is not None and incident and _tells(twin)
-        helped = known and step is not None and twin is not None and _helps(step, twin)
+        least = ACCEPTED_SHARE if any(accepted) else HELPS_SHARE
+        helped = known and step is not None and twin is not None and _helps(step, twin, least)
         for action, fits in zip(actions, accepted, strict=True):
             found.append(Deed(
                 action, helped and (fits or not any(accepted)), fits,
@@ -122,12 +124,12 @@ def _tells(twin: TwinResult) -> bool:
     return any(twin.unmitigated[m].clear and _could(twin, m) > 0 for m in SAVED)
 
 
-def _helps(step: StepHarm, twin: TwinResult) -> bool:
+def _helps(step: StepHarm, twin: TwinResult, least: float) -> bool:
     """Whether the step saves some harm that the incident does, clear of noise and more than a trifle."""
     return any(
         twin.unmitigated[m].clear
         and step.saved[m].z >= HELPS_Z
-        and step.saved[m].estimate >= HELPS_SHARE * twin.unmitigated[m].estimate
+        and step.saved[m].estimate >= least * twin.unmitigated[m].estimate
         for m in SAVED
     )
 

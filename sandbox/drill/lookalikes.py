@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from faults.catalogue import CATALOGUE
 from sandbox.drill import taxonomy
@@ -12,8 +13,16 @@ from sandbox.drill.truth import Cause
 MOST_FOR_A_WORD = 2  # look-alikes that are run for one word of a report
 
 
-def donor(name: str, scenario: Scenario, pack: Iterable[Scenario]) -> tuple[Step, Cause] | None:
-    """The step of another scenario that arms this fault for harm, and the cause that it is there."""
+class Donor(NamedTuple):
+    """Where a fault is armed for harm: the step, the cause that it is there, and the scenario."""
+
+    step: Step
+    cause: Cause
+    scenario: Scenario
+
+
+def donor(name: str, scenario: Scenario, pack: Iterable[Scenario]) -> Donor | None:
+    """Another scenario that arms this fault."""
     for other in pack:
         for step in other.timeline:
             if (
@@ -25,7 +34,7 @@ def donor(name: str, scenario: Scenario, pack: Iterable[Scenario]) -> tuple[Step
                 continue
             cause = next((c for c in other.truth.causes if c.onset_s == step.at_s), None)
             if cause is not None:
-                return step, cause
+                return Donor(step, cause, other)
     return None
 
 
@@ -39,7 +48,7 @@ def variant(scenario: Scenario, look_alike: Step) -> Scenario:
     return scenario.model_copy(update={"timeline": tuple(timeline)})
 
 
-def runnable(scenario: Scenario, pack: Iterable[Scenario]) -> dict[str, tuple[Step, Cause]]:
+def runnable(scenario: Scenario, pack: Iterable[Scenario]) -> dict[str, Donor]:
     """Its look-alikes that some scenario of the pack arms, by name of the fault."""
     known = list(pack)
     found = {
@@ -48,16 +57,16 @@ def runnable(scenario: Scenario, pack: Iterable[Scenario]) -> dict[str, tuple[St
     return {name: of for name, of in found.items() if of is not None}
 
 
-def meant(word: str, scenario: Scenario, pack: Iterable[Scenario]) -> list[Step]:
-    """Steps that stand for a component, a mechanism or a family of a report: those that the scenario names as
+def meant(word: str, scenario: Scenario, pack: Iterable[Scenario]) -> list[Donor]:
+    """What stands for a component, a mechanism or a family of a report: those that the scenario names as
     look-alikes first. Empty where the pack arms none."""
     known = list(pack)
     others = [name for name in CATALOGUE if name not in scenario.look_alikes]
     found = []
     for name in (*scenario.look_alikes, *others):
         of = donor(name, scenario, known) if name in CATALOGUE else None
-        if of is not None and is_called(word, of[1]) and not is_true(of[1], scenario):
-            found.append(of[0])
+        if of is not None and is_called(word, of.cause) and not is_true(of.cause, scenario):
+            found.append(of)
     return found[:MOST_FOR_A_WORD]
 
 

@@ -19,6 +19,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill import arm_runs, lookalikes
 from sandbox.drill.arm_runs import ProgressFn, RunArm
 from sandbox.drill.arms import ArmPlan, other_healthy, same_actions
+from sandbox.drill.bearing import bears_on_any
 from sandbox.drill.evidence import (
     LEAST_HEALTHY,
     Day,
@@ -76,10 +77,10 @@ class Looking:
         until_s = min(plan.until_s, math.ceil(self.story.course.filed_s / STEP_S) * STEP_S)
         return [
             replace(
-                plan, scenario=lookalikes.variant(plan.scenario, step), until_s=until_s,
+                plan, scenario=lookalikes.variant(plan.scenario, donor.step), until_s=until_s,
                 actions=same_actions(plan, moment_s),
             )
-            for step in lookalikes.meant(one.what, plan.scenario, self.pack)
+            for donor in lookalikes.meant(one.what, plan.scenario, self.pack)
         ]  # fmt: skip
 
     def first_runs(self) -> list[ArmPlan]:
@@ -140,6 +141,11 @@ class Looking:
         claim = f"not {one.what}"
         if self._is_true(one):
             return Strength(claim, 0.0, "", "it was just that")
+        meant = lookalikes.meant(one.what, self.story.plan.scenario, self.pack)
+        components = {donor.cause.component for donor in meant}
+        components |= {cause.component for cause in self.report.causes}
+        if not bears_on_any(one.sql, components):
+            return Strength(claim, 0.0, "", "looks at nothing in which either of them shows")
         plans = self.look_alikes(one, moment_s)
         strange = self._open(plans, moment_s, lakes)
         try:

@@ -16,6 +16,7 @@ GOLD_LEAST, BLIND_MOST = 0.9, 0.35
 AVERTS_LEAST = 0.5  # of the harm, by the accepted action at onset
 BETTER_BY = 0.15  # of the harm, more than which no other legal action may avert
 CHEATS = "gamer"  # no better than who looks at nothing
+NEARLY = 0.05  # what a drill by itself may differ by; on average over a pack it is none
 BLIND = "constant"
 
 
@@ -118,7 +119,10 @@ class Proof:
             found.append(f"the others score {mean:.2f} on average, {BLIND_MOST} or more")
         if scores.get("vandal", 0.0) > scores.get("do-nothing", 1.0):
             found.append("the vandal beats do-nothing")
-        if scores.get(CHEATS, 0.0) > scores.get(BLIND, 1.0) and self.scenario.truth.incident:
+        if (
+            scores.get(CHEATS, 0.0) > scores.get(BLIND, 1.0) + NEARLY
+            and self.scenario.truth.incident
+        ):
             found.append(f"{CHEATS} scores {scores[CHEATS]:.2f}, more than {BLIND}")
         if self.no_fault is not None and self.no_fault < GOLD_LEAST:
             found.append(f"without the fault gold scores {self.no_fault:.2f}: no all-clear")

@@ -97,12 +97,12 @@ class _Runs:
         }
         self.strange: dict[str, tuple[ArmPlan, ArmPlan]] = {}
         others = lookalikes.runnable(scenario, pack) if scenario.truth.incident else {}
-        for name, (step, _) in others.items():
+        for name, donor in others.items():
             if quick:
                 self.not_run[name] = "left out of a quick proof"
                 continue
             del self.not_run[name]
-            plan = replace(incident, scenario=lookalikes.variant(scenario, step))
+            plan = replace(incident, scenario=lookalikes.variant(scenario, donor.step))
             self.strange[name] = (plan, replace(plan, faults=False))
         self.acted = self._acted(scenario) if scenario.truth.incident else {}
 

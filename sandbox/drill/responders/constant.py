@@ -19,8 +19,8 @@ class Constant:
         guess = best_constant(s for s in library.load_all().values() if s.id != env.name)
         done = [guess.action] if guess.action and deeds.tried(env, guess.action) else []
         if not guess.incident:
-            return Report(incident=False, actions=done)
+            return Report(incident=False, actions=done, confidence=guess.confidence)
         return Report.blaming(
             guess.component, guess.mechanism, max(env.began, paged - guess.onset_before_page_s),
-            dict(guess.segment), detected_at=paged, actions=done,
+            dict(guess.segment), detected_at=paged, actions=done, confidence=guess.confidence,
         )  # fmt: skip

@@ -114,7 +114,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, list[tuple[str, str]]]] = [
     ('slow-home', {'evidence.0.sql': 'SELECT count(*) AS now_ms, 1 AS before_ms FROM range(100000000000) a, range(1000000000) b'}, 'error', [('query-fails', 'evidence[0].sql')]),
     ('slow-home', {'title': 'The slow edge'}, 'warning', [('spoiler', 'title')]),
     ('slow-home', {'briefing': 'Look at gateway to features.'}, 'warning', [('spoiler', 'briefing')]),
-    ('slow-home', {'id': 'rpc-edge-latency'}, 'warning', [('spoiler', 'id')]),
+    ('slow-home', {'id': 'rpc-edge-latency'}, 'warning', [('points', 'truth'), ('spoiler', 'id')]),
     ('slow-home', {'hints.0': 'it is rpc-edge-latency'}, 'warning', [('spoiler', 'hints[0]')]),
     ('slow-home', {'timeline.0.change.note': 'inject fault'}, 'warning', [('spoiler', 'timeline[0].change.note')]),
     ('slow-home', {'hints': ['a', 'b']}, 'error', [('missing-key', 'hints')]),

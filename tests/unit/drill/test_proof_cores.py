@@ -63,14 +63,14 @@ def test_a_look_alike_takes_the_place_of_the_fault_at_its_time():
     slow = next(s for s in PACK if s.id == "slow-home")
     found = lookalikes.donor("rpc-edge-latency", LAG, PACK)
     assert found is not None
-    step, cause = found
+    step, cause, _ = found
 
     variant = lookalikes.variant(LAG, step)
 
     assert cause.component == "gateway->features"
     assert [s.fault.name for s in variant.timeline if s.fault] == ["rpc-edge-latency"]
     assert [s.at_s for s in variant.timeline] == sorted(s.at_s for s in LAG.timeline)
-    assert lookalikes.meant("slow-edge", LAG, PACK) == [step]
+    assert [d.step for d in lookalikes.meant("slow-edge", LAG, PACK)] == [step]
     assert lookalikes.meant("latency", slow, PACK) != [], "another of its family"
     assert lookalikes.meant("stream-lag", LAG, PACK) == [], "that is what it is"
     assert lookalikes.meant("label-leakage", LAG, PACK) == [], "no scenario arms it"

@@ -39,6 +39,9 @@ class Still:
     def rows(self, table, rows):
         pass
 
+    def versions_of(self, artifact):
+        return []
+
 
 @pytest.fixture
 def shell(drill, monkeypatch):
