@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-comp
 # dozen processes would compile torch for itself, six seconds of it. A package that will not compile is passed over.
 COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 
-.PHONY: setup develop drill test bench lint types layers docs clean
+.PHONY: setup develop drill test test-slow test-all bench lint types layers docs clean
 
 setup: $(VENV)/.installed
 develop: $(VENV)/.developing
@@ -32,7 +32,13 @@ drill: setup
 	@$(BIN)/sandbox drill start --gentlest
 
 test: develop
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# What takes minutes: whole drills of every scenario, live and virtual, people's terminals, the docs' programs.
+test-slow: develop
+	@$(BIN)/python -m pytest -n 2 -m slow
+
+test-all: test test-slow
 
 bench: setup
 	@mkdir -p bench-out

@@ -23,6 +23,7 @@ ARMS = ("incident", "without_faults", "without_actions", "best_response")
 MOST_STEPS = (
     4  # in which what was done is told apart: of more actions, several in a row are one step
 )
+TOO_MANY = 12  # actions that nobody tells apart any more: then what is accepted decides
 AT_ONCE_S = 1.0  # world seconds after onset: the best response follows the fault, not the reverse
 _PACKAGES = ("sandbox", "services", "faults", "loadtest")
 
@@ -75,7 +76,10 @@ def step_arm(n: int) -> str:
 
 
 def step_ends(n_actions: int) -> tuple[int, ...]:
-    """How many actions are done at the end of each step: all steps of one length, the last may be shorter."""
+    """How many actions are done at the end of each step: all steps of one length, the last may be shorter.
+    None for too many actions."""
+    if n_actions > TOO_MANY:
+        return ()
     size = max(1, -(-n_actions // MOST_STEPS))
     return tuple(min(n_actions, end) for end in range(size, n_actions + size, size))
 

@@ -27,7 +27,6 @@ from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill import tables
-from sandbox.drill.bearing import bears_on_any
 from sandbox.drill.queries import filled
 from sandbox.drill.report import Statement
 from sandbox.drill.tables import Answer, Cell, Since
@@ -36,12 +35,13 @@ Ask = Callable[
     [str], tuple[list[str], list[list[Any]]]
 ]  # SQL -> columns, rows; raises SandboxError
 
-LEAST_HEALTHY = 4
+LEAST_HEALTHY = 4  # days for a grade; fewer tell too little of what days differ by
 Z_NONE = 1.0  # a difference of a healthy day's own size says nothing
 Z_FULL = 5.0
 Z_CHANGED = 8.0  # of what has no size: it is another than on all healthy days
 RELATIVE_FLOOR = 0.05  # of the greatest healthy value
 TIME_FLOOR_S = 300.0  # world seconds, for times
+IRRELEVANT = "-"  # in place of a column
 WIDE = 8  # measured columns, more are no argument
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 
@@ -67,24 +67,16 @@ class Strength:
     why: str
 
 
-def strengths(
-    statements: Sequence[Statement], incident: Day, healthy: Sequence[Day], components: Collection[str] = (),
-) -> list[Strength]:  # fmt: skip
-    """One for each statement. healthy: the incident's own day without faults first, LEAST_HEALTHY at least.
-    components: that the report blames; empty asks for no bearing."""
-    assert len(healthy) >= LEAST_HEALTHY
-    return [strength(one, incident, healthy, components) for one in statements]
+def irrelevant(statement: Statement, components: Collection[str]) -> Strength:
+    """Of a query that bears on none of the components: nothing, without having been asked."""
+    named = " or ".join(sorted(components))
+    return Strength(statement.claim, 0.0, IRRELEVANT, f"looks at nothing in which {named} shows")
 
 
-def strength(
-    statement: Statement, incident: Day, healthy: Sequence[Day], components: Collection[str] = ()
-) -> Strength:
-    """Of one statement; 0 with the reason for a query that is refused, fails, answers by chance, or looks
-    at nothing that bears on the components."""
+def strength(statement: Statement, incident: Day, healthy: Sequence[Day]) -> Strength:
+    """Of one statement; 0 with the reason for a query that is refused, fails or answers by chance.
+    healthy: the incident's own day without faults first."""
     none = Strength(statement.claim, 0.0, "", "says the same on a healthy day")
-    if components and not bears_on_any(statement.sql, components):
-        named = " or ".join(sorted(components))
-        return replace(none, why=f"looks at nothing in which {named} shows")
     try:
         seen, again = answer(statement.sql, incident), answer(statement.sql, incident)
         usual = [answer(statement.sql, day) for day in healthy]

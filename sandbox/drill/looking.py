@@ -10,7 +10,7 @@ deed. A query that is strong at one moment is not asked at the next.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,10 +21,12 @@ from sandbox.drill.arm_runs import ProgressFn, RunArm
 from sandbox.drill.arms import ArmPlan, other_healthy, same_actions
 from sandbox.drill.bearing import bears_on_any
 from sandbox.drill.evidence import (
+    IRRELEVANT,
     LEAST_HEALTHY,
     Day,
     Strength,
     answer,
+    irrelevant,
     ruled_out_by,
     strength,
 )
@@ -87,14 +89,17 @@ class Looking:
         """Runs with a lake that will be wanted, so that they can be run beside others."""
         moment_s = self.moments[0]
         asked = [plan for one in self._quoted for plan in self.look_alikes(one, moment_s)]
-        return [*(self.days(moment_s) if self.report.evidence or asked else []), *asked]
+        return [*(self.days(moment_s) if self._bearing or asked else []), *asked]
 
     def looked(self) -> Looked:
         """How strong what the report quotes is. Raises what a run raises."""
-        evidence: list[Strength | None] = [None] * len(self.report.evidence)
+        evidence: list[Strength | None] = [
+            None if s in self._bearing else irrelevant(s, self._blamed)
+            for s in self.report.evidence
+        ]
         excluded: list[Strength | None] = [None] * len(self._quoted)
         for moment_s in self.moments:
-            if not _all_strong([*evidence, *excluded]):
+            if not all(map(_done, [*evidence, *excluded])):
                 self._ask_again(moment_s, evidence, excluded)
         return Looked([e for e in evidence if e is not None], self._ruled_out(excluded))
 
@@ -105,21 +110,32 @@ class Looking:
         with ExitStack() as lakes:
             days = self._open(self.days(moment_s), moment_s, lakes)
             for i, statement in enumerate(self.report.evidence):
-                if not _strong(evidence[i]):
+                if not _done(evidence[i]):
                     evidence[i] = _stronger(evidence[i], self._strength(statement, days))
             for i, one in enumerate(self._quoted):
-                if not _strong(excluded[i]):
+                if not _done(excluded[i]):
                     found = self._excluded(one, days, moment_s, lakes)
                     excluded[i] = _stronger(excluded[i], found)
 
     @property
+    def _blamed(self) -> set[str]:
+        return {cause.component for cause in self.report.causes}
+
+    @property
+    def _bearing(self) -> list[Statement]:
+        """Evidence that looks at something in which a component shows that the report blames."""
+        return [s for s in self.report.evidence if bears_on_any(s.sql, self._blamed)]
+
+    @property
     def _quoted(self) -> list[RuledOut]:
-        """What is ruled out with a query, and can be run."""
-        scenario = self.story.plan.scenario
-        return [
-            one for one in self.report.ruled_out
-            if one.sql and (lookalikes.meant(one.what, scenario, self.pack) or self._is_true(one))
-        ]  # fmt: skip
+        """What is ruled out with a query that bears on it or on what the report blames, and can be run."""
+        scenario, found = self.story.plan.scenario, []
+        for one in self.report.ruled_out:
+            meant = lookalikes.meant(one.what, scenario, self.pack)
+            components = {donor.cause.component for donor in meant} | self._blamed
+            if one.sql and (meant or self._is_true(one)) and bears_on_any(one.sql, components):
+                found.append(one)
+        return found
 
     def _is_true(self, one: RuledOut) -> bool:
         return any(lookalikes.is_called(one.what, c) for c in self.story.plan.scenario.truth.causes)
@@ -131,8 +147,7 @@ class Looking:
         return found if found or possible else None
 
     def _strength(self, statement: Statement, days: Sequence[Day]) -> Strength:
-        components = {cause.component for cause in self.report.causes}
-        return strength(statement, days[0], days[1:], components)
+        return strength(statement, days[0], days[1:])
 
     def _excluded(
         self, one: RuledOut, days: Sequence[Day], moment_s: float, lakes: ExitStack
@@ -141,11 +156,6 @@ class Looking:
         claim = f"not {one.what}"
         if self._is_true(one):
             return Strength(claim, 0.0, "", "it was just that")
-        meant = lookalikes.meant(one.what, self.story.plan.scenario, self.pack)
-        components = {donor.cause.component for donor in meant}
-        components |= {cause.component for cause in self.report.causes}
-        if not bears_on_any(one.sql, components):
-            return Strength(claim, 0.0, "", "looks at nothing in which either of them shows")
         plans = self.look_alikes(one, moment_s)
         strange = self._open(plans, moment_s, lakes)
         try:
@@ -181,10 +191,6 @@ def _stronger(known: Strength | None, found: Strength) -> Strength:
     return found if known is None or found.value > known.value else known
 
 
-def _strong(found: Strength | None) -> bool:
-    """So strong that it need not be asked again."""
-    return found is not None and found.value >= FULL
-
-
-def _all_strong(found: Iterable[Strength | None]) -> bool:
-    return all(_strong(one) for one in found)
+def _done(found: Strength | None) -> bool:
+    """So strong, or so far from the matter, that it need not be asked again."""
+    return found is not None and (found.value >= FULL or found.column == IRRELEVANT)

@@ -19,9 +19,10 @@ from sandbox.drill import library, lookalikes, signals, standout
 from sandbox.drill.alternatives import alternatives, averted
 from sandbox.drill.arm_runs import Finished, ProgressFn, RunArm, run_all
 from sandbox.drill.arms import AT_ONCE_S, ArmPlan, other_healthy
+from sandbox.drill.bearing import bears_on_any
 from sandbox.drill.consistency import contradictions
 from sandbox.drill.evaluate import TIMEOUT_S, evaluate
-from sandbox.drill.evidence import Day, strength
+from sandbox.drill.evidence import Day, irrelevant, strength
 from sandbox.drill.host import Opener
 from sandbox.drill.predicate import Predicate, PredicateError
 from sandbox.drill.proof import HARM_Z, Proof
@@ -115,7 +116,13 @@ class _Runs:
         acted = {" and ".join(text for _, text in best): best}
         at_s = max(at_s for at_s, _ in best)
         acted |= {text: ((at_s, text),) for text in alternatives(scenario) if text not in acted}
-        return {text: replace(self.incident, actions=done) for text, done in acted.items()}
+        until_s = (
+            scenario.evidence_by_s
+        )  # nothing later is looked at, and no lake is kept for others
+        return {
+            text: replace(self.incident, actions=done, until_s=until_s)
+            for text, done in acted.items()
+        }
 
 
 class _Seen:
@@ -226,7 +233,9 @@ def _evidence(
     for evidence in scenario.evidence:
         statement = Statement(claim=evidence.claim, sql=evidence.sql)
         holds, seen = incident.told(evidence)
-        found = strength(statement, incident.day, [own.day, *usual], components)
+        found = strength(statement, incident.day, [own.day, *usual])
+        if not bears_on_any(evidence.sql, components):
+            found = irrelevant(statement, components)
         rows.append({
             "query": evidence.id, "strength": found.value, "why": found.why, "holds": holds, "seen": seen,
             "under": {

@@ -30,7 +30,7 @@ from sandbox.drill.store import Drill
 from sandbox.telemetry.sql import SqlWorker
 
 AFTER_S = 1800.0  # world seconds beyond the report: what was done shows only then
-STEP_S = 1800.0  # world seconds: reports that are filed at about one time share all arms but one
+STEP_S = 900.0  # world seconds: reports that are filed at about one time share all arms but one
 
 _FIGURES = ("requests", "p50_ms", "p99_ms", "degraded_share", "ctr")
 _MEASURED = """

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.evidence import Day, moved, share_of, strength, strengths, z_of
+from sandbox.drill.evidence import Day, moved, share_of, strength, z_of
 from sandbox.drill.queries import filled
 from sandbox.drill.report import Statement
 from sandbox.telemetry.sql import SqlWorker
@@ -126,11 +126,8 @@ def test_a_query_may_name_the_times_of_its_day():
         day(note),
         day(note),
     ]
-    strengths(
-        [Statement(claim="c", sql="select $paged, TIMESTAMP '2026-02-25 06:20:00'")],
-        days[0],
-        days[1:],
-    )
+    asks = Statement(claim="c", sql="select $paged, TIMESTAMP '2026-02-25 06:20:00'")
+    strength(asks, days[0], days[1:])
 
     assert "2026-02-25 06:23:20" in asked[0]
     assert asked[0] == asked[1], "asked twice of the incident"
@@ -171,7 +168,7 @@ def test_through_the_guarded_console_a_constant_is_worth_nothing_and_a_write_is_
         days = [day(ask) for _ in range(5)]
         said = [Statement(claim="a", sql="select 9e9 as harm"), Statement(claim="b", sql="drop table requests"),
                 Statement(claim="c", sql="select random() as x"), Statement(claim="d", sql="select $never")]  # fmt: skip
-        found = strengths(said, days[0], days[1:])
+        found = [strength(one, days[0], days[1:]) for one in said]
 
     assert [f.value for f in found] == [0.0, 0.0, 0.0, 0.0]
     assert "does not run" in found[1].why
