@@ -41,5 +41,4 @@ class Gamer:
             ruled_out=[
                 RuledOut(what=word, sql=_OWN_DEEDS[0]) for word in ("retry-storm", "recall-collapse")
             ],
-            impact={"clicks": {"estimate": 50, "low": 0, "high": 500}},
         )  # fmt: skip
