@@ -6,15 +6,18 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
+from sandbox.base import paths
 from sandbox.cli.app import root
 from sandbox.drill import library
 from sandbox.drill.queries import filled
 from sandbox.drill.report import checked
-from sandbox.drill.scenario import Evidence
+from sandbox.drill.scenario import Evidence, Part, Scenario, Step
 from sandbox.telemetry.sql import SqlWorker
 from tests.drills.doc_examples import PAGES, commands, examples
 from tests.unit.drill.telltales import found_in
@@ -34,9 +37,7 @@ NOT_RUN = {
     "sandbox evaluate --responder mine:Mine,do-nothing,gold --scenarios slow-home --seeds 3": _MINUTES
     + "the script below plays it",
     "sandbox scenario prove slow-home": _MINUTES + "tests/unit/drill/test_prove.py",
-    "sandbox scenario prove my-scenario.yaml": _MINUTES + "tests/unit/drill/test_prove.py",
-    "sandbox drill start my-scenario.yaml --autopilot": _STACK,
-    "sandbox drill start my-scenario.yaml --autopilot --without-fault": _STACK,
+    "sandbox scenario prove my-scenario": _MINUTES + "tests/unit/drill/test_prove.py",
     "sandbox twin": _MINUTES + "test_virtual.py asks for one",
     "sandbox twin RUN --seeds 3": _MINUTES + "test_virtual.py",
     "sandbox twin RUN --plot harm.svg": _MINUTES + "test_virtual.py",
@@ -90,10 +91,12 @@ def test_every_command_is_one_with_these_options(command):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", DONE)
 def test_every_command_that_is_not_excused_runs(command, home, tmp_path):
-    own = library.root() / "core" / "slow-home.yaml"
-    (tmp_path / "my-scenario.yaml").write_text(
-        own.read_text().replace("id: slow-home", "id: my-scenario")
-    )
+    core, own = library.root() / "core" / "slow-home.yaml", paths.home() / "scenarios"
+    own.mkdir(exist_ok=True)
+    mine = own / "my-scenario.yaml"
+    mine.write_text(core.read_text().replace("id: slow-home", "id: my-scenario"))
+    if " scenario new " in command:
+        mine.unlink()
 
     done = sandbox(command, tmp_path)
 
@@ -108,10 +111,23 @@ def test_every_query_runs(example, tmp_path):
         lake.query(filled(example.text.strip().rstrip(";"), times))
 
 
+def of_a_scenario(kind: type[Part], part: dict[str, Any]) -> None:
+    """Raises where a value is none of that field's."""
+    if kind is Step:
+        Step.model_validate(part)
+        return
+    for name, value in part.items():
+        TypeAdapter(Scenario.model_fields[name].annotation).validate_python(value)
+
+
 @pytest.mark.parametrize("example", examples("yaml"), ids=lambda e: e.name)
 def test_every_piece_of_yaml_is_what_it_is_said_to_be(example, tmp_path):
-    """A part of a report, or pieces of evidence whose queries run."""
+    """A part of a report or of a scenario, or pieces of evidence whose queries run."""
     part = yaml.safe_load(example.text)
+    if isinstance(part, dict) and example.page == "scenarios.md":
+        for kind in (Step, Scenario):
+            if part.keys() <= kind.model_fields.keys():
+                return of_a_scenario(kind, part)
     if isinstance(part, dict):
         whole = checked(
             {

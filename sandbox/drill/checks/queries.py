@@ -133,9 +133,10 @@ def _predicate(draft: Draft, place: Place, evidence: Evidence, answer: Result) -
 def _counts(sql: str) -> list[str]:
     """Columns that count something, and `rows`: never below 0. Empty where the parse does not say."""
     try:
-        row = duckdb.execute(
-            "SELECT json_serialize_sql(?::VARCHAR)", [re.sub(r"\$(\w+)", "now()", sql)]
-        ).fetchone()
+        with duckdb.connect(":memory:") as parser:  # not the one that all of a process share
+            row = parser.execute(
+                "SELECT json_serialize_sql(?::VARCHAR)", [re.sub(r"\$(\w+)", "now()", sql)]
+            ).fetchone()
         node = json.loads(row[0])["statements"][0]["node"] if row else {}
     except (duckdb.Error, KeyError, IndexError, ValueError):
         node = {}
