@@ -177,7 +177,7 @@ def _virtually(
             from sandbox.drill.virtual_shell import open_virtual_shell
 
             return open_virtual_shell(drill, twin)
-        report, _ = respond(scenario, drill, drill.began_ts, _sayer(drill))
+        report, _ = respond(drill.drill.scenario, drill, drill.began_ts, _sayer(drill))
         with progress(json_) as show_progress:
             result = drill.file(report, show_progress, twin=twin)
     entries = drill.drill.entries()

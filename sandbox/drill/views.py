@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from sandbox.drill import taxonomy
@@ -70,7 +70,8 @@ def changes_view(records: Sequence[Record]) -> RenderableType:
     """What was changed on the stack, each with the number that `revert change=N` takes."""
     if not records:
         return Text("nothing was changed so far", style="dim")
-    table = Table("N", "world time", "what", "old -> new", "by", "note", header_style="bold")
+    what = Column("what", no_wrap=True)  # a name that is cut could not be typed
+    table = Table("N", "world time", what, "old -> new", "by", "note", header_style="bold")
     for r in records:
         number = str(r.n) if r.before else f"[dim]{r.n}[/]"
         table.add_row(
