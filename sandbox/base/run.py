@@ -155,10 +155,11 @@ def newest_run() -> Path:
 
 def is_alive(run_dir: Path) -> bool:
     """Whether a supervisor or a drill holds the run directory: its lock goes with its process."""
-    return any(_is_held(run_dir / name) for name in (STACK_LOCK, DRILL_LOCK))
+    return any(is_held(run_dir / name) for name in (STACK_LOCK, DRILL_LOCK))
 
 
-def _is_held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
+    """Whether some process holds that lock."""
     try:
         fd = os.open(lock, os.O_RDWR)
     except OSError:

@@ -23,7 +23,7 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import DRILL_LOCK, RunInfo, latest_run, newest_run, write_atomically
+from sandbox.base.run import DRILL_LOCK, RunInfo, is_held, latest_run, newest_run, write_atomically
 from sandbox.drill.journal import Entry, Journal, first, phase, plain
 from sandbox.drill.scenario import Scenario
 from sandbox.drill.seal import Seal
@@ -209,17 +209,7 @@ def occupied(run_dir: Path) -> SandboxError:
 
 def running_on(run_dir: Path) -> bool:
     """True while a driver holds the lock of that run directory."""
-    try:
-        fd = os.open(run_dir / DRILL_LOCK, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_held(run_dir / DRILL_LOCK)
 
 
 @contextmanager
