@@ -3,7 +3,8 @@
 SANDBOX_HOME/twins/<key>.npz   the ledger of one run; key: ArmPlan.key
 SANDBOX_HOME/twins/<key>.run/  its run directory, where the run was asked for with telemetry
 
-A file that cannot be read is computed anew. What is least recently used goes when all of it is too large
+A file that cannot be read is computed anew. What two processes want at the same time one of them runs, while
+the other does what else it has to. What is least recently used goes when all of it is too large
 (sandbox.drill.twin_cache).
 """
 
@@ -91,9 +92,7 @@ def run_all(
                 told(0)
                 _in_processes(jobs, workers, told)
             else:
-                for done, job in enumerate(jobs):
-                    told(done)
-                    _run_one(*job)
+                _in_turn(jobs, told)
             pace.finish()
         found |= {key: _known(key, key in with_lake) for key in missing}
     whole = {key: one for key, one in found.items() if one is not None}
@@ -114,9 +113,32 @@ def _known(key: str, lake: bool) -> Finished | None:
     return Finished(ledger, run_dir if lake else None)
 
 
-def _run_one(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None) -> None:
-    """Runs it and keeps it, the ledger last: whoever sees that sees all of it. key: handed in, for in
-    another process the code may by now hash to something else."""
+def _in_turn(jobs: list[_Job], told: Callable[[int], None]) -> None:
+    """In this process; what another process is at comes last, for by then it may be there."""
+    left = list(jobs)
+    for wait in (False, True):
+        for job in list(left):
+            told(len(jobs) - len(left))
+            if _run_one(*job, wait=wait):
+                left.remove(job)
+
+
+def _run_one(
+    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None, *, wait: bool = True
+) -> bool:  # fmt: skip
+    """Runs it and keeps it, unless another process is at it. Whether it is there now; with wait it is.
+
+    key: handed in, for in another process the code may by now hash to something else."""
+    with _disk(), twin_cache.alone(key, wait) as mine:
+        if mine and _known(key, lake) is None:
+            _run_and_keep(key, plan, lake, scratch, run)
+    return mine
+
+
+def _run_and_keep(
+    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None
+) -> None:  # fmt: skip
+    """The ledger last: whoever sees that sees all of it."""
     run = run or virtual()  # here, so that who only waits for others never loads torch
     run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
     try:

@@ -4,6 +4,7 @@ in SANDBOX_HOME/scenarios and in the folders named with --pack."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sandbox.base import paths
@@ -32,7 +33,13 @@ class Shelf:
 
 def load(path: Path) -> Scenario:
     """The scenario in a file. Raises DRILL-002 with file, line and path; CFG-002 without a file."""
-    return checked(strict_yaml.read(path, _CODE))
+    return _parsed(strict_yaml.contents(path), path.name)
+
+
+@lru_cache(maxsize=256)
+def _parsed(raw: bytes, name: str) -> Scenario:
+    """A grading asks for the whole pack: what says the same is read once."""
+    return checked(strict_yaml.parse(raw, name, _CODE))
 
 
 def checked(document: strict_yaml.Document) -> Scenario:

@@ -18,10 +18,10 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill import library, lookalikes, signals, standout
 from sandbox.drill.alternatives import alternatives, averted
 from sandbox.drill.arm_runs import Finished, ProgressFn, RunArm, run_all
-from sandbox.drill.arms import AT_ONCE_S, ArmPlan, other_healthy
+from sandbox.drill.arms import AT_ONCE_S, ArmPlan, other_healthy, seeds_of
 from sandbox.drill.bearing import bears_on_any
 from sandbox.drill.consistency import contradictions
-from sandbox.drill.evaluate import TIMEOUT_S, evaluate
+from sandbox.drill.evaluate import TIMEOUT_S, require, rows_of
 from sandbox.drill.evidence import Day, irrelevant, strength
 from sandbox.drill.host import Opener
 from sandbox.drill.predicate import Predicate, PredicateError
@@ -29,7 +29,8 @@ from sandbox.drill.proof import HARM_Z, Proof
 from sandbox.drill.queries import filled, first_row
 from sandbox.drill.report import Statement
 from sandbox.drill.responders.registry import GOLD, SHIPPED
-from sandbox.drill.scenario import ClaimCheck, Evidence, Scenario
+from sandbox.drill.scenario import Evidence, Scenario
+from sandbox.drill.trials import Trial, play_all
 from sandbox.drill.twin import STEP_S
 from sandbox.telemetry.sql import SqlWorker
 
@@ -49,6 +50,7 @@ def prove(
 
     run, opener: stand-ins for the virtual backend. Raises what a run or a drill raises.
     """
+    require(n_seeds, timeout_s)
     asked, scenario = scenario, scenario.placed(scenario.seed)
     pack = tuple(library.load_all().values())
     runs = _Runs(scenario, world or scenario.world, pack, quick)
@@ -64,18 +66,18 @@ def prove(
     )
     proof = partial(
         Proof, asked, harms, first, _evidence(scenario, days, runs, done), runs.not_run,
-        claims=[_claimed(claim, done[runs.incident.key], runs.incident) for claim in scenario.claims],
+        claims=_claims(done[runs.incident.key], runs.incident),
         averted=_averted(harms, runs, done, days, since_s), contradictions=contradictions(asked, pack),
     )  # fmt: skip
     if quick:
         return proof()
-    play = partial(
-        evaluate, world=world, timeout_s=timeout_s, opener=opener,
-        progress=_named("responders play it", progress),
+    seeds = seeds_of(asked.seed, n_seeds)
+    trials = [Trial(asked, responder, seed, world) for seed in seeds for responder in SHIPPED]
+    *played, quiet = play_all(
+        [*trials, Trial(asked, GOLD, asked.seed, world, faults=False)], timeout_s=timeout_s, workers=workers,
+        opener=opener, progress=_named("responders play it", progress),
     )  # fmt: skip
-    rows = play(list(SHIPPED), [asked], n_seeds, workers=workers)
-    (quiet,) = play([GOLD], [asked], 1, faults=False, workers=1)
-    return proof({row["responder"]: row["score"] for row in rows}, quiet["score"])
+    return proof({row["responder"]: row["score"] for row in rows_of(played)}, round(quiet.score, 4))
 
 
 class _Runs:
@@ -247,20 +249,26 @@ def _evidence(
     return rows
 
 
-def _claimed(claim: ClaimCheck, done: Finished, plan: ArmPlan) -> dict[str, Any]:
-    """Whether a sentence is true of the incident when it is read."""
-    scenario = plan.scenario
-    now_s = scenario.pager.at_s if claim.by == "page" else scenario.evidence_by_s
-    times = _times(done, plan, now_s)
+def _claims(done: Finished, plan: ArmPlan) -> list[dict[str, Any]]:
+    """Whether each sentence is true of the incident when it is read."""
+    scenario, found = plan.scenario, {}
+    for by in {claim.by for claim in scenario.claims}:
+        times = _times(done, plan, scenario.pager.at_s if by == "page" else scenario.evidence_by_s)
+        with _lake(done, times["now"]) as worker:
 
-    with _lake(done, times["now"]) as worker:
+            def ask(
+                sql: str, worker: SqlWorker = worker, times: dict[str, float] = times
+            ) -> Answer:
+                answer = worker.query(filled(sql, times))
+                return answer.columns, answer.rows
 
-        def ask() -> Answer:
-            answer = worker.query(filled(claim.sql, times))
-            return answer.columns, answer.rows
-
-        holds, seen = _verdict(claim.predicate, ask)
-    return {"says": claim.says, "by": claim.by, "holds": holds, "seen": seen}
+            for claim in scenario.claims:
+                if claim.by == by:
+                    found[claim] = _verdict(claim.predicate, partial(ask, claim.sql))
+    return [
+        {"says": c.says, "by": c.by, "holds": found[c][0], "seen": found[c][1]}
+        for c in scenario.claims
+    ]
 
 
 def _named(what: str, progress: ProgressFn) -> ProgressFn:

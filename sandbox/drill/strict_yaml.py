@@ -62,15 +62,20 @@ def dotted(place: Place) -> str:
 
 def read(path: Path, code: str) -> Document:
     """The document in a file. Raises `code` for what is refused, CFG-002 when there is no such file."""
+    return parse(contents(path), path.name, code)
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file, of a large one as many as show that it is too large. Raises CFG-002 when there
+    is no such file."""
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SandboxError(
             "CFG-002", where="document", seen=str(path), expected="a file that can be read",
             fix=f"check the path ({error.strerror})",
         ) from error  # fmt: skip
-    return parse(raw, path.name, code)
 
 
 def parse(raw: bytes, name: str, code: str) -> Document:

@@ -1,15 +1,17 @@
 """What is kept of runs that were made, and for how long: SANDBOX_HOME/twins, bounded in bytes.
 
 The least recently used go first. What a living process asked for last stays, whatever its age: it says so in
-SANDBOX_HOME/twins-in-use/<pid>, one key a line.
+SANDBOX_HOME/twins-in-use/<pid>, one key a line. Who makes a run holds SANDBOX_HOME/twins-in-use/<key>.lock.
 """
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,24 @@ def hold(keys: Iterable[str]) -> None:
     most = max(0, _HELD_KEYS - len(wanted))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_atomically(path, "\n".join([*(others[-most:] if most else []), *wanted]))
+
+
+@contextmanager
+def alone(key: str, wait: bool) -> Iterator[bool]:
+    """Whether nobody else makes that run, and for as long as this holds nobody will. With wait it is True: when
+    the other is done."""
+    path = _in_use() / f"{key}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)  # who waits for it, or comes now, finds the run
 
 
 def kept() -> list[Kept]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill import arm_runs, charts, marking, store, twin
+from sandbox.drill import arm_runs, charts, marking, store, twin, twin_cache
 from sandbox.drill.arms import ARMS, MOST_STEPS, arms_of, seeds_of, step_ends
 from sandbox.drill.harm import METRICS
 from tests.unit.drill.scenes import deed, scenario
@@ -95,6 +96,35 @@ def test_equal_arms_are_run_once_and_known_ones_not_again():
     assert first == again
     twin.compare(story_of(RIGHT), 1, run=run, workers=1)
     assert run.runs == 7, "the incident alone is another"
+
+
+def test_what_another_process_is_at_is_left_to_it_and_waited_for(home):
+    others, mine = story_of().plan, story_of(RIGHT).plan
+    with ExitStack() as other_process:
+        other_process.enter_context(twin_cache.alone(others.key, wait=True))
+        ran = []
+
+        def run(plan, run_dir, telemetry):
+            ran.append(plan.key)
+            toy_run(others, run_dir, False).save(home / "twins" / f"{others.key}.npz")
+            other_process.close()  # it is done
+            return toy_run(plan, run_dir, telemetry)
+
+        found = arm_runs.run_all([others, mine], run=run, workers=1)
+
+    assert ran == [mine.key]
+    assert set(found) == {others.key, mine.key}
+
+
+def test_what_another_process_gave_up_is_run(home):
+    plan, run = story_of().plan, Counting()
+    with twin_cache.alone(plan.key, wait=True):
+        pass  # it died
+
+    arm_runs.run_all([plan], run=run, workers=1)
+
+    assert run.runs == 1
+    assert list((home / "twins-in-use").glob("*.lock")) == []
 
 
 def test_what_was_damaged_is_run_again(home):
