@@ -59,7 +59,7 @@ docs: develop
 	@$(BIN)/python -m sandbox.telemetry.reference > docs/sql.md
 	@$(BIN)/python -m faults.reference > docs/faults.md
 	@$(BIN)/python -m sandbox.cli.reference > docs/cli.md
-	@$(BIN)/python -m sandbox.drill.schema > scenarios/schema.json
+	@$(BIN)/python -m sandbox.drill.scenario.schema > scenarios/schema.json
 	@$(BIN)/python -m services.proto.generate
 
 clean:

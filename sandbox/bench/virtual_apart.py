@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 from sandbox.base.worlds import load_manifest, world_dir
-from sandbox.drill import arm_runs, library
-from sandbox.drill.arms import ArmPlan
+from sandbox.drill.scenario import library
+from sandbox.drill.twin import arm_runs
+from sandbox.drill.twin.arms import ArmPlan
 
 FLOOR_REQUESTS = 2_000
 DRILL_S, DRILL_RATE = 600.0, 100.0  # wall seconds at 60x, requests per wall second

@@ -33,7 +33,7 @@ def act(
 ) -> None:
     """Carry out an operation: roll back, restart, take another path, revert a change, and so on. It is shown
     first, and asked for."""
-    from sandbox.drill import typed
+    from sandbox.drill.play import typed
     from sandbox.runtime.actions import ACTIONS, kind_named
     from sandbox.runtime.operations import Operations
     from sandbox.runtime.stack import Stack
@@ -69,7 +69,7 @@ def act(
 
 def _explain(name: str, operations: Any, json_: bool) -> None:
     """What the arguments of one action may be on that stack."""
-    from sandbox.drill.views import explained_view
+    from sandbox.drill.terminal.views import explained_view
     from sandbox.runtime.actions import kind_named
 
     kind = kind_named(name)
@@ -90,7 +90,7 @@ def _print_actions(rows: list[dict[str, Any]]) -> None:
 
 
 def _changes(operations: Any, json_: bool) -> None:
-    from sandbox.drill.views import changes_view
+    from sandbox.drill.terminal.views import changes_view
 
     records = operations.records()
     rows = [

@@ -20,7 +20,7 @@ def cache(
 ) -> None:
     """The twin cache: virtual runs that were made once and are looked up since. It keeps within a bound of
     2 GB, or as many as SANDBOX_TWIN_CACHE_GB says; the least recently used go first."""
-    from sandbox.drill import twin_cache
+    from sandbox.drill.twin import cache as twin_cache
 
     removed = twin_cache.make_room(0) if clear else []
     document = twin_cache.document() | {

@@ -38,7 +38,7 @@ def list_(
     json_: Json = False,
 ) -> None:
     """All scenarios, the gentlest first. What one teaches is told after its debrief."""
-    from sandbox.drill import listing
+    from sandbox.drill.terminal import listing
 
     del pack
 
@@ -49,7 +49,7 @@ def list_(
 @app.command()
 def show(name: str, pack: Pack = None, json_: Json = False) -> None:
     """The briefing of a scenario, without its truth."""
-    from sandbox.drill import library
+    from sandbox.drill.scenario import library
 
     del pack
     s = library.named(name)
@@ -97,7 +97,7 @@ def start(
     json_: Json = False,
 ) -> None:
     """Start a drill. With a terminal it opens the drill shell; --autopilot needs nobody."""
-    from sandbox.drill import library
+    from sandbox.drill.scenario import library
 
     del pack
     if name is None and not gentlest:
@@ -114,98 +114,88 @@ def start(
         "faults": not without_fault,
     }
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not json_
+    by_script = autopilot or (gentlest and not terminal and backend is Backend.live)
+    opens_shell = shell and terminal and not by_script
     if backend is Backend.virtual:
-        return _virtually(scenario, options, autopilot, shell and terminal, twin, json_)
-    if not beside:
+        _require_answerer(options, by_script or opens_shell)
+    elif not beside:
         require_room(run_dir, ask=terminal)
-    if autopilot or (gentlest and not terminal):
-        return _by_script(scenario, options, twin, json_)
-    _by_hand(scenario, options, json_, shell and terminal, twin)
-
-
-def _by_script(scenario: Any, options: dict[str, Any], twin: bool, json_: bool) -> None:
-    from sandbox.drill import session
-    from sandbox.drill.debrief import render
-    from sandbox.drill.live_desk import autopilot as autopilot_on
-    from sandbox.runtime.stack import Stack
-
     with progress(json_) as show_progress:
-        drill = session.start(scenario, **options, autopilot=True, progress=show_progress)
-    stack = Stack(Path(drill.plan.run_dir))
-    try:
-        autopilot_on(drill, _sayer(drill.run.clock()))
-    finally:
-        if drill.plan.own_stack:
-            stack.down()
+        desk = _desk(backend, scenario, options, by_script, show_progress)
+    with desk:
+        if by_script:
+            return _by_script(desk, twin, json_)
+        if opens_shell:
+            return open_shell(desk, twin)
+    _told(desk.drill, json_)
+
+
+def _require_answerer(options: dict[str, Any], there: bool) -> None:
+    """Raises CFG-004 for what makes no sense on the virtual backend."""
+    if options.pop("speed") is not None:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill start, --speed", seen="a speed for the virtual backend",
+            expected="the scenario's own: nobody waits there", fix="leave --speed out",
+        )  # fmt: skip
+    if not there:
+        raise SandboxError(
+            "CFG-004", where="sandbox drill start", seen="--backend virtual with neither terminal nor --autopilot",
+            expected="somebody to answer: world time stands still until one does",
+            fix="add --autopilot, use a terminal, or drive it from Python: docs/responders.md",
+        )  # fmt: skip
+
+
+def _desk(
+    backend: Backend, scenario: Any, options: dict[str, Any], autopilot: bool, show_progress: Any
+) -> Any:
+    if backend is Backend.virtual:
+        from sandbox.drill.play.virtual_desk import VirtualDesk
+
+        return VirtualDesk.start(scenario, **options, autopilot=autopilot, progress=show_progress)
+    from sandbox.drill.play.live_desk import LiveDesk
+
+    return LiveDesk.start(scenario, **options, autopilot=autopilot, progress=show_progress)
+
+
+def _by_script(desk: Any, twin: bool, json_: bool) -> None:
+    """Lets the scripted responder answer, to the debrief."""
+    from sandbox.drill.grading.outcome import outcome
+    from sandbox.drill.play.live_drill import let_stack_go
+    from sandbox.drill.play.standing import filed_report
+    from sandbox.drill.responders.autopilot import respond
+    from sandbox.drill.terminal.debrief import render
+
+    drill = desk.drill
     with progress(json_) as show_progress:
-        result = session.grade(drill, show_progress, twin=twin)
+        try:
+            written, _ = respond(drill.scenario, desk, desk.began_ts, _sayer(desk))
+            desk.file(written, show_progress)
+        except BaseException:  # Ctrl-C too: nobody is left who would end it
+            let_stack_go(drill, show_progress)
+            raise
+        result = outcome(drill, show_progress, twin=twin)
     entries = drill.entries()
 
     def human() -> None:
-        report = session.filed_report(entries)
+        report = filed_report(entries)
         assert report is not None
         out.print(render(drill.scenario, entries, report, result))
 
     emit(result, human, json_)
 
 
-def _virtually(
-    scenario: Any, options: dict[str, Any], autopilot: bool, shell: bool, twin: bool, json_: bool
-) -> None:
-    from sandbox.drill import session
-    from sandbox.drill.autopilot import respond
-    from sandbox.drill.debrief import render
-    from sandbox.drill.virtual import VirtualDrill
-
-    if options.pop("speed") is not None:
-        raise SandboxError(
-            "CFG-004", where="sandbox drill start, --speed", seen="a speed for the virtual backend",
-            expected="the scenario's own: nobody waits there", fix="leave --speed out",
-        )  # fmt: skip
-    if not autopilot and not shell:
-        raise SandboxError(
-            "CFG-004", where="sandbox drill start", seen="--backend virtual with neither terminal nor --autopilot",
-            expected="somebody to answer: world time stands still until one does",
-            fix="add --autopilot, use a terminal, or drive it from Python: docs/responders.md",
-        )  # fmt: skip
-    with progress(json_) as show_progress:
-        drill = VirtualDrill.start(
-            scenario, **options, autopilot=autopilot, progress=show_progress
-        )  # fmt: skip
-    with drill:
-        if not autopilot:
-            from sandbox.drill.virtual_shell import open_virtual_shell
-
-            return open_virtual_shell(drill, twin)
-        report, _ = respond(drill.drill.scenario, drill, drill.began_ts, _sayer(drill))
-        with progress(json_) as show_progress:
-            result = drill.file(report, show_progress, twin=twin)
-    entries = drill.drill.entries()
-
-    def human() -> None:
-        filed = session.filed_report(entries)
-        assert filed is not None
-        out.print(render(scenario, entries, filed, result))
-
-    emit(result, human, json_)
-
-
-def _sayer(clock: Any) -> Callable[[str], None]:
-    from sandbox.drill.report import world_time
+def _sayer(desk: Any) -> Callable[[str], None]:
+    from sandbox.drill.play.report import world_time
 
     def say(what: str) -> None:
-        err.print(f"[dim]{world_time(clock.now())[11:]}[/] {escape(what)}")
+        err.print(f"[dim]{world_time(desk.now())[11:]}[/] {escape(what)}")
 
     return say
 
 
-def _by_hand(scenario: Any, options: dict[str, Any], json_: bool, shell: bool, twin: bool) -> None:
-    from sandbox.drill import session
-
-    with progress(json_) as show_progress:
-        drill = session.start(scenario, **options, autopilot=False, progress=show_progress)
-    if shell:
-        return open_shell(drill, twin)
+def _told(drill: Any, json_: bool) -> None:
+    """What to do about a live drill that nobody has a shell on."""
+    scenario = drill.scenario
     document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "title": scenario.title,
                 "briefing": scenario.briefing}  # fmt: skip
 
@@ -226,8 +216,8 @@ for _command in (status, hint, report, debrief, attach):
 @app.command()
 def words(json_: Json = False) -> None:
     """The words of a report: components, families and mechanisms, columns of segments."""
-    from sandbox.drill import taxonomy
-    from sandbox.drill.views import words_view
+    from sandbox.drill.scenario import taxonomy
+    from sandbox.drill.terminal.views import words_view
 
     document = {
         "components": {c.name: c.about for c in taxonomy.COMPONENTS.values()},

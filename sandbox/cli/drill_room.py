@@ -15,7 +15,7 @@ from sandbox.cli.output import err
 def require_room(run_dir: Path | None, *, ask: bool) -> None:
     """Says what is up and what it costs, and asks whether to start beside it. run_dir: a stack there is taken
     over, and no second one. Raises RUN-009 where there is nobody to ask; ends with 1 when the answer is no."""
-    from sandbox.drill.replies import UnclearError, yes_no
+    from sandbox.drill.terminal.replies import UnclearError, yes_no
     from sandbox.runtime.stack import Stack
 
     up = [s for s in Stack.running() if run_dir is None or s.run_dir != run_dir.resolve()]
@@ -44,7 +44,7 @@ def require_room(run_dir: Path | None, *, ask: bool) -> None:
 
 def _told(stack: Any) -> str:
     """One stack: where it is, what it costs, which drill runs on it."""
-    from sandbox.drill import session, store
+    from sandbox.drill.play import standing, store
 
     rows = stack.status()["services"]
     alive = [row for row in rows if row["pid"]]
@@ -52,6 +52,6 @@ def _told(stack: Any) -> str:
     told = f"{stack.run_dir}: {len(alive)} processes, {mib:,.0f} MiB"
     with suppress(SandboxError):
         drill = store.of_run(stack.run_dir)
-        if not session.is_over(drill):
+        if not standing.is_over(drill):
             return f"{told}, drill “{drill.scenario.title}”"
     return f"{told}, no drill"

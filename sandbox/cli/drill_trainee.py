@@ -21,22 +21,22 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a t
 
 def status(run_dir: RunDir = None, json_: Json = False) -> None:
     """Where the drill stands: its clock, the pages, the hints taken, what you did."""
-    from sandbox.drill import session, store
-    from sandbox.drill.views import status_view
+    from sandbox.drill.play import standing, store
+    from sandbox.drill.terminal.views import status_view
 
-    document = session.status(store.of_run(run_dir))
+    document = standing.status(store.of_run(run_dir))
     emit(document, lambda: out.print(status_view(document)), json_)
 
 
 def hint(yes: Yes = False, run_dir: RunDir = None, json_: Json = False) -> None:
     """The next of three hints. Each has a price, which is said before it is given."""
-    from sandbox.drill import session, store
+    from sandbox.drill.play import standing, store
 
     drill = store.of_run(run_dir)
-    offer = session.hint_offer(drill)
+    offer = standing.hint_offer(drill)
     if not yes and not agrees(offer, "sandbox drill hint", json_):
         raise typer.Exit(1)
-    text = session.hint(drill)
+    text = standing.hint(drill)
     emit({"hint": text}, lambda: out.print(escape(text)), json_)
 
 
@@ -49,9 +49,11 @@ def report(
 ) -> None:
     """Hand in the incident report, from a file or from questions, and read the debrief. The stack that came up
     for the drill goes then."""
-    from sandbox.drill import report as reports
-    from sandbox.drill import session, store
-    from sandbox.drill.debrief import render
+    from sandbox.drill.grading.outcome import outcome
+    from sandbox.drill.play import report as reports
+    from sandbox.drill.play import standing, store
+    from sandbox.drill.play.live_desk import LiveDesk
+    from sandbox.drill.terminal.debrief import render
 
     if template:
         blank = reports.TEMPLATE
@@ -61,7 +63,7 @@ def report(
             json_,
         )
     drill = store.of_run(run_dir)
-    if drill.plan.backend == "virtual" and not session.is_over(drill):
+    if drill.plan.backend == "virtual" and not standing.is_over(drill):
         raise SandboxError(
             "DRILL-006", where="sandbox drill report", seen="a virtual drill, whose world its shell holds",
             expected="a report from that shell", fix="sandbox drill attach, then `report` there",
@@ -80,7 +82,9 @@ def report(
             fix="print an empty report: sandbox drill report --template > report.yaml",
         )  # fmt: skip
     with progress(json_) as show_progress:
-        result = session.file_report(drill, written, show_progress, twin=twin)
+        with LiveDesk(drill) as desk:
+            desk.file(written, show_progress)
+        result = outcome(drill, show_progress, twin=twin)
     emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
 
 
@@ -93,17 +97,18 @@ def debrief(
     json_: Json = False,
 ) -> None:
     """What really happened, once the report is in, or the drill was given up."""
-    from sandbox.drill import session, store
-    from sandbox.drill.debrief import document, render
+    from sandbox.drill.grading.outcome import outcome
+    from sandbox.drill.play import live_drill, standing, store
+    from sandbox.drill.terminal.debrief import document, render
 
     drill = store.of_run(run_dir)
     with progress(json_) as show_progress:
-        if abandon and not session.is_over(drill):
-            result = session.abandon(drill, show_progress, twin=twin)
-        else:
-            result = session.grade(drill, show_progress, twin=twin)
+        if abandon and not standing.is_over(drill):
+            live_drill.give_up(drill)
+            live_drill.let_stack_go(drill, show_progress)
+        result = outcome(drill, show_progress, twin=twin)
     entries = drill.entries()
-    written = session.filed_report(entries)
+    written = standing.filed_report(entries)
     emit(
         document(drill.scenario, entries, result),
         lambda: out.print(render(drill.scenario, entries, written, result)),
@@ -120,9 +125,10 @@ def attach(
     json_: Json = False,
 ) -> None:
     """Take up a drill that was left running, in the drill shell. A virtual one is played again to where it was."""
-    from sandbox.drill import leaving, session
-    from sandbox.drill import twin as twins
-    from sandbox.drill.virtual import VirtualDrill
+    from sandbox.drill.play import standing
+    from sandbox.drill.play.live_desk import LiveDesk
+    from sandbox.drill.terminal import leaving
+    from sandbox.drill.twin import story as twins
 
     drill = leaving.left() if run is None else twins.find(run)
     document = {"drill": drill.plan.drill, "run_dir": drill.plan.run_dir, "backend": drill.plan.backend,
@@ -135,21 +141,22 @@ def attach(
             fix="ask it by single commands: sandbox drill status, sandbox sql, sandbox act, sandbox drill report",
         )  # fmt: skip
     if drill.plan.backend == "live":
-        session.require_running(drill)
-        return open_shell(drill, twin)
-    from sandbox.drill.virtual_shell import open_virtual_shell
+        standing.require_running(drill)
+        with LiveDesk(drill) as desk:
+            return open_shell(desk, twin)
+    from sandbox.drill.play.virtual_desk import VirtualDesk
 
     with progress(json_) as show_progress:
-        resumed = VirtualDrill.resume(drill, show_progress)
+        resumed = VirtualDesk.resume(drill, show_progress)
     with resumed:
-        return open_virtual_shell(resumed, twin)
+        return open_shell(resumed, twin)
 
 
-def open_shell(drill: Any, twin: bool) -> None:
-    """The drill shell on a live drill."""
-    from sandbox.drill.leaving import open_shell as opened
+def open_shell(desk: Any, twin: bool) -> None:
+    """The drill shell on a drill that runs."""
+    from sandbox.drill.terminal.leaving import open_shell as opened
 
-    opened(drill, twin)
+    opened(desk, twin)
 
 
 def is_terminal() -> bool:
@@ -158,7 +165,7 @@ def is_terminal() -> bool:
 
 def agrees(question: str, where: str, json_: bool) -> bool:
     """Asks a person, Enter meaning no. Raises CFG-004 where there is nobody to ask."""
-    from sandbox.drill.terminal import agreed
+    from sandbox.drill.terminal.prompt import agreed
 
     if json_ or not is_terminal():
         raise SandboxError(
@@ -182,9 +189,9 @@ def _asked(drill: Any) -> Any:
     from prompt_toolkit import prompt
     from prompt_toolkit.completion import WordCompleter
 
-    from sandbox.drill.interview import interview
-    from sandbox.drill.notebook import Notebook
-    from sandbox.drill.segment_values import values_in
+    from sandbox.drill.play.notebook import Notebook
+    from sandbox.drill.terminal.interview import interview
+    from sandbox.drill.terminal.segment_values import values_in
     from sandbox.telemetry.sql import SqlWorker
 
     def ask(question: str, words: Any) -> str:

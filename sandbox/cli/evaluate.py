@@ -30,7 +30,7 @@ def evaluate(
     json_: Json = False,
 ) -> None:
     """Let programs answer drills on the virtual backend, and compare their scores."""
-    from sandbox.drill import evaluate as evaluation
+    from sandbox.drill.responders import evaluate as evaluation
     from sandbox.drill.responders import registry
     from sandbox.runtime.stack import ensure_built
 

@@ -24,9 +24,9 @@ def check(
     json_: Json = False,
 ) -> None:
     """Find all that is wrong with scenarios before they are played: errors (exit code 2) and warnings."""
-    from sandbox.drill import library
-    from sandbox.drill.checks.run import check as run
-    from sandbox.drill.checks.view import view
+    from sandbox.drill.authoring.check import check as run
+    from sandbox.drill.authoring.view import view
+    from sandbox.drill.scenario import library
 
     del pack
     found = [run(library.path_of(name)) for name in names]
@@ -58,7 +58,8 @@ def show(
 ) -> None:
     """A scenario with its truth: the timeline as a picture, the evidence, what it can be made of."""
     from sandbox.cli import scenario_show
-    from sandbox.drill import days, library, palette, portrait
+    from sandbox.drill.authoring import days, palette, portrait
+    from sandbox.drill.scenario import library
     from sandbox.runtime.stack import ensure_built
 
     del pack
@@ -154,8 +155,9 @@ def prove(
     json_: Json = False,
 ) -> None:
     """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders."""
-    from sandbox.drill import evaluate, library
-    from sandbox.drill import prove as proving
+    from sandbox.drill.proof import prove as proving
+    from sandbox.drill.responders import evaluate
+    from sandbox.drill.scenario import library
     from sandbox.runtime.stack import ensure_built
 
     del pack

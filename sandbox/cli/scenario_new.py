@@ -24,7 +24,8 @@ def new(
 ) -> None:
     """Writes the file and says where. Raises CFG-004 where something is not said and nobody can be asked,
     DRILL-002 where what would be written is refused."""
-    from sandbox.drill import drafting, library
+    from sandbox.drill.authoring import drafting
+    from sandbox.drill.scenario import library
 
     if source is None and fault is None:
         if json_ or not sys.stdin.isatty():
@@ -73,7 +74,7 @@ def new(
 
 def _asked_fault() -> str:
     from faults.catalogue import CATALOGUE
-    from sandbox.drill.checks.finding import guess
+    from sandbox.drill.scenario.finding import guess
 
     for fault in CATALOGUE.values():
         err.print(f"  {fault.name}: {escape(fault.describe()['summary'])}", soft_wrap=True)
@@ -90,7 +91,7 @@ def _asked(key: str) -> Any:
     """A value for a key of the head; nothing typed leaves the source's. Checked at once."""
     from pydantic import TypeAdapter, ValidationError
 
-    from sandbox.drill.scenario import Scenario
+    from sandbox.drill.scenario.scenario import Scenario
 
     info = Scenario.model_fields[key]
     while True:

@@ -73,8 +73,8 @@ def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
     the run did; now is the time of the latest sample, which a run that is over has too."""
     if "$" not in text:
         return text
-    from sandbox.drill import store
-    from sandbox.drill.queries import filled
+    from sandbox.drill.play import store
+    from sandbox.drill.scenario.queries import filled
 
     latest = lake.query("SELECT epoch(world_now())").rows[0][0]
     now = run.world_start if latest is None else float(latest)

@@ -32,9 +32,10 @@ def twin(
 ) -> None:
     """Run a drill again without its faults, without what was done, and with the best response; say
     what harm there was, what was averted, and what could have been."""
-    from sandbox.drill import charts, store
-    from sandbox.drill import twin as twins
-    from sandbox.drill.harm import METRICS
+    from sandbox.drill.play import store
+    from sandbox.drill.scenario.harms import METRICS
+    from sandbox.drill.terminal import charts
+    from sandbox.drill.twin import story as twins
 
     if metric is not None and metric not in METRICS:
         raise _refused("--metric", metric, f"one of {', '.join(METRICS)}")

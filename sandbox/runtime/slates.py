@@ -147,6 +147,12 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
+def cells(items: Any, cards: dict[int, Card]) -> tuple[list[str], list[list[str]]]:
+    """The slate as a table of words: columns, and a row for each item."""
+    rows = [_cells(item, cards.get(item.item_id, Card(f"item {item.item_id}", (), ""))) for item in items]  # fmt: skip
+    return list(_COLUMNS), [[row[name] for name in _COLUMNS] for row in rows]
+
+
 def table(items: Any, cards: dict[int, Card], width: int) -> Table:
     """The slate for a terminal of so many columns; on a narrow one the lesser columns are left out."""
     shown = [name for name in _COLUMNS if width >= _ROOMY or name not in ("by", "ranker")]

@@ -9,10 +9,10 @@ import re
 
 import pytest
 
-from sandbox.drill import library
-from sandbox.drill.predicate import Predicate
-from sandbox.drill.queries import filled, first_row
-from sandbox.drill.scenario import Scenario
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.predicate import Predicate
+from sandbox.drill.scenario.queries import filled, first_row
+from sandbox.drill.scenario.scenario import Scenario
 from sandbox.telemetry.sql import SqlWorker
 
 PACK = library.load_all()

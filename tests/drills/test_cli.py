@@ -7,7 +7,8 @@ import json
 import pytest
 
 from sandbox.cli.app import main
-from sandbox.drill import library, store
+from sandbox.drill.play import store
+from sandbox.drill.scenario import library
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 
 from sandbox.base import paths
 from sandbox.cli.app import root
-from sandbox.drill import library
-from sandbox.drill.queries import filled
-from sandbox.drill.report import checked
-from sandbox.drill.scenario import Evidence, Part, Scenario, Step
+from sandbox.drill.play.report import checked
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.queries import filled
+from sandbox.drill.scenario.scenario import Evidence, Part, Scenario, Step
 from sandbox.telemetry.sql import SqlWorker
 from tests.drills.doc_examples import PAGES, commands, examples
 from tests.unit.drill.telltales import found_in
@@ -36,8 +36,8 @@ NOT_RUN = {
     "sandbox evaluate --responder all --scenarios slow-home": _MINUTES + "test_virtual_pack.py",
     "sandbox evaluate --responder mine:Mine,do-nothing,gold --scenarios slow-home --seeds 3": _MINUTES
     + "the script below plays it",
-    "sandbox scenario prove slow-home": _MINUTES + "tests/unit/drill/test_prove.py",
-    "sandbox scenario prove my-scenario": _MINUTES + "tests/unit/drill/test_prove.py",
+    "sandbox scenario prove slow-home": _MINUTES + "tests/unit/drill/proof/test_prove.py",
+    "sandbox scenario prove my-scenario": _MINUTES + "tests/unit/drill/proof/test_prove.py",
     "sandbox twin": _MINUTES + "test_virtual.py asks for one",
     "sandbox twin RUN --seeds 3": _MINUTES + "test_virtual.py",
     "sandbox twin RUN --plot harm.svg": _MINUTES + "test_virtual.py",

@@ -9,11 +9,11 @@ import pytest
 
 from sandbox.base.catalogue import LANGUAGES, REGIONS
 from sandbox.base.errors import SandboxError
-from sandbox.drill import library, strict_yaml
-from sandbox.drill.checks.finding import CODES
-from sandbox.drill.checks.run import checked
-from sandbox.drill.checks.view import view
-from sandbox.drill.grading import INCIDENT_WEIGHTS
+from sandbox.drill.authoring.check import checked
+from sandbox.drill.authoring.view import view
+from sandbox.drill.grading.grade import INCIDENT_WEIGHTS
+from sandbox.drill.scenario import library, strict_yaml
+from sandbox.drill.scenario.finding import CODES
 from sandbox.runtime.actions import Action
 from sandbox.telemetry.sql import SqlWorker
 from tests.unit.drill.broken import changed, sound, text_of

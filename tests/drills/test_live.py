@@ -15,9 +15,12 @@ import pytest
 from faults.catalogue import CATALOGUE
 from sandbox.base.errors import SandboxError
 from sandbox.base.schema import TABLES
-from sandbox.drill import library, session, store
-from sandbox.drill.report import Report
-from sandbox.drill.taxonomy import MECHANISMS
+from sandbox.drill.grading.outcome import outcome
+from sandbox.drill.play import store
+from sandbox.drill.play.live_desk import LiveDesk
+from sandbox.drill.play.report import Report
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.taxonomy import MECHANISMS
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
 from tests.unit.drill.telltales import found_in
@@ -104,25 +107,24 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
     """One stack for the rest, as bringing it up is what takes long: no second drill beside the first,
     nothing in the run that names the truth, hints in order, a report that closes it."""
     scenario = library.gentlest()
-    drill = session.start(scenario, **OPTIONS, faults=True, autopilot=False)
+    desk = LiveDesk.start(scenario, **OPTIONS)
+    drill = desk.drill
     stack = Stack(Path(drill.plan.run_dir))
     try:
         with pytest.raises(SandboxError) as twice:
-            session.start(
-                scenario, **{**OPTIONS, "run_dir": stack.run_dir}, faults=True, autopilot=False
-            )
+            LiveDesk.start(scenario, **{**OPTIONS, "run_dir": stack.run_dir})
         assert twice.value.kind.code == "DRILL-004"
 
-        assert [session.hint(drill) for _ in range(3)] == list(scenario.hints)
+        assert [desk.hint() for _ in range(3)] == list(scenario.hints)
         with pytest.raises(SandboxError, match="all hints"):
-            session.hint(drill)
-        status = session.status(drill)
+            desk.hint()
+        status = desk.status()
         assert status["hints_left"] == 0
         assert status["phase"] == "baseline"
 
         _wait_for(drill, "armed")
         with pytest.raises(SandboxError, match="before the page"):
-            session.file_report(drill, Report(incident=False))
+            desk.file(Report(incident=False))
         assert _leaks(stack.run_dir) == []
         assert _leaks_in_lake(stack.run_dir) == []
         own = [path.read_bytes() for path in drill.directory.iterdir()]
@@ -130,19 +132,21 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
         assert told <= set(scenario.hints), "its own directory, driver.log too; hints were taken"
 
         _wait_for(drill, "page")
-        result = session.file_report(drill, Report(incident=False), twin=False)
+        desk.file(Report(incident=False))
+        result = outcome(drill, twin=False)
         assert result["score"] <= 0.05, "what is left is for owning to doubt"
         assert not store.running_on(stack.run_dir)
         assert drill.phase == "debrief"
         with pytest.raises(SandboxError) as late:
-            session.file_report(drill, Report(incident=False))
+            desk.file(Report(incident=False))
         assert late.value.kind.code == "DRILL-006"
     finally:
+        desk.close()
         stack.down()
 
 
 def _wait_for(drill, what: str) -> None:
-    from sandbox.drill.journal import first
+    from sandbox.drill.play.journal import first
     from sandbox.runtime.operations import wait_for
 
     wait_for(lambda: first(drill.entries(), what) is not None, 120, what, drill.directory)

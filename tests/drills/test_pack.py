@@ -8,12 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from faults.catalogue import CATALOGUE
-from sandbox.drill import baseline, library, taxonomy
-from sandbox.drill.grading import Action, Course, grade
-from sandbox.drill.patterns import ActionPattern, parse_action
-from sandbox.drill.queries import filled, first_row
-from sandbox.drill.report import Report
-from sandbox.drill.scenario import Scenario
+from sandbox.drill.grading import baseline
+from sandbox.drill.grading.grade import grade
+from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.report import Report
+from sandbox.drill.scenario import library, taxonomy
+from sandbox.drill.scenario.patterns import ActionPattern, parse_action
+from sandbox.drill.scenario.queries import filled, first_row
+from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.actions import ACTIONS
 from sandbox.telemetry.sql import SqlWorker
 
@@ -156,7 +158,7 @@ def empty_lake(tmp_path_factory):
 
 
 def test_the_gold_queries_run_and_an_empty_lake_convinces_nobody(scenario, empty_lake):
-    from sandbox.drill.queries import verdict
+    from sandbox.drill.scenario.queries import verdict
 
     times = {"began": 1.77e9, "paged": 1.77e9 + 3_600, "now": 1.77e9 + 7_200}
     held = []

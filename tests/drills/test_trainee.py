@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.drill import library
+from sandbox.drill.scenario import library
 from tests.drills.at_terminal import AtTerminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]

@@ -13,12 +13,15 @@ from typer.testing import CliRunner
 
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import app
-from sandbox.drill import library, store, twin
-from sandbox.drill.autopilot import respond
-from sandbox.drill.queries import sql_time
-from sandbox.drill.report import Report
-from sandbox.drill.virtual import VirtualDrill, run_arm
-from sandbox.drill.virtual_shell import VirtualShell
+from sandbox.drill.play import store
+from sandbox.drill.play.report import Report
+from sandbox.drill.play.virtual_desk import VirtualDesk
+from sandbox.drill.responders.autopilot import respond
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.queries import sql_time
+from sandbox.drill.terminal.shell import Shell
+from sandbox.drill.twin import story as twin
+from sandbox.drill.twin.arm_run import run_arm
 
 pytestmark = pytest.mark.timeout(300)
 METRICS = {
@@ -116,11 +119,11 @@ def test_the_drill_and_its_incident_arm_are_one_run(
     home: Path, quieter: Path, tmp_path: Path
 ) -> None:
     scenario = library.load(quieter)
-    with VirtualDrill.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
+    with VirtualDesk.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
         report, finding = respond(scenario, drill, drill.began_ts)
         assert finding.convinced
-        drill.advance(drill.now() + 600)
-        held = drill.stack.ledger
+        drill.wait(drill.now() + 600)
+        held = drill.course.stack.ledger
         drill.drill.journal.append(drill.now(), "trainee", "report", report=report.model_dump(mode="json"))  # fmt: skip
         story, _ = twin.story_of(drill.drill)
     arm = run_arm(story.plan, tmp_path / "arm", telemetry=False)
@@ -131,15 +134,15 @@ def test_the_drill_and_its_incident_arm_are_one_run(
 
 
 def test_a_drill_that_is_over_takes_nothing_more(home: Path, tmp_path: Path) -> None:
-    with VirtualDrill.start(library.named("slow-home"), "tiny", run_dir=tmp_path / "run") as drill:
-        drill.advance(drill.began_ts + 300)
+    with VirtualDesk.start(library.named("slow-home"), "tiny", run_dir=tmp_path / "run") as drill:
+        drill.wait(drill.began_ts + 300)
         with pytest.raises(SandboxError, match="frontend"):
             drill.act("restart service=frontend")
         drill.drill.journal.append(
             drill.now(), "trainee", "report", report=Report(incident=False).model_dump(mode="json")
         )
         with pytest.raises(SandboxError) as refusal:
-            drill.advance(drill.now() + 60)
+            drill.wait(drill.now() + 60)
     assert refusal.value.kind.code == "DRILL-006"
 
 
@@ -155,8 +158,8 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
     home: Path, quieter: Path, tmp_path: Path
 ) -> None:
     scenario = library.named(str(quieter))
-    with VirtualDrill.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
-        shell = VirtualShell(drill, Console(file=io.StringIO(), width=160))
+    with VirtualDesk.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
+        shell = Shell(drill, Console(file=io.StringIO(), width=160))
 
         def said(line: str) -> str:
             shell.console.file = io.StringIO()
@@ -190,13 +193,13 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
 def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(
     home: Path, quieter: Path, tmp_path: Path
 ) -> None:
-    def asked(shell: VirtualShell, line: str) -> str:
+    def asked(shell: Shell, line: str) -> str:
         shell.console.file = io.StringIO()
         assert shell.answer(line)
         return shell.console.file.getvalue()
 
-    with VirtualDrill.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
-        shell = VirtualShell(drill, Console(file=io.StringIO(), width=160))
+    with VirtualDesk.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
+        shell = Shell(drill, Console(file=io.StringIO(), width=160))
         asked(shell, "wait 7")
         asked(shell, "select count(*) from requests")
         asked(shell, "recommend 3")
@@ -205,39 +208,37 @@ def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(
         asked(shell, "wait 3.3")
         asked(shell, "alerts")
         before = drill.now() - 60.0
-        _, ((n,),) = drill.ask(f"select count(*) from requests where ts <= {sql_time(before)}")
-        journal, now, kept = drill.drill.entries(), drill.now(), drill.stack.ledger
-        shell.close()
+        ((n,),) = drill.ask(f"select count(*) from requests where ts <= {sql_time(before)}").rows
+        journal, now, kept = drill.drill.entries(), drill.now(), drill.course.stack.ledger
 
-    with VirtualDrill.resume(drill.drill) as again:
+    with VirtualDesk.resume(drill.drill) as again:
         assert again.now() == now
         assert [(e.world_ts, e.what) for e in again.drill.entries()] == [
             (e.world_ts, e.what) for e in journal
         ]
         for name in ("ts", "user", "clicks", "latency_ms"):
             assert np.array_equal(
-                getattr(again.stack.ledger.requests, name), getattr(kept.requests, name)
+                getattr(again.course.stack.ledger.requests, name), getattr(kept.requests, name)
             )
-        shell = VirtualShell(again, Console(file=io.StringIO(), width=160))
+        shell = Shell(again, Console(file=io.StringIO(), width=160))
         assert shell.asked[0] == "select count(*) from requests"
         assert "features.path" in asked(shell, "changes")
         assert "PAGE" in asked(shell, "page")
-        _, rows = again.ask(f"select count(*) from requests where ts <= {sql_time(before)}")
+        rows = again.ask(f"select count(*) from requests where ts <= {sql_time(before)}").rows
         assert rows == [[n]], "its lake is there again"
         with pytest.raises(SandboxError) as held:
-            VirtualDrill.resume(again.drill)
+            VirtualDesk.resume(again.drill)
         assert held.value.kind.code == "DRILL-004", "this process has it"
-        shell.close()
 
 
 def test_a_drill_that_does_not_come_out_as_it_was_is_not_taken_up(
     home: Path, quieter: Path, tmp_path: Path
 ) -> None:
-    with VirtualDrill.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
-        drill.advance(drill.began_ts + 4_000)  # as no shell does: it is written down nowhere
+    with VirtualDesk.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
+        drill.course.advance(drill.began_ts + 4_000)  # as no shell does: it is written down nowhere
 
     with pytest.raises(SandboxError) as refusal:
-        VirtualDrill.resume(drill.drill)
+        VirtualDesk.resume(drill.drill)
 
     assert refusal.value.kind.code == "DRILL-006"
     assert "--abandon" in refusal.value.fix

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.base import paths
-from sandbox.drill import library, marking, session
+from sandbox.drill.grading import marking
+from sandbox.drill.responders import host
 from sandbox.drill.responders.registry import GOLD, SHIPPED
-from sandbox.drill.scenario import Load, Scenario
-from sandbox.drill.trials import Outcome, Trial, play
+from sandbox.drill.responders.trials import Outcome, Trial, play
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.scenario import Load, Scenario
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -33,9 +35,7 @@ def graded_without_a_twin(home, tmp_path, monkeypatch):
     own.mkdir()
     (own / "worlds").symlink_to(paths.worlds())
     monkeypatch.setenv("SANDBOX_HOME", str(own))
-    monkeypatch.setattr(
-        session, "grade", lambda drill, *_, **__: marking.marked(drill, with_twin=False)
-    )
+    monkeypatch.setattr(host, "outcome", lambda drill: marking.marked(drill, with_twin=False))
 
 
 def played(scenario: Scenario, responder: str, run_dir: Path) -> Outcome:

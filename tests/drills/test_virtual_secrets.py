@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.schema import TABLES
-from sandbox.drill import library
-from sandbox.drill.scenario import Load, Scenario
-from sandbox.drill.virtual import VirtualDrill
+from sandbox.drill.play.virtual_desk import VirtualDesk
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.scenario import Load, Scenario
 from sandbox.telemetry.sql import SqlWorker
 from tests.unit.drill.telltales import faults_of, found_in
 
@@ -28,10 +28,10 @@ def test_nothing_that_a_trainee_can_read_tells(name, home, tmp_path):
     """Until after the last step of the timeline and the page: files, lake, processes and their environment."""
     scenario = PACK[name].model_copy(update={"load": LITTLE})
     world = WORLDS.get(name, "tiny")
-    with VirtualDrill.start(scenario, world, run_dir=tmp_path / "run") as drill:
+    with VirtualDesk.start(scenario, world, run_dir=tmp_path / "run") as drill:
         placed = drill.drill.scenario
         last_s = max(placed.pager.at_s, *(step.at_s for step in placed.timeline)) + 60.0
-        drill.advance(drill.began_ts + last_s)
+        drill.wait(drill.began_ts + last_s)
         drill.ask("SELECT count(*) FROM requests")  # what is not written yet is written now
 
         files = [p for d in (drill.drill.directory, tmp_path / "run") for p in d.rglob("*")]
@@ -74,8 +74,8 @@ def _in_processes(scenario: Scenario) -> list[str]:
 
 
 def test_what_a_drill_left_behind_when_it_ended_early_is_sealed_still(home, tmp_path):
-    with VirtualDrill.start(PACK["slow-home"], "tiny", run_dir=tmp_path / "run") as drill:
-        drill.advance(drill.began_ts + 2_400)
+    with VirtualDesk.start(PACK["slow-home"], "tiny", run_dir=tmp_path / "run") as drill:
+        drill.wait(drill.began_ts + 2_400)
         with pytest.raises(SandboxError):
             drill.act("restart service=frontend")
     left = drill.drill.directory

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.drill.seal import KEY_BYTES, Seal
+from sandbox.drill.play.seal import KEY_BYTES, Seal
 
 KEY = bytes(range(KEY_BYTES))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox.drill import library
-from sandbox.drill.baseline import best_constant
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import Report
+from sandbox.drill.grading.baseline import best_constant
+from sandbox.drill.play.report import Report
 from sandbox.drill.responders import deeds
+from sandbox.drill.responders.env import DrillEnv
+from sandbox.drill.scenario import library
 
 
 class Constant:

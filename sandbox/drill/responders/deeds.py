@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import PROCESSES
-from sandbox.drill.env import DrillEnv
+from sandbox.drill.responders.env import DrillEnv
 from sandbox.runtime.actions import EDGES
 
 SOURCES = ("ann", "covisit", "followed", "popular", "fresh")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import Report
+from sandbox.drill.play.report import Report
+from sandbox.drill.responders.env import DrillEnv
 
 
 class DoNothing:

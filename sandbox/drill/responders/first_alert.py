@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.observed import moment
-from sandbox.drill.report import Report
+from sandbox.drill.play.report import Report
 from sandbox.drill.responders import deeds
+from sandbox.drill.responders.env import DrillEnv
+from sandbox.drill.responders.observed import moment
 
 
 class Reading(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import Report, RuledOut, Statement
+from sandbox.drill.play.report import Report, RuledOut, Statement
 from sandbox.drill.responders import deeds
+from sandbox.drill.responders.env import DrillEnv
 
 _MY_DEED = "restart service=rules"
 _TYPICAL_ONSET_S = 42 * 60.0  # world seconds into a drill, by when many have begun

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sandbox.drill.autopilot import respond
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import Report
-from sandbox.drill.scenario import Scenario
+from sandbox.drill.play.report import Report
+from sandbox.drill.responders.autopilot import respond
+from sandbox.drill.responders.env import DrillEnv
+from sandbox.drill.responders.observed import Rows
+from sandbox.drill.scenario.scenario import Scenario
 
 
 class Gold:
@@ -30,15 +29,14 @@ class _Desk:
     def now(self) -> float:
         return self._env.now
 
-    def wait_until(self, ts: float) -> None:
-        self._env.wait(max(0.0, ts - self._env.now))
+    def wait(self, until_ts: float) -> None:
+        self._env.wait(max(0.0, until_ts - self._env.now))
 
     def paged(self) -> float | None:
         return self._env.paged_ts
 
-    def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
-        answer = self._env.observe(sql)
-        return answer.columns, answer.rows
+    def ask(self, sql: str) -> Rows:
+        return self._env.observe(sql)
 
     def act(self, action: str) -> None:
         self._env.act(action)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox.drill import taxonomy
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.observed import moment
-from sandbox.drill.report import Report
+from sandbox.drill.play.report import Report
 from sandbox.drill.responders import deeds
+from sandbox.drill.responders.env import DrillEnv
+from sandbox.drill.responders.observed import moment
+from sandbox.drill.scenario import taxonomy
 
 _MECHANISMS = {  # target of a change -> what is first thought of
     "gateway": "slow-edge", "features": "slow-callee", "retrieval": "recall-collapse",

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from sandbox.base.streams import stream
-from sandbox.drill import segments, taxonomy
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import NamedCause, Report
+from sandbox.drill.play.report import NamedCause, Report
 from sandbox.drill.responders import deeds
+from sandbox.drill.responders.env import DrillEnv
+from sandbox.drill.scenario import segments, taxonomy
 
 
 class RandomAnswer:

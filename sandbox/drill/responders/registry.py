@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.env import Responder
-from sandbox.drill.scenario import Scenario
+from sandbox.drill.responders.env import Responder
+from sandbox.drill.scenario.scenario import Scenario
 
 GOLD = "gold"
 _HERE = "sandbox.drill.responders"

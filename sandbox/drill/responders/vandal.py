@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.report import Report
+from sandbox.drill.play.report import Report
 from sandbox.drill.responders import deeds
+from sandbox.drill.responders.env import DrillEnv
 
 
 class Vandal:

@@ -10,12 +10,12 @@ import pytest
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
-from sandbox.drill import session, store
+from sandbox.drill.play import live_drill, standing, store
 from sandbox.runtime.operations import Operations
 from sandbox.runtime.rundir import point_latest_to
 from sandbox.runtime.stack import Stack
 from tests.unit.drill.desk import WORLD_START, begun_drill, paged
-from tests.unit.drill.test_shell import Still
+from tests.unit.drill.terminal.test_shell import Still
 
 PATH = ("act", "path", "caller=gateway", "callee=features", "path=b")
 
@@ -29,7 +29,7 @@ def drill(tmp_path, monkeypatch):
     point_latest_to(made.run.path)
     monkeypatch.setattr("sandbox.runtime.operations.LivePlatform", lambda _run: Still())
     monkeypatch.setattr(Stack, "require_up", lambda self: None)
-    monkeypatch.setattr(store, "running_on", lambda _: not session.is_over(made))
+    monkeypatch.setattr(store, "running_on", lambda _: not standing.is_over(made))
     return made
 
 
@@ -91,12 +91,12 @@ def test_a_hint_needs_a_yes_and_is_not_taken_without(capsys, drill):
     code, _, err = run(capsys, "drill", "hint", "--json")
 
     assert (code, json.loads(err)["code"]) == (2, "CFG-004")
-    assert session.status(drill)["hints_given"] == []
+    assert standing.status(drill)["hints_given"] == []
     assert json.loads(run(capsys, "drill", "hint", "--yes", "--json")[1]) == {"hint": "one"}
 
 
 def test_a_drill_that_is_not_over_has_no_debrief_unless_it_is_given_up(capsys, drill, monkeypatch):
-    monkeypatch.setattr(session, "_until_closed", lambda _: None)
+    monkeypatch.setattr(live_drill, "_until_closed", lambda _: None)
     paged(drill)
     code, _, err = run(capsys, "drill", "debrief", "--no-twin", "--json")
     assert (code, json.loads(err)["code"]) == (2, "DRILL-006")
@@ -142,7 +142,7 @@ def test_a_second_start_says_what_is_up_and_what_it_costs(capsys, drill, monkeyp
     def started(*_args, **_options):
         raise SandboxError("RUN-003", where="here", seen="started", expected="-", fix="-")
 
-    monkeypatch.setattr(session, "start", started)
+    monkeypatch.setattr(live_drill, "start", started)
     code, _, err = run(capsys, "drill", "start", "slow-home", "--json")
     refusal = json.loads(err)
 

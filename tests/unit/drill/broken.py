@@ -7,8 +7,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sandbox.drill import library, strict_yaml
-from sandbox.drill.checks.run import Checked, checked
+from sandbox.drill.authoring.check import Checked, checked
+from sandbox.drill.scenario import library, strict_yaml
 from sandbox.telemetry.sql import SqlWorker
 
 GONE = object()  # in place of a value: the key is taken out

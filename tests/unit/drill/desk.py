@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.base.run import RunInfo
-from sandbox.drill import store
-from sandbox.drill.store import Drill
+from sandbox.drill.play import store
+from sandbox.drill.play.store import Drill
 from tests.unit.drill.scenes import scenario
 
 WORLD_START = 1_772_000_000.0  # 2026-02-25 06:13:20

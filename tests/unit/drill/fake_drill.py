@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.env import DrillEnv
-from sandbox.drill.grading import Action, Course, grade
-from sandbox.drill.patterns import parse_action
-from sandbox.drill.report import Report
-from sandbox.drill.scenario import Scenario
+from sandbox.drill.grading.grade import grade
+from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.report import Report
+from sandbox.drill.responders.env import DrillEnv
+from sandbox.drill.responders.observed import Rows
+from sandbox.drill.scenario.patterns import parse_action
+from sandbox.drill.scenario.scenario import Scenario
 
 BEGAN = 1_000_000.0
 Answer = tuple[list[str], list[list[Any]]]
+Opened = tuple["FakeDrill", Callable[[], dict[str, Any]]]  # what a `host.Opener` returns
 
 
 def nothing(sql: str, now: float) -> Answer:
@@ -54,7 +57,7 @@ class FakeDrill:
     def now(self) -> float:
         return self.clock
 
-    def advance(self, until_ts: float) -> None:
+    def wait(self, until_ts: float) -> None:
         assert until_ts >= self.clock
         self.clock = until_ts
 
@@ -62,23 +65,26 @@ class FakeDrill:
         at = BEGAN + self.scenario.pager.at_s
         return at if self.clock >= at else None
 
-    def ask(self, sql: str) -> Answer:
+    def ask(self, sql: str) -> Rows:
         self.asked.append(sql)
-        return self.answer(sql, self.clock)
+        return Rows(*self.answer(sql, self.clock))
 
     def act(self, action: str) -> None:
         if action.startswith("promote"):
             raise SandboxError("DRILL-007", where="act", seen=action, expected="another", fix="-")
         self.acted.append((self.clock, action))
 
-    def file(self, report: Report) -> dict[str, Any]:
+    def file(self, report: Report) -> None:
         self.filed = report
+
+    def outcome(self) -> dict[str, Any]:
+        assert self.filed is not None
         deeds = tuple(Action.of(ts - BEGAN, *parse_action(text)) for ts, text in self.acted)
         course = Course(
             BEGAN, self.scenario.length_s, self.scenario.truth.onset_s if self.faults else None,
             self.scenario.pager.at_s, self.clock - BEGAN, deeds,
         )  # fmt: skip
-        marks = grade(self.scenario, course, report)
+        marks = grade(self.scenario, course, self.filed)
         items = [
             {"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items
         ]
@@ -88,37 +94,37 @@ class FakeDrill:
         self.closed = True
 
 
-def opened(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> FakeDrill:
+def opened(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> Opened:
     """An opener that can be pickled. Leaves a file in the run directory, as a lake would."""
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / "lake.parquet").write_text("rows")
-    return FakeDrill(scenario, seed, faults, evidence_holds if faults else nothing)
+    return with_outcome(FakeDrill(scenario, seed, faults, evidence_holds if faults else nothing))
 
 
-def does_not_open(
-    scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path
-) -> FakeDrill:
+def with_outcome(drill: FakeDrill) -> Opened:
+    return drill, drill.outcome
+
+
+def does_not_open(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> Opened:
     raise SandboxError("WORLD-001", where="world", seen=world, expected="another", fix="build it")
 
 
 class Ungradable(FakeDrill):
-    def file(self, report: Report) -> dict[str, Any]:
+    def outcome(self) -> dict[str, Any]:
         raise RuntimeError("the grader is broken")
 
 
-def ungradable(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> FakeDrill:
-    return Ungradable(scenario, seed, faults)
+def ungradable(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> Opened:
+    return with_outcome(Ungradable(scenario, seed, faults))
 
 
 class DiesGrading(FakeDrill):
-    def file(self, report: Report) -> dict[str, Any]:
+    def outcome(self) -> dict[str, Any]:
         os._exit(9)
 
 
-def dies_grading(
-    scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path
-) -> FakeDrill:
-    return DiesGrading(scenario, seed, faults)
+def dies_grading(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> Opened:
+    return with_outcome(DiesGrading(scenario, seed, faults))
 
 
 class Knows:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.drill.engine import Alert
-from sandbox.drill.grading import Action
-from sandbox.drill.patterns import parse_action
-from sandbox.drill.scenario import Scenario, Step
+from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.engine import Alert
+from sandbox.drill.responders.observed import Rows
+from sandbox.drill.scenario.patterns import parse_action
+from sandbox.drill.scenario.scenario import Scenario, Step
 
 DOCUMENT: dict[str, Any] = {
     "id": "small-drill", "title": "A small drill", "stars": 1, "minutes": 10, "world_rate": 60,
@@ -85,18 +86,15 @@ class FakeDesk:
     def now(self) -> float:
         return self.clock
 
-    def wait_until(self, ts: float) -> None:
-        assert ts > self.clock
-        self.clock = ts
+    def wait(self, until_ts: float) -> None:
+        assert until_ts > self.clock
+        self.clock = until_ts
 
     def paged(self) -> float | None:
         return self.page_at if self.clock >= self.page_at else None
 
-    def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
-        if " ic " in sql:
-            return ["side"], []
-        result: tuple[list[str], list[list[Any]]] = self.answer(self.clock)
-        return result
+    def ask(self, sql: str) -> Rows:
+        return Rows(["side"], []) if " ic " in sql else Rows(*self.answer(self.clock))
 
     def act(self, action: str) -> None:
         self.acted.append((self.clock, action))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox.drill.scenario import Scenario
+from sandbox.drill.scenario.scenario import Scenario
 
 
 def faults_of(scenario: Scenario) -> list[str]:

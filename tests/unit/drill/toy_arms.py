@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.base.streams import uniforms
-from sandbox.drill.arms import ArmPlan
-from sandbox.drill.deeds import Action
-from sandbox.drill.patterns import parse_action
+from sandbox.drill.play.deeds import Action
+from sandbox.drill.scenario.patterns import parse_action
+from sandbox.drill.twin.arms import ArmPlan
 from sandbox.virtual.ledger import Ledger, LedgerBook
 
 BEGAN = 1_000_000.0

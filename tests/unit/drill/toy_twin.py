@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.drill.arms import step_ends
-from sandbox.drill.comparison import TwinResult, compared
-from sandbox.drill.deeds import Action, Course
-from sandbox.drill.twin import Story, told
+from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.twin.arms import step_ends
+from sandbox.drill.twin.comparison import TwinResult, compared
+from sandbox.drill.twin.story import Story, told
 from tests.unit.drill.scenes import scenario
 from tests.unit.drill.toy_arms import BEGAN, toy_run
 

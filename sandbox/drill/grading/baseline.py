@@ -1,0 +1,191 @@
+"""What an answer is worth that was given without looking: the measure beside every score.
+
+Two such answers: the one report that, given to every scenario of the pack, scores best on average;
+and the report that blames the last change before the page, and takes it back. The better one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sandbox.base.config import Config
+from sandbox.drill.grading.grade import grade
+from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.report import Report
+from sandbox.drill.scenario import segments, taxonomy
+from sandbox.drill.scenario.patterns import ActionPattern, parse_action
+from sandbox.drill.scenario.scenario import Scenario, Step
+from sandbox.drill.scenario.truth import Cause
+from sandbox.runtime.operations import shown
+
+ONSET_GUESSES_S = (0.0, 60.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # before the page
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A report and an action, both without looking. onset_before_page_s: world seconds.
+    action: as typed, None for none; effects: what it comes to. how: in words."""
+
+    incident: bool
+    component: str = taxonomy.NONE
+    mechanism: str = "chance"
+    onset_before_page_s: float = 0.0
+    segment: tuple[tuple[str, str], ...] = ()
+    action: str | None = None
+    effects: tuple[str, ...] = ()
+    confidence: float = 0.9
+    how: str = "the one answer that scores best over the other scenarios"
+
+    def score(self, scenario: Scenario, course: Course) -> float:
+        """Its grade when filed right after the page."""
+        started = course.began_ts + max(0.0, course.paged_s - self.onset_before_page_s)
+        report = Report(incident=False, confidence=self.confidence)
+        if self.incident:
+            report = Report.blaming(
+                self.component, self.mechanism, started, dict(self.segment),
+                detected_at=course.began_ts + course.paged_s, confidence=self.confidence,
+            )  # fmt: skip
+        actions: tuple[Action, ...] = ()
+        if self.action is not None:
+            actions = (Action.of(course.paged_s, *parse_action(self.action), self.effects),)
+        alone = replace(course, filed_s=course.paged_s, actions=actions, hints=0)
+        return grade(scenario, alone, report).score
+
+    @property
+    def told(self) -> str:
+        """The whole answer, for people."""
+        if not self.incident:
+            return f"{self.how}: nothing is wrong, and nothing is done"
+        whom = segments.told(dict(self.segment))
+        done = f"`{self.action}`" if self.action else "nothing is done"
+        return (
+            f"{self.how}: {self.component}, {self.mechanism}, began "
+            f"{self.onset_before_page_s / 60:.0f} world minutes before the page, hit {whom}; {done}"
+        )
+
+
+@dataclass(frozen=True)
+class Blind:
+    """An answer that was given without looking: its score, 0..1, and what it says."""
+
+    score: float
+    told: str
+
+
+def planned(scenario: Scenario) -> Course:
+    """The course that the scenario's file lays out, for a drill that has not been run."""
+    paged = scenario.pager.at_s
+    return Course(0.0, scenario.length_s, scenario.truth.onset_s, paged, paged)
+
+
+def best_constant(pack: Iterable[Scenario]) -> Guess:
+    """The answer that scores best over the pack. Items add up, so each field is chosen by itself."""
+    scenarios = list(pack)
+    quiet = Guess(incident=False)
+    loud = Guess(incident=True, component="gateway", mechanism="slow-edge")
+
+    def total(guess: Guess) -> float:
+        return sum(guess.score(s, planned(s)) for s in scenarios)
+
+    def improved(guess: Guess, options: Iterable[Guess]) -> Guess:
+        return max((guess, *options), key=total)
+
+    components = _components(c.component for c in _causes(scenarios))
+    loud = improved(loud, (replace(loud, component=c) for c in components))
+    loud = improved(loud, (replace(loud, mechanism=m) for m in _mechanisms(scenarios)))
+    loud = improved(loud, (replace(loud, onset_before_page_s=s) for s in ONSET_GUESSES_S))
+    loud = improved(loud, (replace(loud, segment=s) for s in _segments(scenarios)))
+    deeds = sorted(
+        {text for s in scenarios for text in s.helpful if ActionPattern.parse(text).concrete}
+    )
+    loud = improved(loud, (replace(loud, action=deed) for deed in deeds))
+    return max((quiet, loud), key=total)
+
+
+def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], Guess | None]:
+    """The answer that names the last change before the page, as the component and the onset, and takes
+    it back; mechanism and segment, which a change does not tell, are the best constants for that."""
+    scenarios = list(pack)
+
+    def answer(mechanism: str, segment: tuple[tuple[str, str], ...]) -> Any:
+        def guess(scenario: Scenario, course: Course) -> Guess | None:
+            step = _last_change(scenario, course)
+            if step is None:
+                return None
+            key, component = _key(step), _key(step)
+            if component not in taxonomy.COMPONENTS:
+                component = step.target if step.target in taxonomy.COMPONENTS else "gateway"
+            return Guess(
+                incident=True, component=component, mechanism=mechanism, segment=segment,
+                onset_before_page_s=course.paged_s - step.at_s,
+                action=f"revert target={step.target} key={key}", effects=_undoing(step),
+                how="the last change before the page is to blame",
+            )  # fmt: skip
+
+        return guess
+
+    def total(guess: Callable[[Scenario, Course], Guess | None]) -> float:
+        made = [(s, guess(s, planned(s))) for s in scenarios]
+        return sum(g.score(s, planned(s)) for s, g in made if g is not None)
+
+    best = max((answer(m, ()) for m in _mechanisms(scenarios)), key=total)
+    chosen = next((g.mechanism for s in scenarios if (g := best(s, planned(s)))), "slow-edge")
+    return max((answer(chosen, s) for s in ((), *_segments(scenarios))), key=total)
+
+
+def blind_answer(scenario: Scenario, course: Course, pack: Iterable[Scenario]) -> Blind:
+    """The better of the two answers on this course. Both are chosen on the other scenarios of
+    the pack: an answer that fits this one by chance of the pack's make-up has looked."""
+    others = [s for s in pack if s.id != scenario.id]
+    guesses = [best_constant(others), blame_last_change(others)(scenario, course)]
+    scored = [Blind(g.score(scenario, course), g.told) for g in guesses if g is not None]
+    return max(scored, key=lambda blind: blind.score)
+
+
+def _last_change(scenario: Scenario, course: Course) -> Step | None:
+    before = [s for s in scenario.timeline if s.at_s <= course.paged_s and (s.change or s.release)]
+    return before[-1] if before else None
+
+
+def _key(step: Step) -> str:
+    found = step.release or step.change
+    assert found is not None
+    return found.key
+
+
+def _undoing(step: Step) -> tuple[str, ...]:
+    """What taking a release back comes to, when the settings before it were the usual ones."""
+    if step.release is None:
+        return ()
+    usual = Config().model_dump()
+    return tuple(
+        f"set service={service} field={name} value={shown(usual[service][name])}"
+        for service, settings in step.release.patches.items()
+        for name in settings
+    )
+
+
+def _causes(scenarios: Iterable[Scenario]) -> list[Cause]:
+    """Of all incidents."""
+    return [c for s in scenarios if s.truth.incident for c in s.truth.causes]
+
+
+def _components(names: Iterable[str]) -> list[str]:
+    """The true ones and all that touch them: no other component scores."""
+    true = set(names)
+    near = {c for c in taxonomy.COMPONENTS for t in true if taxonomy.are_neighbours(c, t)}
+    return sorted((true | near) - {taxonomy.NONE})
+
+
+def _mechanisms(scenarios: list[Scenario]) -> list[str]:
+    true = {c.mechanism for c in _causes(scenarios)}
+    return sorted(true | {taxonomy.family_of(name) for name in true}) or ["slow-edge"]
+
+
+def _segments(scenarios: list[Scenario]) -> list[tuple[tuple[str, str], ...]]:
+    return sorted({
+        tuple(sorted((c, v) for c, v in cause.segment.items() if isinstance(v, str)))
+        for cause in _causes(scenarios)
+    })  # fmt: skip

@@ -1,0 +1,110 @@
+"""The grade of a finished drill, with its twin where one can be had. It is reckoned once and kept:
+what a drill was worth must not change with the program's next version.
+
+drills/<id>/grade.json   the document of the grade, with `twin` for the plot of the debrief
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import write_atomically
+from sandbox.drill.grading.baseline import Blind, blind_answer
+from sandbox.drill.grading.grade import Grade, Looked, grade
+from sandbox.drill.grading.looking import Looking
+from sandbox.drill.play.deeds import course_of
+from sandbox.drill.play.journal import Entry, first
+from sandbox.drill.play.report import Report
+from sandbox.drill.play.store import Drill
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.scenario import Scenario
+from sandbox.drill.twin import arm_runs
+from sandbox.drill.twin import story as twin
+from sandbox.drill.twin.arm_runs import ProgressFn, RunArm
+from sandbox.drill.twin.comparison import TwinResult
+
+DIED = "RUN-008"  # of a process that computes: nothing that a grade could do without
+PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
+
+
+def marked(
+    drill: Drill, *, with_twin: bool = True, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
+    progress: ProgressFn = lambda _what, _share: None,
+) -> dict[str, Any]:  # fmt: skip
+    """The grade's document: as it was reckoned before, else anew.
+
+    with_twin: False grades by what can be said without running anything, and keeps nothing. A twin that
+    cannot be run (no models, no disk) is left out, and the document's `notices` say why. Raises DRILL-006 when
+    no report was handed in, RUN-008 when a process died that ran it: the report stands, the debrief grades it.
+    """
+    entries = drill.entries()
+    filed = first(entries, "report")
+    if filed is None:
+        raise SandboxError(
+            "DRILL-006", where="debrief", seen=f"phase {drill.phase}", expected="a report that was handed in",
+            fix="hand one in: sandbox drill report; or give it up: sandbox drill debrief --abandon",
+        )  # fmt: skip
+    kept = _kept(drill) if with_twin else None
+    if kept is not None:
+        return kept
+    report = Report.model_validate(filed.fields["report"])
+    pack = tuple(library.load_all().values())
+    found, looked = None, None
+    notices: list[str] = []
+    if with_twin:
+        try:
+            story, notices = twin.story_of(drill)
+            looking = Looking(story, report, pack, run, workers, progress)
+            # Of a day on which nothing was wrong, or was not noticed, what is quoted is not asked again.
+            told = story.onset_s is not None and report.incident
+            days = looking.first_runs() if told else []
+            found = twin.compare(story, telemetry=days, run=run, workers=workers, progress=progress)
+            looked = looking.looked() if told else Looked()
+        except SandboxError as error:
+            if error.kind.code == DIED:
+                raise
+            found, looked = None, None
+            notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
+    marks, baseline = _graded(drill.scenario, entries, report, pack, found, looked)
+    document = {**_result(drill.plan.run_dir, report, marks, baseline), "notices": notices}
+    if found is not None:
+        whole = found.document(drill.plan.run_dir)
+        document["twin"] = {part: whole[part] for part in PLOTTED}
+        write_atomically(drill.directory / "grade.json", json.dumps(document))
+    drill.unseal()  # its debrief follows
+    return document
+
+
+def _kept(drill: Drill) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = json.loads((drill.directory / "grade.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) and "score" in document else None
+
+
+def _graded(
+    scenario: Scenario, entries: list[Entry], report: Report, pack: Iterable[Scenario],
+    twin: TwinResult | None = None, looked: Looked | None = None,
+) -> tuple[Grade, Blind]:  # fmt: skip
+    """The grade, and what an answer without looking would have got in the same drill (of which nobody
+    knows the harm: that one is graded without a twin)."""
+    course = course_of(scenario, entries)
+    marks = grade(scenario, course, report, twin, looked)
+    return marks, blind_answer(scenario, course, pack)
+
+
+def _result(run: str, report: Report, marks: Grade, blind: Blind) -> dict[str, Any]:
+    return {
+        "run": run,
+        "score": marks.score,
+        "reported_incident": report.incident,
+        "items": [
+            {"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items
+        ],
+        "baseline_score": round(blind.score, 4),
+        "baseline_answer": blind.told,
+    }

@@ -1,0 +1,83 @@
+"""What a trainee did, and how a drill went: what the grader and the arms of a comparison start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sandbox.drill.play.journal import Entry, first
+from sandbox.drill.scenario.patterns import ActionPattern, parse_action
+from sandbox.drill.scenario.scenario import Scenario
+
+HINT_PRICE = 0.03  # of the whole score, for each hint taken
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing the trainee did. at_s: world seconds since the drill began. text: as it was typed.
+    forms: every form that it counts as, the one typed and what it came to, as (operation, arguments)."""
+
+    at_s: float
+    text: str
+    forms: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    @classmethod
+    def of(
+        cls, at_s: float, op: str, arguments: Mapping[str, str], effects: Iterable[str] = ()
+    ) -> Action:
+        """effects: what it came to, each written as an action."""
+        typed = " ".join(
+            (op, *(f"{k}={v}" for k, v in arguments.items() if k not in ("target", "key")))
+        )
+        forms = [(op, dict(arguments)), *(parse_action(text) for text in effects)]
+        return cls(at_s, typed, tuple((o, tuple(sorted(a.items()))) for o, a in forms))
+
+    def is_one_of(self, patterns: Iterable[str]) -> bool:
+        """True when a form of it matches one of the patterns."""
+        wanted = [ActionPattern.parse(text) for text in patterns]
+        return any(p.matches(op, dict(arguments)) for p in wanted for op, arguments in self.forms)
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a drill went. Times are world seconds since it began.
+
+    began_ts: world seconds since the epoch at its beginning. length_s: what the trainee had. onset_s:
+    when the fault began, None without one. paged_s: when the page came. filed_s: when the report came.
+    hints: how many were taken.
+    """
+
+    began_ts: float
+    length_s: float
+    onset_s: float | None
+    paged_s: float
+    filed_s: float
+    actions: tuple[Action, ...] = ()
+    hints: int = 0
+
+
+def course_of(scenario: Scenario, entries: list[Entry]) -> Course:
+    """How the drill went, by its journal. Onset is when the first harmful fault really began."""
+    began = first(entries, "phase", name="baseline")
+    assert began is not None, "a drill that has begun has a baseline"
+    armed, paged = first(entries, "armed"), first(entries, "page")
+    filed = first(entries, "report")
+    end = entries[-1].world_ts
+    zero = began.world_ts
+    return Course(
+        began_ts=zero,
+        length_s=scenario.length_s,
+        onset_s=armed.world_ts - zero if armed else None,
+        paged_s=(paged.world_ts if paged else end) - zero,
+        filed_s=(filed.world_ts if filed else end) - zero,
+        actions=tuple(_action(e, zero) for e in entries if e.what == "action"),
+        hints=sum(e.what == "hint" for e in entries),
+    )
+
+
+def _action(entry: Entry, began_ts: float) -> Action:
+    forms = tuple(
+        (str(op), tuple((str(k), str(v)) for k, v in arguments))
+        for op, arguments in entry.fields["forms"]
+    )
+    return Action(entry.world_ts - began_ts, str(entry.fields["text"]), forms)

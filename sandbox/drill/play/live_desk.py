@@ -1,0 +1,123 @@
+"""The desk of a drill on a live stack: each way out is one that a person has too."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from sandbox.drill.play import live_drill, standing, store, typed
+from sandbox.drill.play.desk import Slate
+from sandbox.drill.play.report import Report
+from sandbox.drill.play.store import Drill
+from sandbox.drill.play.typed import Typed
+from sandbox.drill.scenario.scenario import Scenario
+from sandbox.runtime import slates
+from sandbox.runtime.building import ProgressFn
+from sandbox.runtime.operations import Operations, Record
+from sandbox.runtime.stack import Stack
+from sandbox.telemetry.sql import Result, SqlWorker
+
+_LOOK_S = (
+    0.5  # wall seconds between two looks at whether the drill still runs, or the page has come
+)
+
+
+class LiveDesk:
+    """A `Desk`."""
+
+    stands_still = False
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill, self._run = drill, drill.run
+        self._clock, self._sql = self._run.clock(), SqlWorker(self._run.lake)
+
+    @classmethod
+    def start(
+        cls, scenario: Scenario, *, world: str | None = None, seed: int | None = None,
+        speed: float | None = None, faults: bool = True, run_dir: Path | None = None, autopilot: bool = False,
+        progress: ProgressFn = lambda _what, _share: None,
+    ) -> LiveDesk:  # fmt: skip
+        """As `live_drill.start`."""
+        return cls(live_drill.start(
+            scenario, world=world, seed=seed, speed=speed, run_dir=run_dir, faults=faults, autopilot=autopilot,
+            progress=progress,
+        ))  # fmt: skip
+
+    @property
+    def began_ts(self) -> float:
+        began = self.drill.began()
+        assert began is not None, "a drill whose clock runs has begun"
+        return began
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def wait(self, until_ts: float, *, to_the_page: bool = False) -> None:
+        told = self.drill.paged() is not None
+        while (left := until_ts - self.now()) > 0:
+            if not store.running_on(Path(self.drill.plan.run_dir)):
+                raise live_drill.failure(self.drill)
+            if to_the_page and not told and self.drill.paged() is not None:
+                return
+            step = min(left, _LOOK_S * self._run.speed)
+            asyncio.run(self._clock.wait_until(until_ts - left + step))
+
+    def paged(self) -> float | None:
+        return self.drill.paged()
+
+    def lake(self) -> SqlWorker:
+        return self._sql
+
+    def ask(self, sql: str) -> Result:
+        return self._sql.query(sql)
+
+    def operations(self) -> Operations:
+        return Operations(self._run)
+
+    def preview(self, action: str) -> Typed:
+        return typed.planned(action, self._up())
+
+    def act(self, action: str) -> Record:
+        return typed.act(action, self._up())
+
+    def recommend(self, user: int, k: int) -> Slate:
+        run = self._up().run
+        answered = slates.ask(run, user, k)
+        cards = slates.read_cards(Path(run.world_dir), [item.item_id for item in answered.items])
+        columns, rows = slates.cells(answered.items, cards)
+        note = f"degraded: a fallback answered for {', '.join(answered.fallbacks)}" if answered.degraded else ""  # fmt: skip
+        return Slate(answered.request_id, columns, rows, note)
+
+    def status(self) -> dict[str, Any]:
+        return standing.status(self.drill, self.now())
+
+    def hint_offer(self) -> str:
+        return standing.hint_offer(self.drill)
+
+    def hint(self) -> str:
+        return standing.hint(self.drill, self.now())
+
+    def file(self, report: Report, progress: ProgressFn = lambda _what, _share: None) -> None:
+        progress("handing the report in", None)
+        live_drill.hand_in(self.drill, report)
+        live_drill.let_stack_go(self.drill, progress)
+
+    def abandon(self, progress: ProgressFn = lambda _what, _share: None) -> None:
+        live_drill.give_up(self.drill)
+        live_drill.let_stack_go(self.drill, progress)
+
+    def close(self) -> None:
+        self._sql.close()
+
+    def __enter__(self) -> LiveDesk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _up(self) -> Operations:
+        """Raises RUN-001 when the stack is down."""
+        stack = Stack(Path(self.drill.plan.run_dir))
+        stack.require_up()
+        return Operations(stack.run)

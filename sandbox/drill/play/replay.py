@@ -1,0 +1,91 @@
+"""A virtual drill taken up again: everything that moved its world is done once more, from the beginning.
+
+The world is deterministic, so it comes out as it was. That is not taken for granted: what the engine does
+meanwhile is held against the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill.play.journal import Entry
+from sandbox.drill.play.notebook import Notebook
+from sandbox.drill.play.store import Drill
+
+_OWN = ("engine", "colleague")  # and actions: what a replay brings about by itself
+_MADE_ANEW = ("lake", "operations.jsonl", "config.json")
+
+
+class Course(Protocol):
+    """A virtual stack with its engine, as sandbox.drill.play.virtual_course makes it."""
+
+    @property
+    def stack(self) -> Any: ...
+    def advance(self, until_ts: float) -> None: ...
+    def act(self, text: str) -> Any: ...
+
+
+C = TypeVar("C", bound=Course)
+
+
+def replayed(
+    drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]],
+    progress: Callable[[str, float | None], None],
+) -> C:  # fmt: skip
+    """begin: the course at its beginning. read: the entries that its engine has made since.
+
+    Raises DRILL-006 for a drill that is over, or that does not come out as its journal has it.
+    """
+    written = drill.entries()
+    if any(e.what in ("report", "abandoned") or e.fields.get("name") == "debrief" for e in written):
+        raise _refused("a drill that is over", "one that was left running", "see it: sandbox drill debrief")  # fmt: skip
+    run_dir = Path(drill.plan.run_dir)
+    for name in _MADE_ANEW:
+        shutil.rmtree(run_dir / name, ignore_errors=True)
+        (run_dir / name).unlink(missing_ok=True)
+    course, moves = begin(), Notebook(drill.directory).moves()
+    for done, (what, argument) in enumerate(moves):
+        progress("doing again what was done", done / len(moves))
+        if what == "until":
+            course.advance(float(argument))
+        elif what == "probe":
+            course.stack.clients.probe(int(argument))
+        else:
+            with suppress(SandboxError):  # what was refused then is refused again
+                course.act(str(argument))
+    _compare(drill, [e for e in written if e.who in _OWN or e.what == "action"], read())
+    return course
+
+
+def _compare(drill: Drill, before: list[Entry], after: list[Entry]) -> None:
+    """What came after the last line that reached the journal is written now."""
+    for one, other in zip(before, after, strict=False):
+        if _told(one) != _told(other):
+            raise _refused(
+                f"`{other.what}` at {other.world_ts:.0f}, where it was `{one.what}` at {one.world_ts:.0f}",
+                "the same drill again: the version and the world that it was started with",
+                "its truth can still be had: sandbox drill debrief --abandon",
+            )
+    if len(after) < len(before):
+        raise _refused(
+            f"{len(before) - len(after)} entries of the journal that did not come about again",
+            "a journal that tells what was done",
+            "its truth can still be had: sandbox drill debrief --abandon",
+        )
+    for entry in after[len(before) :]:
+        drill.journal.append(entry.world_ts, entry.who, entry.what, **entry.fields)
+
+
+def _told(entry: Entry) -> str:
+    told = [round(entry.world_ts, 3), entry.who, entry.what, entry.fields]
+    return json.dumps(told, sort_keys=True, default=str)
+
+
+def _refused(seen: str, expected: str, fix: str) -> SandboxError:
+    return SandboxError("DRILL-006", where="drill attach", seen=seen, expected=expected, fix=fix)

@@ -1,0 +1,85 @@
+"""What a drill's timeline does to a stack by way of operations, whichever backend carries them out."""
+
+from __future__ import annotations
+
+from faults.arming import wrapper
+from faults.catalogue import fault_named
+from sandbox.base.clock import Clock
+from sandbox.drill.play.deeds import Action
+from sandbox.drill.scenario.scenario import Step
+from sandbox.pipeline import registry
+from sandbox.pipeline.rollout import Release
+from sandbox.runtime import publish
+from sandbox.runtime.operations import Operations
+from services.ranking.core import INPUTS
+
+COMING = ".coming"  # in RUN/registry: versions that a release of the day will bring
+OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
+
+
+def release(
+    step: Step, seed: int, faulty: bool, operations: Operations, world: Clock, wall: Clock
+) -> str:
+    """Rolls the step's release out, through its fault where that sits at this stage. Returns old -> new."""
+    assert step.release is not None
+    patches = {service: dict(fields) for service, fields in step.release.patches.items()}
+    if patches.get("ranking", {}).get("contract") == []:
+        patches["ranking"]["contract"] = list(INPUTS)
+    wanted = Release(
+        step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches
+    )  # fmt: skip
+    through = []
+    if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
+        through.append(wrapper(step.spec(seed), world, wall).around_sync)
+    _publish(step, operations)
+    record = operations.release(wanted, through)
+    return f"{step.release.key}: {record.old} -> {record.new}"
+
+
+def _publish(step: Step, operations: Operations) -> None:
+    """Brings the versions that were made for a release into the lake, as any training run does.
+
+    All of it is dated now: no row that names them is older than the moment at which it can be read.
+    """
+    assert step.release is not None
+    suffix = f"-{step.release.retrain}" if step.release.retrain else None
+    built = step.release.index_version if step.release.inverted_file else None
+    if suffix is None and built is None:
+        return
+    rows = operations.platform.rows
+    now, there = operations.platform.now(), operations.run.path / "registry"
+    for made in registry.versions(there / COMING):
+        m = made.manifest
+        if m.version != built and not (suffix and m.version.endswith(suffix)):
+            continue
+        place = there / m.artifact / m.version
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.path.rename(place)
+        artefact = registry.describe(there, m.artifact, m.version)
+        event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
+        rows("registry_events", [event])
+        rows("eval_metrics", publish.metric_rows(artefact, now))
+        if m.artifact in ("two_tower", "ranker"):
+            rows("train_runs", [publish.train_run_row(artefact, now)])
+        if "training_rows.safetensors" in m.files:
+            rows("training_rows", publish.training_rows(artefact))
+
+
+def note(step: Step, operations: Operations) -> str:
+    """Enters a change that is only that. Returns what it says."""
+    assert step.change is not None
+    change = step.change
+    operations.note(
+        actor=change.actor, op="change", arguments={"key": change.key, "new": change.new},
+        target=step.target, key=change.key, old=change.old or "-", new=change.new, note=change.note,
+    )  # fmt: skip
+    return f"{change.key}: {change.old or '-'} -> {change.new}"
+
+
+def actions_of(operations: Operations, since_ts: float) -> list[Action]:
+    """What the trainee did on the stack since then, oldest first."""
+    return [
+        Action.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
+        for r in operations.records()
+        if r.actor == OPERATOR and r.ts >= since_ts
+    ]

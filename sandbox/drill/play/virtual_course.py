@@ -1,0 +1,102 @@
+"""A virtual stack with its engine: what a virtual drill and every run of a twin are.
+
+World time moves when somebody asks for it. One scenario, world, seed and list of actions make one run,
+to the byte, so that a run can be repeated with something left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sandbox.base.worlds import world_dir
+from sandbox.drill.play import rollout, typed
+from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.engine import Alert, Engine
+from sandbox.drill.play.journal import Entry
+from sandbox.drill.play.models import stage_models
+from sandbox.drill.scenario.scenario import Scenario, Step
+from sandbox.runtime.building import ProgressFn
+from sandbox.runtime.operations import Record
+from sandbox.virtual.loop import Wall
+from sandbox.virtual.stack import VirtualStack
+
+TICK_S = 15.0  # world seconds between two looks at the timeline, as on a live stack at 60x
+
+
+class VirtualStage:
+    """Carries out what the engine decides."""
+
+    def __init__(self, stack: VirtualStack) -> None:
+        self._stack = stack
+
+    def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
+        self._stack.arm(service, {"id": name, **spec})
+
+    def disarm(self, name: str, service: str) -> None:
+        self._stack.disarm(service, name)
+
+    def release(self, step: Step, seed: int, faulty: bool) -> str:
+        stack = self._stack
+        return rollout.release(
+            step, seed, faulty, stack.operations, stack.world, Wall(stack.loop)
+        )  # fmt: skip
+
+    def note(self, step: Step) -> str:
+        return rollout.note(step, self._stack.operations)
+
+    def actions(self) -> list[Action]:
+        return rollout.actions_of(self._stack.operations, self._stack.began_ts)
+
+    def alerts(self, since_ts: float) -> list[Alert]:
+        return [Alert(*fired) for fired in self._stack.alerts if fired[0] >= since_ts]
+
+
+class Pages:
+    """A journal that is read by nobody: of runs that only their ledger is wanted of."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def append(self, world_ts: float, who: str, what: str, **fields: Any) -> Entry:
+        entry = Entry(world_ts, world_ts, who, what, fields)
+        self._entries.append(entry)
+        return entry
+
+    def read(self) -> list[Entry]:
+        return self._entries
+
+
+class VirtualCourse:
+    """A stack with its engine: time goes on in ticks, and both see the same of it."""
+
+    def __init__(self, stack: VirtualStack, engine: Engine) -> None:
+        self.stack, self.engine = stack, engine
+        engine.begin()
+        engine.tick(stack.now())
+
+    def advance(self, until_ts: float) -> None:
+        while (now := self.stack.now()) < until_ts - 1e-6:
+            next_tick = now - (now - self.stack.began_ts) % TICK_S + TICK_S
+            self.stack.advance(min(until_ts, next_tick))
+            self.engine.tick(self.stack.now())
+
+    def act(self, text: str) -> Record:
+        done = typed.act(text, self.stack.operations)
+        self.engine.tick(self.stack.now())
+        return done
+
+
+def open_course(
+    scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path, journal: Any,
+    telemetry: bool, progress: ProgressFn = lambda _what, _share: None,
+) -> VirtualCourse:  # fmt: skip
+    stage_models(
+        scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress
+    )  # fmt: skip
+    stack = VirtualStack(
+        world, run_dir, seed=seed, load=scenario.load, speed=scenario.world_rate,
+        telemetry=telemetry, watched=[cause.segment for cause in scenario.truth.causes],
+    )  # fmt: skip
+    engine = Engine(scenario, VirtualStage(stack), journal, stack.began_ts, seed, faults)
+    return VirtualCourse(stack, engine)

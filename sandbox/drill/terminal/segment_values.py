@@ -1,0 +1,33 @@
+"""Which values the column of a segment has in a run's lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill.scenario.segments import BUCKET
+from sandbox.drill.scenario.taxonomy import SEGMENT_COLUMNS
+from sandbox.drill.terminal.replies import ValuesOf
+
+MOST = 300  # values; a column that has more is not looked up
+
+
+def values_in(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> ValuesOf:
+    """rows_of: what the lake answers. A column that cannot be asked has no known values."""
+
+    def values_of(column: str) -> list[str]:
+        if column == BUCKET:  # a range, not a value
+            return []
+        sql = (
+            f"SELECT DISTINCT {column} FROM {SEGMENT_COLUMNS[column]} "
+            f"WHERE {column} IS NOT NULL LIMIT {MOST + 1}"
+        )
+        try:
+            found = [row[0] for row in rows_of(sql)]
+        except SandboxError:
+            return []
+        names = [str(v).lower() if isinstance(v, bool) else str(v) for v in found]
+        return sorted(names) if len(names) <= MOST else []
+
+    return values_of

@@ -1,0 +1,28 @@
+"""One arm of a comparison, run on the virtual backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sandbox.drill.play.virtual_course import Pages, open_course
+from sandbox.drill.twin.arms import ArmPlan
+from sandbox.virtual.ledger import Ledger
+
+
+def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
+    """One run from its beginning to plan.until_s. The world and its models have to be there.
+
+    run_dir: where its configuration and, with telemetry, its lake lie. Raises DRILL-005 and DRILL-007
+    for actions that there are not, WORLD-*, MODEL-*, RUN-005.
+    """
+    course = open_course(
+        plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry
+    )  # fmt: skip
+    began_ts = course.stack.began_ts
+    for at_s, text in sorted(plan.actions, key=lambda action: action[0]):
+        if at_s < plan.until_s:
+            course.advance(began_ts + at_s)
+            course.act(text)
+    course.advance(began_ts + plan.until_s)
+    course.stack.flush()
+    return course.stack.ledger

@@ -1,0 +1,116 @@
+"""Grading a finished drill: evidence counts as it stood before the repair, and only where it can."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sandbox.drill.grading import marking
+from sandbox.drill.play import store
+from tests.unit.drill import lakes
+from tests.unit.drill.scenes import deed, scenario
+from tests.unit.drill.toy_arms import BEGAN, toy_run
+
+MENDED = deed(5_000, "restart service=stream")
+SLOW = {
+    "claim": "Session rows are older than they were",
+    "sql": "SELECT median(session_age_s) AS s FROM requests WHERE ts >= $now - INTERVAL 5 MINUTE",
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "home"))
+
+
+class WithLakes:
+    """The toy's runs with their requests on a lake: session rows are old as long as it lags and under no
+    other fault, and every restart is on record. lakes: how many were asked for."""
+
+    def __init__(self) -> None:
+        self.lakes = 0
+
+    def __call__(self, plan, run_dir, telemetry):
+        ledger = toy_run(plan, run_dir, telemetry)
+        (run_dir / "lake").mkdir()
+        if telemetry:
+            self.lakes += 1
+            r = ledger.requests
+            lags = any(
+                s.fault and s.fault.name == "session-stream-lag" for s in plan.scenario.timeline
+            )
+            age_s = r.latency_ms if lags else np.minimum(r.latency_ms, 50.0)
+            rows = [{"ts": t, "session_age_s": s} for t, s in zip(r.ts, age_s, strict=True)]
+            restarts = [
+                {"ts": BEGAN + at_s, "service": text.partition("=")[2], "event": "restarted"}
+                for at_s, text in plan.actions
+            ]
+            lakes.write(run_dir / "lake", requests=rows, process_events=restarts)
+        return ledger
+
+
+def marks_of(
+    tmp_path, *actions, run: WithLakes, incident: bool = True, evidence=SLOW, **said
+) -> dict[str, float]:
+    """Points by item, of a report at 6,000 s on the incident that began at 1,200 s."""
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    drill = store.create(
+        scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
+    )  # fmt: skip
+    log = drill.journal.append
+    log(BEGAN, "engine", "phase", name="baseline")
+    log(BEGAN + 1_200, "engine", "armed", id="w1", fault="session-stream-lag", target="stream")
+    log(BEGAN + 4_000, "engine", "page", text="PAGE")
+    for action in actions:
+        log(BEGAN + action.at_s, "trainee", "action", text=action.text, forms=action.forms)
+    cause = {"component": "stream", "mechanism": "stream-lag", "started_at": BEGAN + 1_200}
+    report = {"incident": incident, "evidence": [evidence], **(cause if incident else {}), **said}
+    log(BEGAN + 6_000, "trainee", "report", report=report)
+    return {i["item"]: i["score"] for i in marking.marked(drill, run=run, workers=1)["items"]}
+
+
+def test_what_was_mended_before_the_report_is_asked_about_as_it_was(tmp_path):
+    assert marks_of(tmp_path, MENDED, run=WithLakes())["evidence"] > 0.06
+
+
+def test_without_a_repair_it_is_asked_as_of_the_report(tmp_path):
+    assert marks_of(tmp_path, run=WithLakes())["evidence"] > 0.06
+
+
+def test_ones_own_deed_is_no_evidence(tmp_path):
+    """On healthy days with the same actions it is seen too."""
+    deed_ = {"claim": "it was restarted",
+             "sql": "SELECT count(*) AS n FROM process_events WHERE service = 'stream'"}  # fmt: skip
+    needless = deed(4_500, "restart service=rules")
+    other = {
+        **deed_,
+        "sql": "SELECT count(*) AS n FROM process_events WHERE service IN ('rules', 'stream')",
+    }
+
+    assert marks_of(tmp_path, needless, run=WithLakes(), evidence=other)["evidence"] == 0.0
+
+
+def test_what_was_ruled_out_is_strong_where_it_would_have_looked_otherwise(tmp_path):
+    """Under overblocking session rows would be fresh."""
+    ruled_out = [
+        {"what": "overblocking", "sql": SLOW["sql"]},
+        {"what": "stream-lag", "sql": SLOW["sql"]},
+    ]
+
+    def of(place: str, *what) -> float:
+        (tmp_path / place).mkdir()
+        return marks_of(tmp_path / place, run=WithLakes(), ruled_out=list(what))["ruled_out"]
+
+    right, wrong = of("right", ruled_out[0]), of("wrong", ruled_out[1])
+
+    assert right > 0.02
+    assert wrong == 0.0, "it was just that"
+    assert of("silent", {**ruled_out[0], "sql": "SELECT count(*) AS n FROM requests"}) == 0.0
+
+
+def test_evidence_for_nothing_is_not_asked_again(tmp_path):
+    run = WithLakes()
+
+    assert marks_of(tmp_path, run=run, incident=False)["evidence"] == 0.0
+    assert run.lakes == 0
