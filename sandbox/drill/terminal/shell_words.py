@@ -43,8 +43,6 @@ def told(error: SandboxError) -> str:
 
 def no_such(word: str, commands: Collection[str]) -> str:
     """Markup that says so, with what it may have been meant for."""
-    if word == "wait":
-        return "[bold red]no such command[/] wait; the time of a live drill goes by itself"
     if word.lower() in TABLES:
         return (
             f"[bold red]no such command[/] {word}; it is a table: `describe {word}` lists its columns, "

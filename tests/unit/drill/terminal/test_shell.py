@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from threading import Timer
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
@@ -126,7 +127,6 @@ def test_what_does_not_run_is_explained_in_the_shells_own_words(shell):
         ("alert", "`alerts`"),
         ("reprot", "`report`"),
         ("requests", "`describe requests`"),
-        ("wait 10", ""),
     ],
 )
 def test_nonsense_is_no_such_command_and_never_bad_sql(shell, line, meant):
@@ -135,6 +135,19 @@ def test_nonsense_is_no_such_command_and_never_bad_sql(shell, line, meant):
     assert "no such command" in told
     assert meant in told
     assert "LAKE" not in told
+
+
+def test_who_waits_on_a_live_drill_waits_until_then_or_the_page(shell, drill, monkeypatch):
+    monkeypatch.setattr(standing.store, "running_on", lambda _: True)
+    before = shell.desk.now()
+
+    assert "it is" in said(shell, "wait 0.5")
+    waited = shell.desk.now()
+    assert waited >= before + 30
+
+    page = Timer(0.3, lambda: drill.journal.append(waited, "engine", "page", text="it is slow"))
+    page.start()
+    assert "stopped at the page" in said(shell, "wait 300")
 
 
 @pytest.mark.parametrize(
