@@ -32,7 +32,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.load import TrafficShape
 from sandbox.base.run import RunInfo, latest_run
-from sandbox.runtime.armoury import Armoury
+from sandbox.runtime.arming.armoury import Armoury
 from sandbox.world.behaviour import Behaviour
 from services.proto.recsys.v1 import gateway_pb2
 from services.skeleton.seams import Seams

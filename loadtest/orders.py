@@ -12,8 +12,8 @@ from gevent.server import StreamServer
 
 from loadtest.schedule import Schedule
 from sandbox.base.clock import Clock
-from sandbox.runtime import control
-from sandbox.runtime.armoury import Armoury
+from sandbox.runtime.arming import control
+from sandbox.runtime.arming.armoury import Armoury
 
 
 class Orders:

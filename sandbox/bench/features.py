@@ -15,7 +15,7 @@ from sandbox.base.streams import uniforms
 from sandbox.bench import echo, stats
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
-from sandbox.runtime.processes import child_environment
+from sandbox.runtime.local.processes import child_environment
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.store import Store

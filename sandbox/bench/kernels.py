@@ -16,6 +16,7 @@ import numpy as np
 import redis
 import torch
 
+from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import (
@@ -30,7 +31,6 @@ from sandbox.base.features import (
 )
 from sandbox.base.run import RunInfo
 from sandbox.base.streams import uniforms
-from sandbox.pipeline import registry
 from services.model.core import encode_user, load_ranker, load_two_tower, score
 from services.proto.recsys.v1 import (
     events_pb2,
@@ -68,16 +68,16 @@ class Kernels:
         self.run, self.config, places = run, config, run.registries
         self.catalogue = Catalogue.load(world / "public" / "catalogue.npz")
         self.store: Any = redis.Redis(**run.redis_kwargs())
-        ranker = registry.find(places, "ranker", config.model.ranker)
+        ranker = artefacts.find(places, "ranker", config.model.ranker)
         self.ranker = load_ranker(ranker.read("model.safetensors"), ranker.manifest.config)
-        tower = registry.find(places, "two_tower", config.model.two_tower)
+        tower = artefacts.find(places, "two_tower", config.model.two_tower)
         self.tower = load_two_tower(tower.read("model.safetensors"), tower.manifest.config)
-        self.index = Index.of(registry.find(places, "index", config.retrieval.index_version))
-        near = registry.find(places, "covisit", registry.COVISIT_VERSION).arrays(
+        self.index = Index.of(artefacts.find(places, "index", config.retrieval.index_version))
+        near = artefacts.find(places, "covisit", artefacts.COVISIT_VERSION).arrays(
             "neighbours.safetensors"
         )
         self.covisit = Covisit(near["items"], near["scores"])
-        popular = registry.find(places, "popular", registry.POPULAR_VERSION).arrays(
+        popular = artefacts.find(places, "popular", artefacts.POPULAR_VERSION).arrays(
             "popular.safetensors"
         )
         self.popular = popular_by_region(popular["items"], popular["scores"])

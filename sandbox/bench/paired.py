@@ -10,10 +10,10 @@ from pathlib import Path
 
 from loadtest.runner import Load
 from sandbox.runtime.stack import Stack
-from sandbox.virtual.calibrate import fit, loss, refine
-from sandbox.virtual.observed import Observed, observe, together
+from sandbox.virtual.calibration.calibrate import fit, loss, refine
+from sandbox.virtual.calibration.observed import Observed, observe, together
+from sandbox.virtual.machine.timing import Timing
 from sandbox.virtual.stack import VirtualStack
-from sandbox.virtual.timing import Timing
 
 SPEED = 60.0  # world seconds per wall second
 RATES = (5.0, 15.0, 25.0)  # requests per wall second: from hardly any waiting to some

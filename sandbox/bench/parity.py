@@ -15,8 +15,8 @@ from sandbox.bench.paired import SPEED, ProgressFn
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import significant
 from sandbox.telemetry.lake import Lake
-from sandbox.virtual.observed import observe
-from sandbox.virtual.timing import Timing, load
+from sandbox.virtual.calibration.observed import observe
+from sandbox.virtual.machine.timing import Timing, load
 
 RATE = 20.0  # requests per wall second
 BLOCK_S = 20.0  # wall seconds: neighbours in time are drawn together, as they share what slows them

@@ -19,7 +19,7 @@ from sandbox.bench import echo, stats
 from sandbox.bench.kernels import K, users_of
 from sandbox.bench.processes import conditions, cpu_s
 from sandbox.bench.stats import Report
-from sandbox.runtime.processes import child_environment
+from sandbox.runtime.local.processes import child_environment
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Artefact
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import (
@@ -25,9 +27,7 @@ from sandbox.base.features import (
     segment_codes,
 )
 from sandbox.base.streams import stream, uniforms
-from sandbox.pipeline import registry
-from sandbox.pipeline.registry import Artefact
-from sandbox.virtual.content import Asked, Content
+from sandbox.virtual.answers.content import Asked, Content
 from services.gateway.stages import UserRows
 from services.ranking.core import INPUTS
 
@@ -80,7 +80,7 @@ def loaded(world: Path, registries: Sequence[Path] = (), seed: int = 1) -> tuple
     places = (*registries, world / "registry")
     content = Content(world, places, seed)
     content.configure(Config())
-    return content, OfflineRows(registry.find(places, "features", registry.FEATURES_VERSION))
+    return content, OfflineRows(artefacts.find(places, "features", artefacts.FEATURES_VERSION))
 
 
 def floor_per_s(content: Content, batch: int, n_batches: int) -> float:

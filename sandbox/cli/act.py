@@ -34,8 +34,8 @@ def act(
     """Carry out an operation: roll back, restart, take another path, revert a change, and so on. It is shown
     first, and asked for."""
     from sandbox.drill.play import typed
-    from sandbox.runtime.actions import ACTIONS, kind_named
-    from sandbox.runtime.operations import Operations
+    from sandbox.runtime.operate.actions import ACTIONS, kind_named
+    from sandbox.runtime.operate.operations import Operations
     from sandbox.runtime.stack import Stack
 
     if list_changes:
@@ -70,7 +70,7 @@ def act(
 def _explain(name: str, operations: Any, json_: bool) -> None:
     """What the arguments of one action may be on that stack."""
     from sandbox.drill.terminal.views import explained_view
-    from sandbox.runtime.actions import kind_named
+    from sandbox.runtime.operate.actions import kind_named
 
     kind = kind_named(name)
     document = {"action": name, "summary": kind.summary,

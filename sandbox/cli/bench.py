@@ -72,7 +72,7 @@ def bench(
             documents["virtual"] = virtual.measure(world, size, weeks, device, say).document()
         if name in ("parity", "all"):
             from sandbox.bench import parity
-            from sandbox.virtual.timing import load
+            from sandbox.virtual.machine.timing import load
 
             given = load(timing) if timing is not None else None
             documents["parity"] = parity.measure(world, minutes, seeds, given, say)

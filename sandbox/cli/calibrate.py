@@ -33,9 +33,9 @@ def calibrate(
     """Fit how long work, wires and waits take on this machine; say how close a virtual run comes."""
     from sandbox.bench import paired
     from sandbox.runtime.building import ensure_built
-    from sandbox.virtual.calibrate import errors
-    from sandbox.virtual.observed import Observed, observe
-    from sandbox.virtual.timing import load
+    from sandbox.virtual.calibration.calibrate import errors
+    from sandbox.virtual.calibration.observed import Observed, observe
+    from sandbox.virtual.machine.timing import load
 
     if not 15 <= seconds <= 3600:
         raise SandboxError(

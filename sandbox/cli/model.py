@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from sandbox.base import worlds
+from sandbox.base import artefacts, worlds
 from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out, progress
-from sandbox.pipeline import registry
 
 app = typer.Typer(
     help="Models: build, list, show, evaluate.", no_args_is_help=True, add_completion=False
@@ -42,7 +41,7 @@ def build(
 @app.command("list")
 def list_(world: World = "laptop", json_: Json = False) -> None:
     """Versions in the registry of a world."""
-    rows = [_short(artefact) for artefact in registry.versions(_directory(world) / "registry")]
+    rows = [_short(artefact) for artefact in artefacts.versions(_directory(world) / "registry")]
     emit(rows, lambda: _table(rows), json_)
 
 
@@ -88,11 +87,11 @@ def _directory(world: str) -> Path:
     return worlds.world_dir(world)
 
 
-def _named(root: Path, version: str) -> registry.Artefact:
-    there = registry.versions(root)
+def _named(root: Path, version: str) -> artefacts.Artefact:
+    there = artefacts.versions(root)
     for artefact in there:
         if artefact.manifest.version == version:
-            return registry.load(root, artefact.manifest.artifact, version)
+            return artefacts.load(root, artefact.manifest.artifact, version)
     raise SandboxError(
         "MODEL-001", where="version", seen=version,
         expected=f"one of {[a.manifest.version for a in there]}",
@@ -100,7 +99,7 @@ def _named(root: Path, version: str) -> registry.Artefact:
     )  # fmt: skip
 
 
-def _short(artefact: registry.Artefact) -> dict[str, Any]:
+def _short(artefact: artefacts.Artefact) -> dict[str, Any]:
     manifest = artefact.manifest
     return {
         "artifact": manifest.artifact,

@@ -69,7 +69,7 @@ def down(run_dir: RunDir = None, json_: Json = False) -> None:
 
 def doctor(json_: Json = False) -> None:
     """Say what is missing on this machine, and what to do. Exit code 1 when something needed is."""
-    from sandbox.runtime.doctor import examine
+    from sandbox.runtime.local.doctor import examine
 
     findings = examine()
     emit([f.as_json() for f in findings], lambda: _show_findings(findings), json_)

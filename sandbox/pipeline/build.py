@@ -14,15 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sandbox.base import artefacts, sources
+from sandbox.base.artefacts import Artefact, Lineage, Manifest
 from sandbox.base.features import USER_SESSION
 from sandbox.base.streams import seed_of
-from sandbox.pipeline import covisit, index, popular, ranker, registry, training_set, two_tower
+from sandbox.pipeline import covisit, index, popular, ranker, training_set, two_tower
 from sandbox.pipeline.events import DAY_S, Log, Source, read_manifest, read_source
 from sandbox.pipeline.features import WINDOW_S, Histories, snapshot
 from sandbox.pipeline.golden import golden_set
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
 from sandbox.pipeline.ranker import RankerSettings
-from sandbox.pipeline.registry import Artefact, Lineage, Manifest
 from sandbox.pipeline.training_set import Examples, Joined, Sampling, Stages
 from sandbox.pipeline.two_tower import Pairs, Progress, TowerSettings
 from services.model.core import dump, encode_items
@@ -41,7 +42,7 @@ class BuiltModels:
 
     def artefact(self, name: str) -> Artefact:
         """Raises MODEL-001, MODEL-002."""
-        return registry.load(self.registry, name, self.versions[name])
+        return artefacts.load(self.registry, name, self.versions[name])
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def train_release(
                 job.result()
     target = registry_dir or world_dir / "registry"
     for name, version in cached.versions.items():
-        source = registry.load(cache, name, version).path
+        source = artefacts.load(cache, name, version).path
         shutil.copytree(source, target / name / version, dirs_exist_ok=True)
     return BuiltModels(target, cached.versions)
 
@@ -163,7 +164,7 @@ class _Run:
         manifest, files = index.artefact(
             vectors, encoder_version=towers.version, version=f"ix-{self.suffix}", like=towers
         )
-        registry.register(self.target, manifest, files)
+        artefacts.register(self.target, manifest, files)
 
     def ranker(self) -> None:
         """The multi-task ranker, with a sample of what it was trained on."""
@@ -193,7 +194,7 @@ class _Run:
         daily, n_items = self.source.manifest.has_negatives, self.catalogue.n_items
         lineage = _lineage(training_set.examples_of(self.log, self.end_ts))
         ids, scores = covisit.neighbours(self.log, n_items, whole_user=not daily)
-        packed = registry.pack_arrays({"items": ids, "scores": scores})
+        packed = artefacts.pack_arrays({"items": ids, "scores": scores})
         self._register("covisit", {"neighbours.safetensors": packed}, lineage)
         half_life = (
             {}
@@ -201,7 +202,7 @@ class _Run:
             else {"half_life_s": self.end_ts - self.source.manifest.history_start_ts + 1}
         )
         ids, scores = popular.by_region(self.log, self.catalogue, self.end_ts, **half_life)
-        packed = registry.pack_arrays({"items": ids, "scores": scores})
+        packed = artefacts.pack_arrays({"items": ids, "scores": scores})
         self._register("popular", {"popular.safetensors": packed}, lineage)
 
     def features(self) -> None:
@@ -230,8 +231,8 @@ class _Run:
         self._register(
             "features",
             {
-                "features.safetensors": registry.pack_arrays(arrays),
-                "golden.safetensors": registry.pack_arrays(golden),
+                "features.safetensors": artefacts.pack_arrays(arrays),
+                "golden.safetensors": artefacts.pack_arrays(golden),
             },
             lineage,
             config=config,
@@ -262,7 +263,7 @@ class _Run:
             code_hash=code_hash(), seed=self.seed, data=lineage, metrics=metrics or {},
             parents=parents or {}, inputs=inputs or [], config={**(config or {}), "key": self.key},
         )  # fmt: skip
-        return registry.register(self.target, manifest, files).manifest
+        return artefacts.register(self.target, manifest, files).manifest
 
 
 def take(joined: Joined, rows: np.ndarray) -> Joined:
@@ -279,17 +280,8 @@ def take_pairs(pairs: Pairs, rows: np.ndarray) -> Pairs:
 
 
 def code_hash() -> str:
-    """A hash of the source files that decide what comes out of a build."""
-    here = Path(__file__).resolve().parent
-    root = here.parent.parent
-    steps = ("build", "events", "features", "training_set", "two_tower", "ranker", "index", "covisit",
-             "popular", "metrics")  # fmt: skip
-    files = [*(here / f"{step}.py" for step in steps), root / "services/model/core.py", root / "services/ranking/core.py",
-             root / "sandbox/base/features.py", root / "sandbox/base/streams.py"]  # fmt: skip
-    whole = hashlib.sha256()
-    for path in files:
-        whole.update(path.read_bytes())
-    return whole.hexdigest()[:16]
+    """A hash of the source files that decide what comes out of a build, 16 digits."""
+    return sources.code_hash(__name__)[:16]
 
 
 def _key(world_dir: Path, recipe: Recipe, what: str) -> str:
@@ -303,7 +295,7 @@ def _is_current(built: BuiltModels, key: str) -> bool:
         path = built.registry / name / version / "manifest.json"
         if not path.exists():
             return False
-        if registry.describe(built.registry, name, version).manifest.config.get("key") != key:
+        if artefacts.describe(built.registry, name, version).manifest.config.get("key") != key:
             return False
     return True
 
@@ -330,7 +322,7 @@ def _sample(joined: Joined) -> bytes:
     n = len(joined.examples)
     rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, N_TRAINING_ROWS)).astype(np.int64))
     e = joined.examples.take(rows)
-    return registry.pack_arrays(
+    return artefacts.pack_arrays(
         {
             "user_id": e.user, "item_id": e.item, "position": e.position, "weight": e.weight,
             "click": e.click.astype(np.uint8), "long_dwell": e.long_dwell.astype(np.uint8),

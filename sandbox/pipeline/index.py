@@ -8,8 +8,8 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from sandbox.base.artefacts import Artefact, Manifest, find, pack_arrays, register
 from sandbox.base.streams import seed_of
-from sandbox.pipeline.registry import Artefact, Manifest, find, pack_arrays, register
 from services.model.core import encode_items, load_two_tower
 
 FLAT_BELOW = 50_000  # items; exact search of so many 64-wide vectors takes about 1 ms

@@ -8,10 +8,10 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from sandbox.base.artefacts import Artefact, find, pack_arrays, register
 from sandbox.base.errors import SandboxError
 from sandbox.base.streams import seed_of
 from sandbox.pipeline.index import N_PROBES, dump, recall
-from sandbox.pipeline.registry import Artefact, find, pack_arrays, register
 
 LEAST_PER_LIST = 39  # vectors; with fewer, k-means finds no stable centres (faiss warns below that)
 

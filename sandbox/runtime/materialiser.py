@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
@@ -28,8 +29,7 @@ from sandbox.base.features import (
     pack_many,
 )
 from sandbox.base.run import RunInfo
-from sandbox.pipeline import registry
-from sandbox.runtime.live_features import LiveFeatures
+from sandbox.pipeline.live_features import LiveFeatures
 from services.events.core import STREAM, Entry
 from services.skeleton.seams import Seams
 from services.skeleton.store import FAILURES, connect, unreachable
@@ -67,7 +67,7 @@ class Materialiser:
         self._load()
         await self._materialise_now()
         self.ready = True
-        self.telemetry.log("info", "ready", snapshot=registry.FEATURES_VERSION)
+        self.telemetry.log("info", "ready", snapshot=artefacts.FEATURES_VERSION)
         every_s = max(EVERY_S, LEAST_WALL_S * self.run.speed)
         while not stop.is_set():
             due = self.world.now() + every_s
@@ -84,7 +84,7 @@ class Materialiser:
 
     def _load(self) -> None:
         world = Path(self.run.world_dir)
-        artefact = registry.load(world / "registry", "features", registry.FEATURES_VERSION)
+        artefact = artefacts.load(world / "registry", "features", artefacts.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
         catalogue = Catalogue.load(world / "public" / "catalogue.npz")
         self._live = LiveFeatures(

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Artefact
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, N_TOPICS, SEGMENTS, USER_PROFILE, segment_codes
 from sandbox.base.run import RunInfo, write_atomically
 from sandbox.base.worlds import WorldManifest, load_manifest
-from sandbox.pipeline import registry
-from sandbox.pipeline.registry import Artefact
-from sandbox.runtime.child import failure_file
-from sandbox.runtime.lossy_log import lose_lines_on_a_full_disk
+from sandbox.runtime.local.child import failure_file
+from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether_to_supervisor
@@ -40,9 +40,9 @@ def publish(run: RunInfo) -> dict[str, int]:
     world = Path(run.world_dir)
     manifest = load_manifest(run.world)
     there = {
-        (a.manifest.artifact, a.manifest.version): a for a in registry.versions(world / "registry")
+        (a.manifest.artifact, a.manifest.version): a for a in artefacts.versions(world / "registry")
     }
-    features = registry.load(world / "registry", "features", registry.FEATURES_VERSION)
+    features = artefacts.load(world / "registry", "features", artefacts.FEATURES_VERSION)
     tables = {
         **catalogue_tables(world / "public", manifest, features),
         "offline_features": list(offline_rows(features)),

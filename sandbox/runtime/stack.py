@@ -23,9 +23,10 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
-from sandbox.runtime import control, settings
+from sandbox.runtime import settings
+from sandbox.runtime.arming import control
 from sandbox.runtime.building import ProgressFn, ensure_built, quiet
-from sandbox.runtime.plan import FAILED, PID, Request, require_seed, require_speed
+from sandbox.runtime.local.plan import FAILED, PID, Request, require_seed, require_speed
 from sandbox.runtime.rundir import (
     clear_sockets,
     disk_error,
@@ -57,7 +58,7 @@ class Stack:
         log = stack.run_dir / "logs" / "supervisor.log"
         with log.open("ab") as out:
             supervisor = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.runtime.supervisor", str(stack.run_dir)],
+                [sys.executable, "-m", "sandbox.runtime.local.supervisor", str(stack.run_dir)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
                 env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
             )  # fmt: skip

@@ -1,6 +1,6 @@
 """The collector: takes telemetry from every process of a run and appends it to the lake.
 
-The process of that name (sandbox.runtime.child) runs `serve`. It listens on RUN/collector.sock for
+The process of that name (sandbox.runtime.local.child) runs `serve`. It listens on RUN/collector.sock for
 frames (sandbox.base.frames), samples processes, Redis and the event stream once a wall second,
 derives `metrics` and `alerts` once a world minute, and publishes segments twice a wall second. No
 sender can stop it: a connection that sends anything but frames is closed, logged and counted. A

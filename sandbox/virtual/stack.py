@@ -1,7 +1,7 @@
 """A stack in one process and in world time: the same cores, faults, rules and tables as a live one.
 
 Requests live their lives on one event loop; what they are answered is gathered and computed side by side
-(sandbox.virtual.later) before anything changes that it follows from.
+(sandbox.virtual.answers.later) before anything changes that it follows from.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ from typing import Any
 
 from faults.arming import wrapper_for
 from loadtest.schedule import Schedule
-from sandbox.base import paths
+from sandbox.base import artefacts, paths
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.load import TrafficShape
 from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
-from sandbox.pipeline import registry
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import disk_error, point_latest_to
-from sandbox.virtual import timing as timings
-from sandbox.virtual.clients import LOAD, Clients
-from sandbox.virtual.content import Content
-from sandbox.virtual.fabric import Fabric
-from sandbox.virtual.gateway import Gateway
-from sandbox.virtual.handlers import Handlers
-from sandbox.virtual.intake import Intake
-from sandbox.virtual.later import Gathering
-from sandbox.virtual.ledger import Ledger, LedgerBook
-from sandbox.virtual.loop import Loop, World
-from sandbox.virtual.probe import Probe
-from sandbox.virtual.recorder import Recorder
-from sandbox.virtual.slices import Segment, slice_of
-from sandbox.virtual.store import Store
-from sandbox.virtual.stream import Materialiser, Processor, Stream
+from sandbox.virtual.answers.content import Content
+from sandbox.virtual.answers.later import Gathering
+from sandbox.virtual.machine import timing as timings
+from sandbox.virtual.machine.fabric import Fabric
+from sandbox.virtual.machine.loop import Loop, World
+from sandbox.virtual.people.clients import LOAD, Clients
+from sandbox.virtual.people.ledger import Ledger, LedgerBook
+from sandbox.virtual.people.slices import Segment, slice_of
+from sandbox.virtual.processes.gateway import Gateway
+from sandbox.virtual.processes.handlers import Handlers
+from sandbox.virtual.processes.intake import Intake
+from sandbox.virtual.processes.probe import Probe
+from sandbox.virtual.processes.recorder import Recorder
+from sandbox.virtual.processes.store import Store
+from sandbox.virtual.processes.stream import Materialiser, Processor, Stream
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
 
@@ -165,7 +164,7 @@ class VirtualStack:
             except OSError as error:
                 raise disk_error(self.run_dir, error) from error
 
-    # -- what operations act on (sandbox.runtime.platform.Platform) ----------------------------------
+    # -- what operations act on (sandbox.runtime.operate.platform.Platform) ----------------------------------
 
     def reload(self, services: Iterable[str]) -> dict[str, int]:
         config = Config.load(self.run_dir)
@@ -209,7 +208,7 @@ class VirtualStack:
             self.loop.fire(self.stream.appended)
 
     def versions_of(self, artifact: str) -> list[str]:
-        return registry.names(self.run.registries, artifact)
+        return artefacts.names(self.run.registries, artifact)
 
     # -- beginning -----------------------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from sandbox.base import artefacts
 from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.pipeline import registry
 from services.events.core import MAX_EVENTS
 from services.gateway import core, record
 from services.gateway.behind import Behind
@@ -69,7 +69,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         """Without the popular artefact the newest items stand in: the process comes up all the same."""
         stored = None
         try:
-            found = registry.find(self.host.run.registries, "popular", registry.POPULAR_VERSION)
+            found = artefacts.find(self.host.run.registries, "popular", artefacts.POPULAR_VERSION)
             stored = found.arrays("popular.safetensors")["items"]
         except (SandboxError, KeyError) as error:
             self.telemetry.log("error", "popular items not loaded", error=str(error)[:400])

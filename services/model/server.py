@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sandbox.base import artefacts
 from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT
-from sandbox.pipeline import registry
 from services.model.batching import Batcher, Scored
 from services.model.core import (
     N_PROFILE,
@@ -207,7 +207,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             if version in held.rankers:
                 rankers[version], inputs[version] = held.rankers[version], held.inputs[version]
                 continue
-            found = registry.find(self.registries, "ranker", version)
+            found = artefacts.find(self.registries, "ranker", version)
             tensors = found.read("model.safetensors")
             rankers[version] = load_ranker(tensors, found.manifest.config)
             inputs[version] = list(found.manifest.inputs)
@@ -216,7 +216,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             if version in held.towers:
                 towers[version] = held.towers[version]
                 continue
-            found = registry.find(self.registries, "two_tower", version)
+            found = artefacts.find(self.registries, "two_tower", version)
             tensors = found.read("model.safetensors")
             towers[version] = load_two_tower(tensors, found.manifest.config)
             _warm_tower(towers[version])

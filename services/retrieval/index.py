@@ -9,8 +9,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.base.artefacts import Artefact
 from sandbox.base.errors import SandboxError
-from sandbox.pipeline.registry import Artefact
 from services.retrieval.core import Found
 
 N_PROBED = 50  # depth of the recall probes, the column's name says it

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sandbox.base.artefacts import Artefact
 from sandbox.base.config import RetrievalConfig
 from sandbox.base.errors import SandboxError
-from sandbox.pipeline.registry import Artefact
 from services.proto.recsys.v1 import model_pb2
 from services.retrieval.core import recall
 from services.retrieval.index import Index

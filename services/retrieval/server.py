@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import COVISIT_VERSION, FEATURES_VERSION, POPULAR_VERSION
 from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE
-from sandbox.pipeline import registry
-from sandbox.pipeline.registry import COVISIT_VERSION, FEATURES_VERSION, POPULAR_VERSION
 from services.proto.recsys.v1 import (
     model_pb2,
     model_pb2_grpc,
@@ -70,7 +70,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             arrays = self._arrays("popular", POPULAR_VERSION, "popular.safetensors")
             self.popular = popular_by_region(arrays["items"], arrays["scores"])
         with self._reported("features", FEATURES_VERSION):
-            found = registry.find(self.registries, "features", FEATURES_VERSION)
+            found = artefacts.find(self.registries, "features", FEATURES_VERSION)
             self.golden = Golden.of(found)
         probe = Probe(self.host, self.model, lambda: (self.index, self.config))
         self._probing = asyncio.create_task(probe.run(self.golden))
@@ -207,10 +207,10 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         return request.profile, np.frombuffer(request.recent, "<i8"), request.region
 
     def _load_index(self, version: str) -> Index:
-        return Index.of(registry.find(self.registries, "index", version))
+        return Index.of(artefacts.find(self.registries, "index", version))
 
     def _arrays(self, artifact: str, version: str, name: str) -> dict[str, np.ndarray]:
-        return registry.find(self.registries, artifact, version).arrays(name)
+        return artefacts.find(self.registries, artifact, version).arrays(name)
 
     @contextlib.contextmanager
     def _reported(self, artifact: str, version: str) -> Any:

@@ -3,7 +3,7 @@
 Closed, calls pass and are counted; open, they fail at once; half-open, a few trial calls find out whether
 the callee is back. States as in Nygard, Release It!; counts in a rolling window of buckets, and the usual
 settings, as in Netflix' Hystrix; trial calls, and outcomes that come too late to count, as in sony/gobreaker.
-Used by services.skeleton.client and by sandbox.virtual.fabric alike.
+Used by services.skeleton.client and by sandbox.virtual.machine.fabric alike.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ NOT_RUN = {
     + "the short one runs",
     "sandbox bench parity --json": _MINUTES + "tests/unit/bench",
     "sandbox bench parity --minutes 2 --seeds 1 --timing timing.json": _STACK,
-    "sandbox calibrate --out sandbox/virtual/timing.json": _STACK,
+    "sandbox calibrate --out sandbox/virtual/machine/timing.json": _STACK,
     "sandbox calibrate --run RUN --json": _STACK,
     "sandbox world import movielens '~/ml-100k' --name films": "needs files that do not ship; tests/unit/importers",
     "sandbox world import csv --interactions shop.csv --items products.csv --name shop --map user=customer"

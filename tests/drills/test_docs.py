@@ -14,7 +14,7 @@ from sandbox.drill.authoring.view import view
 from sandbox.drill.grading.grade import INCIDENT_WEIGHTS
 from sandbox.drill.scenario import library, strict_yaml
 from sandbox.drill.scenario.finding import CODES
-from sandbox.runtime.actions import Action
+from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.sql import SqlWorker
 from tests.unit.drill.broken import changed, sound, text_of
 

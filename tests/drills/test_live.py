@@ -147,7 +147,7 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
 
 def _wait_for(drill, what: str) -> None:
     from sandbox.drill.play.journal import first
-    from sandbox.runtime.operations import wait_for
+    from sandbox.runtime.operate.operations import wait_for
 
     wait_for(lambda: first(drill.entries(), what) is not None, 120, what, drill.directory)
 

@@ -16,7 +16,7 @@ from sandbox.drill.scenario import library, taxonomy
 from sandbox.drill.scenario.patterns import ActionPattern, parse_action
 from sandbox.drill.scenario.queries import filled, first_row
 from sandbox.drill.scenario.scenario import Scenario
-from sandbox.runtime.actions import ACTIONS
+from sandbox.runtime.operate.actions import ACTIONS
 from sandbox.telemetry.sql import SqlWorker
 
 PACK = library.load_all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.base.catalogue import AGE_BANDS, REGIONS, SENSITIVITIES, Catalogue
 from sandbox.base.config import RulesConfig
-from sandbox.virtual.breaches import RULES, Breaches, against_policy
+from sandbox.virtual.people.breaches import RULES, Breaches, against_policy
 from services.gateway.core import safe_items
 from services.rules.core import Visit, apply
 from services.rules.server import policy_of

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.features import N_RECENT, USER_PROFILE
-from sandbox.pipeline import index, registry
-from sandbox.pipeline.registry import Lineage, Manifest
+from sandbox.pipeline import index
 from services.model.core import (
     Ranker,
     RankerConfig,
@@ -33,7 +34,7 @@ def register(
         {"artifact": artifact, "version": version, "created_ts": WORLD_START, "code_hash": "0",
          "seed": 1, "data": _LINEAGE, **manifest}
     )  # fmt: skip
-    return registry.register(place, described, files).path
+    return artefacts.register(place, described, files).path
 
 
 def ranker(place: Path, version: str = "rk-1", seed: int = 1) -> Path:
@@ -53,7 +54,7 @@ def two_tower(place: Path, number: int = 1) -> Path:
     vectors = encode_items(model)
     files = {
         "index.faiss": index.dump(index.build(vectors, seed=1)),
-        "vectors.safetensors": registry.pack_arrays({"vectors": vectors}),
+        "vectors.safetensors": artefacts.pack_arrays({"vectors": vectors}),
     }
     return register(place, "index", f"ix-{number}", files, parents={"two_tower": f"tt-{number}"})
 
@@ -65,16 +66,16 @@ def everything(world: Path) -> Path:
     two_tower(place)
     near = (np.arange(N_ITEMS)[:, None] + np.arange(1, 6)) % N_ITEMS
     packed = {"items": near.astype(np.int32), "scores": np.full(near.shape, 0.5, np.float32)}
-    register(place, "covisit", "cv-1", {"neighbours.safetensors": registry.pack_arrays(packed)})
+    register(place, "covisit", "cv-1", {"neighbours.safetensors": artefacts.pack_arrays(packed)})
     items = np.tile(np.arange(20, 50, dtype=np.int32), (len(REGIONS), 1))
     packed = {"items": items, "scores": np.ones(items.shape, np.float32)}
-    register(place, "popular", "pp-1", {"popular.safetensors": registry.pack_arrays(packed)})
+    register(place, "popular", "pp-1", {"popular.safetensors": artefacts.pack_arrays(packed)})
     user = np.arange(4)
     golden = {
         "user": user, "profile": np.zeros((4, len(USER_PROFILE.columns)), np.float32),
         "recent": np.full((4, N_RECENT), -1), "held_out": user[:, None] + 20,
     }  # fmt: skip
-    register(place, "features", "fs-1", {"golden.safetensors": registry.pack_arrays(golden)})
+    register(place, "features", "fs-1", {"golden.safetensors": artefacts.pack_arrays(golden)})
     return place
 
 

@@ -16,8 +16,8 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import N_TOPICS
 from sandbox.base.run import PROCESSES, RunInfo
-from sandbox.runtime.ports import LOOPBACK, pick
-from sandbox.runtime.redis_server import command, find_redis
+from sandbox.runtime.local.ports import LOOPBACK, pick
+from sandbox.runtime.local.redis_server import command, find_redis
 from services.skeleton.host import Host, serve
 
 N_USERS, N_ITEMS, N_CREATORS = 20, 60, 6

@@ -13,10 +13,10 @@ import pytest
 
 from sandbox.base.config import Breaker, Config, Edge, GatewayConfig
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.fabric import CallError, Fabric
-from sandbox.virtual.fabric import Context as VirtualContext
-from sandbox.virtual.loop import Loop, World
-from sandbox.virtual.timing import Timing, Work
+from sandbox.virtual.machine.fabric import CallError, Fabric
+from sandbox.virtual.machine.fabric import Context as VirtualContext
+from sandbox.virtual.machine.loop import Loop, World
+from sandbox.virtual.machine.timing import Timing, Work
 from services.proto.recsys.v1 import rules_pb2_grpc
 from services.skeleton.context import CURRENT, Context
 from tests.services.harness import rows

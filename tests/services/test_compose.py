@@ -23,7 +23,7 @@ import yaml
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, PROCESSES, RunInfo
-from sandbox.runtime import ports
+from sandbox.runtime.local import ports
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.telemetry.sql import query
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
@@ -191,7 +191,7 @@ def test_a_health_check_fails_where_nothing_runs(containers: dict[str, Local]) -
     environment = {**gateway.environment, "SANDBOX_REDIS": nobody}
 
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox.runtime.health", "redis"],
+        [sys.executable, "-m", "sandbox.runtime.local.health", "redis"],
         env=environment, cwd=ROOT, capture_output=True, timeout=60,
     )  # fmt: skip
 

@@ -7,8 +7,8 @@ import redis
 
 from sandbox.base.errors import SandboxError
 from sandbox.runtime import event_stream
-from sandbox.runtime.actions import Action
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate.actions import Action
+from sandbox.runtime.operate.operations import Operations
 from services.events.core import GROUP, STREAM
 from tests.services.harness import make_run, redis_at
 

@@ -11,7 +11,7 @@ import redis
 from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_SEEN, USER_SESSION, key, unpack_many
-from sandbox.runtime.ports import LOOPBACK, pick
+from sandbox.runtime.local.ports import LOOPBACK, pick
 from services.events.core import GROUP, IMPRESSIONS, PROGRESS, STREAM, Entry
 from services.events.processor import CONSUMER
 from services.events.processor import REGISTRATION as PROCESSOR

@@ -53,7 +53,7 @@ class Running:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.runtime.child", "collector", self.run.run_dir],
+                [sys.executable, "-m", "sandbox.runtime.local.child", "collector", self.run.run_dir],
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         wait_for(self.listens, 30)

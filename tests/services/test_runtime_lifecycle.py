@@ -20,10 +20,11 @@ import pytest
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import load_services
-from sandbox.runtime import plan, ports, rundir
+from sandbox.runtime import rundir
 from sandbox.runtime.building import quiet
+from sandbox.runtime.local import plan, ports
+from sandbox.runtime.local.supervisor import Supervisor
 from sandbox.runtime.stack import Stack, prepare
-from sandbox.runtime.supervisor import Supervisor
 from tests.services.waiting import processes_of, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400), pytest.mark.usefixtures("home")]

@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.bench import paired, parity, virtual_apart
 from sandbox.cli.app import main
-from sandbox.virtual.calibrate import errors, fit
-from sandbox.virtual.observed import observe
-from sandbox.virtual.timing import load
+from sandbox.virtual.calibration.calibrate import errors, fit
+from sandbox.virtual.calibration.observed import observe
+from sandbox.virtual.machine.timing import load
 
 WALL_S = 25.0
 

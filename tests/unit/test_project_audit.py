@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from faults.catalogue import CATALOGUE
 from sandbox.base.errors import KINDS
 from sandbox.base.schema import TABLES
 from sandbox.cli.reference import command_paths
+from sandbox.drill.scenario import library
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = sorted(
@@ -21,6 +23,18 @@ OURS = sorted(
     if "_pb2" not in path.name
 )
 COMMANDS = list(command_paths())
+ARMED = {
+    step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault
+}  # that it is a look-alike of something is not enough
+SHELLS = {  # of services: what they do is I/O
+    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "status", "store", "telemetry", "generate",
+}  # fmt: skip
+CORES_APART = {
+    "services.model.core",
+    "services.skeleton.breaker",
+    "services.skeleton.seams",
+}  # torch; a contract of
+# its own; what wraps I/O
 PROTOS = sorted((ROOT / "services/proto/recsys/v1").glob("*.proto"))
 
 
@@ -29,8 +43,21 @@ def test_every_fault_is_documented_tested_and_used(name):
     layer, module = CATALOGUE[name].__module__.split(".")[1:]
     assert f"\n### `{name}`\n" in (ROOT / "docs/faults.md").read_text()
     assert (ROOT / "tests/unit/faults" / layer / f"test_{module}.py").exists()
-    used = "".join(path.read_text() for path in (ROOT / "scenarios").rglob("*.yaml"))
-    assert name in used, "no scenario uses it"
+    assert name in ARMED, "no scenario arms it"
+
+
+def test_every_module_of_the_services_is_a_shell_or_held_to_do_no_io():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    held = next(c for c in contracts if c["name"] == "Cores do no I/O")["source_modules"]
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "services").glob("*/*.py")
+        if path.stem not in {*SHELLS, "__init__"}
+    }
+
+    assert modules - CORES_APART == set(held)
 
 
 @pytest.mark.parametrize("path", [path for path, _ in COMMANDS])
@@ -86,7 +113,7 @@ BANNED = {  # call -> where it is allowed, and what to use instead
 }
 # Programs that wait for other processes or for people, by polling a condition; only ever shorter.
 POLLS = {
-    "sandbox/runtime/operations.py", "sandbox/cli/load.py", "sandbox/runtime/stack.py",
+    "sandbox/runtime/operate/operations.py", "sandbox/cli/load.py", "sandbox/runtime/stack.py",
     "sandbox/bench/serving.py", "sandbox/bench/stack.py",
 }  # fmt: skip
 

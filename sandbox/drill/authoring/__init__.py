@@ -1,1 +1,1 @@
-"""Checks of a scenario file: everything that would fail later, found at once and without a stack."""
+"""Scenarios of one's own: everything that would fail later, found at once and without a stack; pictures, drafts."""

@@ -15,8 +15,8 @@ from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding
 from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.strict_yaml import Place
-from sandbox.runtime.actions import Action
-from sandbox.runtime.operations import shown
+from sandbox.runtime.operate.actions import Action
+from sandbox.runtime.operate.operations import shown
 
 _MOVES_NOTHING = ("restart", "skip-backlog", "replay", "rebuild-index")  # in the documents
 _FAR_S = 1e6  # after every step

@@ -13,7 +13,7 @@ from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.globs import overlap
 from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, ActionPattern
 from sandbox.drill.scenario.strict_yaml import Place
-from sandbox.runtime.actions import EDGES
+from sandbox.runtime.operate.actions import EDGES
 from services.retrieval.core import SOURCES
 
 VERSIONED = {"ranker": ("model", "ranker"), "two_tower": ("model", "two_tower"),

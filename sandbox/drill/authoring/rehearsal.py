@@ -27,7 +27,7 @@ from sandbox.drill.play import rollout
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.scenario import Release, Step
-from sandbox.runtime.operations import Operations, Record, shown
+from sandbox.runtime.operate.operations import Operations, Record, shown
 from services.ranking.core import INPUTS
 from services.retrieval.core import SOURCES
 from services.rules import document as rules_document

@@ -18,7 +18,7 @@ from sandbox.drill.scenario import segments, taxonomy
 from sandbox.drill.scenario.patterns import ActionPattern, parse_action
 from sandbox.drill.scenario.scenario import Scenario, Step
 from sandbox.drill.scenario.truth import Cause
-from sandbox.runtime.operations import shown
+from sandbox.runtime.operate.operations import shown
 
 ONSET_GUESSES_S = (0.0, 60.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0)  # before the page
 

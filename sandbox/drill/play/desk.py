@@ -13,7 +13,7 @@ from sandbox.drill.play.report import Report
 from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
 from sandbox.runtime.building import ProgressFn
-from sandbox.runtime.operations import Operations, Record
+from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.telemetry.sql import Result, SqlWorker
 
 

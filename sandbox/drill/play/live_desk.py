@@ -14,7 +14,7 @@ from sandbox.drill.play.typed import Typed
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime import slates
 from sandbox.runtime.building import ProgressFn
-from sandbox.runtime.operations import Operations, Record
+from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import Result, SqlWorker
 

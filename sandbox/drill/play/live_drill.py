@@ -18,8 +18,8 @@ from sandbox.drill.play.report import Report, require_paged, within
 from sandbox.drill.play.standing import is_over, require_running
 from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario.scenario import Scenario
-from sandbox.runtime.operations import wait_for
-from sandbox.runtime.plan import require_seed, require_speed
+from sandbox.runtime.local.plan import require_seed, require_speed
+from sandbox.runtime.operate.operations import wait_for
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.stack import ProgressFn, Stack, ensure_built, fresh_run_dir
 from sandbox.runtime.threads import ONE_THREAD

@@ -13,8 +13,8 @@ from sandbox.drill.play.deeds import Action
 from sandbox.drill.play.engine import Alert
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.scenario.scenario import Step
-from sandbox.runtime import control
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.arming import control
+from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
 

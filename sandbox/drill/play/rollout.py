@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from faults.arming import wrapper
 from faults.catalogue import fault_named
+from sandbox.base import artefacts
 from sandbox.base.clock import Clock
 from sandbox.drill.play.deeds import Action
 from sandbox.drill.scenario.scenario import Step
-from sandbox.pipeline import registry
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime import publish
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate.operations import Operations
 from services.ranking.core import INPUTS
 
 COMING = ".coming"  # in RUN/registry: versions that a release of the day will bring
@@ -48,14 +48,14 @@ def _publish(step: Step, operations: Operations) -> None:
         return
     rows = operations.platform.rows
     now, there = operations.platform.now(), operations.run.path / "registry"
-    for made in registry.versions(there / COMING):
+    for made in artefacts.versions(there / COMING):
         m = made.manifest
         if m.version != built and not (suffix and m.version.endswith(suffix)):
             continue
         place = there / m.artifact / m.version
         place.parent.mkdir(parents=True, exist_ok=True)
         made.path.rename(place)
-        artefact = registry.describe(there, m.artifact, m.version)
+        artefact = artefacts.describe(there, m.artifact, m.version)
         event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
         rows("registry_events", [event])
         rows("eval_metrics", publish.metric_rows(artefact, now))

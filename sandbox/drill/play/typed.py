@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play.rollout import OPERATOR
 from sandbox.drill.scenario.patterns import CHANGED, ActionPattern
-from sandbox.runtime.actions import Action
-from sandbox.runtime.operations import Operations, Record
-from sandbox.runtime.planning import Plan, Preview
+from sandbox.runtime.operate.actions import Action
+from sandbox.runtime.operate.operations import Operations, Record
+from sandbox.runtime.operate.planning import Plan, Preview
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.models import stage_models
 from sandbox.drill.scenario.scenario import Scenario, Step
 from sandbox.runtime.building import ProgressFn
-from sandbox.runtime.operations import Record
-from sandbox.virtual.loop import Wall
+from sandbox.runtime.operate.operations import Record
+from sandbox.virtual.machine.loop import Wall
 from sandbox.virtual.stack import VirtualStack
 
 TICK_S = 15.0  # world seconds between two looks at the timeline, as on a live stack at 60x

@@ -22,8 +22,8 @@ from sandbox.drill.play.typed import Typed
 from sandbox.drill.play.virtual_course import TICK_S, Pages, VirtualCourse, open_course
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.building import ProgressFn, ensure_built
-from sandbox.runtime.operations import Operations, Record
-from sandbox.runtime.plan import require_seed
+from sandbox.runtime.local.plan import require_seed
+from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import fresh_run_dir
 from sandbox.telemetry.sql import Result, SqlWorker
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from sandbox.drill.scenario.harms import METRICS, SEGMENT_EXPOSURE
 from sandbox.drill.twin.harm import harm, of_slice, totals
-from sandbox.virtual.ledger import Ledger
+from sandbox.virtual.people.ledger import Ledger
 
 LOOKED_AT = (*METRICS, SEGMENT_EXPOSURE)
 _COUNTS = ("clicks", "conversions", "satisfied_sessions", "users_lost", "policy_breaches")

@@ -1,1 +1,2 @@
-"""Responders that ship: one that knows the evidence, and several that measure what not looking earns."""
+"""Programs that answer drills: one that knows the evidence, several that measure what not looking earns, and
+what plays them."""

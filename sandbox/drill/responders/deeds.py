@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import PROCESSES
 from sandbox.drill.responders.env import DrillEnv
-from sandbox.runtime.actions import EDGES
+from sandbox.runtime.operate.actions import EDGES
 
 SOURCES = ("ann", "covisit", "followed", "popular", "fresh")
 RESTARTS = tuple(f"restart service={name}" for name in PROCESSES)

@@ -28,7 +28,7 @@ from sandbox.drill.responders.observed import Observation, Rows, Score
 from sandbox.drill.scenario import taxonomy
 from sandbox.drill.scenario.queries import filled
 from sandbox.drill.scenario.scenario import Scenario
-from sandbox.runtime.actions import ACTIONS
+from sandbox.runtime.operate.actions import ACTIONS
 
 QUERY_S = 30.0  # world seconds that pass with a query: half a wall second of a person's at 60x
 ACTION_S = 30.0  # and with an action

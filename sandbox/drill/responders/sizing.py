@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.drill.responders.observed import Rows
 from sandbox.drill.scenario.queries import sql_time
-from sandbox.virtual.breaches import against_policy
+from sandbox.virtual.people.breaches import against_policy
 
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
 LEAST_REQUESTS = 100  # on either side, or there is no estimate

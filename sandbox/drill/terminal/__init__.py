@@ -1,0 +1,1 @@
+"""One screen: the drill shell, its questions, and the debrief."""

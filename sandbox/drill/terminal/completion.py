@@ -8,7 +8,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from sandbox.base.schema import TABLES
-from sandbox.runtime.actions import ACTIONS
+from sandbox.runtime.operate.actions import ACTIONS
 
 
 class ShellCompleter(Completer):

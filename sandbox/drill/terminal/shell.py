@@ -41,8 +41,8 @@ from sandbox.drill.terminal.views import (
     status_view,
     words_view,
 )
-from sandbox.runtime.actions import ACTIONS, kind_named
 from sandbox.runtime.building import ProgressFn
+from sandbox.runtime.operate.actions import ACTIONS, kind_named
 from sandbox.telemetry.drawing import drawn
 from sandbox.telemetry.reference import columns_of
 from sandbox.telemetry.waterfall import find

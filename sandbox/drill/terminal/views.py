@@ -14,9 +14,9 @@ from rich.text import Text
 
 from sandbox.drill.play.report import world_time
 from sandbox.drill.scenario import taxonomy
-from sandbox.runtime.actions import ACTIONS
-from sandbox.runtime.operations import Operations, Record
-from sandbox.runtime.planning import Kind
+from sandbox.runtime.operate.actions import ACTIONS
+from sandbox.runtime.operate.operations import Operations, Record
+from sandbox.runtime.operate.planning import Kind
 from sandbox.telemetry.answers import answer, count
 
 MAX_SHOWN = 500  # rows of an answer

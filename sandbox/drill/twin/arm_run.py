@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.drill.play.virtual_course import Pages, open_course
 from sandbox.drill.twin.arms import ArmPlan
-from sandbox.virtual.ledger import Ledger
+from sandbox.virtual.people.ledger import Ledger
 
 
 def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:

@@ -37,7 +37,7 @@ from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.spawning import Context
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
-from sandbox.virtual.ledger import Ledger
+from sandbox.virtual.people.ledger import Ledger
 
 RunArm = Callable[[ArmPlan, Path, bool], Ledger]  # plan, run directory, telemetry
 ProgressFn = Callable[[str, float | None], None]

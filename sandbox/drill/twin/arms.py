@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from sandbox.base import paths
+from sandbox.base.sources import code_hash
 from sandbox.base.streams import seed_of
 from sandbox.drill.scenario.scenario import Scenario
 
@@ -25,7 +26,7 @@ MOST_STEPS = (
 )
 TOO_MANY = 12  # actions that nobody tells apart any more: then what is accepted decides
 AT_ONCE_S = 1.0  # world seconds after onset: the best response follows the fault, not the reverse
-_PACKAGES = ("sandbox", "services", "faults", "loadtest")
+_DECIDE = ("sandbox.drill.twin.arm_run", "faults")  # code that a run comes out of
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,12 @@ class ArmPlan:
 
     @property
     def key(self) -> str:
-        """Names the run in the cache: hash of the plan, of the world's files and of the code."""
+        """Names the run in the cache: hash of the plan, of the world's files and of the code that it comes
+        out of."""
         document = {
             "scenario": self.scenario.model_dump(mode="json"), "world": self.world, "seed": self.seed,
             "faults": self.faults, "actions": self.actions, "until_s": self.until_s,
-            "made_of": _world_hash(paths.worlds() / self.world), "code": code_hash(),
+            "made_of": _world_hash(paths.worlds() / self.world), "code": code_hash(*_DECIDE),
         }  # fmt: skip
         text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -98,18 +100,6 @@ def other_healthy(plan: ArmPlan, n: int) -> Iterator[ArmPlan]:
     """n further healthy days of the same scenario with the same actions, for what differs between days."""
     for seed in seeds_of(plan.seed, n + 1)[1:]:
         yield replace(plan, seed=seed, faults=False)
-
-
-@cache
-def code_hash() -> str:
-    """Of every source file of ours: a ledger from other code is no ledger of this one."""
-    root = Path(__file__).resolve().parents[3]
-    whole = hashlib.sha256()
-    for package in _PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            whole.update(path.relative_to(root).as_posix().encode())
-            whole.update(path.read_bytes())
-    return whole.hexdigest()
 
 
 @cache

@@ -38,7 +38,7 @@ from sandbox.drill.twin.intervals import (
     valued,
     variance_ratio,
 )
-from sandbox.virtual.ledger import Ledger
+from sandbox.virtual.people.ledger import Ledger
 
 Arms = Mapping[str, Ledger]  # of one seed, as arms_of names them
 Harm = dict[str, Estimate]  # by metric of ALL

@@ -15,7 +15,7 @@ import numpy as np
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.features import SEGMENTS
 from sandbox.drill.scenario.harms import ALL, GOODS, METRICS, SEGMENT_EXPOSURE, SLOW
-from sandbox.virtual.ledger import SATISFIED_FROM, Ledger, Requests, Visits
+from sandbox.virtual.people.ledger import SATISFIED_FROM, Ledger, Requests, Visits
 
 MINUTE_S = 60.0
 TAIL = 0.06  # share of the slowest requests among which a reweighted 99th percentile is looked for

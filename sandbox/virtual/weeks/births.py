@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load as load_tensors
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Artefact, pack_arrays
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import uniforms
-from sandbox.pipeline import index, registry
+from sandbox.pipeline import index
 from sandbox.pipeline.events import DAY_S
-from sandbox.pipeline.registry import Artefact, pack_arrays
 from services.model.core import encode_items, load_two_tower
 
 _BY_ITEM = ("item_id", "item_bias", "history", "attention")  # tables with a row for each item's id
@@ -67,14 +68,14 @@ def forget(
 
     Raises MODEL-001, MODEL-002.
     """
-    found = registry.find(registries, artifact, old)
+    found = artefacts.find(registries, artifact, old)
     tensors = load_tensors(found.read("model.safetensors"))
     for table in _BY_ITEM:
         weights = tensors.get(f"{table}.weight")
         if weights is not None:
             weights[item + 1] = weights[0]
     manifest = found.manifest.model_copy(update={"version": new, "parents": {artifact: old}})
-    return registry.register(target, manifest, {"model.safetensors": pack_arrays(tensors)})
+    return artefacts.register(target, manifest, {"model.safetensors": pack_arrays(tensors)})
 
 
 def index_of(
@@ -84,10 +85,10 @@ def index_of(
 
     Raises MODEL-001, MODEL-002.
     """
-    towers = registry.find(registries, "two_tower", encoder)
+    towers = artefacts.find(registries, "two_tower", encoder)
     vectors = encode_items(load_two_tower(towers.read("model.safetensors"), towers.manifest.config))
     vectors[absent] = 0.0  # an index has a row for each item: this one is near to nobody
     manifest, files = index.artefact(
         vectors, encoder_version=encoder, version=version, like=towers.manifest
     )
-    return registry.register(target, manifest, files)
+    return artefacts.register(target, manifest, files)

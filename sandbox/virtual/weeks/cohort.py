@@ -15,8 +15,8 @@ import numpy as np
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows, Status
 from sandbox.base.streams import seed_of
-from sandbox.virtual.content import Answer, Asked
-from sandbox.virtual.ledger import LOST_AFTER_S
+from sandbox.virtual.answers.content import Answer, Asked
+from sandbox.virtual.people.ledger import LOST_AFTER_S
 from sandbox.virtual.weeks.rows import StreamedRows
 from sandbox.virtual.weeks.served import Served
 from sandbox.world.behaviour import Behaviour
@@ -30,7 +30,7 @@ _READ_S, _NEXT_S = 1.5, 1.2  # to the first slot, from slot to slot: as in the h
 
 
 class Answers(Protocol):
-    """sandbox.virtual.content.Content, as far as it is used here."""
+    """sandbox.virtual.answers.content.Content, as far as it is used here."""
 
     def healthy(
         self, asked: Sequence[Asked], rows: Sequence[UserRows],

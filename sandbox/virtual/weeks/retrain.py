@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.streams import seed_of
-from sandbox.pipeline import covisit, popular, ranker, registry, training_set, two_tower
+from sandbox.pipeline import covisit, popular, ranker, training_set, two_tower
 from sandbox.pipeline.build import Recipe, code_hash, take_pairs
 from sandbox.pipeline.events import DAY_S, Log
 from sandbox.pipeline.features import Snapshot
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
-from sandbox.pipeline.registry import Lineage, Manifest
 from sandbox.pipeline.training_set import Joined, Sampling
 from sandbox.pipeline.two_tower import Pairs, TowerSettings
 from services.model.core import dump, encode_items
@@ -77,14 +78,14 @@ def warm_up() -> None:
 def write_popular(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:
     """The popular items as of `now`, under the version that retrieval reads."""
     ids, scores = popular.by_region(log, catalogue, now)
-    _write_list("popular", registry.POPULAR_VERSION, "popular.safetensors",
+    _write_list("popular", artefacts.POPULAR_VERSION, "popular.safetensors",
                 {"items": ids, "scores": scores}, now, target, seed)  # fmt: skip
 
 
 def write_covisit(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:
     """Co-visitation as of `now`, under the version that retrieval reads."""
     ids, scores = covisit.neighbours(log.before(now), catalogue.n_items)
-    _write_list("covisit", registry.COVISIT_VERSION, "neighbours.safetensors",
+    _write_list("covisit", artefacts.COVISIT_VERSION, "neighbours.safetensors",
                 {"items": ids, "scores": scores}, now, target, seed)  # fmt: skip
 
 
@@ -157,7 +158,7 @@ class _Generation:
             code_hash=code_hash(), seed=self.seed, data=data, metrics=metrics, inputs=inputs,
             config={**config, "settings": settings},
         )  # fmt: skip
-        registry.register(self.target, manifest, {"model.safetensors": tensors})
+        artefacts.register(self.target, manifest, {"model.safetensors": tensors})
 
 
 def _write_list(
@@ -168,4 +169,4 @@ def _write_list(
     manifest = Manifest(
         artifact=artifact, version=version, created_ts=now, code_hash=code_hash(), seed=seed, data=data,
     )  # fmt: skip
-    registry.register(target, manifest, {name: registry.pack_arrays(arrays)})
+    artefacts.register(target, manifest, {name: artefacts.pack_arrays(arrays)})

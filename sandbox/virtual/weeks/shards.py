@@ -14,8 +14,8 @@ import numpy as np
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
-from sandbox.virtual.content import Content
-from sandbox.virtual.loaded import Sources
+from sandbox.virtual.answers.content import Content
+from sandbox.virtual.answers.loaded import Sources
 from sandbox.virtual.weeks.cohort import Batch, Cohort
 from sandbox.virtual.weeks.plan import SLATE, Place
 from sandbox.virtual.weeks.served import Served

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.streams import seed_of
 from sandbox.base.worlds import WorldManifest
-from sandbox.pipeline import registry
 from sandbox.pipeline.events import DAY_S, read_manifest
 from sandbox.pipeline.features import Snapshot, snapshot
-from sandbox.runtime.live_features import LiveFeatures
+from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned
 from sandbox.virtual.weeks.births import (
     births,
@@ -223,7 +223,9 @@ class Weeks:
 
     def _shares(self, n: int) -> list[Share]:
         """The users, divided into n cohorts."""
-        found = registry.load(self.place.world / "registry", "features", registry.FEATURES_VERSION)
+        found = artefacts.load(
+            self.place.world / "registry", "features", artefacts.FEATURES_VERSION
+        )
         held = found.arrays("features.safetensors")
         self.tally.seen_before(held["stream_user_id"], held["stream_ts"])
         return [

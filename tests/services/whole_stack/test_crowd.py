@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.runner import LOAD, Load
-from sandbox.runtime import control
+from sandbox.runtime.arming import control
 from sandbox.telemetry.sql import query
 from tests.services.waiting import wait_for
 

@@ -11,8 +11,8 @@ import pytest
 from loadtest.runner import LOCUSTFILE
 from sandbox.cli.app import main
 from sandbox.telemetry.sql import query
-from sandbox.virtual import timing as timings
-from sandbox.virtual.observed import observe
+from sandbox.virtual.calibration.observed import observe
+from sandbox.virtual.machine import timing as timings
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack

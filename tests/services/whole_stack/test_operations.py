@@ -11,8 +11,8 @@ from sandbox.base.config import Breaker, Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES
 from sandbox.pipeline.rollout import Release
-from sandbox.runtime.actions import Action
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate.actions import Action
+from sandbox.runtime.operate.operations import Operations
 from sandbox.telemetry.sql import query
 
 pytestmark = pytest.mark.stack

@@ -19,7 +19,7 @@ from sandbox.base.features import (
     key,
     unpack_many,
 )
-from sandbox.virtual.content import Asked, Content
+from sandbox.virtual.answers.content import Asked, Content
 from services.gateway.stages import UserRows
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
 

@@ -14,8 +14,8 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, key
 from sandbox.base.run import PROCESSES, load_services
-from sandbox.runtime import control
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.arming import control
+from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import query
 from tests.services.waiting import processes_of, wait_for

@@ -11,7 +11,7 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
 from sandbox.drill.play import live_drill, standing, store
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import point_latest_to
 from sandbox.runtime.stack import Stack
 from tests.unit.drill.desk import WORLD_START, begun_drill, paged
@@ -27,7 +27,7 @@ def drill(tmp_path, monkeypatch):
     made = begun_drill(tmp_path)
     Config().save(made.run.path)
     point_latest_to(made.run.path)
-    monkeypatch.setattr("sandbox.runtime.operations.LivePlatform", lambda _run: Still())
+    monkeypatch.setattr("sandbox.runtime.operate.operations.LivePlatform", lambda _run: Still())
     monkeypatch.setattr(Stack, "require_up", lambda self: None)
     monkeypatch.setattr(store, "running_on", lambda _: not standing.is_over(made))
     return made

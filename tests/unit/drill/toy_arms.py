@@ -14,7 +14,7 @@ from sandbox.base.streams import uniforms
 from sandbox.drill.play.deeds import Action
 from sandbox.drill.scenario.patterns import parse_action
 from sandbox.drill.twin.arms import ArmPlan
-from sandbox.virtual.ledger import Ledger, LedgerBook
+from sandbox.virtual.people.ledger import Ledger, LedgerBook
 
 BEGAN = 1_000_000.0
 USERS = 300

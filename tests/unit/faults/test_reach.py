@@ -10,7 +10,7 @@ from faults.catalogue import CATALOGUE, KNOWN
 from faults.onset import Onset
 from faults.scope import Scope
 from sandbox.base.catalogue import REGIONS
-from sandbox.runtime.actions import EDGES
+from sandbox.runtime.operate.actions import EDGES
 from services.proto.recsys.v1 import (
     events_pb2_grpc,
     features_pb2_grpc,

@@ -8,8 +8,8 @@ import pytest
 from loadtest.orders import Orders
 from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
-from sandbox.runtime import control
-from sandbox.runtime.armoury import Armoury
+from sandbox.runtime.arming import control
+from sandbox.runtime.arming.armoury import Armoury
 from services.skeleton.seams import Seams
 
 

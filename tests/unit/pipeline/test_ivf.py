@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.errors import SandboxError
-from sandbox.pipeline import index, registry
+from sandbox.pipeline import index
 from sandbox.pipeline.ivf import LEAST_PER_LIST, register_inverted
-from sandbox.pipeline.registry import Lineage, Manifest
 
 N = 2_000
 
@@ -22,7 +23,7 @@ def place(tmp_path_factory):
         artifact="two_tower", version="tt-1", created_ts=5.0, code_hash="0", seed=1,
         data=Lineage(from_ts=0, to_ts=5, rows=1, digest="0"),
     )  # fmt: skip
-    registry.register(
+    artefacts.register(
         place, *index.artefact(vectors, encoder_version="tt-1", version="ix-1", like=like)
     )
     return place
@@ -36,7 +37,7 @@ def made(place, **how):
 def test_it_holds_the_same_vectors_and_says_how_much_it_finds(place):
     artefact = made(place)
 
-    same = registry.find((place,), "index", "ix-1").arrays("vectors.safetensors")["vectors"]
+    same = artefacts.find((place,), "index", "ix-1").arrays("vectors.safetensors")["vectors"]
     assert np.array_equal(artefact.arrays("vectors.safetensors")["vectors"], same)
     assert artefact.manifest.parents == {"two_tower": "tt-1"}
     assert (artefact.manifest.config["nlist"], artefact.manifest.config["nprobe"]) == (40, 8)

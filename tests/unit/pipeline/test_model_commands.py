@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.errors import SandboxError
 from sandbox.cli.model import app
-from sandbox.pipeline import registry
-from sandbox.pipeline.registry import Lineage, Manifest
 from tests.unit.pipeline.two_tastes import END, tables, write_world
 
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         artifact="ranker", version="rk-1", created_ts=END, code_hash="c", seed=1, data=made_from,
         metrics={"auc": 0.75}, inputs=["item_stats.ctr_28d"],
     )  # fmt: skip
-    registry.register(world / "registry", manifest, {"model.safetensors": b"weights"})
+    artefacts.register(world / "registry", manifest, {"model.safetensors": b"weights"})
     return tmp_path
 
 

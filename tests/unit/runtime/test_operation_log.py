@@ -11,8 +11,8 @@ import pytest
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
-from sandbox.runtime import operations as module
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate import operations as module
+from sandbox.runtime.operate.operations import Operations
 
 
 @pytest.fixture

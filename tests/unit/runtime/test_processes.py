@@ -10,8 +10,8 @@ import pytest
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
-from sandbox.runtime.child import PORT_TAKEN, failure_file
-from sandbox.runtime.processes import Process, run_to_end
+from sandbox.runtime.local.child import PORT_TAKEN, failure_file
+from sandbox.runtime.local.processes import Process, run_to_end
 
 
 @pytest.fixture

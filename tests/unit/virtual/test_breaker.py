@@ -13,15 +13,15 @@ import pytest
 
 from sandbox.base.config import Breaker, Config, Edge
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.actions import EDGES, Action
-from sandbox.runtime.operations import Record
+from sandbox.runtime.operate.actions import EDGES, Action
+from sandbox.runtime.operate.operations import Record
 from sandbox.telemetry.hash import lake_hash
 from sandbox.telemetry.lake import connect
-from sandbox.virtual import timing as timings
-from sandbox.virtual.fabric import CallError, Context, Dice, Fabric
-from sandbox.virtual.loop import Loop, World
+from sandbox.virtual.machine import timing as timings
+from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric
+from sandbox.virtual.machine.loop import Loop, World
+from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.stack import VirtualStack
-from sandbox.virtual.timing import Timing, Work
 
 STILL: Dice = repeat((0.0, 1.0))  # no noise, no tails
 PROMPT = Breaker(failed_share=0.5, least_calls=20, window_s=2, open_s=2, trial_calls=3)

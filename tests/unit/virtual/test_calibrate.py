@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.calibrate import errors, fit, loss, refine
-from sandbox.virtual.observed import Observed, Sample, observe, together
-from sandbox.virtual.timing import Timing, Work, load
+from sandbox.virtual.calibration.calibrate import errors, fit, loss, refine
+from sandbox.virtual.calibration.observed import Observed, Sample, observe, together
+from sandbox.virtual.machine.timing import Timing, Work, load
 from tests.unit.telemetry.toy import SPEED, write_toy
 
 N = 20_000

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sandbox.base.artefacts import pack_arrays
 from sandbox.base.config import Config, ModelConfig, RankingConfig, RetrievalConfig, RulesConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, Rows, Status
 from sandbox.pipeline.index import dump
 from sandbox.pipeline.ivf import inverted
-from sandbox.pipeline.registry import pack_arrays
-from sandbox.virtual.content import Asked, Content
+from sandbox.virtual.answers.content import Asked, Content
 from services.gateway.stages import UserRows
 from services.retrieval.core import popular_by_region
 from tests.services.artefacts import everything, ranker, register, two_tower

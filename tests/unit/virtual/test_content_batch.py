@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.virtual.content_batch import finite, ordered
+from sandbox.virtual.answers.content_batch import finite, ordered
 from services.gateway.core import by_score
 
 ODD = st.sampled_from([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 3e38, -3e38])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from sandbox.base.config import Edge
-from sandbox.virtual import timing as timings
-from sandbox.virtual.fabric import CallError, Context, Dice, Fabric, dice
-from sandbox.virtual.loop import Loop, World
-from sandbox.virtual.timing import Timing, Work
+from sandbox.virtual.machine import timing as timings
+from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric, dice
+from sandbox.virtual.machine.loop import Loop, World
+from sandbox.virtual.machine.timing import Timing, Work
 from services.skeleton.seams import Call, Proceed
 
 STILL: Dice = repeat((0.0, 1.0))  # no noise, no tails

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
-from sandbox.virtual.forward import RankerPass, TowerPass, _tiles
+from sandbox.virtual.answers.forward import RankerPass, TowerPass, _tiles
 from services.model.core import (
     N_PROFILE,
     TILE,

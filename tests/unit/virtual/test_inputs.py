@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, Rows, Status
-from sandbox.virtual.inputs import InputBuilder
+from sandbox.virtual.answers.inputs import InputBuilder
 from services.ranking.core import CROSSES, INPUTS, Contract, assemble_rows
 from tests.services.harness import N_ITEMS, catalogue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.virtual.later import Gathering, Items, Later, known
+from sandbox.virtual.answers.later import Gathering, Items, Later, known
 
 
 class Counting:

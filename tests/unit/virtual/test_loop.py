@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.virtual.loop import Loop, Signal, Task, Wall, World
+from sandbox.virtual.machine.loop import Loop, Signal, Task, Wall, World
 
 
 def test_events_run_in_order_of_time_and_ties_in_the_order_they_were_made() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sandbox.base.streams import stream
-from sandbox.virtual.nearest import Nearest
+from sandbox.virtual.answers.nearest import Nearest
 from services.retrieval.index import Index
 
 DIM = 64

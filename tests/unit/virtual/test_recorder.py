@@ -9,8 +9,8 @@ import numpy as np
 from sandbox.base.schema import TABLES
 from sandbox.telemetry.lake import Lake
 from sandbox.telemetry.segments import MAX_BUFFERED_ROWS
-from sandbox.virtual.loop import Loop, World
-from sandbox.virtual.recorder import Recorder
+from sandbox.virtual.machine.loop import Loop, World
+from sandbox.virtual.processes.recorder import Recorder
 
 
 def test_more_rows_than_are_kept_in_memory_are_all_there_at_the_end(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.actions import Action
+from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.hash import lake_hash
 from sandbox.telemetry.lake import connect
 from sandbox.virtual.stack import VirtualStack

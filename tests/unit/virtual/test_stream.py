@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.base.features import N_TOPICS, USER_PROFILE, USER_SEEN, USER_SESSION
-from sandbox.virtual.loop import Loop, Wall, World
-from sandbox.virtual.store import Store
-from sandbox.virtual.stream import Processor, Stream
+from sandbox.virtual.machine.loop import Loop, Wall, World
+from sandbox.virtual.processes.store import Store
+from sandbox.virtual.processes.stream import Processor, Stream
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway.stages import UserRows
 from services.skeleton.seams import Seams

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.worlds import world_dir
-from sandbox.virtual.content import Answer
+from sandbox.virtual.answers.content import Answer
 from sandbox.virtual.weeks.cohort import DAY_S, Cohort
 from sandbox.virtual.weeks.served import Served
 from sandbox.world.behaviour import Behaviour

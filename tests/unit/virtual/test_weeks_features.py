@@ -6,7 +6,7 @@ import numpy as np
 
 from sandbox.base.features import ITEM_STATS, USER_PROFILE
 from sandbox.pipeline.events import Log
-from sandbox.runtime.live_features import LiveFeatures
+from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.virtual.weeks.records import Record, log_rows
 from sandbox.virtual.weeks.served import Served
 from services.events.core import Entry

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.cli.simulate import _tell
-from sandbox.pipeline import registry
 from sandbox.virtual.weeks import run as running
 from sandbox.virtual.weeks.arms import parse_arms
 from sandbox.virtual.weeks.births import births
@@ -103,7 +103,7 @@ def test_items_are_shown_from_the_day_they_come_out(kept, document):
 
 
 def test_models_begin_without_what_is_held_back(kept):
-    found = registry.load(kept / "registry", "two_tower", "tt-d0")
+    found = artefacts.load(kept / "registry", "two_tower", "tt-d0")
     model = load_two_tower(found.read("model.safetensors"), found.manifest.config)
     held = births(model.config.n_items, 0.2, load_manifest("tiny").history_end_ts, 3, seed=1).item
 
@@ -131,7 +131,7 @@ def test_models_are_trained_on_what_the_weeks_brought(tmp_path):
     )  # fmt: skip
 
     (trained,) = told["retrains"]
-    manifest = registry.load(tmp_path / "out" / "registry", "ranker", "rk-d1").manifest
+    manifest = artefacts.load(tmp_path / "out" / "registry", "ranker", "rk-d1").manifest
     end_ts = load_manifest("tiny").history_end_ts
     assert (trained["day"], trained["versions"]) == (1, {"ranker": "rk-d1"})
     assert manifest.created_ts == end_ts + DAY_S

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sandbox.base import artefacts
+from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.schema import TABLES
 from sandbox.drill.play import rollout
 from sandbox.drill.scenario import library
-from sandbox.pipeline import registry
-from sandbox.pipeline.registry import Lineage, Manifest
 
 BEGAN, RELEASED = 1_000_000.0, 1_002_400.0
 
@@ -27,9 +27,9 @@ def operations(tmp_path: Path) -> Any:
         "conversion": np.zeros(2), "event_ts": np.full(2, BEGAN - 99), "label_ts": np.full(2, np.inf),
         "feature_as_of": np.full(2, BEGAN - 99), "weight": np.ones(2), "position": np.ones(2),
     }  # fmt: skip
-    files = {"training_rows.safetensors": registry.pack_arrays(rows)}
+    files = {"training_rows.safetensors": artefacts.pack_arrays(rows)}
     for artifact, version in (("ranker", "rk-2"), ("two_tower", "tt-2"), ("index", "ix-2")):
-        registry.register(
+        artefacts.register(
             tmp_path / "registry" / rollout.COMING,
             Manifest(artifact=artifact, version=version, created_ts=BEGAN, code_hash="0", seed=1,
                      data=lineage, metrics={"auc": 0.7}),
@@ -46,12 +46,12 @@ def test_a_version_is_among_those_there_are_from_its_release_on(operations):
     step = next(s for s in library.named("a-good-week").timeline if s.release and s.release.retrain)
     there = operations.run.path / "registry"
 
-    before = registry.names([there], "ranker")
+    before = artefacts.names([there], "ranker")
     rollout._publish(step, operations)
 
     assert before == []
-    assert registry.names([there], "ranker") == ["rk-2"]
-    assert registry.versions(there / rollout.COMING) == []
+    assert artefacts.names([there], "ranker") == ["rk-2"]
+    assert artefacts.versions(there / rollout.COMING) == []
 
 
 def test_no_time_in_the_record_of_a_version_is_older_than_its_release(operations):

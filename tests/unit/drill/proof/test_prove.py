@@ -14,7 +14,7 @@ from sandbox.drill.proof.signals import Signal
 from sandbox.drill.scenario import library
 from sandbox.drill.twin import arms
 from sandbox.drill.twin.arms import ArmPlan
-from sandbox.virtual.ledger import Ledger, LedgerBook
+from sandbox.virtual.people.ledger import Ledger, LedgerBook
 from tests.unit.drill import lakes
 from tests.unit.drill.fake_drill import BEGAN, opened
 from tests.unit.drill.scenes import scenario
@@ -60,7 +60,7 @@ def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
-    monkeypatch.setattr(arms, "code_hash", lambda: "one code")
+    monkeypatch.setattr(arms, "code_hash", lambda *_: "one code")
 
 
 def proven(**changes) -> Proof:
@@ -73,7 +73,7 @@ def proven(**changes) -> Proof:
 def proof(tmp_path_factory) -> Proof:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(arms, "code_hash", lambda: "one code")
+        patch.setattr(arms, "code_hash", lambda *_: "one code")
         return proven()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.drill.proof.standout import of_ledgers, of_values
 from sandbox.drill.scenario.harms import SEGMENT_EXPOSURE
-from sandbox.virtual.ledger import LedgerBook
+from sandbox.virtual.people.ledger import LedgerBook
 
 
 def test_a_harm_is_measured_in_what_days_differ_by():

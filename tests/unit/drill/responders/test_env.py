@@ -11,7 +11,7 @@ from sandbox.drill.play.report import Report
 from sandbox.drill.responders import host
 from sandbox.drill.responders.env import DrillEnv
 from sandbox.drill.responders.observed import moment
-from sandbox.runtime.actions import Action
+from sandbox.runtime.operate.actions import Action
 from tests.unit.drill.fake_drill import BEGAN, FakeDrill, with_outcome
 from tests.unit.drill.scenes import scenario
 

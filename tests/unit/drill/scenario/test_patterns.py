@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.drill.scenario.patterns import OPERATIONS, ActionPattern, parse_action
-from sandbox.runtime.actions import ACTIONS
+from sandbox.runtime.operate.actions import ACTIONS
 
 
 def test_a_pattern_binds_the_arguments_it_names_and_no_others():

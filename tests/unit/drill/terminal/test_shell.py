@@ -20,7 +20,7 @@ from sandbox.drill.terminal.completion import ShellCompleter
 from sandbox.drill.terminal.debrief import render
 from sandbox.drill.terminal.shell import HELP, Shell
 from sandbox.drill.terminal.watch import Watch
-from sandbox.runtime.operations import Operations
+from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.stack import Stack
 from tests.unit.drill.desk import WORLD_START, Scripted, begun_drill, paged
 
@@ -51,7 +51,7 @@ class Still:
 def shell(drill, monkeypatch):
     run = drill.run
     Config().save(run.path)
-    monkeypatch.setattr("sandbox.runtime.operations.LivePlatform", lambda _run: Still())
+    monkeypatch.setattr("sandbox.runtime.operate.operations.LivePlatform", lambda _run: Still())
     monkeypatch.setattr(Stack, "require_up", lambda self: None)
     with LiveDesk(drill) as desk:
         yield Shell(desk, Console(file=io.StringIO(), width=200))

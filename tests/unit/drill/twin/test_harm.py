@@ -13,7 +13,7 @@ from sandbox.drill.scenario.harms import ALL, GOODS, METRICS
 from sandbox.drill.twin import harm as harms
 from sandbox.drill.twin.arms import ArmPlan
 from sandbox.drill.twin.intervals import differences, draws, estimate, valued, variance_ratio
-from sandbox.virtual.ledger import Ledger, LedgerBook
+from sandbox.virtual.people.ledger import Ledger, LedgerBook
 from tests.unit.drill.scenes import scenario
 from tests.unit.drill.toy_arms import BEGAN, toy_run
 

@@ -1,0 +1,103 @@
+"""One process of a run: `python -m sandbox.runtime.local.child NAME [RUN_DIR]`.
+
+Serves until SIGTERM, then drains. Takes orders at its control socket; only there, and only by whoever
+started the stack, are wrappers put on its seams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
+from sandbox.runtime.arming import control
+from sandbox.runtime.arming.armoury import Armoury
+from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
+from sandbox.runtime.settings import ContainerSettings
+from sandbox.runtime.tether import tether_to_supervisor
+
+if TYPE_CHECKING:
+    from services.skeleton.seams import Seams
+
+PORT_TAKEN = 98  # exit code when a port of the run is in use: the supervisor picks others
+_MODULES = {name: f"services.{name}.server" for name in GRPC_PROCESSES} | {
+    STREAM: "services.events.processor"
+}
+_PLAIN = ("collector", "materialiser")  # processes without gRPC
+
+
+class Child:
+    """What the control socket reaches: the seams of this process, and orders of its own."""
+
+    def __init__(self, name: str, seams: Seams | None = None) -> None:
+        self.armoury = Armoury(name, seams)
+        self.extra: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {}
+
+    async def answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        op = order["op"]
+        return await self.extra[op]() if op in self.extra else self.armoury.answer(order)
+
+
+async def _serve(name: str, run: RunInfo) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    child = Child(name)
+    if name == "collector":
+        serving = importlib.import_module("sandbox.telemetry.collector").serve(run, stop)
+    elif name == "materialiser":
+        job = importlib.import_module("sandbox.runtime.materialiser").Materialiser(run)
+        child.extra, serving = job.orders, job.serve(stop)
+    else:
+        registration = importlib.import_module(_MODULES[name]).REGISTRATION
+        from services.skeleton.host import Host, serve
+
+        host = Host(name, run, instance=f"{name}-0")
+        child.armoury.seams = host.seams
+        serving = serve(host, registration, stop)
+    orders = await control.listen(run.control_socket(name), child.answer)
+    try:
+        await serving
+    finally:
+        orders.close()
+        with suppress(OSError):
+            run.control_socket(name).unlink(missing_ok=True)
+
+
+def main(argv: list[str]) -> int:
+    """argv: NAME [RUN_DIR]; without RUN_DIR the environment of a container says where the run is."""
+    tether_to_supervisor()
+    lose_lines_on_a_full_disk()
+    name = argv[0] if argv else ""
+    run_dir = Path(argv[1]) if len(argv) > 1 else ContainerSettings.read().run_dir
+    try:
+        if name not in _MODULES and name not in _PLAIN:
+            raise SandboxError(
+                "RUN-007", where="child", seen=name, expected=f"one of {sorted([*_MODULES, *_PLAIN])}",
+                fix="name a process of the stack",
+            )  # fmt: skip
+        asyncio.run(_serve(name, RunInfo.load(run_dir)))
+    except SandboxError as error:
+        print(f"error {error}", file=sys.stderr, flush=True)  # noqa: T201 the process's own log file
+        with suppress(OSError):
+            write_atomically(failure_file(run_dir, name), json.dumps(error.as_json()))
+        return PORT_TAKEN if error.kind.code == "RUN-006" else 1
+    return 0
+
+
+def failure_file(run_dir: Path, name: str) -> Path:
+    """Where a process that could not start leaves its typed error."""
+    return run_dir / "logs" / f"{name}.failed.json"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

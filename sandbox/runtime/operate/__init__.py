@@ -1,0 +1,1 @@
+"""What can be done to a stack, whichever backend it is on."""

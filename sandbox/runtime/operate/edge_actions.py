@@ -1,0 +1,129 @@
+"""Actions on one caller->callee edge: its path, its deadline, its circuit breaker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.base.config import Breaker, Config, Edge
+from sandbox.runtime.operate.operations import Operations, Record
+from sandbox.runtime.operate.planning import (
+    Arguments,
+    Kind,
+    Plan,
+    Preview,
+    bad_argument,
+    bounds,
+    number,
+    one_of,
+    validated,
+)
+
+EDGES = {  # caller -> callees that have an edge of their own in the caller's configuration
+    "gateway": ("features", "retrieval", "ranking", "rules", "events"),
+    "retrieval": ("model",),
+    "ranking": ("features", "model"),
+}
+_BREAKER = {
+    "failed_share": "share of calls that fail, from which on it opens (optional)",
+    "least_calls": "calls that must have ended in the window (optional)",
+    "window_s": "wall seconds of calls that count (optional)",
+    "open_s": "wall seconds that it stays open (optional)",
+    "trial_calls": "calls that must then do well for it to close (optional)",
+}
+assert tuple(_BREAKER) == tuple(Breaker.model_fields)
+_ENDS = {"caller": "service that calls", "callee": "service that is called"}
+
+
+def _edge(ops: Operations, a: Arguments, action: str) -> Edge:
+    caller, callee = a["caller"], a["callee"]
+    if callee not in EDGES.get(caller, ()):
+        there = [f"caller={c} callee={e}" for c, es in EDGES.items() for e in es]
+        raise bad_argument(
+            action, "caller, callee", f"{caller}->{callee}", f"one of {', '.join(there)}"
+        )
+    edge: Edge = getattr(getattr(Config.load(ops.run.path), caller), callee)
+    return edge
+
+
+def _set(ops: Operations, a: Arguments, op: str, change: dict[str, Any], warning: str) -> Plan:
+    """The plan of changing one field of the edge that the arguments name."""
+    edge = _edge(ops, a, op)
+    ((name, value),) = change.items()
+    shown = value.model_dump() if isinstance(value, Breaker) else value
+    wanted = validated(edge, {name: shown}, op, {"deadline_ms": "ms"})
+    caller, callee = a["caller"], a["callee"]
+    old, new = _text(getattr(edge, name)), _text(getattr(wanted, name))
+    preview = Preview(
+        f"{caller}->{callee}: {name} {old} becomes {new}", [caller], 1.0, True, warning
+    )
+
+    def carry_out(actor: str) -> Record:
+        return ops.apply(
+            {caller: {callee: wanted.model_dump()}}, actor=actor, op=op, arguments=a, target=caller,
+            key=f"{callee}.{name}", old=old, new=new,
+        )  # fmt: skip
+
+    return Plan(preview, carry_out)
+
+
+def _text(value: float | str | Breaker | None) -> str:
+    """A field of an edge as it stands in the change log: a breaker as its action takes it."""
+    if isinstance(value, Breaker):
+        return " ".join(f"{name}={n:g}" for name, n in value)
+    return "off" if value is None else str(value)
+
+
+def _path(ops: Operations, a: Arguments) -> Plan:
+    _edge(ops, a, "path")
+    return _set(ops, a, "path", {"path": one_of("path", "path", a["path"], ("a", "b"))}, "")
+
+
+def _deadline(ops: Operations, a: Arguments) -> Plan:
+    _edge(ops, a, "deadline")
+    ms = number("deadline", "ms", a["ms"])
+    warning = "too short: fallbacks answer; too long: the budget burns"
+    return _set(ops, a, "deadline", {"deadline_ms": ms}, warning)
+
+
+def _breaker(ops: Operations, a: Arguments) -> Plan:
+    """Settings that are not given are as they were, else the defaults."""
+    edge = _edge(ops, a, "breaker")
+    given = {name: number("breaker", name, text) for name, text in a.items() if name in _BREAKER}
+    if one_of("breaker", "switch", a["switch"], ("on", "off")) == "off":
+        if given:
+            raise bad_argument("breaker", ", ".join(given), "a setting", "none with switch=off")
+        return _set(ops, a, "breaker", {"breaker": None}, "")
+    wanted = validated(edge.breaker or Breaker(), given, "breaker", {})
+    warning = "while it is open the callee gets no call and fallbacks answer"
+    return _set(ops, a, "breaker", {"breaker": wanted}, warning)
+
+
+def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
+    """Of every argument that names an edge or one of its settings."""
+    config = Config.load(ops.run.path)
+    edges = {
+        f"{caller}->{callee}": getattr(getattr(config, caller), callee)
+        for caller, callees in EDGES.items()
+        for callee in callees
+    }
+    callees = "; ".join(f"of {caller}: {', '.join(them)}" for caller, them in EDGES.items())
+    paths = ", ".join(f"{name} {edge.path}" for name, edge in edges.items())
+    deadlines = ", ".join(f"{name} {edge.deadline_ms:g}" for name, edge in edges.items())
+    on = [f"{name} {_text(edge.breaker)}" for name, edge in edges.items() if edge.breaker]
+    defaults = {name: f"{value:g} unless given" for name, value in Breaker()}
+    return {
+        "caller": (", ".join(EDGES), ""), "callee": (callees, ""), "path": ("a, b", paths),
+        "ms": (bounds(Edge, "deadline_ms"), deadlines),
+        "switch": ("on, off", "; ".join(on) or "off on every edge"),
+        **{name: (bounds(Breaker, name), defaults[name]) for name in _BREAKER},
+    }  # fmt: skip
+
+
+KINDS = (
+    Kind("path", "Send an edge's calls over its other network path", {**_ENDS, "path": "a or b"},
+         _path, _legal),
+    Kind("deadline", "Change how long a caller waits for a callee", {**_ENDS, "ms": "milliseconds"},
+         _deadline, _legal),
+    Kind("breaker", "Put a circuit breaker on an edge, change it or take it off",
+         {**_ENDS, "switch": "on or off", **_BREAKER}, _breaker, _legal, frozenset(_BREAKER)),
+)  # fmt: skip

@@ -1,0 +1,83 @@
+"""What operations act on: the processes of a live stack, or their like on the virtual backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import grpc
+from grpc import aio
+
+from sandbox.base import artefacts
+from sandbox.base.run import SERVICES, STREAM, RunInfo
+from sandbox.runtime import event_stream
+from sandbox.runtime.rows import send_rows
+from sandbox.runtime.stack import Stack
+from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
+from services.skeleton.status import from_rpc_error
+
+RELOAD_S = 30.0  # a model server may have to load a version first
+
+
+class Platform(Protocol):
+    """Every method raises SandboxError when the thing cannot be done."""
+
+    def now(self) -> float: ...  # world seconds since the epoch
+    def reload(self, services: Iterable[str]) -> dict[str, int]: ...
+    def rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None: ...
+    def restart(self, process: str) -> None: ...
+    def backlog(self) -> int: ...  # entries of the event stream that are not processed yet
+    def skip(self) -> int: ...
+    def replay(self, minutes: float) -> None: ...
+    def versions_of(self, artifact: str) -> list[str]: ...  # that could be promoted, in order
+
+
+class LivePlatform:
+    """The processes of a run."""
+
+    def __init__(self, run: RunInfo) -> None:
+        self.run, self._clock = run, run.clock()
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def reload(self, services: Iterable[str]) -> dict[str, int]:
+        """Has services read their documents anew. Returns the version now in force, by service.
+
+        Raises what a service answers: then the old configuration stays in force there.
+        """
+        return asyncio.run(self._reload([s for s in services if s in (*SERVICES, STREAM)]))
+
+    async def _reload(self, services: list[str]) -> dict[str, int]:
+        versions = {}
+        for service in services:
+            async with aio.insecure_channel(self.run.addresses[service]) as channel:
+                stub: Any = admin_pb2_grpc.AdminStub(channel)
+                try:
+                    answer = await stub.Reload(
+                        admin_pb2.ReloadRequest(), timeout=RELOAD_S, wait_for_ready=True
+                    )
+                except grpc.RpcError as error:
+                    raise from_rpc_error(error, f"operator->{service}") from None
+            versions[service] = int(answer.config_version)
+        return versions
+
+    def rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Rows for the lake; lost while the collector is away."""
+        send_rows(self.run, table, rows)
+
+    def restart(self, process: str) -> None:
+        Stack(self.run.path).restart(process)
+
+    def backlog(self) -> int:
+        return event_stream.backlog(self.run)
+
+    def skip(self) -> int:
+        return event_stream.skip(self.run)
+
+    def replay(self, minutes: float) -> None:
+        event_stream.replay(self.run, minutes)
+
+    def versions_of(self, artifact: str) -> list[str]:
+        return artefacts.names(self.run.registries, artifact)

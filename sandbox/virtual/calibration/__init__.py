@@ -1,0 +1,1 @@
+"""How long things take on a live stack, and what ships as its figures."""

@@ -1,0 +1,1 @@
+"""Time, processors and calls of the virtual backend."""

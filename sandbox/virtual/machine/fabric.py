@@ -1,0 +1,307 @@
+"""Processes, processor cores, calls between them: where queues form, deadlines pass and retries happen.
+
+Nothing here is drawn to be slow: a process does one thing at a time, all of them share the machine's
+cores, a handler pool is full when it is full, and who waits longer than its deadline gives up, while the
+callee still finishes the burst that it is in.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from sandbox.base.config import Breaker, Edge
+from sandbox.base.errors import KINDS
+from sandbox.base.streams import drawn, further, keys, starts
+from sandbox.virtual.machine.cores import Cores, Process
+from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
+from sandbox.virtual.machine.timing import Timing, Work
+from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
+from services.skeleton.client import MARGIN_S
+from services.skeleton.seams import Call, Seams
+
+N_DICE = 64  # noise values of one request; one that needs more begins again
+_TURNS = keys(np.arange(N_DICE))
+
+
+class CallError(Exception):
+    """A call that came to nothing. code: of sandbox.base.errors."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code, self.status = code, KINDS[code].status
+
+
+# The noise of one request, drawn for its place in the world and for nothing else: normal and uniform numbers.
+Dice = Iterator[tuple[float, float]]
+
+
+def dice(
+    seed: int, purpose: str, user: np.ndarray, session: np.ndarray, depth: np.ndarray
+) -> list[Dice]:
+    """One for each place. user, session, depth: int64 [n]."""
+    state = starts(seed, f"timing/{purpose}", f"timing/{purpose}/tail")[:, None]
+    for part in (user, session, depth):
+        state = further(state, keys(part))
+    luck = drawn(further(state[:, :, None], _TURNS))
+    normal = ndtri(np.minimum(np.maximum(luck[0], 1e-9), 1 - 1e-9))
+    return [
+        cycle(zip(n, u, strict=True))
+        for n, u in zip(normal.tolist(), luck[1].tolist(), strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A Work as plain numbers: reading an attribute of a pydantic model costs as much as a call does."""
+
+    base_ms: float
+    per_key_us: float
+    sigma: float
+
+    @classmethod
+    def of(cls, work: Work) -> Pace:
+        return cls(work.base_ms, work.per_key_us, work.sigma)
+
+
+@dataclass
+class Tally:
+    """Calls of one edge and path since the last sample."""
+
+    durations_ms: list[float] = field(default_factory=list)
+    failed: int = 0
+    retries: int = 0
+    inflight: int = 0
+
+
+@dataclass(slots=True)
+class Context:
+    """What travels with a call. until: wall seconds by which its caller wants the answer.
+    given_up: the caller no longer waits."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    caller: str
+    user: int
+    session: int
+    depth: int
+    region: int
+    sampled: bool
+    until: float
+    dice: Dice
+    given_up: bool = False
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+Row = Callable[[str, str, tuple[Any, ...]], None]  # service, table, values
+
+
+class Fabric:
+    """All processes of one run. record: takes telemetry rows, None where nobody wants any."""
+
+    def __init__(
+        self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Row | None
+    ) -> None:
+        self.loop, self.world, self.timing, self.record = loop, world, timing, record
+        self.processes = {name: Process(name) for name in names}
+        self.seams = {name: Seams(world, Wall(loop)) for name in names}
+        self.tallies: dict[tuple[str, str, str], Tally] = {}
+        self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
+        self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
+        self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
+        self._client_share, self._pool = timing.client_share, timing.pool
+        self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
+        self._cores = Cores(timing.cores, loop)
+        self._spans = 0
+
+    def span(self) -> str:
+        """The next span's id; empty where nobody records."""
+        if self.record is None:
+            return ""
+        self._spans += 1
+        return f"{self._spans:016x}"
+
+    def seconds(self, work: Work | Pace, n_keys: int, dice: Dice) -> float:
+        normal, uniform = next(dice)
+        ms = (work.base_ms + work.per_key_us * n_keys / 1000) * math.exp(work.sigma * normal)
+        if uniform < self._tail_share:
+            ms -= self._tail_ms * math.log(max(uniform / self._tail_share, 1e-9))
+        return ms / 1000
+
+    @types.coroutine
+    def burst(self, name: str, seconds: float) -> Generator[None, None, None]:
+        """The process works for so long, once it is free and a core is."""
+        if self._cores.line_up(self.processes[name], seconds):
+            yield
+
+    @types.coroutine
+    def work(
+        self, op: str, context: Context, n_keys: int = 0, share: float = 1.0
+    ) -> Generator[None, None, None]:
+        """A share of an operation's own work. op: "service.Method". Raises CallError when nobody waits."""
+        name, pace = self._works[op]
+        seconds = share * self.seconds(pace, n_keys, context.dice)
+        if self._cores.line_up(self.processes[name], seconds):
+            yield
+        if context.given_up:
+            raise CallError("WIRE-004")
+
+    async def call(
+        self, caller: str, callee: str, op: str, edge: Edge, context: Context, handler: Handler, *,
+        n_keys: int | None = None, size: int = 0,
+    ) -> Any:  # fmt: skip
+        """What the callee's handler returns. Raises CallError: WIRE-004, WIRE-005, WIRE-008 or what the
+        callee raised. As services.skeleton.client.Callee does it."""
+        until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
+        breaker = self._breaker(caller, callee, edge.path, edge.breaker) if edge.breaker else None
+        for attempt in range(1, edge.attempts + 1):
+            try:
+                return await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker)  # fmt: skip
+            except CallError as failure:
+                retry = failure.code == "WIRE-005" and attempt < edge.attempts
+                if not retry or self.loop.now >= until:
+                    raise
+                self._tally(caller, callee, edge.path).retries += 1
+        raise AssertionError("the last attempt returns or raises")
+
+    def _tally(self, caller: str, callee: str, path: str) -> Tally:
+        edge = (caller, callee, path)
+        tally = self.tallies.get(edge)
+        if tally is None:
+            tally = self.tallies[edge] = Tally()
+        return tally
+
+    def _breaker(self, caller: str, callee: str, path: str, settings: Breaker) -> CircuitBreaker:
+        edge = (caller, callee, path)
+        breaker = self._breakers.get(edge)
+        if breaker is None or not breaker.fits(settings):
+            log = partial(self.log, caller, callee=callee, path=path)
+            breaker = self._breakers[edge] = CircuitBreaker(settings, log)
+        return breaker
+
+    def log(
+        self, service: str, level: str, msg: str, context: Context | None = None, **fields: object
+    ) -> None:
+        """A line of a service's log."""
+        if self.record is not None:
+            trace = context.trace_id if context is not None else None
+            self.record(service, "logs", (
+                self.world.now(), service, f"{service}-0", level, msg, json.dumps(fields, default=str), trace,
+            ))  # fmt: skip
+
+    def forget_breakers(self, caller: str) -> None:
+        """A process that starts again has only closed ones."""
+        for edge in [edge for edge in self._breakers if edge[0] == caller]:
+            del self._breakers[edge]
+
+    async def _attempt(
+        self, caller: str, callee: str, op: str, path: str, context: Context, handler: Handler,
+        until: float, attempt: int, n_keys: int | None, size: int, breaker: CircuitBreaker | None,
+    ) -> Any:  # fmt: skip
+        loop, tally, began = self.loop, self._tally(caller, callee, path), self.loop.now
+        span_id, status = self.span(), "OK"
+        inner = Context(
+            context.trace_id, self.span(), span_id, caller, context.user, context.session, context.depth,
+            context.region, context.sampled, until, context.dice,
+        )  # fmt: skip
+        admitted, failed = REFUSED, None  # by the breaker; what it is told
+        tally.inflight += 1
+        try:
+            if until <= began:
+                raise CallError("WIRE-004")
+            if breaker and not (admitted := breaker.admit(began)):
+                raise CallError("WIRE-008")
+            sent = self._sent(caller, callee, op, path, inner, handler, size)
+            task = loop.spawn(sent, fails_with=CallError)
+            if not await loop.wait(task, until):
+                inner.given_up = True
+                raise CallError("WIRE-004")
+            if task.failure is not None:
+                raise task.failure
+            failed = False
+            return task.value
+        except CallError as failure:
+            status, failed = failure.status, failure.code in FAILURES
+            tally.failed += 1
+            raise
+        finally:
+            tally.inflight -= 1
+            if breaker and admitted:
+                breaker.ended(admitted, loop.now, failed)
+            if self.record is not None:
+                duration_ms = (loop.now - began) * 1000
+                tally.durations_ms.append(duration_ms)
+                self.record(caller, "spans", (
+                    self.world.began_ts + began * self.world.speed, context.trace_id, span_id,
+                    context.span_id, caller, f"{caller}-0", op, "client", callee, duration_ms, None, status,
+                    attempt, n_keys, size, None,
+                ))  # fmt: skip
+
+    def _sent(
+        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int
+    ) -> Coroutine[Any, Any, Any]:  # fmt: skip
+        """An attempt on its way, through the caller's seam where that is armed."""
+        seam = self.seams[caller].rpc
+        if not seam:
+            return self._send(caller, callee, op, inner, handler, size)
+        call = Call(
+            "rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path
+        )  # fmt: skip
+        return seam.run(call, lambda _: self._send(caller, callee, op, inner, handler, size))
+
+    async def _send(
+        self, caller: str, callee: str, op: str, inner: Context, handler: Handler, size: int
+    ) -> Any:  # fmt: skip
+        if inner.given_up:
+            raise CallError("WIRE-004")
+        loop = self.loop
+        wire = self.seconds(self._wires[f"{caller}->{callee}"], 0, inner.dice)
+        own = wire * self._client_share
+        away = (wire - own) / 2
+        await self.burst(caller, own)
+        await loop.sleep_until(loop.now + away)
+        value = await self.serve(callee, op, inner, handler, size)
+        await loop.sleep_until(loop.now + away)
+        return value
+
+    async def serve(self, name: str, op: str, context: Context, handler: Handler, size: int) -> Any:
+        """The callee's side: a handler of its pool, its span."""
+        loop, process = self.loop, self.processes[name]
+        arrived, status = loop.now, "OK"
+        if arrived < process.down_until:
+            raise CallError("WIRE-005")
+        if process.inflight >= self._pool:
+            turn = Signal()
+            process.waiting.append(turn)
+            await loop.wait(turn)  # who leaves hands its place on
+        else:
+            process.inflight += 1
+        queue_ms = (loop.now - arrived) * 1000
+        try:
+            if context.given_up:
+                raise CallError("WIRE-004")
+            return await handler(context)
+        except CallError as failure:
+            status = "CANCELLED" if context.given_up else failure.status
+            raise
+        finally:
+            if process.waiting:
+                loop.fire(process.waiting.popleft())
+            else:
+                process.inflight -= 1
+            if self.record is not None:
+                self.record(name, "spans", (
+                    self.world.began_ts + arrived * self.world.speed, context.trace_id, context.span_id,
+                    context.parent_id, name, f"{name}-0", op, "server", context.caller,
+                    (loop.now - arrived) * 1000, queue_ms, status, 1, None, size, None,
+                ))  # fmt: skip

@@ -1,0 +1,1 @@
+"""Who asks, what they do with what they are shown, and the ledger of it."""

@@ -1,0 +1,259 @@
+"""The gateway in virtual time: a request's budget, its stages and their stand-ins, and what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sandbox.base.catalogue import REGIONS
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.virtual.answers.asked import Asked
+from sandbox.virtual.answers.later import Items, Later, known
+from sandbox.virtual.machine.fabric import CallError, Context, Fabric
+from sandbox.virtual.processes.handlers import Handlers, chosen
+from services.events.core import IMPRESSIONS, Entry
+from services.gateway import core
+from services.gateway.record import ARM, Record, write_explain
+from services.gateway.stages import Candidates, Ranked, UserRows, dropped_by
+from services.rules.core import Slate
+from services.skeleton.client import MARGIN_S
+
+T = TypeVar("T")
+_PARTS = 5  # of the gateway's own work: before each stage, and for the answer
+_CLIENT, _SURFACE = "app", "home"
+
+
+@dataclass(slots=True)
+class Served:
+    """What the user got. shown: item ids in display order; degraded: a stand-in answered a stage."""
+
+    shown: Later[list[int]]
+    degraded: Later[bool]
+    segment: str
+
+
+@dataclass(slots=True)
+class Course:
+    """What came of a request's stages; None where one was not reached, or its stand-in serves."""
+
+    candidates: Later[Candidates] | None = None
+    ranked: Later[Ranked] | None = None
+    slate: Later[Slate] | None = None
+    shown: Later[list[int]] | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What Record wants to know of the wire's request."""
+
+    user_id: int
+    k: int
+    client: str = _CLIENT
+    surface: str = _SURFACE
+
+
+class Gateway:
+    """append: takes an entry of the event stream in, on the events service."""
+
+    def __init__(
+        self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config],
+        append: Callable[[list[Entry], Context], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
+        self.later = handlers.gathering.later
+
+    async def recommend(self, asked: Asked, context: Context) -> Served:
+        """The handler of Recommend. context.until: the client's own deadline."""
+        fabric, loop, config = self.fabric, self.fabric.loop, self.config().gateway
+        began, course = loop.now, Course()
+        seen = Record(fabric.world.now(), began, (context.until - began) * 1000)
+        seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
+        whole_s = min(seen.deadline_ms, config.deadline_ms) / 1000
+        context.until = began + whole_s * (1 - core.ANSWER_SHARE)
+        context.sampled = chosen(context, config.explain_share)
+        try:
+            return await self._answer(asked, context, seen, course)
+        except CallError as failure:
+            seen.status = failure.status
+            raise
+        finally:
+            if fabric.record is not None:
+                took_ms = (loop.now - began) * 1000
+                self.later(lambda: self._write(asked, context, seen, course, took_ms))
+
+    def row(self, table: str, values: tuple[Any, ...]) -> None:
+        """As services.skeleton.telemetry.Telemetry.row, for the gateway's Record."""
+        assert self.fabric.record is not None
+        self.fabric.record("gateway", table, values)
+
+    async def _answer(self, asked: Asked, context: Context, seen: Record, course: Course) -> Served:
+        handlers, content = self.handlers, self.handlers.content
+        rows = await self._user_rows(asked, context, seen)
+        answer, n = handlers.gathering.answer(asked, rows), content.n_wanted(asked)
+        found = await self._stage(
+            "retrieval", "Retrieve", context, seen,
+            lambda inner: handlers.retrieve(asked, rows, answer, inner), None, 2920,
+        )  # fmt: skip
+        candidates, same = found or (known(content.popular_candidates(asked)), False)
+        course.candidates = candidates
+        ranking = await self._stage(
+            "ranking", "Rank", context, seen,
+            lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, 26 * n,
+        )  # fmt: skip
+        ranked, same = ranking or (candidates.then(Ranked.as_retrieved), False)
+        course.ranked = ranked
+        slate = course.slate = await self._stage(
+            "rules", "Apply", context, seen,
+            lambda inner: handlers.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
+            n, 19 * n,
+        )  # fmt: skip
+        await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
+        if slate is None:
+            shown = self.later(lambda: content.safe_slate(asked).tolist())
+        else:
+            seen.rules_version = content.rules_version
+            shown = self.later(lambda: _slate_of(candidates.get(), ranked.get(), slate.get()))
+        course.shown = shown
+        fell = bool(seen.fallbacks)
+        if self.fabric.record is not None:
+            now = self.fabric.world.now()
+            self.later(lambda: self._note(asked, course, context, now))
+        if self.config().gateway.impressions_to_stream:
+            self._append_behind(asked, shown, context)
+        degraded = self.later(lambda: fell or candidates.get().failed or ranked.get().fell_back)
+        return Served(shown, degraded, rows.segment)
+
+    async def _stage(
+        self, stage: str, op: str, context: Context, seen: Record,
+        handler: Callable[[Context], Awaitable[T]], n_keys: int | None = None, size: int = 0,
+    ) -> T | None:  # fmt: skip
+        """What the stage answers, None when its stand-in has to serve."""
+        loop = self.fabric.loop
+        await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
+        began, due = loop.now, context.until
+        context.until = began + (due - began) * core.stage_share(stage) + MARGIN_S
+        edge = getattr(self.config().gateway, stage)
+        try:
+            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size)  # fmt: skip
+            return answer
+        except (CallError, SandboxError) as failure:
+            code = failure.code if isinstance(failure, CallError) else failure.kind.code
+            seen.fallbacks.add(stage)
+            self.fabric.log("gateway", "warn", "stage fell back", context, stage=stage, code=code)
+            return None
+        finally:
+            context.until = due
+            seen.stage_ms[stage] = (loop.now - began) * 1000
+
+    async def _user_rows(self, asked: Asked, context: Context, seen: Record) -> UserRows:
+        found: UserRows | None = None
+        if asked.personalised:
+            found = await self._stage(
+                "features", "GetUser", context, seen,
+                lambda inner: self.handlers.get_user(asked, inner), 3, 1312,
+            )  # fmt: skip
+        rows = found or UserRows.unknown()
+        seen.segment = rows.segment
+        seen.profile_age_s, seen.session_age_s = rows.profile_age_s, rows.session_age_s
+        return rows
+
+    def _write(
+        self, asked: Asked, context: Context, seen: Record, course: Course, took_ms: float
+    ) -> None:
+        """The request's own row, once it is known what it was answered."""
+        if course.candidates is not None:
+            candidates = course.candidates.get()
+            if candidates.failed:
+                seen.fallbacks.add("retrieval")
+            seen.n_candidates = len(candidates.ids)
+            seen.encoder_version = candidates.encoder_version
+            seen.index_version = candidates.index_version
+        if course.ranked is not None:
+            ranked = course.ranked.get()
+            if ranked.fell_back:
+                seen.fallbacks.add("ranking")
+            seen.n_ranked = seen.n_candidates if ranked.model_version else 0
+            seen.model_version, seen.missing_share = ranked.model_version, ranked.missing_share
+        if course.shown is not None:
+            seen.n_items = len(course.shown.get())
+            seen.payload_bytes = 64 + 42 * seen.n_items
+        seen.write(self, _Asked(asked.user, asked.k), context, took_ms)  # type: ignore[arg-type]
+
+    def _note(self, asked: Asked, course: Course, context: Context, now: float) -> None:
+        """What was shown, and why, of a request that was answered."""
+        record = self.fabric.record
+        assert record is not None
+        assert course.candidates is not None
+        assert course.ranked is not None
+        assert course.shown is not None
+        candidates, ranked, shown = course.candidates.get(), course.ranked.get(), course.shown.get()
+        session, version = str(asked.session), ranked.model_version or None
+        if course.slate is None:
+            for place, item in enumerate(shown, 1):
+                record("gateway", "impressions", (
+                    now, context.trace_id, session, asked.user, item, place, None, 0.0, None, "popular",
+                    1.0, False, ARM, version,
+                ))  # fmt: skip
+            return
+        slate = course.slate.get()
+        at = ranked.order[slate.rows] if slate.rows else np.zeros(0, np.int64)
+        names, masks = candidates.names, candidates.masks
+        columns = (at.tolist(), ranked.scores[at].tolist(), np.nan_to_num(ranked.p_click[at]).tolist())  # fmt: skip
+        for place, (item, row, score, p, rank, propensity, random) in enumerate(
+            zip(shown, *columns, slate.rows, slate.propensity, slate.randomised, strict=True), 1
+        ):
+            record("gateway", "impressions", (
+                now, context.trace_id, session, asked.user, item, place, rank + 1 if version else None,
+                score, p if version else None, "+".join(names[masks[row]]), propensity, random, ARM, version,
+            ))  # fmt: skip
+        if context.sampled:
+            dropped = dropped_by(
+                (row for drop in slate.dropped for row in drop.rows.tolist()),
+                (drop.rule for drop in slate.dropped for _ in drop.rows),
+            )
+            write_explain(self, now, context.trace_id, candidates, ranked, at, dropped)  # type: ignore[arg-type]
+
+    def _append_behind(self, asked: Asked, shown: Later[list[int]], context: Context) -> None:
+        """Tells the events service what was shown; nobody waits for it."""
+        loop, now = self.fabric.loop, self.fabric.world.now()
+        entry = Entry(
+            IMPRESSIONS, asked.user, asked.session, now, Items(shown), 1.0, "", context.trace_id
+        )
+        quiet = Context(
+            context.trace_id, context.span_id, None, "gateway", asked.user, asked.session, context.depth,
+            context.region, context.sampled, float("inf"), context.dice,
+        )  # fmt: skip
+        loop.spawn(self._tell(entry, quiet))
+
+    async def _tell(self, entry: Entry, context: Context) -> None:
+        async def handler(inner: Context) -> None:
+            await self.fabric.work("events.AppendImpressions", inner)
+            await self.append([entry], inner)
+
+        try:
+            edge = self.config().gateway.events
+            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=83)  # fmt: skip
+        except CallError as failure:
+            self.fabric.log(
+                "gateway", "warn", "impressions not appended", context, code=failure.code
+            )
+
+    async def log_feedback(self, entries: list[Entry], context: Context) -> None:
+        """The handler of LogFeedback."""
+
+        async def handler(inner: Context) -> None:
+            await self.fabric.work("events.Append", inner)
+            await self.append(entries, inner)
+
+        await self.fabric.work("gateway.LogFeedback", context)
+        edge = self.config().gateway.events
+        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=92 * len(entries))  # fmt: skip
+
+
+def _slate_of(candidates: Candidates, ranked: Ranked, slate: Slate) -> list[int]:
+    shown: list[int] = candidates.ids[ranked.order[slate.rows]].tolist() if slate.rows else []
+    return shown

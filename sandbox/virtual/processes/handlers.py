@@ -1,0 +1,370 @@
+"""What each service does with one call, in virtual time: its own work, its calls, its telemetry.
+
+The numbers are the cores', and come later (sandbox.virtual.answers.later): from the batch as long as nothing
+deviates (`same`), and from where something does by the same functions for this request alone. Work is
+counted by the candidates that were asked for: so many are found, but for a slate of a tiny world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import (
+    ITEM_STATS,
+    USER_PROFILE,
+    USER_SEEN,
+    USER_SESSION,
+    FeatureView,
+    Rows,
+)
+from sandbox.virtual.answers.asked import Answer, Asked
+from sandbox.virtual.answers.content import Content
+from sandbox.virtual.answers.later import Gathering, Later, known
+from sandbox.virtual.machine.fabric import CallError, Context, Fabric
+from sandbox.virtual.processes import rows as tables
+from sandbox.virtual.processes.store import Store
+from services.features.core import batches
+from services.features.server import served_rows
+from services.gateway.stages import Candidates, Ranked, UserRows
+from services.ranking.core import Floats
+from services.retrieval.core import Found
+from services.retrieval.server import candidate_rows
+from services.rules.core import Slate
+from services.rules.server import decision_rows
+from services.skeleton.context import lot
+from services.skeleton.seams import Call
+
+T = TypeVar("T")
+NOTHING: Later[Any] = known(None)
+USER_VIEWS: tuple[FeatureView, ...] = (USER_PROFILE, USER_SESSION, USER_SEEN)
+
+
+def chosen(context: Context, share: float) -> bool:
+    """As services.skeleton.context.Context.chosen."""
+    return context.sampled or lot(context.trace_id) < share
+
+
+class Handlers:
+    """config: in force when a call comes."""
+
+    def __init__(
+        self, fabric: Fabric, content: Content, store: Store, gathering: Gathering,
+        config: Callable[[], Config],
+    ) -> None:  # fmt: skip
+        self.fabric, self.content, self.store = fabric, content, store
+        self.gathering, self.config = gathering, config
+        self._batch_ended = float("-inf")  # the model's latest batch, wall seconds
+        self._batch_at = float("-inf")  # when the batch that gathers begins
+
+    def _now(self) -> float:
+        return self.fabric.world.now()
+
+    # -- features --------------------------------------------------------------------------------
+
+    async def get_user(self, asked: Asked, context: Context) -> UserRows:
+        """The user's rows as the gateway unpacks them."""
+        fabric = self.fabric
+        await fabric.work("features.GetUser", context)
+        await self._fetch(context, len(USER_VIEWS))
+        if fabric.record is None and not fabric.seams["features"].read:
+            return self.store.user_rows(asked.user, asked.now)
+        (profile, session, seen), now = self.store.user(asked.user, asked.now), self._now()
+        ids = np.array([asked.user])
+        if fabric.seams["features"].read:
+            profile = await self._through_read(USER_PROFILE, "GetUser", ids, profile, context)
+            session = await self._through_read(USER_SESSION, "GetUser", ids, session, context)
+            seen = await self._through_read(USER_SEEN, "GetUser", ids, seen, context)
+        if fabric.record is not None:
+            for view, rows in zip(USER_VIEWS, (profile, session, seen), strict=True):
+                self._note_read(view, ids, rows, now, context)
+        return UserRows.of_rows(profile, session, seen, asked.now)
+
+    async def get_items(
+        self, candidates: Later[Candidates], stats: Later[Rows], n: int, context: Context
+    ) -> Later[Rows]:
+        """Rows of item_stats of n candidates. stats: what the store holds."""
+        fabric, now = self.fabric, self._now()
+        await fabric.work("features.GetItems", context, n)
+        await self._fetch(context, n)
+        if fabric.seams["features"].read:
+            ids, held = candidates.get().ids, stats.get()
+            passed = await self._through_read(ITEM_STATS, "GetItems", ids, held, context)
+            if passed is not held:
+                stats = known(passed)
+        if fabric.record is not None:
+            given = stats
+            self.gathering.later(
+                lambda: self._note_read(ITEM_STATS, candidates.get().ids, given.get(), now, context)
+            )
+        return stats
+
+    async def _through_read(
+        self, view: FeatureView, op: str, ids: np.ndarray, rows: Rows, context: Context
+    ) -> Rows:
+        call = Call(
+            "read", "features", view.name, op, context.user, context.session, context.depth,
+            context.region, payload={"entity_ids": ids, "rows": rows},
+        )  # fmt: skip
+        passed: Rows = await self.fabric.seams["features"].read.run(call, _rows_of)
+        return passed
+
+    async def _fetch(self, context: Context, n_keys: int) -> None:
+        """Round trips to the store, one after the other. Raises STORE-001."""
+        fabric, loop = self.fabric, self.fabric.loop
+        for part in batches(range(n_keys), self.config().features.fetch_batch):
+            began, status = loop.now, "OK"
+            try:
+                if began < self.store.down_until:
+                    raise CallError("STORE-001")
+                await fabric.burst("redis", fabric.seconds(fabric.timing.store, len(part), context.dice))  # fmt: skip
+                self.store.n_commands += 1
+                self.store.n_reads += len(part)
+            except CallError as failure:
+                status = failure.status
+                raise
+            finally:
+                if fabric.record is not None:
+                    fabric.record("features", "spans", (
+                        fabric.world.began_ts + began * fabric.world.speed, context.trace_id, fabric.span(),
+                        context.span_id, "features", "features-0", "MGET", "store", "redis",
+                        (loop.now - began) * 1000, None, status, 1, len(part), 88 * len(part), None,
+                    ))  # fmt: skip
+            if context.given_up:
+                raise CallError("WIRE-004")
+
+    def _note_read(
+        self, view: FeatureView, ids: np.ndarray, rows: Rows, now: float, context: Context
+    ) -> None:
+        record = self.fabric.record
+        assert record is not None
+        record("features", "feature_reads", tables.feature_read(view, rows, now, context))
+        if chosen(context, self.config().features.sample_share):
+            for row in served_rows(view, ids, rows, now, context.trace_id):
+                record("features", "served_features", row)
+
+    # -- retrieval -------------------------------------------------------------------------------
+
+    async def retrieve(
+        self, asked: Asked, rows: UserRows, answer: Later[Answer], context: Context
+    ) -> tuple[Later[Candidates], bool]:
+        """The candidates, and whether they are those of the batch. rows: what the gateway has of the user."""
+        fabric, content, config = self.fabric, self.content, self.config()
+        await fabric.work("retrieval.Retrieve", context, share=0.25)
+        depth, ann, failed = content.ann_depth(asked), None, False
+        if depth:
+            try:
+                ann = await self._ann(asked, rows, depth, context)
+            except CallError as failure:
+                failed = True
+                fabric.log(
+                    "retrieval", "warn", "source failed", context, source="ann", code=failure.code
+                )
+        await fabric.work("retrieval.Retrieve", context, share=0.75)
+        if same := ann is None and not failed:
+            found = answer.then(lambda a: a.found)
+            candidates = answer.then(lambda a: a.candidates)
+        else:
+            both = self.gathering.later(lambda: content.retrieve(asked, rows, ann, failed))
+            found, candidates = both.then(lambda b: b[0]), both.then(lambda b: b[1])
+        if fabric.record is not None and chosen(context, config.retrieval.sample_share):
+            now = self._now()
+            self._note("retrieval", "candidates", lambda: candidate_rows(
+                found.get(), now, context.trace_id
+            ))  # fmt: skip
+        return candidates, same
+
+    async def _ann(
+        self, asked: Asked, rows: UserRows, depth: int, context: Context
+    ) -> Found | None:
+        """What the index found where a seam is armed on the way; None: as the batch has it."""
+        fabric, content = self.fabric, self.content
+        vector: Floats | None = await fabric.call(
+            "retrieval", "model", "EncodeUser", self.config().retrieval.model, context,
+            lambda inner: self._encode_user(asked, rows, inner), size=536,
+        )  # fmt: skip
+        seam = fabric.seams["retrieval"].index
+        if vector is None and not seam:
+            return None
+        if vector is None:
+            vector = content.encode(asked, rows)
+        if not seam:
+            return content.search(vector, depth)
+        call = Call(
+            "index", "retrieval", content.index_version, "search", context.user, context.session,
+            context.depth, context.region, payload=vector,
+        )  # fmt: skip
+
+        async def proceed(c: Call) -> tuple[np.ndarray, np.ndarray]:
+            nearest = content.search(c.payload, depth)
+            return nearest.ids, nearest.scores
+
+        return Found(*await seam.run(call, proceed))
+
+    async def _encode_user(self, asked: Asked, rows: UserRows, context: Context) -> Floats | None:
+        """None: as the batch has it. A vector where the model seam is armed."""
+        await self.fabric.work("model.EncodeUser", context)
+        seam = self.fabric.seams["model"].model
+        if not seam:
+            return None
+        given = self.content.encoder_inputs([asked], [rows])
+        call = _model_call("EncodeUser", self.content.encoder_version, given, context)
+
+        async def proceed(c: Call) -> Floats:
+            return self.content.encode_raw(*c.payload)
+
+        vectors: Floats = await seam.run(call, proceed)
+        return vectors[0]
+
+    # -- ranking and model -----------------------------------------------------------------------
+
+    async def rank(
+        self, asked: Asked, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
+        same: bool, context: Context,
+    ) -> tuple[Later[Ranked], bool]:  # fmt: skip
+        """The ranked candidates, and whether they are those of the batch. same: the candidates are."""
+        fabric, content, later = self.fabric, self.content, self.gathering.later
+        config, n = self.config(), content.n_wanted(asked)
+        await fabric.work("ranking.Rank", context, n, share=0.3)
+        if same:
+            held = answer.then(lambda a: _there(a.stats))
+        else:
+            held = later(lambda: self.store.items(candidates.get().ids, asked.now))
+        stats: Later[Rows] | None = None
+        try:
+            stats = await fabric.call(
+                "ranking", "features", "GetItems", config.ranking.features, context,
+                lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=89 * n,
+            )  # fmt: skip
+        except CallError as failure:
+            fabric.log("ranking", "warn", "item features missing", context, code=failure.code)
+        same = same and stats is held
+        given = NOTHING if stats is None else stats
+        await fabric.work("ranking.Rank", context, n, share=0.6)
+        if same:
+            x = answer.then(lambda a: _there(a.x))
+        else:
+            x = later(lambda: content.inputs(asked, rows, candidates.get(), given.get()))
+        p: Later[Floats | None] = NOTHING
+        try:
+            changed: Floats | None = await fabric.call(
+                "ranking", "model", "Score", config.ranking.model, context,
+                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=172 * n,
+            )  # fmt: skip
+            same = same and changed is None
+            if changed is not None:
+                p = known(changed)
+            elif not same:
+                p = later(lambda: content.score(asked, candidates.get(), x.get()))
+        except CallError as failure:
+            same = False
+            fabric.log("ranking", "warn", "model did not score", context, code=failure.code)
+        await fabric.work("ranking.Rank", context, n, share=0.1)
+        if same:
+            ranked = answer.then(lambda a: a.ranked)
+        else:
+            ranked = later(lambda: content.rank(candidates.get(), given.get(), p.get(), rows))
+        if fabric.record is not None and chosen(context, config.ranking.sample_share):
+            now = self._now()
+            self._note("ranking", "model_inputs", lambda: tables.model_inputs(
+                content, x.get(), given.get(), rows, now, context.trace_id
+            ) if ranked.get().model_version else ())  # fmt: skip
+        return ranked, same
+
+    async def _score(
+        self, asked: Asked, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
+    ) -> Floats | None:  # fmt: skip
+        """None: what the model makes of the inputs. Its answer where the model seam is armed."""
+        fabric, content, loop = self.fabric, self.content, self.fabric.loop
+        await fabric.work("model.Score", context)
+        began = loop.now
+        await self._join_batch()
+        waited_ms = (loop.now - began) * 1000
+        await fabric.work("model.forward", context, n)
+        self._batch_ended = loop.now
+        if fabric.record is not None:
+            fabric.record("model", "spans", (
+                fabric.world.began_ts + began * fabric.world.speed, context.trace_id, fabric.span(),
+                context.span_id, "model", "model-0", "forward", "internal", content.model_version,
+                (loop.now - began) * 1000, waited_ms, "OK", 1, n, None, n,
+            ))  # fmt: skip
+        if not content.scorable:
+            raise CallError("MODEL-003")
+        seam = fabric.seams["model"].model
+        if not seam:
+            return None
+        given = content.score_inputs(asked, candidates.get(), x.get())
+        call = _model_call("Score", content.model_version, given, context)
+
+        async def proceed(c: Call) -> Floats:
+            return content.score_raw(*c.payload)
+
+        try:
+            scored: Floats = await seam.run(call, proceed)
+        except SandboxError as error:
+            raise CallError(error.kind.code) from error
+        return scored
+
+    async def _join_batch(self) -> None:
+        """A job that finds the model busy waits for company, no longer than the configuration says."""
+        loop, longest = self.fabric.loop, self.config().model.max_wait_ms / 1000
+        if loop.now >= self._batch_at and loop.now - self._batch_ended >= longest:
+            return
+        if loop.now >= self._batch_at:  # opens the next batch
+            self._batch_at = loop.now + longest
+        await loop.sleep_until(self._batch_at)
+
+    # -- rules -----------------------------------------------------------------------------------
+
+    async def apply_rules(
+        self, asked: Asked, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
+        ranked: Later[Ranked], same: bool, context: Context,
+    ) -> Later[Slate]:  # fmt: skip
+        await self.fabric.work("rules.Apply", context)
+        content = self.content
+        if same:
+            slate = answer.then(lambda a: _there(a.slate))
+        else:
+            slate = self.gathering.later(
+                lambda: content.apply_rules(asked, rows, candidates.get(), ranked.get())
+            )
+        if self.fabric.record is not None:
+            version, now = content.rules_version, self._now()
+            self._note("rules", "rule_decisions", lambda: decision_rows(
+                slate.get(), candidates.get().ids[ranked.get().order], version, now, context.trace_id,
+                context.sampled,
+            ))  # fmt: skip
+        return slate
+
+    def _note(self, service: str, table: str, rows: Callable[[], Iterable[Any]]) -> None:
+        """Telemetry of what is not computed yet."""
+        record = self.fabric.record
+        assert record is not None
+
+        def write() -> None:
+            for row in rows():
+                record(service, table, row)
+
+        self.gathering.later(write)
+
+
+def _there(value: T | None) -> T:
+    """Of an answer of the batch, through which all stages went."""
+    assert value is not None
+    return value
+
+
+async def _rows_of(call: Call) -> Rows:
+    rows: Rows = call.payload["rows"]
+    return rows
+
+
+def _model_call(op: str, version: str, payload: tuple[Any, ...], context: Context) -> Call:
+    return Call(
+        "model", "model", version, op, context.user, context.session, context.depth, context.region,
+        payload=payload,
+    )  # fmt: skip

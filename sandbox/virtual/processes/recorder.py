@@ -1,0 +1,153 @@
+"""Telemetry of a virtual run: the rows of every process into one lake, with the collector's own samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.base import artefacts
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.worlds import WorldManifest
+from sandbox.runtime import publish
+from sandbox.telemetry import alerts
+from sandbox.telemetry.indicators import Indicators
+from sandbox.telemetry.segments import SegmentStore
+from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
+from sandbox.virtual.machine.cores import Process
+from sandbox.virtual.machine.fabric import Fabric
+from sandbox.virtual.machine.loop import World
+from sandbox.virtual.processes.store import Store
+from sandbox.virtual.processes.stream import Stream
+from services.events.core import GROUP, STREAM
+from services.skeleton.seams import Call, Seams
+
+_OBSERVED = ("requests", "impressions", "outcomes", "feature_reads")
+_KEEP = 20_000  # rows of one table that wait for a segment
+# Resident memory in MiB and threads of an idle process: fixed, nothing in the model uses memory.
+_MEMORY_MB = {
+    "redis": 26.0, "collector": 132.0, "materialiser": 97.0, "features": 84.0, "model": 282.0,
+    "retrieval": 120.0, "ranking": 71.0, "rules": 79.0, "events": 81.0, "gateway": 74.0, "stream": 84.0,
+}  # fmt: skip
+_THREADS = 8
+
+
+class Recorder:
+    """Takes rows as they come. seams: of each process; its `log` seam sees every row first."""
+
+    def __init__(self, lake: Path, world: World, catalogue: Catalogue) -> None:
+        self.world = world
+        self.seams: Mapping[str, Seams] = {}
+        self.store = SegmentStore(lake, lambda: 0.0)
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+        self._fresh: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _OBSERVED}
+        self._settings = AlertSettings()
+        in_group_b: np.ndarray = catalogue.creator_group[catalogue.item_creator] == 1
+        self._indicators = Indicators(
+            IndicatorSettings(), self._settings, n_items=catalogue.n_items, in_group_b=in_group_b
+        )
+        self._state = alerts.State()
+        self.fired: list[tuple[float, str, str]] = []  # world seconds, rule, state
+        self._sampled: dict[str, int] = {}
+
+    def __call__(self, service: str, table: str, values: tuple[Any, ...]) -> None:
+        seams = self.seams.get(service)
+        if seams is not None and seams.log:
+            call = Call("log", service, table, "row", payload=values)
+            values = seams.log.run_sync(call, lambda c: c.payload)
+            if values is None:
+                return
+        rows = self._rows.setdefault(table, [])
+        rows.append(values)
+        if table in self._fresh:
+            self._fresh[table].append(values)
+        if len(rows) >= _KEEP:
+            self._write(table)
+            self.store.flush()  # what waits there beyond a limit would be dropped
+
+    def rows(self, table: str, rows: Iterable[tuple[Any, ...]], service: str = "runtime") -> None:
+        for row in rows:
+            self(service, table, tuple(row))
+
+    def flush(self) -> None:
+        """Everything so far can be queried afterwards. Raises OSError when the disk takes no more."""
+        for table in list(self._rows):
+            self._write(table)
+        self.store.flush()
+
+    def _write(self, table: str) -> None:
+        rows, self._rows[table] = self._rows[table], []
+        self.store.add(table, rows)
+
+    def publish(self, world_dir: Path, manifest: WorldManifest) -> None:
+        """The tables that are fixed when a run begins."""
+        features = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
+        there = {
+            (a.manifest.artifact, a.manifest.version): a
+            for a in artefacts.versions(world_dir / "registry")
+        }
+        tables = {
+            **publish.catalogue_tables(world_dir / "public", manifest, features),
+            "offline_features": publish.offline_rows(features),
+            **publish.registry_tables(list(there.values())),
+        }
+        for table, rows in tables.items():
+            self.rows(table, rows)
+
+    def minute(self, wall_s: float) -> None:
+        """Closes a minute: indicators and alerts. wall_s: how long it took."""
+        for table, rows in self._fresh.items():
+            self._indicators.observe(table, rows)
+            self._fresh[table] = []
+        tick, rows_ = self._indicators.tick(self.world.now(), wall_s)
+        self.rows("metrics", map(tuple, rows_), "collector")
+        self._state, events = alerts.step(self._state, tick, self._settings)
+        for event in events:
+            self("collector", "alerts", tuple(event.row()))
+            self.fired.append((event.ts, event.rule, event.state))
+
+    def sample(self, fabric: Fabric, store: Store, stream: Stream, wall_s: float) -> None:
+        """What the collector sees of processes, edges, Redis and the stream once a wall second."""
+        now = self.world.now()
+        for process in fabric.processes.values():
+            self("collector", "procs", _proc(process, now, fabric.loop.now, wall_s))
+            process.busy_s = 0.0
+        for (caller, callee, path), tally in fabric.tallies.items():
+            if not tally.durations_ms and not tally.inflight:
+                continue
+            ordered = sorted(tally.durations_ms)
+            n, down = len(ordered), fabric.loop.now < fabric.processes[callee].down_until
+            self(caller, "rpc_edges", (
+                now, caller, callee, f"{callee}-0", path, n / wall_s, tally.failed / n if n else 0.0,
+                ordered[n // 2] if n else None, ordered[min(n - 1, int(n * 0.99))] if n else None,
+                tally.inflight, tally.retries, "TRANSIENT_FAILURE" if down else "READY",
+            ))  # fmt: skip
+            tally.durations_ms, tally.failed, tally.retries = [], 0, 0
+        if fabric.loop.now >= store.down_until:
+            self._sample_store(store, stream, now, wall_s)
+
+    def _sample_store(self, store: Store, stream: Stream, now: float, wall_s: float) -> None:
+        since = {
+            "commands": store.n_commands, "reads": store.n_reads, "in": len(stream.entries), "out": stream.done,
+        }  # fmt: skip
+        change = {k: max(0, v - self._sampled.get(k, 0)) for k, v in since.items()}
+        self._sampled = since
+        n_keys = store.n_keys
+        self("collector", "redis_stats", (
+            now, "redis-0", (change["commands"] + change["in"]) / wall_s, n_keys * 4.0e-4, 512.0, 0, 0,
+            change["reads"], 0, 0, change["reads"] * 88 / 1024, n_keys,
+        ))  # fmt: skip
+        self("collector", "stream_stats", (
+            now, STREAM, GROUP, len(stream.entries), stream.backlog, stream.written_ts or None,
+            stream.processed_ts or None, change["in"] / wall_s, change["out"] / wall_s,
+        ))  # fmt: skip
+
+
+def _proc(process: Process, now: float, wall: float, wall_s: float) -> tuple[Any, ...]:
+    return (
+        now, process.name, process.instance, 0, 100.0 * process.busy_s / wall_s,
+        _MEMORY_MB.get(process.name, 80.0), _THREADS, 0, len(process.waiting), process.inflight, 0.0,
+        int(wall - process.started),
+    )  # fmt: skip

@@ -1,0 +1,241 @@
+"""The event stream and its two readers: the stream processor, and the batch job that counts everything in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.base import artefacts
+from sandbox.base.catalogue import Catalogue
+from sandbox.base.config import Config
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION
+from sandbox.pipeline.live_features import LiveFeatures
+from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, WINDOW_S
+from sandbox.virtual.machine.loop import Loop, Signal, Task, World
+from sandbox.virtual.processes.store import Store, Written
+from services.events import core
+from services.events.core import Entry, UserState
+from services.skeleton.seams import Call, Seams
+
+WRITER = 1  # of streamed rows; batch runs count from 1 in a view of their own
+Row = Callable[[str, str, tuple[Any, ...]], None]  # service, table, values
+Update = tuple[int, float, np.ndarray]  # user, event time of the row, row
+_Held = tuple[UserState, Written | None, Written | None]  # a user's rows as numbers, and the rows
+
+
+@dataclass
+class Stream:
+    """Entries in the order in which they were appended. appended: fires when there is one to read.
+
+    read: entries that were given to the processor; done: those that it has committed.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # wall seconds of the append
+    read: int = 0
+    done: int = 0
+    written_ts: float = 0.0
+    processed_ts: float = 0.0
+    appended: Signal = field(default_factory=Signal)
+
+    @property
+    def backlog(self) -> int:
+        return len(self.entries) - self.done
+
+    def skip(self) -> int:
+        """The processor goes on from now. Returns the entries it will never see."""
+        n = len(self.entries) - self.read
+        self.read = len(self.entries)
+        self.done = self.read
+        return n
+
+    def replay(self, since: float) -> None:
+        """The processor goes over what was appended since that wall time again."""
+        first = next((i for i, t in enumerate(self.times) if t >= since), len(self.times))
+        self.read = self.done = min(first, self.read)
+
+
+class Processor:
+    """services.events.processor in world time: batch after batch, through the write seam, committed at once."""
+
+    def __init__(
+        self, loop: Loop, stream: Stream, store: Store, catalogue: Catalogue, seams: Seams,
+        config: Callable[[], Config],
+    ) -> None:  # fmt: skip
+        self.loop, self.stream, self.store = loop, stream, store
+        self.catalogue, self.seams, self.config = catalogue, seams, config
+        self._visits: dict[int, int] = {}  # visit that the counters of a user's row belong to
+        self._states: dict[int, _Held] = {}
+        self._task: Task | None = None
+        store.work_out = self._work_out
+
+    def start(self) -> None:
+        self.stream.read = (
+            self.stream.done
+        )  # what an earlier run read and left undone is read again
+        self._task = self.loop.spawn(self._run())
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self.loop.cancel(self._task)
+            self._task = None
+
+    def forget(self) -> None:
+        """The store is empty: so are the rows that this goes on from."""
+        self._visits.clear()
+        self._states.clear()
+
+    async def _run(self) -> None:
+        stream, loop = self.stream, self.loop
+        while True:
+            if stream.read >= len(stream.entries):
+                await loop.wait(stream.appended)
+                stream.appended = Signal()
+                continue
+            if loop.now < self.store.down_until:
+                await loop.sleep_until(self.store.down_until)
+            settings = self.config().stream
+            first = stream.read
+            stream.read = min(len(stream.entries), first + settings.batch)
+            await self._process(stream.entries[first : stream.read])
+            stream.done = max(stream.done, stream.read)
+            if stream.read - first < settings.batch:
+                await loop.sleep_until(loop.now + settings.linger_ms / 1000)
+
+    async def _process(self, entries: list[Entry]) -> None:
+        newest = max(e.ts for e in entries)
+        of_user: dict[int, list[Entry]] = {}
+        for entry in entries:
+            of_user.setdefault(entry.user, []).append(entry)
+        if self.seams.write:
+            await self._written(of_user, newest)
+        else:
+            for user, own in of_user.items():
+                self.store.put_later(user, own)
+        self.stream.processed_ts = max(newest, self.stream.processed_ts)
+
+    def _work_out(self, user: int, batches: list[list[Entry]]) -> None:
+        state = self._state(user)
+        for view, update in self._after(user, state, batches):
+            self._commit(view, [update])
+        self._states[user] = state, *self._rows(user)
+
+    async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
+        """Commits a batch through the write seam."""
+        updates: dict[str, list[Update]] = {USER_SESSION.name: [], USER_SEEN.name: []}
+        for user in sorted(of_user):
+            for view, update in self._after(user, self._state(user), [of_user[user]]):
+                updates[view].append(update)
+        passed = [(view, await self._through(view, rows, newest)) for view, rows in updates.items()]
+        for view, rows in passed:
+            self._commit(view, rows)
+
+    def _commit(self, view: str, rows: list[Update]) -> None:
+        for user, ts, row in rows:
+            self.store.put_streamed(view, user, Written(row, ts, WRITER))
+
+    def _after(
+        self, user: int, state: UserState, batches: list[list[Entry]]
+    ) -> Iterator[tuple[str, Update]]:
+        """What becomes of a user's rows, by view, as if each of these batches had been committed by itself."""
+        session = seen = False
+        for entries in batches:
+            of_session, of_seen = core.apply_events({user: state}, entries, self.catalogue.n_items)
+            session, seen = session or bool(of_session), seen or bool(of_seen)
+            state.as_stored()
+        if session:
+            self._visits[user] = state.session
+            row = state.session_row(self.catalogue.item_topics)
+            yield USER_SESSION.name, (user, state.ts, row)
+        if seen:
+            yield USER_SEEN.name, (user, state.seen_ts, state.seen_row())
+
+    async def _through(self, view: str, updates: list[Update], newest: float) -> list[Update]:
+        if not updates:
+            return updates
+        call = Call(
+            "write", "stream", view, "apply", user=updates[0][0], payload=updates,
+            attributes={"event_ts": newest, "n": len(updates)},
+        )  # fmt: skip
+        passed: list[Update] = await self.seams.write.run(call, _payload)
+        return passed
+
+    def _rows(self, user: int) -> tuple[Written | None, Written | None]:
+        session, seen = USER_SESSION.name, USER_SEEN.name
+        return self.store.streamed(session, user), self.store.streamed(seen, user)
+
+    def _state(self, user: int) -> UserState:
+        """The rows as they stand, whatever their age."""
+        session, seen = self._rows(user)
+        held = self._states.pop(user, None)
+        if held is not None and held[1] is session and held[2] is seen:
+            return held[0]
+        return UserState.of_rows(
+            self._visits.get(user, -1),
+            session.values if session else USER_SESSION.default_row,
+            session.event_ts if session else 0.0,
+            seen.values if seen else USER_SEEN.default_row,
+            seen.event_ts if seen else 0.0,
+        )
+
+
+async def _payload(call: Call) -> Any:
+    return call.payload
+
+
+class Materialiser:
+    """sandbox.runtime.materialiser in world time."""
+
+    def __init__(
+        self, world_dir: Path, catalogue: Catalogue, stream: Stream, store: Store, world: World, row: Row
+    ) -> None:  # fmt: skip
+        artefact = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
+        self._snapshot = artefact.arrays("features.safetensors")
+        self._live = LiveFeatures(
+            catalogue, self._snapshot["user_id"], self._snapshot["user_profile"],
+            self._snapshot["item_stats"], artefact.manifest.created_ts,
+        )  # fmt: skip
+        self.stream, self.store, self.world, self._row = stream, store, world, row
+        self._n = self._position = 0
+        self.every_s = max(EVERY_S, LEAST_WALL_S * world.speed)
+
+    def run(self, *, stream_views: bool = False) -> None:
+        """One run over all batch views. stream_views: the snapshot's own too, into an empty store."""
+        self._n += 1
+        started = self.world.now()
+        read = self._live.add(self.stream.entries[self._position :])
+        self._position = len(self.stream.entries)
+        until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
+        for view, ids, rows, ts in self._views(until):
+            self.store.put_batch(view, ids, rows, ts, self._n)
+            self._note(view, started, until, read + (len(ids) if self._n == 1 else 0), len(ids))
+        if stream_views:
+            self._restore(started, until)
+
+    def forget_position(self) -> None:
+        """The stream begins anew."""
+        self._position = 0
+
+    def _views(self, until: float) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+        users, n_items = self._snapshot["user_id"], self._live.catalogue.n_items
+        yield USER_PROFILE.name, users, self._live.profile(until), np.full(len(users), until)
+        yield ITEM_STATS.name, np.arange(n_items), self._live.stats(until), np.full(n_items, until)
+
+    def _restore(self, started: float, until: float) -> None:
+        ids, ts = self._snapshot["stream_user_id"].tolist(), self._snapshot["stream_ts"].tolist()
+        for view in (USER_SESSION.name, USER_SEEN.name):
+            for user, row, at in zip(ids, self._snapshot[view], ts, strict=True):
+                self.store.put_streamed(view, user, Written(row, at, self._n))
+            self._note(view, started, until, len(ids), len(ids))
+
+    def _note(self, view: str, started: float, until: float, n_read: int, n: int) -> None:
+        newest = self._live.newest_event_ts
+        self._row("materialiser", "materialization_runs", (
+            str(self._n), view, started, self.world.now(), until - WINDOW_S, until,
+            newest if math.isfinite(newest) else None, n_read, n, "OK",
+        ))  # fmt: skip
