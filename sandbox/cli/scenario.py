@@ -11,7 +11,7 @@ from rich.table import Table
 
 from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json, Pack
-from sandbox.cli.output import emit, out, progress
+from sandbox.cli.output import emit, err, out, progress
 
 app = typer.Typer(help="Write, check, show and prove scenarios.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A scenario's name, or its file.")]
@@ -139,7 +139,9 @@ def _refused(option: str, seen: str, expected: str) -> SandboxError:
 
 @app.command()
 def prove(
-    name: Name,
+    names: Annotated[
+        list[str], typer.Argument(help="Names of scenarios, or files; `all` for the core pack.")
+    ],
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds for the responders, its own first.")] = 1,
     timeout: Annotated[
@@ -152,30 +154,43 @@ def prove(
             "--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes."
         ),
     ] = False,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Write a page about all of them, in Markdown.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders."""
     from sandbox.drill.proof import prove as proving
+    from sandbox.drill.proof.table import of_pack, page
     from sandbox.drill.responders import evaluate
     from sandbox.drill.scenario import library
     from sandbox.runtime.stack import ensure_built
 
     del pack
-    scenario = library.named(name)
+    scenarios = [
+        s
+        for n in names
+        for s in (library.load_all().values() if n == "all" else [library.named(n)])
+    ]
     evaluate.require(seeds, timeout)
-    with progress(json_) as show_progress:
-        ensure_built(world or scenario.world, show_progress)
-        proof = proving.prove(
-            scenario,
-            world=world,
-            n_seeds=seeds,
-            timeout_s=timeout,
-            quick=quick,
-            progress=show_progress,
-        )
-    document = proof.document()
-    emit(document, lambda: _print(document), json_)
-    if not document["ok"]:
+    documents = []
+    for scenario in scenarios:
+        with progress(json_) as show_progress:
+            ensure_built(world or scenario.world, show_progress)
+            proof = proving.prove(
+                scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress,
+            )  # fmt: skip
+        documents.append(proof.document())
+        if not json_:
+            _print(documents[-1])
+    together = of_pack(documents) if len(documents) > 1 else []
+    if table is not None:
+        table.write_text(page(documents))
+    if json_:
+        emit(documents[0] if len(documents) == 1 else documents, lambda: None, json_)
+    for text in together:
+        err.print(f"over all of them: {text}", markup=False, soft_wrap=True)
+    if together or not all(document["ok"] for document in documents):
         raise typer.Exit(1)
 
 
