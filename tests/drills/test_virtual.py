@@ -177,7 +177,7 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
         assert "10 rows" in slate
         request = slate.split()[-1]
         assert "gateway Recommend" in said(f"trace {request}")
-        assert "CFG-004" in said("recommend --user 1000000")
+        assert "WIRE-002" in said("recommend --user 1000000")
         assert "CFG-004" in said("wait long")
         radius = said("act path caller=gateway callee=features path=b --preview")
         assert "blast radius: gateway" in radius

@@ -122,6 +122,12 @@ def _onsets(draft: Draft) -> Iterator[Finding]:
 
 def _page(draft: Draft) -> Iterator[Finding]:
     paged, by = _number(draft.raw_at(("pager", "at_s"))), _number(draft.raw_at(("evidence_by_s",)))
+    vary = _number(draft.raw_at(("pager", "vary_s"))) or 0.0
+    if vary and paged is not None and by is not None and paged <= by < paged + vary:
+        yield draft.error(
+            "order", ("pager", "vary_s"), vary, f"{max(0.0, by - paged):g} at most, up to evidence_by_s",
+            "who is paged later than that has no time to look: vary it less, or move evidence_by_s",
+        )  # fmt: skip
     first = min(draft.onsets(), default=None)
     if draft.incident and first is not None:
         if paged is not None and paged <= first:

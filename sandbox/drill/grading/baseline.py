@@ -81,8 +81,9 @@ def planned(scenario: Scenario) -> Course:
 
 
 def best_constant(pack: Iterable[Scenario]) -> Guess:
-    """The answer that scores best over the pack. Items add up, so each field is chosen by itself."""
-    scenarios = list(pack)
+    """The answer that scores best over the pack, each drill with its own seed. Items add up, so each field is
+    chosen by itself."""
+    scenarios = [s.placed(s.seed) for s in pack]
     quiet = Guess(incident=False)
     loud = Guess(incident=True, component="gateway", mechanism="slow-edge")
 
@@ -107,7 +108,7 @@ def best_constant(pack: Iterable[Scenario]) -> Guess:
 def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], Guess | None]:
     """The answer that names the last change before the page, as the component and the onset, and takes
     it back; mechanism and segment, which a change does not tell, are the best constants for that."""
-    scenarios = list(pack)
+    scenarios = [s.placed(s.seed) for s in pack]
 
     def answer(mechanism: str, segment: tuple[tuple[str, str], ...]) -> Any:
         def guess(scenario: Scenario, course: Course) -> Guess | None:

@@ -81,7 +81,7 @@ def respond(
         incident=True, detected_at=finding.detected_ts, actions=done, confidence=0.9,
         causes=_causes(scenario, began_ts, started),
         evidence=[Statement(claim=e.claim, sql=e.sql) for e in scenario.evidence],
-        ruled_out=_ruled_out(scenario), impact=_size(desk, began_ts, started),
+        ruled_out=_ruled_out(scenario), impact=_size(scenario, desk, began_ts, started),
         notes="Written by the scripted responder.",
     )  # fmt: skip
     return report, finding
@@ -109,7 +109,7 @@ def _ruled_out(scenario: Scenario) -> list[RuledOut]:
     ]
 
 
-def _size(desk: Hands, began_ts: float, started_ts: float) -> Claims:
+def _size(scenario: Scenario, desk: Hands, began_ts: float, started_ts: float) -> Claims:
     """How great the harm is; nothing where a busy lake does not answer in time."""
 
     def observe(sql: str) -> Rows:
@@ -117,7 +117,7 @@ def _size(desk: Hands, began_ts: float, started_ts: float) -> Claims:
         return Rows(answer.columns, answer.rows)
 
     try:
-        return sized(observe, started_ts)
+        return sized(observe, started_ts, [cause.segment for cause in scenario.truth.causes])
     except SandboxError as error:
         if error.kind.code not in BUSY:
             raise

@@ -7,12 +7,14 @@ between visits: answers of one visit hang together.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.drill.responders.observed import Rows
+from sandbox.drill.scenario.harms import SEGMENT_EXPOSURE
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.virtual.people.breaches import against_policy
+from sandbox.virtual.people.slices import ITEM_COLUMNS, Segment
 
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
 LEAST_REQUESTS = 100  # on either side, or there is no estimate
@@ -66,16 +68,17 @@ WHERE c.kind = 'click' AND c.ts < $now - INTERVAL 1 HOUR
 _ASKED = "SELECT count(*) AS n FROM requests WHERE ts >= {onset}"
 
 
-def sized(observe: Observe, onset_ts: float) -> Claims:
+def sized(observe: Observe, onset_ts: float, segments: Sequence[Segment] = ()) -> Claims:
     """`impact` of a report: clicks lost since the onset, and revenue, exposure, breaches of policy and
-    latency where they changed clearly. onset_ts: world seconds since the epoch. Empty where too little was
-    answered on either side of it."""
+    latency where they changed clearly. onset_ts: world seconds since the epoch. segments: whom it hit. Empty
+    where too little was answered on either side of it."""
     fall = _fall(observe, onset_ts, x="i.clicked", y="1")
     if fall is None:
         return {}
     n = float(observe(_ASKED.format(onset=sql_time(onset_ts))).first["n"])
     claims = {"clicks": _claim(n * fall[0], n * fall[1])}  # missing per answer, times the answers
     claims |= _revenue(observe, onset_ts, n) | _exposure(observe, onset_ts)
+    claims |= _slice_exposure(observe, onset_ts, segments)
     claims |= _breaches(observe, onset_ts, n) | _tail(observe, onset_ts)
     return claims
 
@@ -101,6 +104,30 @@ def _exposure(observe: Observe, onset_ts: float) -> Claims:
     if fall is None or not _stands_out(fall):
         return {}
     return {"exposure_gap": _claim(100 * fall[0], 100 * fall[1])}
+
+
+def _slice_exposure(observe: Observe, onset_ts: float, segments: Sequence[Segment]) -> Claims:
+    """Points of all impressions that the items of the segments lost, where items are what they name."""
+    if not segments or not all(
+        segment and set(segment) <= set(ITEM_COLUMNS) for segment in segments
+    ):
+        return {}
+    hit = " OR ".join(
+        "("
+        + " AND ".join(f"t.{column} IN ({_listed(values)})" for column, values in segment.items())
+        + ")"
+        for segment in segments
+    )
+    fall = _fall(observe, onset_ts, x=f"({hit})::INT", y="n_items")
+    if fall is None or not _stands_out(fall):
+        return {}
+    return {SEGMENT_EXPOSURE: _claim(100 * fall[0], 100 * fall[1])}
+
+
+def _listed(values: str | Sequence[str]) -> str:
+    """As SQL has it in brackets."""
+    each = [values] if isinstance(values, str) else values
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in each)
 
 
 def _breaches(observe: Observe, onset_ts: float, n: float) -> Claims:

@@ -207,12 +207,18 @@ class Step(Part):
 
 class Pager(Part):
     """How the trainee learns of it. alert: when `rule` (a shell-style pattern) fires, or at `at_s` at
-    the latest. human: somebody writes at `at_s`, every alert may be green."""
+    the latest. human: somebody writes at `at_s`, every alert may be green. vary_s: by up to how many world seconds
+    `at_s` is later still, drawn from the seed, so that no page tells how long ago it began."""
 
     kind: Literal["alert", "human"]
     text: Text
     at_s: float = Field(gt=0)
     rule: str = "*"
+    vary_s: float = Field(0.0, ge=0)
+
+    def placed(self, by_s: float, later_s: float) -> Pager:
+        """by_s: what all is later by. later_s: what the page is later by."""
+        return self.model_copy(update={"at_s": self.at_s + by_s + later_s, "vary_s": 0.0})
 
 
 class Evidence(Part):
@@ -294,18 +300,19 @@ class Scenario(Part):
 
     def placed(self, seed: int) -> Scenario:
         """The scenario as it happens with that seed: everything later by one draw of whole minutes up to
-        `vary_s`, which is spent then, so that what is placed stays where it is."""
-        minutes = int(uniform(seed, f"scenario/{self.id}") * (self.vary_s // 60 + 1))
-        by_s = 60.0 * minutes
-        if by_s == 0.0:
-            return self.model_copy(update={"vary_s": 0.0})
+        `vary_s`, and the page by another up to its own. Both are spent then, so that what is placed stays."""
+
+        def drawn_s(purpose: str, up_to_s: float) -> float:
+            return 60.0 * int(uniform(seed, f"{purpose}/{self.id}") * (up_to_s // 60 + 1))
+
+        by_s, later_s = drawn_s("scenario", self.vary_s), drawn_s("page", self.pager.vary_s)
         causes = tuple(
             c if c.onset_s is None else c.model_copy(update={"onset_s": c.onset_s + by_s})
             for c in self.truth.causes
         )
         return self.model_copy(update={
             "vary_s": 0.0, "load": self.load.later(by_s), "evidence_by_s": self.evidence_by_s + by_s,
-            "pager": self.pager.model_copy(update={"at_s": self.pager.at_s + by_s}),
+            "pager": self.pager.placed(by_s, later_s),
             "timeline": tuple(step.later(by_s) for step in self.timeline),
             "truth": self.truth.model_copy(update={"causes": causes}),
         })  # fmt: skip

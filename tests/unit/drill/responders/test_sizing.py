@@ -16,7 +16,7 @@ PRICE, CLICK, CONVERTS = 4.0, 0.25, 0.2  # of a click, sooner or later
 
 def claims_of(
     seed: int, *, slower_ms: float = 0.0, clicks_left: float = 1.0, price_left: float = 1.0,
-    forbidden: int = 0, n: int = 2_000,
+    forbidden: int = 0, n: int = 2_000, segments=(),
 ):  # fmt: skip
     """`impact` of n visits of one answer each, half of them before the onset: latencies 20 ms and an
     exponential of 10 more, one click in four answers, one conversion in five clicks."""
@@ -52,7 +52,7 @@ def claims_of(
         found = con.execute(filled(sql, {"began": BEGAN, "now": NOW}))
         return Rows([c[0] for c in found.description], [list(row) for row in found.fetchall()])
 
-    return sized(observe, ONSET)
+    return sized(observe, ONSET, segments)
 
 
 def test_both_the_tail_and_the_clicks_are_sized_and_no_more():
@@ -79,6 +79,19 @@ def test_what_nobody_should_see_is_counted():
 
     assert claim["low"] < claim["estimate"] == 12 < claim["high"]
     assert "policy_breaches" not in claims_of(5, forbidden=2)
+
+
+@pytest.mark.parametrize(
+    ("segment", "points"),
+    [
+        ({"age_rating": "0"}, 100.0), ({"age_rating": ["0", "18"], "creator_group": "A"}, None),
+        ({"region": "EU"}, None), ({}, None),
+    ],
+)  # fmt: skip
+def test_what_a_slice_of_the_catalogue_lost_is_sized_where_it_is_one(segment, points):
+    claims = claims_of(6, segments=[segment])
+
+    assert claims.get("segment_exposure", {}).get("estimate") == points
 
 
 @pytest.mark.slow

@@ -6,11 +6,13 @@ import copy
 from io import StringIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.scenario import library, schema, strict_yaml
-from tests.unit.drill.scenes import DOCUMENT
+from tests.unit.drill.scenes import DOCUMENT, scenario
 
 
 def load(**changes):
@@ -132,3 +134,26 @@ def test_a_name_that_is_no_scenario_is_answered_with_those_there_are():
 
 def test_the_schema_on_disk_is_current():
     assert (library.root() / "schema.json").read_text() == schema.text()
+
+
+@given(st.integers(0, 10_000))
+def test_neither_the_clock_nor_the_page_tells_when_it_began(seed):
+    early = scenario(vary_s=2_700, pager={**DOCUMENT["pager"], "at_s": 6_000, "vary_s": 1_200})
+
+    placed = early.placed(seed)
+
+    by_s = placed.truth.onset_s - early.truth.onset_s
+    assert 0 <= by_s <= 2_700
+    assert 0 <= placed.pager.at_s - early.pager.at_s - by_s <= 1_200
+    assert placed.pager.at_s <= placed.evidence_by_s
+    assert placed.placed(seed) == placed.placed(seed + 1) == placed, "what is placed stays"
+
+
+def test_the_delay_of_the_page_is_a_draw_of_its_own():
+    early = scenario(vary_s=2_700, pager={**DOCUMENT["pager"], "at_s": 6_000, "vary_s": 1_200})
+    drawn = [early.placed(seed) for seed in range(60)]
+
+    delays = {s.pager.at_s - s.truth.onset_s for s in drawn}
+
+    assert len(delays) > 15
+    assert len({s.truth.onset_s for s in drawn}) > 20
