@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from sandbox.base.errors import SandboxError
@@ -112,7 +113,7 @@ class Looking:
             days = self._open(self.days(moment_s), moment_s, lakes)
             for i, statement in enumerate(self.report.evidence):
                 if not _done(evidence[i]):
-                    evidence[i] = _stronger(evidence[i], self._strength(statement, days))
+                    evidence[i] = _stronger(evidence[i], strength(statement, days[0], days[1:]))
             for i, one in enumerate(self._quoted):
                 if not _done(excluded[i]):
                     found = self._excluded(one, days, moment_s, lakes)
@@ -122,12 +123,12 @@ class Looking:
     def _blamed(self) -> set[str]:
         return {cause.component for cause in self.report.causes}
 
-    @property
+    @cached_property
     def _bearing(self) -> list[Statement]:
         """Evidence that looks at something in which a component shows that the report blames."""
         return [s for s in self.report.evidence if bears_on_any(s.sql, self._blamed)]
 
-    @property
+    @cached_property
     def _quoted(self) -> list[RuledOut]:
         """What is ruled out with a query that bears on it or on what the report blames, and can be run."""
         scenario, found = self.story.plan.scenario, []
@@ -146,9 +147,6 @@ class Looking:
         found = [e for e in excluded if e is not None]
         possible = lookalikes.runnable(self.story.plan.scenario, self.pack)
         return found if found or possible else None
-
-    def _strength(self, statement: Statement, days: Sequence[Day]) -> Strength:
-        return strength(statement, days[0], days[1:])
 
     def _excluded(
         self, one: RuledOut, days: Sequence[Day], moment_s: float, lakes: ExitStack
