@@ -93,21 +93,15 @@ class _Runs:
         self.days = [
             incident, replace(incident, faults=False), *other_healthy(incident, OTHER_DAYS)
         ]  # fmt: skip
-        self.not_run = {
-            name: "no scenario arms it"
-            if name in CATALOGUE
-            else "no such fault in the catalogue yet"
-            for name in scenario.look_alikes
-        }
-        self.strange: dict[str, tuple[ArmPlan, ArmPlan]] = {}
         others = lookalikes.runnable(scenario, pack) if scenario.truth.incident else {}
-        for name, donor in others.items():
-            if quick:
-                self.not_run[name] = "left out of a quick proof"
-                continue
-            del self.not_run[name]
+        self.strange: dict[str, tuple[ArmPlan, ArmPlan]] = {}
+        for name, donor in ({} if quick else others).items():
             plan = replace(incident, scenario=lookalikes.variant(scenario, donor.step))
             self.strange[name] = (plan, replace(plan, faults=False))
+        self.not_run = {
+            name: _why_not(name, name in others)
+            for name in scenario.look_alikes if name not in self.strange
+        }  # fmt: skip
         self.acted = self._acted(scenario) if scenario.truth.incident else {}
 
     @property
@@ -126,6 +120,14 @@ class _Runs:
             text: replace(self.incident, actions=done, until_s=until_s)
             for text, done in acted.items()
         }
+
+
+def _why_not(look_alike: str, runnable: bool) -> str:
+    if runnable:
+        return "left out of a quick proof"
+    return (
+        "no scenario arms it" if look_alike in CATALOGUE else "no such fault in the catalogue yet"
+    )
 
 
 class _Seen:
