@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from faults.catalogue import CATALOGUE
 from sandbox.base.errors import KINDS
-from sandbox.base.schema import TABLES
+from sandbox.base.schema import REQUIRED, TABLES
 from sandbox.cli.reference import command_paths
 from sandbox.drill.scenario import library
 
@@ -82,6 +83,28 @@ def test_every_lake_column_says_what_it_holds(table):
 @pytest.mark.parametrize("table", TABLES)
 def test_every_lake_table_is_documented(table):
     assert f"`{table}`" in (ROOT / "docs/sql.md").read_text()
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_rows_of_the_lake_are_built_by_the_names_of_their_columns(path):
+    """Also where no test gets to: a call that the schema does not fit, or a tuple by place, is found here."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "row_of":
+            columns = {c.name: c.default for c in TABLES[node.func.attr].columns}
+            named = {keyword.arg for keyword in node.keywords}
+            required = {name for name, default in columns.items() if default is REQUIRED}
+            assert required <= named <= columns.keys(), f"{node.func.attr}, line {node.lineno}"
+        for table, values in itertools.pairwise(node.args):
+            if not (isinstance(table, ast.Constant) and table.value in TABLES):
+                continue
+            built = {ast.unparse(n.func) for n in ast.walk(values) if isinstance(n, ast.Call)}
+            built = {of for of in built if of.startswith("row_of.")}
+            assert not isinstance(values, ast.Tuple), (
+                f"line {node.lineno}: use row_of.{table.value}"
+            )
+            assert built <= {f"row_of.{table.value}"}, f"line {node.lineno}"
 
 
 @pytest.mark.parametrize("proto", PROTOS, ids=lambda p: p.stem)

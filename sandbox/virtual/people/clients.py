@@ -12,6 +12,7 @@ import numpy as np
 
 from loadtest.feedback import GATHER_S, LEAD_S
 from loadtest.schedule import Schedule
+from sandbox.base.rows import row_of
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric, dice
 from sandbox.virtual.people.breaches import Breaches
@@ -119,9 +120,10 @@ class Clients:
     def _note(self, of: Finished, intended_ts: float, started: float) -> None:
         record, late_ms = self.fabric.record, (started - intended_ts) / self.world.speed * 1000
         assert record is not None
-        self.gateway.later(lambda: record(LOAD, "locust", (
-            started, "SlateUser", of.request_id, intended_ts, started, late_ms, of.rt_ms,
-            of.served is not None, len(of.items),
+        self.gateway.later(lambda: record(LOAD, "locust", row_of.locust(
+            ts=started, user_class="SlateUser", request_id=of.request_id, intended_ts=intended_ts,
+            started_ts=started, wait_ms=late_ms, rt_ms=of.rt_ms, ok=of.served is not None,
+            n_items=len(of.items),
         )))  # fmt: skip
 
     def _act(self, of: Finished) -> None:

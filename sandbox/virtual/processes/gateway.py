@@ -11,6 +11,7 @@ import numpy as np
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import row_of
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Items, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
@@ -194,9 +195,11 @@ class Gateway:
         session, version = str(asked.session), ranked.model_version or None
         if course.slate is None:
             for place, item in enumerate(shown, 1):
-                record("gateway", "impressions", (
-                    now, context.trace_id, session, asked.user, item, place, None, 0.0, None, "popular",
-                    1.0, False, ARM, version,
+                record("gateway", "impressions", row_of.impressions(
+                    ts=now, request_id=context.trace_id, session_id=session, user_id=asked.user,
+                    item_id=item, position=place, model_rank=None, score=0.0, p_click=None,
+                    cand_source="popular", propensity=1.0, randomised=False, arm=ARM,
+                    model_version=version,
                 ))  # fmt: skip
             return
         slate = course.slate.get()
@@ -206,9 +209,11 @@ class Gateway:
         for place, (item, row, score, p, rank, propensity, random) in enumerate(
             zip(shown, *columns, slate.rows, slate.propensity, slate.randomised, strict=True), 1
         ):
-            record("gateway", "impressions", (
-                now, context.trace_id, session, asked.user, item, place, rank + 1 if version else None,
-                score, p if version else None, "+".join(names[masks[row]]), propensity, random, ARM, version,
+            record("gateway", "impressions", row_of.impressions(
+                ts=now, request_id=context.trace_id, session_id=session, user_id=asked.user,
+                item_id=item, position=place, model_rank=rank + 1 if version else None, score=score,
+                p_click=p if version else None, cand_source="+".join(names[masks[row]]),
+                propensity=propensity, randomised=random, arm=ARM, model_version=version,
             ))  # fmt: skip
         if context.sampled:
             dropped = dropped_by(
