@@ -15,6 +15,7 @@ from sandbox.base.errors import KINDS
 from sandbox.base.schema import REQUIRED, TABLES
 from sandbox.cli.reference import command_paths
 from sandbox.drill.scenario import library
+from services.rules.document import PARAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = sorted(
@@ -78,6 +79,11 @@ def test_every_lake_column_says_what_it_holds(table):
     assert table.row
     assert all(len(column.comment) > 3 for column in table.columns)
     assert len(set(table.names)) == len(table.names)
+
+
+def test_the_lake_names_every_rule():
+    rule_id = next(c for c in TABLES["rule_decisions"].columns if c.name == "rule_id")
+    assert PARAMS.keys() == set(rule_id.comment.removeprefix("rule: ").split(", "))
 
 
 @pytest.mark.parametrize("table", TABLES)
