@@ -20,6 +20,7 @@ from sandbox.virtual.people.ledger import LedgerBook
 from sandbox.virtual.people.outbox import Outbox
 from sandbox.virtual.people.slices import EVERYONE, Slice
 from sandbox.virtual.people.users import Finished, Users, Visit
+from sandbox.virtual.processes import sizes
 from sandbox.virtual.processes.gateway import Gateway, Served
 from sandbox.world.behaviour import Behaviour
 from services.events.core import Entry
@@ -142,7 +143,11 @@ class Clients:
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:
             served: Served = await self.fabric.serve(
-                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), 490
+                "gateway",
+                "Recommend",
+                context,
+                lambda c: self.gateway.recommend(asked, c),
+                sizes.recommend(asked.k),
             )
         except CallError:
             return None
@@ -163,5 +168,5 @@ class Clients:
         with suppress(CallError):  # lost, as a client loses what it could not send
             await self.fabric.serve(
                 "gateway", "LogFeedback", context, lambda c: self.gateway.log_feedback(entries, c),
-                92 * len(entries),
+                sizes.append(len(entries)),
             )  # fmt: skip

@@ -7,7 +7,7 @@ counted by the candidates that were asked for: so many are found, but for a slat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +27,7 @@ from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
+from sandbox.virtual.processes import sizes
 from sandbox.virtual.processes.store import Store
 from services.features.core import batches
 from services.features.server import read_row, served_rows
@@ -71,7 +72,7 @@ class Handlers:
         """The user's rows as the gateway unpacks them."""
         fabric = self.fabric
         await fabric.work("features.GetUser", context)
-        await self._fetch(context, len(USER_VIEWS))
+        await self._fetch(context, [view.row_bytes for view in USER_VIEWS])
         if fabric.record is None and not fabric.seams["features"].read:
             return self.store.user_rows(asked.user, asked.now)
         (profile, session, seen), now = self.store.user(asked.user, asked.now), self._now()
@@ -91,7 +92,7 @@ class Handlers:
         """Rows of item_stats of n candidates. stats: what the store holds."""
         fabric, now = self.fabric, self._now()
         await fabric.work("features.GetItems", context, n)
-        await self._fetch(context, n)
+        await self._fetch(context, [ITEM_STATS.row_bytes] * n)
         if fabric.seams["features"].read:
             ids, held = candidates.get().ids, stats.get()
             passed = await self._through_read(ITEM_STATS, "GetItems", ids, held, context)
@@ -114,10 +115,10 @@ class Handlers:
         passed: Rows = await self.fabric.seams["features"].read.run(call, _rows_of)
         return passed
 
-    async def _fetch(self, context: Context, n_keys: int) -> None:
-        """Round trips to the store, one after the other. Raises STORE-001."""
+    async def _fetch(self, context: Context, row_bytes: Sequence[int]) -> None:
+        """Round trips to the store for rows of these sizes, one after the other. Raises STORE-001."""
         fabric, loop = self.fabric, self.fabric.loop
-        for part in batches(range(n_keys), self.config().features.fetch_batch):
+        for part in batches(row_bytes, self.config().features.fetch_batch):
             began, status = loop.now, "OK"
             try:
                 if began < self.store.down_until:
@@ -135,7 +136,7 @@ class Handlers:
                         trace_id=context.trace_id, span_id=fabric.span(),
                         parent_id=context.span_id, service="features", instance="features-0",
                         op="MGET", kind="store", peer="redis", dur_ms=(loop.now - began) * 1000,
-                        status=status, n_keys=len(part), bytes=88 * len(part),
+                        status=status, n_keys=len(part), bytes=sum(part),
                     ))  # fmt: skip
             if context.given_up:
                 raise CallError("WIRE-004")
@@ -190,7 +191,7 @@ class Handlers:
         fabric, content = self.fabric, self.content
         vector: Floats | None = await fabric.call(
             "retrieval", "model", "EncodeUser", self.config().retrieval.model, context,
-            lambda inner: self._encode_user(asked, rows, inner), size=536,
+            lambda inner: self._encode_user(asked, rows, inner), size=sizes.encode_user(len(rows.recent)),
         )  # fmt: skip
         seam = fabric.seams["retrieval"].index
         if vector is None and not seam:
@@ -243,7 +244,7 @@ class Handlers:
         try:
             stats = await fabric.call(
                 "ranking", "features", "GetItems", config.ranking.features, context,
-                lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=89 * n,
+                lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=sizes.get_items(n),
             )  # fmt: skip
         except CallError as failure:
             fabric.log("ranking", "warn", "item features missing", context, code=failure.code)
@@ -258,7 +259,7 @@ class Handlers:
         try:
             changed: Floats | None = await fabric.call(
                 "ranking", "model", "Score", config.ranking.model, context,
-                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=172 * n,
+                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=sizes.score(n, len(content.loaded.contract.columns)),
             )  # fmt: skip
             same = same and changed is None
             if changed is not None:

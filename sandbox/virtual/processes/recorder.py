@@ -10,6 +10,7 @@ import numpy as np
 
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.features import ITEM_STATS
 from sandbox.base.rows import Row, row_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.runtime import publish
@@ -136,7 +137,7 @@ class Recorder:
         self("collector", "redis_stats", row_of.redis_stats(
             ts=now, node="redis-0", ops=(change["commands"] + change["in"]) / wall_s,
             used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=0, hits=change["reads"],
-            misses=0, fork_us=0, net_out_kb=change["reads"] * 88 / 1024, keys=n_keys,
+            misses=0, fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
         ))  # fmt: skip
         self("collector", "stream_stats", row_of.stream_stats(
             ts=now, stream=STREAM, consumer_group=GROUP, length=len(stream.entries),
