@@ -163,6 +163,24 @@ def test_no_banned_call(path):
         assert name in allowed or (call == "time.sleep" and name in POLLS), f"{call}: use {instead}"
 
 
+WAITS = {  # the helpers; calls that are asked again until a breaker lets one through
+    "tests/services/waiting.py", "tests/services/test_circuit_breaker.py",
+}  # fmt: skip
+
+
+def test_tests_wait_by_the_helpers():
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if str(path.relative_to(ROOT)) in WAITS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.While | ast.For):
+                made = {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Call)}
+                made -= {"asyncio.sleep(0)"}  # a turn of the loop, which takes no time
+                assert not any(c.startswith(("time.sleep(", "asyncio.sleep(")) for c in made), (
+                    f"{path}, line {node.lineno}: use tests.services.waiting"
+                )
+
+
 def test_nothing_tracked_names_this_machine():
     for path in [*OURS, *(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "Makefile"]:
         text = path.read_text()
