@@ -31,6 +31,7 @@ from loadtest.summary import Summary
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.load import TrafficShape
+from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.runtime.arming.armoury import Armoury
 from sandbox.world.behaviour import Behaviour
@@ -185,8 +186,10 @@ class SlateUser(User):
         items = [item.item_id for item in answer.items] if answer is not None else []
         request_id = answer.request_id if answer is not None else None
         wait_ms = (started - intended) / traffic.run.speed * 1000
-        traffic.rows.add((started, type(self).__name__, request_id, intended, started, wait_ms,
-                          rt_ms, error is None, len(items)))  # fmt: skip
+        traffic.rows.add(row_of.locust(
+            ts=started, user_class=type(self).__name__, request_id=request_id, intended_ts=intended,
+            started_ts=started, wait_ms=wait_ms, rt_ms=rt_ms, ok=error is None, n_items=len(items),
+        ))  # fmt: skip
         reactions = visit.answer(traffic.behaviour, items, rt_ms)
         traffic.summary.add(wait_ms, rt_ms, error is None, len(items), reactions)
         next_ts = math.inf if visit.over else answered + visit.think_s(traffic.behaviour)

@@ -1,19 +1,28 @@
 """The telemetry contract: every table of the lake, every column with what it holds and in which unit.
 
 One place per fact: services take the column order from here, the collector the types, the SQL
-console the comments, docs/sql.md all of it. Adding a column is one line with a comment.
+console the comments, docs/sql.md all of it, sandbox.base.rows the builders. Adding a column is one line
+with a comment. `=NULL` or `=1` behind its type is what a row holds whose writer does not name it; without
+one every writer has to.
 """
 
 from __future__ import annotations
 
+from ast import literal_eval
 from dataclasses import dataclass
+from typing import Any, Final
+
+REQUIRED: Final = object()  # the default of a column that every row's writer names
 
 
 @dataclass(frozen=True)
 class Column:
+    """default: what a row holds whose writer does not name the column."""
+
     name: str
     type: str  # a DuckDB type
     comment: str
+    default: Any = REQUIRED
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,14 @@ def _table(name: str, row: str, writer: str, text: str) -> Table:
     columns = []
     for line in text.strip().splitlines():
         column, type_, comment = line.split(maxsplit=2)
-        columns.append(Column(column, type_, comment))
+        type_, given, default = type_.partition("=")
+        columns.append(Column(column, type_, comment, _value(default) if given else REQUIRED))
     return Table(name, row, writer, tuple(columns))
+
+
+def _value(text: str) -> Any:
+    """As a cell of a row: NULL, a number, or a text in quotes."""
+    return None if text == "NULL" else literal_eval(text)
 
 
 _ALL = (
@@ -84,12 +99,12 @@ _ALL = (
         kind VARCHAR client: from before the send to the answer; server: the handler; store: a Redis round trip
         peer VARCHAR the other side: callee of a client span, caller of a server span
         dur_ms DOUBLE wall duration, milliseconds
-        queue_ms DOUBLE wall time between arrival and handler start, milliseconds (server spans; batch wait in model)
+        queue_ms DOUBLE=NULL wall time between arrival and handler start, milliseconds (server spans; batch wait in model)
         status VARCHAR gRPC status, OK where well
-        attempt INTEGER 1 for a first try
-        n_keys INTEGER keys asked of a store, or entities in the call
-        bytes BIGINT payload bytes, request and answer together
-        batch_size INTEGER rows that shared one model batch, NULL elsewhere
+        attempt INTEGER=1 1 for a first try
+        n_keys INTEGER=NULL keys asked of a store, or entities in the call
+        bytes BIGINT=NULL payload bytes, request and answer together
+        batch_size INTEGER=NULL rows that shared one model batch, NULL elsewhere
     """),
     _table("rpc_edges", "caller, callee and second of wall time", "every service", """
         ts TIMESTAMP world time of the sample
@@ -125,7 +140,7 @@ _ALL = (
         instance VARCHAR process of that service
         event VARCHAR started, ready, stopped, crashed, restarted or unhealthy
         pid BIGINT operating-system process id
-        exit_code INTEGER exit code, negative for a signal, NULL while it runs
+        exit_code INTEGER=NULL exit code, negative for a signal, NULL while it runs
     """),
     _table("redis_stats", "sample of the feature store (every wall second)", "collector", """
         ts TIMESTAMP world time of the sample
@@ -411,7 +426,7 @@ _ALL = (
         level VARCHAR debug, info, warn or error
         msg VARCHAR constant text
         fields VARCHAR fields of the line, JSON
-        trace_id VARCHAR request concerned, NULL where none
+        trace_id VARCHAR=NULL request concerned, NULL where none
     """),
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}

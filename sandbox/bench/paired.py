@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.runner import Load
+from sandbox.base.progress import ProgressFn
 from sandbox.runtime.stack import Stack
 from sandbox.virtual.calibration.calibrate import fit, loss, refine
 from sandbox.virtual.calibration.observed import Observed, observe, together
@@ -18,8 +19,6 @@ from sandbox.virtual.stack import VirtualStack
 SPEED = 60.0  # world seconds per wall second
 RATES = (5.0, 15.0, 25.0)  # requests per wall second: from hardly any waiting to some
 REFINEMENTS = 4
-
-ProgressFn = Callable[[str, float | None], None]
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.base.streams import stream
 from sandbox.bench import paired
-from sandbox.bench.paired import SPEED, ProgressFn
+from sandbox.bench.paired import SPEED
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import significant
 from sandbox.telemetry.lake import Lake

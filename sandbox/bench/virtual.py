@@ -17,12 +17,13 @@ import numpy as np
 import psutil
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.base.streams import uniforms
 from sandbox.bench import stats, weeks
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
 from sandbox.bench.virtual_floor import N_CANDIDATES, content_per_s, floor_per_s, loaded
-from sandbox.runtime.building import ProgressFn, ensure_built
+from sandbox.runtime.building import ensure_built
 from sandbox.world.behaviour import Behaviour
 from services.ranking.core import INPUTS
 

@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.cli.options import Json
-from sandbox.cli.output import ProgressFn, emit, out, progress
+from sandbox.cli.output import emit, out, progress
 
 if TYPE_CHECKING:
     from sandbox.runtime.stack import Stack

@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from sandbox.base.progress import ProgressFn, quiet
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-ProgressFn = Callable[[str, float | None], None]  # what is being done, share done 0..1 or None
 
 
 def emit(document: Any, human: Callable[[], None], json_: bool) -> None:
@@ -33,7 +33,7 @@ def progress(json_: bool) -> Iterator[ProgressFn]:
     """A progress display on stderr; one plain line per step without a terminal, nothing with --json,
     so that an error is the only thing on stderr there."""
     if json_:
-        yield _silent
+        yield quiet
         return
     if not err.is_terminal:
         said: set[str] = set()
@@ -66,10 +66,6 @@ def _dumps(document: Any) -> str:
     except ValueError:  # rare: documents are finite but for a figure that could not be measured
         text = json.dumps(document, default=_plain)
         return json.dumps(json.loads(text, parse_constant=lambda _: None))
-
-
-def _silent(_what: str, _share: float | None = None) -> None:
-    pass
 
 
 def _plain(value: Any) -> Any:

@@ -64,13 +64,13 @@ def simulate(
         )  # fmt: skip
     arms = parse_arms(arm or ())
     with progress(json_) as say:
-        directory = ensure(world, lambda share, what: say(what, share))
+        directory = ensure(world, say)
         everybody = _n_users(world)
         plan = Plan(
             world, days, users or everybody, arms, seed, retrain_days, _RETRAIN[retrain], births,
             jobs_every_h, separate,
         )  # fmt: skip
-        ensure_models(directory, lambda what, share: say(what, share))
+        ensure_models(directory, say)
         document = run(plan, directory, out=out_, processes=processes, progress=say)
     emit(document, lambda: _tell(document, out_), json_)
 

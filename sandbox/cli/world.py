@@ -44,7 +44,7 @@ def build(
             preset=preset,
             seed=seed,
             force=force,
-            progress=lambda share, what: show(what, share),
+            progress=show,
         )
     emit(manifest.model_dump(), lambda: out.print(_line(manifest.model_dump())), json_)
 

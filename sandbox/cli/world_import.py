@@ -109,8 +109,7 @@ def _run(read: Callable[[], Source], name: str, force: bool, json_: bool) -> Non
 
     built = datetime.now(UTC).isoformat(timespec="seconds")
     with progress(json_) as show:
-        done = import_world(read, name, built=built, force=force,
-                            progress=lambda share, what: show(what, share))  # fmt: skip
+        done = import_world(read, name, built=built, force=force, progress=show)
     emit(done.as_json(), lambda: _print(done), json_)
 
 

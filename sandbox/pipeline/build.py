@@ -17,6 +17,7 @@ import torch
 from sandbox.base import artefacts, sources
 from sandbox.base.artefacts import Artefact, Lineage, Manifest
 from sandbox.base.features import USER_SESSION
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, index, popular, ranker, training_set, two_tower
 from sandbox.pipeline.events import DAY_S, Log, Source, read_manifest, read_source
@@ -25,7 +26,7 @@ from sandbox.pipeline.golden import golden_set
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
 from sandbox.pipeline.ranker import RankerSettings
 from sandbox.pipeline.training_set import Examples, Joined, Sampling, Stages
-from sandbox.pipeline.two_tower import Pairs, Progress, TowerSettings
+from sandbox.pipeline.two_tower import Pairs, TowerSettings
 from services.model.core import dump, encode_items
 from services.ranking.core import INPUTS
 
@@ -56,7 +57,7 @@ class Recipe:
 
 def ensure_models(
     world_dir: Path,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
     *,
     force: bool = False,
     recipe: Recipe | None = None,
@@ -90,7 +91,7 @@ def train_release(
     artifacts: tuple[str, ...] = ("two_tower", "ranker"),
     registry_dir: Path | None = None,
     recipe: Recipe | None = None,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
 ) -> BuiltModels:
     """Another generation: tt-`suffix` with ix-`suffix`, and rk-`suffix`, as `artifacts` names them.
 
@@ -130,7 +131,7 @@ class _Run:
 
     def __init__(
         self, source: Source, target: Path, seed: int, key: str, suffix: str,
-        recipe: Recipe, stages: Stages, progress: Progress | None,
+        recipe: Recipe, stages: Stages, progress: ProgressFn,
     ) -> None:  # fmt: skip
         self.source, self.target, self.seed, self.key = source, target, seed, key
         self.suffix, self.recipe, self.stages, self.progress = suffix, recipe, stages, progress

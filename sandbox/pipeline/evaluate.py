@@ -17,6 +17,7 @@ from scipy import sparse
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import Status
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import baselines, ranker, two_tower
 from sandbox.pipeline.baselines import Scorer
@@ -26,7 +27,7 @@ from sandbox.pipeline.features import Histories, snapshot
 from sandbox.pipeline.metrics import ranking_metrics, top_k
 from sandbox.pipeline.split import AUC, TEST, TRAIN, VALIDATION, Split, check_protocol, split
 from sandbox.pipeline.training_set import Examples, Joined, recent_of
-from sandbox.pipeline.two_tower import Pairs, Progress, TowerSettings
+from sandbox.pipeline.two_tower import Pairs, TowerSettings
 from services.model.core import N_PROFILE, Ranker, TwoTower, encode_items, encode_user, score
 from services.ranking.core import INPUTS, Contract, assemble_rows
 
@@ -37,7 +38,7 @@ _BATCH = 256
 
 
 def evaluate(
-    world_dir: Path, protocol: str, *, seed: int = 1, progress: Progress | None = None
+    world_dir: Path, protocol: str, *, seed: int = 1, progress: ProgressFn = quiet
 ) -> dict[str, Any]:
     """{protocol, world, test_users, rows: [{model, metrics}]}. Raises MODEL-004, WORLD-00x."""
     check_protocol(protocol)
@@ -58,16 +59,15 @@ def evaluate(
 
 
 def _full_ranking(
-    source: Source, parts: Split, seed: int, progress: Progress | None
+    source: Source, parts: Split, seed: int, progress: ProgressFn
 ) -> tuple[list[dict[str, Any]], int]:
-    say = progress or (lambda _what, _share: None)
     catalogue, log = source.catalogue, parts.log
     early, known = log.take(parts.part == TRAIN), log.take(parts.part != TEST)
     validate = _Question(early, log.take(parts.part == VALIDATION), catalogue)
     test = _Question(known, log.take(parts.part == TEST), catalogue)
     rows = []
     for name, settings in _baselines(catalogue.n_items).items():
-        say(name, 0.0)
+        progress(name, 0.0)
         best = max(settings, key=lambda s: validate.ask(s(validate.matrix))["ndcg@10"])
         rows.append({"model": name, "metrics": test.ask(best(test.matrix))})
     tower_settings = _tower_settings(early)
@@ -143,7 +143,7 @@ class _Tower:
 
     def __init__(
         self, log: Log, catalogue: Catalogue, seed: int, settings: TowerSettings,
-        progress: Progress | None, by_time: bool,
+        progress: ProgressFn, by_time: bool,
     ) -> None:  # fmt: skip
         end = float(log.ts[-1]) + 1.0
         self.shot = snapshot(log, catalogue, end, np.inf)
@@ -208,9 +208,7 @@ class _Stack:
         return np.take_along_axis(self.items, np.argsort(-p, axis=1, kind="stable"), 1)
 
 
-def _learn_to_rank(
-    tower: _Tower, question: _Question, seed: int, progress: Progress | None
-) -> Ranker:
+def _learn_to_rank(tower: _Tower, question: _Question, seed: int, progress: ProgressFn) -> Ranker:
     stack = _Stack(tower, question)
     chosen = np.concatenate(
         [np.isin(items, own) for items, own in zip(stack.items, question.relevant, strict=True)]

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import USER_SESSION, Status
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.streams import uniforms
 from sandbox.pipeline import baselines, ranker, training_set
 from sandbox.pipeline.build import take
@@ -26,7 +27,6 @@ from sandbox.pipeline.metrics import auc, group_auc
 from sandbox.pipeline.ranker import RankerSettings
 from sandbox.pipeline.split import TEST, TRAIN, VALIDATION, random_parts, time_parts
 from sandbox.pipeline.training_set import Examples, Joined
-from sandbox.pipeline.two_tower import Progress
 from services.model.core import score
 from services.ranking.core import INPUTS, Contract, assemble_rows
 
@@ -44,7 +44,7 @@ def evaluate_auc(
     protocol: str,
     *,
     seed: int,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
     only_ranker: bool = False,
 ) -> list[dict[str, Any]]:
     """Rows {model, metrics: {auc, gauc}} of the ranker and, unless only_ranker, of the baselines."""

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.streams import seed_of, stream
 from sandbox.pipeline.training_set import Joined
-from sandbox.pipeline.two_tower import Progress, one_cycle
+from sandbox.pipeline.two_tower import one_cycle
 from services.model.core import N_POSITIONS, Ranker, RankerConfig
 from services.ranking.core import INPUTS
 
@@ -58,7 +59,7 @@ def train(
     seed: int,
     settings: RankerSettings | None = None,
     inputs: tuple[str, ...] = INPUTS,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
 ) -> tuple[Ranker, float]:
     """The fitted model, and the mean weighted loss of the last epoch, nats. Same seed, same weights."""
     settings = settings or RankerSettings()
@@ -91,8 +92,7 @@ def train(
             with torch.no_grad():  # the first place is the one that serving assumes
                 model.position_bias.weight[0] = 0.0
             loss_sum += float(loss.detach()) * len(batch)
-        if progress:
-            progress("ranker", (epoch + 1) / epochs)
+        progress("ranker", (epoch + 1) / epochs)
     return model.eval(), loss_sum / n
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.streams import seed_of, stream
 from services.model.core import N_CONTENT, TowerConfig, TwoTower
-
-Progress = Callable[[str, float], None]  # what is done, and the share of it that is done, 0..1
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def train(
     *,
     seed: int,
     settings: TowerSettings | None = None,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
 ) -> tuple[TwoTower, float]:
     """The fitted model, and the mean loss of the last epoch, nats. Same seed, same weights."""
     settings = settings or TowerSettings()
@@ -120,8 +118,7 @@ def train(
             optimiser.step()
             schedule.step()
             loss_sum += float(loss.detach()) * len(rows)
-        if progress:
-            progress("two_tower", (epoch + 1) / epochs)
+        progress("two_tower", (epoch + 1) / epochs)
     return model.eval(), loss_sum / n
 
 

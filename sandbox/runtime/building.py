@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.base.worlds import world_dir
 
-ProgressFn = Callable[[str, float | None], None]  # what is being done, share done 0..1 or None
 _ROOT = Path(__file__).resolve().parents[2]
 # What worlds and models are made from. World and pipeline keep finer keys of their own, but to ask
 # them takes seconds of imports (scipy, torch), and a stack that is started often must not wait for it.
@@ -27,10 +26,6 @@ _ARTEFACTS = (
 )
 
 
-def quiet(what: str, share: float | None = None) -> None:
-    """Progress that nobody looks at."""
-
-
 def ensure_built(world: str, progress: ProgressFn = quiet) -> Path:
     """The directory of a world that is built and has its models. Raises WORLD-*, MODEL-*."""
     directory = world_dir(world)
@@ -42,7 +37,7 @@ def ensure_built(world: str, progress: ProgressFn = quiet) -> Path:
     from sandbox.pipeline.build import ensure_models
     from sandbox.world.store import ensure
 
-    directory = ensure(world, lambda share, what: progress(f"world {world}: {what}", share))
+    directory = ensure(world, lambda what, share: progress(f"world {world}: {what}", share))
     ensure_models(directory, lambda what, share: progress(f"models: {what}", share))
     write_atomically(stamp, _key(directory))
     return directory

@@ -28,6 +28,7 @@ from sandbox.base.features import (
     key,
     pack_many,
 )
+from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
 from services.events.core import STREAM, Entry
@@ -169,8 +170,20 @@ class Materialiser:
     def _note(
         self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str
     ) -> None:
-        newest = self._live.newest_event_ts
-        self.telemetry.row("materialization_runs", (
-            str(self._n), view.name, started, self.world.now(), until - WINDOW_S, until,
-            newest if math.isfinite(newest) else None, n_read, n, status,
+        self.telemetry.row("materialization_runs", run_row(
+            self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
+            rows_read=n_read, rows_written=n, status=status,
         ))  # fmt: skip
+
+
+def run_row(
+    n: int, view: str, started: float, finished: float, until: float, newest: float, *,
+    rows_read: int, rows_written: int, status: str,
+) -> Row:  # fmt: skip
+    """A row of materialization_runs. n: number of the run. started, finished: world seconds; until,
+    newest: event times of the window's end and of the newest event in it, -inf where there is none."""
+    return row_of.materialization_runs(
+        run_id=str(n), view=view, started=started, finished=finished, window_start=until - WINDOW_S,
+        window_end=until, source_max_event_ts=newest if math.isfinite(newest) else None,
+        rows_read=rows_read, rows_written=rows_written, status=status,
+    )  # fmt: skip

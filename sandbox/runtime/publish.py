@@ -20,6 +20,7 @@ from sandbox.base import artefacts
 from sandbox.base.artefacts import Artefact
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, N_TOPICS, SEGMENTS, USER_PROFILE, segment_codes
+from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo, write_atomically
 from sandbox.base.worlds import WorldManifest, load_manifest
 from sandbox.runtime.local.child import failure_file
@@ -59,8 +60,8 @@ def publish(run: RunInfo) -> dict[str, int]:
 
 def catalogue_tables(
     public: Path, manifest: WorldManifest, features: Artefact
-) -> dict[str, list[tuple[Any, ...]]]:
-    """items, users, creators and consent_ledger in the column order of the schema. Raises WORLD-003."""
+) -> dict[str, list[Row]]:
+    """items, users, creators and consent_ledger by table. Raises WORLD-003."""
     items, users = _table(public / "items.parquet"), _table(public / "users.parquet")
     creators, ledger = (
         _table(public / "creators.parquet"),
@@ -68,24 +69,31 @@ def catalogue_tables(
     )
     segment, main_topic = user_traits(features, len(users["user_id"]), manifest.topics)
     return {
-        "items": _rows(
-            items["item_id"], items["title"], items["published_ts"], items["creator_id"],
-            items["creator_group"], items["category"], items["lang"], items["sensitivity"],
-            items["sens_score"], items["sens_labelled_ts"], items["age_rating"],
-            [",".join(r or ()) for r in items["regions"]], items["duration_s"], items["price"],
-            items["sponsored"], items["in_stock"], [None] * len(items["item_id"]),
-        ),
-        "users": _rows(
-            users["user_id"], users["region"], users["jurisdiction"], users["lang"],
-            users["age_band"], users["gender"], segment, main_topic, users["created_ts"],
-        ),
-        "creators": _rows(
-            creators["creator_id"], creators["name"], creators["creator_group"], creators["followers"]
-        ),
-        "consent_ledger": _rows(
-            ledger["user_id"], ledger["purpose"], ledger["state"], ledger["effective_ts"],
-            ledger["jurisdiction"], ledger["signal"],
-        ),
+        "items": _across(row_of.items(
+            item_id=items["item_id"], title=items["title"], created_ts=items["published_ts"],
+            creator_id=items["creator_id"], creator_group=items["creator_group"],
+            category=items["category"], lang=items["lang"], sensitivity=items["sensitivity"],
+            sens_score=items["sens_score"], sens_labelled_ts=items["sens_labelled_ts"],
+            age_rating=items["age_rating"],
+            regions=[",".join(r or ()) for r in items["regions"]],
+            duration_s=items["duration_s"], price=items["price"], sponsored=items["sponsored"],
+            in_stock=items["in_stock"], deleted_ts=[None] * len(items["item_id"]),
+        )),
+        "users": _across(row_of.users(
+            user_id=users["user_id"], home_region=users["region"],
+            jurisdiction=users["jurisdiction"], lang=users["lang"], age_band=users["age_band"],
+            gender=users["gender"], segment=segment, main_topic=main_topic,
+            created_ts=users["created_ts"],
+        )),
+        "creators": _across(row_of.creators(
+            creator_id=creators["creator_id"], name=creators["name"],
+            creator_group=creators["creator_group"], followers=creators["followers"],
+        )),
+        "consent_ledger": _across(row_of.consent_ledger(
+            user_id=ledger["user_id"], purpose=ledger["purpose"], state=ledger["state"],
+            effective_ts=ledger["effective_ts"], jurisdiction=ledger["jurisdiction"],
+            signal=ledger["signal"],
+        )),
     }  # fmt: skip
 
 
@@ -116,7 +124,7 @@ def user_traits(
     return segment, main
 
 
-def offline_rows(features: Artefact) -> Iterable[tuple[Any, ...]]:
+def offline_rows(features: Artefact) -> Iterable[Row]:
     """A sample of what the batch job computed, for comparison with what is served."""
     arrays, as_of = features.arrays("features.safetensors"), features.manifest.created_ts
     n_items = len(arrays["item_stats"])
@@ -128,23 +136,24 @@ def offline_rows(features: Artefact) -> Iterable[tuple[Any, ...]]:
         for row in range(0, len(ids), step):
             entity_id = str(ids[row])
             for column, value in zip(view.columns, values[row].tolist(), strict=True):
-                yield as_of, view.entity, entity_id, view.name, column, value
+                yield row_of.offline_features(
+                    as_of=as_of, entity=view.entity, entity_id=entity_id, view=view.name,
+                    feature=column, value=value,
+                )  # fmt: skip
 
 
-def registry_tables(artefacts: list[Artefact]) -> dict[str, list[tuple[Any, ...]]]:
+def registry_tables(artefacts: list[Artefact]) -> dict[str, list[Row]]:
     """train_runs, eval_metrics, registry_events and training_rows of the first generation."""
-    runs: list[tuple[Any, ...]] = []
-    metrics: list[tuple[Any, ...]] = []
-    events: list[tuple[Any, ...]] = []
-    sample: list[tuple[Any, ...]] = []
+    runs: list[Row] = []
+    metrics: list[Row] = []
+    events: list[Row] = []
+    sample: list[Row] = []
     for artefact in artefacts:
         m = artefact.manifest
         if not m.version.endswith("-1"):
             continue  # trained for a release: it enters the lake with its rollout
         for action in ("registered", "promoted"):
-            events.append(
-                (m.created_ts, m.artifact, m.version, action, "pipeline", "pass", artefact.digest)
-            )
+            events.append(event_row(artefact, m.created_ts, action, actor="pipeline"))
         metrics += metric_rows(artefact, m.created_ts)
         if m.artifact in ("two_tower", "ranker"):
             runs.append(train_run_row(artefact, m.created_ts))
@@ -158,39 +167,55 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[tuple[Any, ...]
     }
 
 
-def metric_rows(artefact: Artefact, ts: float) -> list[tuple[Any, ...]]:
+def metric_rows(artefact: Artefact, ts: float) -> list[Row]:
     """Rows of eval_metrics. A metric called `name[column=value]` belongs to that slice. ts: world seconds at
     which the version entered the registry."""
     m, rows = artefact.manifest, []
     for name, value in sorted(m.metrics.items()):
         metric, bracket, slice_ = name.partition("[")
         where = slice_.rstrip("]") if bracket else "all"
-        rows.append((m.version, "held_out", where, metric, value, ts))
+        rows.append(row_of.eval_metrics(
+            model_version=m.version, split="held_out", slice=where, metric=metric, value=value,
+            evaluated_at=ts,
+        ))  # fmt: skip
     return rows
 
 
-def train_run_row(artefact: Artefact, ts: float) -> tuple[Any, ...]:
-    """Row of train_runs. World time stands still while models are trained: a run begins and ends at `ts`,
-    the world seconds at which its version entered the registry."""
+def event_row(artefact: Artefact, ts: float, action: str, *, actor: str) -> Row:
+    """Row of registry_events. Every version in the registry passed its gate. ts: world seconds."""
     m = artefact.manifest
-    return (
-        m.version, m.artifact, ts, ts, m.data.from_ts, m.data.to_ts,
-        round(m.data.label_window_h), m.data.rows, m.data.pos_rate,
-        str(m.config.get("key", m.code_hash)), m.data.digest, m.parents.get(m.artifact),
+    return row_of.registry_events(
+        ts=ts, artifact=m.artifact, version=m.version, action=action, actor=actor,
+        gate_result="pass", digest=artefact.digest,
     )  # fmt: skip
 
 
-def training_rows(artefact: Artefact) -> list[tuple[Any, ...]]:
+def train_run_row(artefact: Artefact, ts: float) -> Row:
+    """Row of train_runs. World time stands still while models are trained: a run begins and ends at `ts`,
+    the world seconds at which its version entered the registry."""
+    m = artefact.manifest
+    return row_of.train_runs(
+        model_version=m.version, artifact=m.artifact, started=ts, finished=ts,
+        data_from=m.data.from_ts, data_to=m.data.to_ts,
+        label_window_h=round(m.data.label_window_h), n_rows=m.data.rows, pos_rate=m.data.pos_rate,
+        config_hash=str(m.config.get("key", m.code_hash)), data_digest=m.data.digest,
+        parent=m.parents.get(m.artifact),
+    )  # fmt: skip
+
+
+def training_rows(artefact: Artefact) -> list[Row]:
     """Rows of training_rows: the sample kept with the ranker, one row per label."""
     a, version = artefact.arrays("training_rows.safetensors"), artefact.manifest.version
     n, rows = len(a["user_id"]), []
     for label in _LABELS:
-        rows += _rows(
-            [version] * n, a["user_id"].tolist(), a["item_id"].tolist(),
-            a[label].astype(float).tolist(), [label] * n, a["event_ts"].tolist(),
-            [_time(t) for t in a["label_ts"].tolist()], a["feature_as_of"].tolist(),
-            a["weight"].tolist(), a["position"].tolist(),
-        )  # fmt: skip
+        rows += _across(row_of.training_rows(
+            model_version=[version] * n, user_id=a["user_id"].tolist(),
+            item_id=a["item_id"].tolist(), label=a[label].astype(float).tolist(),
+            label_kind=[label] * n, event_ts=a["event_ts"].tolist(),
+            label_ts=[_time(t) for t in a["label_ts"].tolist()],
+            feature_as_of=a["feature_as_of"].tolist(), weight=a["weight"].tolist(),
+            position=a["position"].tolist(),
+        ))  # fmt: skip
     return rows
 
 
@@ -198,7 +223,8 @@ def _time(ts: float) -> float | None:
     return ts if np.isfinite(ts) else None
 
 
-def _rows(*columns: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _across(columns: Row) -> list[Row]:
+    """Rows of a table. columns: a row of it with a whole column in each place."""
     return list(zip(*columns, strict=True))
 
 

@@ -21,11 +21,12 @@ from sandbox.base import paths
 from sandbox.base.clock import iso
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime import settings
 from sandbox.runtime.arming import control
-from sandbox.runtime.building import ProgressFn, ensure_built, quiet
+from sandbox.runtime.building import ensure_built
 from sandbox.runtime.local.plan import FAILED, PID, Request, require_seed, require_speed
 from sandbox.runtime.rundir import (
     clear_sockets,

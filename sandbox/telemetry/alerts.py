@@ -18,6 +18,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sandbox.base.rows import Row, row_of
 from sandbox.telemetry.settings import AlertSettings, BaselineObjective, BurnWindow, Objective
 
 
@@ -45,10 +46,11 @@ class Event:
     severity: str
     summary: str
 
-    def row(self) -> list[object]:
-        return [
-            self.ts, self.rule, self.state, self.value, self.threshold, self.severity, self.summary
-        ]  # fmt: skip
+    def row(self) -> Row:
+        return row_of.alerts(
+            ts=self.ts, rule=self.rule, state=self.state, value=self.value,
+            threshold=self.threshold, severity=self.severity, summary=self.summary,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

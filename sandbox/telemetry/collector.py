@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, Decoder, Frame
+from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.telemetry import alerts
 from sandbox.telemetry.indicators import Indicators
@@ -90,7 +91,7 @@ class Collector:
         with suppress(OSError):
             self.run.collector_socket.unlink()
 
-    def take(self, table: str, rows: list[list[Any]]) -> None:
+    def take(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         """Rows of one table, into the lake and the indicators."""
         self.store.add(table, rows)
         self.indicators.observe(table, rows)
@@ -98,8 +99,10 @@ class Collector:
     def log(self, level: str, msg: str, **fields: Any) -> None:
         """A line of the collector's own, to the lake and to its log."""
         text = json.dumps(fields)
-        now = self.world.now()
-        self.take("logs", [[now, "collector", self.instance, level, msg, text, None]])
+        self.take("logs", [row_of.logs(
+            ts=self.world.now(), service="collector", instance=self.instance, level=level, msg=msg,
+            fields=text,
+        )])  # fmt: skip
         with suppress(OSError):  # the log may lie on the disk that is full
             sys.stderr.write(f"{level} {msg} {text}\n")
 

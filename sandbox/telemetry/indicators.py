@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.base.rows import Row, row_of
 from sandbox.base.schema import TABLES
 from sandbox.telemetry.alerts import Tick
 from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
@@ -38,7 +39,7 @@ INDICATORS = {
     "exposure_share": "share of impressions that creators of a group got, last 30 world minutes",
 }
 
-Row = Sequence[Any]
+Seen = Sequence[Any]
 ALL = "all"
 
 
@@ -95,9 +96,9 @@ class Indicators:
             "feature_reads": self._read,
         }
 
-    def observe(self, table: str, rows: Iterable[Row]) -> None:
+    def observe(self, table: str, rows: Iterable[Seen]) -> None:
         """Count rows of the wire. A row with values of other types is not counted."""
-        count: Callable[[Row], None] | None = self._seen.get(table)
+        count: Callable[[Seen], None] | None = self._seen.get(table)
         if count is None:
             return
         for row in rows:
@@ -106,7 +107,7 @@ class Indicators:
             except (TypeError, ValueError):
                 self._minute.counts["uncounted"] += 1
 
-    def tick(self, ts: float, wall_s: float) -> tuple[Tick, list[list[Any]]]:
+    def tick(self, ts: float, wall_s: float) -> tuple[Tick, list[Row]]:
         """Close the minute that ends at ts (world seconds) and took wall_s.
 
         Returns the counts for alerting and the rows of `metrics`.
@@ -118,9 +119,10 @@ class Indicators:
             self._past.popleft()
         values = [("request_rate", ALL, minute.counts["requests"] / wall_s)]
         values += self._rates(ts) + self._latencies(ts) + self._ages(ts) + self._spread(ts)
-        return self._counts(minute), [[ts, *value] for value in values]
+        rows = [row_of.metrics(ts=ts, name=n, label=label, value=v) for n, label, v in values]
+        return self._counts(minute), rows
 
-    def _request(self, row: Row) -> None:
+    def _request(self, row: Seen) -> None:
         request, region, depth, status, latency, degraded, n, asked, age = (
             row[i] for i in _REQUEST
         )
@@ -143,11 +145,11 @@ class Indicators:
         if age is not None and depth is not None and depth >= 2:
             minute.session_age_s.append(float(age))
 
-    def _impression(self, row: Row) -> None:
+    def _impression(self, row: Seen) -> None:
         self._minute.counts["impressions"] += 1
         self._minute.items[row[_IMPRESSION[0]]] += 1
 
-    def _outcome(self, row: Row) -> None:
+    def _outcome(self, row: Seen) -> None:
         request, kind, value = (row[i] for i in _OUTCOME)
         counts = self._minute.counts
         counts[kind] += 1
@@ -158,7 +160,7 @@ class Indicators:
         elif kind == "dwell":
             counts["long_dwell"] += value >= self._settings.long_dwell_s
 
-    def _read(self, row: Row) -> None:
+    def _read(self, row: Seen) -> None:
         view, age = (row[i] for i in _READ)
         if age is not None:
             self._minute.ages[view].append(float(age))

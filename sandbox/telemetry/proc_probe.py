@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from sandbox.base.frames import Frame
+from sandbox.base.rows import Row, row_of
 from sandbox.base.run import load_services
 
 
@@ -42,7 +43,7 @@ class ProcProbe:
         self._run_dir, self._instance, self._gauges = run_dir, instance, gauges
         self._known: dict[int, tuple[psutil.Process, int]] = {}  # pid -> process, switches so far
 
-    def sample(self, ts: float, wall: float, redis_pid: int | None) -> list[list[Any]]:
+    def sample(self, ts: float, wall: float, redis_pid: int | None) -> list[Row]:
         """One row per process that is alive. ts: world seconds. wall: of the gauges' clock."""
         pids: dict[int, tuple[str, str]] = {os.getpid(): ("collector", self._instance)}
         if redis_pid is not None:
@@ -52,9 +53,7 @@ class ProcProbe:
         rows = (self._row(ts, wall, pid, *names) for pid, names in pids.items())
         return [row for row in rows if row is not None]
 
-    def _row(
-        self, ts: float, wall: float, pid: int, service: str, instance: str
-    ) -> list[Any] | None:
+    def _row(self, ts: float, wall: float, pid: int, service: str, instance: str) -> Row | None:
         try:
             known = self._known.get(pid)
             process, switches_before = known or (psutil.Process(pid), None)
@@ -68,10 +67,12 @@ class ProcProbe:
             return None
         self._known[pid] = (process, switches)
         since = 0 if switches_before is None else switches - switches_before
-        return [
-            ts, service, instance, pid, cpu, memory.rss / 2**20, threads, since,
-            *self._gauges.of(instance, wall), uptime,
-        ]  # fmt: skip
+        queue, inflight, gc_ms = self._gauges.of(instance, wall)
+        return row_of.procs(
+            ts=ts, service=service, instance=instance, pid=pid, cpu_pct=cpu,
+            rss_mb=memory.rss / 2**20, threads=threads, invol_ctx=since, pool_queue=queue,
+            inflight=inflight, gc_gen2_ms=gc_ms, uptime_s=uptime,
+        )  # fmt: skip
 
 
 def _whole(value: Any) -> int | None:

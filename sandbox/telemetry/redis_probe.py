@@ -12,6 +12,7 @@ from typing import Any
 
 import hiredis
 
+from sandbox.base.rows import Row, row_of
 from services.events.core import GROUP, PROGRESS, STREAM
 
 _COUNT = "return #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2])"
@@ -73,7 +74,7 @@ class RedisProbe:
         self._undelivered = 0
         self.pid: int | None = None
 
-    async def stats(self, ts: float, wall_s: float) -> list[Any]:
+    async def stats(self, ts: float, wall_s: float) -> Row:
         """A row of redis_stats. wall_s: since the sample before."""
         (text,) = await self._link.ask(["INFO"])
         fields = dict(
@@ -90,15 +91,16 @@ class RedisProbe:
             for part in value.split(",")
             if part.startswith("keys=")
         )
-        return [
-            ts, "redis-0", since["total_commands_processed"] / wall_s,
-            int(fields["used_memory"]) / 2**20, int(fields.get("maxmemory", 0)) / 2**20,
-            since["evicted_keys"], since["expired_keys"], since["keyspace_hits"],
-            since["keyspace_misses"], int(fields.get("latest_fork_usec", 0)),
-            since["total_net_output_bytes"] / 1024, keys,
-        ]  # fmt: skip
+        return row_of.redis_stats(
+            ts=ts, node="redis-0", ops=since["total_commands_processed"] / wall_s,
+            used_mb=int(fields["used_memory"]) / 2**20,
+            maxmemory_mb=int(fields.get("maxmemory", 0)) / 2**20, evicted=since["evicted_keys"],
+            expired=since["expired_keys"], hits=since["keyspace_hits"],
+            misses=since["keyspace_misses"], fork_us=int(fields.get("latest_fork_usec", 0)),
+            net_out_kb=since["total_net_output_bytes"] / 1024, keys=keys,
+        )  # fmt: skip
 
-    async def stream(self, now: Callable[[], float], wall_s: float) -> list[Any] | None:
+    async def stream(self, now: Callable[[], float], wall_s: float) -> Row | None:
         """A row of stream_stats, None while there is no stream or no group. now: world seconds, asked
         when the store has answered: nothing in the row is newer.
 
@@ -126,10 +128,11 @@ class RedisProbe:
             self._undelivered = 0
         self._tail, self._delivered = tail, delivered
         written, processed = progress if isinstance(progress, list) else (None, None)
-        return [
-            ts, STREAM, GROUP, int(length), self._undelivered + int(group["pending"]),
-            _float(written), _float(processed), n_in / wall_s, n_out / wall_s,
-        ]  # fmt: skip
+        return row_of.stream_stats(
+            ts=ts, stream=STREAM, consumer_group=GROUP, length=int(length),
+            backlog=self._undelivered + int(group["pending"]), last_event_ts=_float(written),
+            last_processed_ts=_float(processed), rate_in=n_in / wall_s, rate_out=n_out / wall_s,
+        )  # fmt: skip
 
     async def _count(self, after: str, until: str) -> int:
         """Entries with after < id <= until."""

@@ -17,6 +17,7 @@ from sandbox.base import artefacts, paths
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.load import TrafficShape
+from sandbox.base.rows import row_of
 from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.runtime.operate.operations import Operations
@@ -272,8 +273,9 @@ class VirtualStack:
             self.processor.start()
 
     def _event(self, process: str, event: str, code: int | None) -> None:
-        self._record("supervisor", "process_events", (
-            self.world.now(), process, f"{process}-0", event, 0, code,
+        self._record("supervisor", "process_events", row_of.process_events(
+            ts=self.world.now(), service=process, instance=f"{process}-0", event=event, pid=0,
+            exit_code=code,
         ))  # fmt: skip
 
     def _record(self, service: str, table: str, values: tuple[Any, ...]) -> None:

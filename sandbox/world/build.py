@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base.catalogue import CREATOR_GROUPS, LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
+from sandbox.base.progress import ProgressFn
 from sandbox.base.worlds import WorldManifest
 from sandbox.world.behaviour import Behaviour
 from sandbox.world.history import HistoryTotals, write_history
@@ -21,19 +21,17 @@ from sandbox.world.presets import HISTORY_END_TS, Preset
 from sandbox.world.titles import creator_names, titles
 from sandbox.world.words import TOPICS
 
-Progress = Callable[[float, str], None]
-
 
 def build(
-    folder: Path, preset: Preset, *, name: str, content_hash: str, built: str, progress: Progress
+    folder: Path, preset: Preset, *, name: str, content_hash: str, built: str, progress: ProgressFn
 ) -> WorldManifest:
     """Write the whole world into folder, an empty directory, its manifest last.
 
-    built: ISO time, handed in. progress: called with the share done (0..1) and what is being done.
+    built: ISO time, handed in. progress: called with what is being done and the share done.
     """
     public = folder / "public"
     public.mkdir(parents=True)
-    progress(0.0, "users and items")
+    progress("users and items", 0.0)
     prior = topic_prior(preset)
     users = draw_users(preset, prior)
     items = draw_items(preset, users, prior)
@@ -48,12 +46,12 @@ def build(
     latent = _latent(preset, users, items)
     totals = write_history(
         public, preset, users, items, Behaviour(latent),
-        lambda share, what: progress(0.05 + 0.95 * share, what),
+        lambda what, share: progress(what, 0.05 + 0.95 * (share or 0.0)),
     )  # fmt: skip
     replace(latent, user_satisfaction=totals.satisfaction).save(folder)
     manifest = _manifest(preset, totals, name=name, content_hash=content_hash, built=built)
     (folder / "world.json").write_text(manifest.model_dump_json(indent=1))
-    progress(1.0, "done")
+    progress("done", 1.0)
     return manifest
 
 

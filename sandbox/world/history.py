@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.random import Generator
 
+from sandbox.base.progress import ProgressFn
 from sandbox.base.streams import stream
 from sandbox.world.behaviour import Behaviour, SlateResponse
 from sandbox.world.items import Items
@@ -41,11 +41,11 @@ def write_history(
     users: Users,
     items: Items,
     behaviour: Behaviour,
-    progress: Callable[[float, str], None],
+    progress: ProgressFn,
 ) -> HistoryTotals:
     """Simulate preset.days days and write impressions.parquet and outcomes.parquet, in order of time.
 
-    progress: called with the share done (0..1) and what is being done.
+    progress: called with what is being done and the share done.
     """
     policy = LegacyPolicy(users, items, preset.random_share)
     mood = np.full(preset.users, 0.5)
@@ -55,7 +55,7 @@ def write_history(
     n_impressions = 0
     with impressions_writer(folder / "impressions.parquet") as writer:
         for day in range(preset.days):
-            progress(day / preset.days, f"history of {preset.days} days")
+            progress(f"history of {preset.days} days", day / preset.days)
             rows = run.day(day, start_ts + day * DAY_S)
             if carried is not None:
                 rows = _concatenate([carried, rows])

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import FORMAT, WorldManifest, load_manifest, world_dir
-from sandbox.world.build import Progress, build
+from sandbox.world.build import build
 from sandbox.world.presets import PRESETS, Preset, preset_named
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -32,7 +33,7 @@ _SOURCES = (
 )  # fmt: skip
 
 
-def ensure(name: str, progress: Progress | None = None) -> Path:
+def ensure(name: str, progress: ProgressFn = quiet) -> Path:
     """The directory of that world, built first if it is a preset world that is absent or out of date.
 
     Imported worlds are taken as they are. Raises WORLD-001 for a name that is neither there nor a preset.
@@ -56,7 +57,7 @@ def build_world(
     preset: str | None = None,
     seed: int | None = None,
     force: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
 ) -> WorldManifest:
     """Build a preset world under a name. preset: None means the preset of that name.
 
@@ -156,7 +157,7 @@ def locked(name: str) -> Iterator[None]:
 
 
 def _build_if_stale(
-    name: str, preset: Preset, progress: Progress | None, *, force: bool = False
+    name: str, preset: Preset, progress: ProgressFn, *, force: bool = False
 ) -> Path:
     wanted = content_hash(preset)
     with locked(name):
@@ -164,15 +165,8 @@ def _build_if_stale(
             return world_dir(name)
         built = datetime.now(UTC).isoformat(timespec="seconds")
         with place_for(name) as folder:
-            build(
-                folder, preset, name=name, content_hash=wanted, built=built,
-                progress=progress or _silent,
-            )  # fmt: skip
+            build(folder, preset, name=name, content_hash=wanted, built=built, progress=progress)
     return world_dir(name)
-
-
-def _silent(share: float, what: str) -> None:
-    """No progress is shown."""
 
 
 def _is_there(name: str) -> bool:

@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
+from sandbox.base.rows import Row, row_of
 from services.events import core
 from services.events.core import Entry
 from services.proto.recsys.v1 import events_pb2, events_pb2_grpc, gateway_pb2
@@ -65,10 +66,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         for entry, fresh, event in zip(entries, taken, request.events, strict=False):
             if fresh:
                 accepted += 1
-                self.telemetry.row("outcomes", (
-                    entry.ts, now, entry.event_id, entry.request_id, event.session_id, entry.user,
-                    entry.items[0], entry.kind, entry.value,
-                ))  # fmt: skip
+                self.telemetry.row("outcomes", outcome_row(entry, now, event.session_id))
         return gateway_pb2.LogFeedbackResponse(accepted=accepted, duplicate=len(entries) - accepted)
 
     async def AppendImpressions(self, request: Any, context: Context) -> Any:
@@ -118,6 +116,15 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
             answer = await self.store.command("EVAL", _APPEND, len(keys), *keys, *arguments)
         taken: list[int] = answer
         return taken
+
+
+def outcome_row(entry: Entry, now: float, session_id: str) -> Row:
+    """A row of outcomes. now: world seconds at which the events service took the entry in."""
+    return row_of.outcomes(
+        event_ts=entry.ts, ingest_ts=now, event_id=entry.event_id, request_id=entry.request_id,
+        session_id=session_id, user_id=entry.user, item_id=entry.items[0], kind=entry.kind,
+        value=entry.value,
+    )  # fmt: skip
 
 
 REGISTRATION = Registration(

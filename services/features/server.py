@@ -12,6 +12,7 @@ import numpy as np
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import FeatureView, Rows, Status, key, unpack_many
+from sandbox.base.rows import Row, row_of
 from services.features import core
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.context import Context
@@ -88,10 +89,12 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
             status = "UNAVAILABLE"
             raise unreachable("features, MGET", error) from error
         finally:
-            self.telemetry.row("spans", (
-                began_world, context.trace_id, self.host.spans.next(), context.span_id, "features",
-                self.host.instance, "MGET", "store", "redis", (time.perf_counter() - began) * 1000,
-                None, status, 1, len(keys), size, None,
+            self.telemetry.row("spans", row_of.spans(
+                ts=began_world, trace_id=context.trace_id, span_id=self.host.spans.next(),
+                parent_id=context.span_id, service="features", instance=self.host.instance,
+                op="MGET", kind="store", peer="redis",
+                dur_ms=(time.perf_counter() - began) * 1000, status=status, n_keys=len(keys),
+                bytes=size,
             ))  # fmt: skip
 
     async def _decode(
@@ -106,9 +109,8 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
                 context.region, payload={"entity_ids": ids, "rows": rows},
             )  # fmt: skip
             rows = await self.seams.read.run(call, _rows)
-        found = core.figures(rows, now)
         self.telemetry.row(
-            "feature_reads", (now, context.trace_id, context.caller, view.name, *found)
+            "feature_reads", read_row(view, rows, now, context.trace_id, context.caller)
         )
         if context.chosen(self.share):
             for row in served_rows(view, ids, rows, now, context.trace_id):
@@ -116,9 +118,19 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         return rows
 
 
+def read_row(view: FeatureView, rows: Rows, now: float, request_id: str, caller: str) -> Row:
+    """A row of feature_reads. now: world seconds."""
+    found = core.figures(rows, now)
+    return row_of.feature_reads(
+        ts=now, request_id=request_id, caller=caller, view=view.name, n_rows=found.n,
+        n_missing=found.missing, n_expired=found.expired, age_p50_s=found.age_p50_s,
+        age_max_s=found.age_max_s,
+    )  # fmt: skip
+
+
 def served_rows(
     view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[Row]:
     """Rows of served_features: of a sample of the entities, every column. now: world seconds."""
     step = max(1, len(ids) // core.LOGGED_ROWS)
     for i in range(0, len(ids), step):
@@ -127,8 +139,10 @@ def served_rows(
         entity, writer = str(ids[i]), str(rows.run[i])
         values = rows.values[i, : core.LOGGED_COLUMNS].tolist()
         for column, value in zip(view.columns, values, strict=False):
-            yield (
-                now, request_id, view.entity, entity, view.name, column, value, event_ts, status, writer,
+            yield row_of.served_features(
+                ts=now, request_id=request_id, entity=view.entity, entity_id=entity, view=view.name,
+                feature=column, value=value, feature_event_ts=event_ts, status=status,
+                writer_run=writer,
             )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.base.rows import row_of
 from services.gateway.core import STAGES, Ints, RequestLike
 from services.gateway.stages import Candidates, Ranked
 from services.skeleton.context import Context
@@ -49,15 +50,20 @@ class Record:
     ) -> None:
         fell = self.ordered_fallbacks()
         ms = self.stage_ms.get
-        telemetry.row("requests", (
-            self.ts, context.trace_id, _text(self.session), request.user_id, self.region, self.segment,
-            (request.client or "app")[:40], (request.surface or "home")[:40], self.depth, self.status,
-            latency_ms, self.deadline_ms, self.attempt, "+".join(fell) or "none", bool(fell),
-            self.n_items, request.k, self.n_candidates, self.n_ranked,
-            ms("features"), ms("retrieval"), ms("ranking"), ms("rules"),
-            self.profile_age_s, self.session_age_s, self.missing_share, ARM,
-            self.model_version or None, self.encoder_version or None, self.index_version or None,
-            self.rules_version or None, self.payload_bytes,
+        telemetry.row("requests", row_of.requests(
+            ts=self.ts, request_id=context.trace_id, session_id=_text(self.session),
+            user_id=request.user_id, region=self.region, segment=self.segment,
+            client=(request.client or "app")[:40], surface=(request.surface or "home")[:40],
+            depth=self.depth, grpc_status=self.status, latency_ms=latency_ms,
+            deadline_ms=self.deadline_ms, attempt=self.attempt, fallback="+".join(fell) or "none",
+            degraded=bool(fell), n_items=self.n_items, n_asked=request.k,
+            n_candidates=self.n_candidates, n_ranked=self.n_ranked, features_ms=ms("features"),
+            retrieval_ms=ms("retrieval"), ranking_ms=ms("ranking"), rules_ms=ms("rules"),
+            feature_age_s=self.profile_age_s, session_age_s=self.session_age_s,
+            missing_share=self.missing_share, arm=ARM, model_version=self.model_version or None,
+            encoder_version=self.encoder_version or None,
+            index_version=self.index_version or None, rules_version=self.rules_version or None,
+            payload_bytes=self.payload_bytes,
         ))  # fmt: skip
 
 
@@ -68,10 +74,13 @@ def write_impressions(
     session = str(context.session)
     for item in items:
         ranked = item.model_rank > 0
-        telemetry.row("impressions", (
-            ts, context.trace_id, session, user, item.item_id, item.position,
-            item.model_rank if ranked else None, item.score, item.p_click if ranked else None,
-            "+".join(item.sources), item.propensity, item.randomised, ARM, model_version or None,
+        telemetry.row("impressions", row_of.impressions(
+            ts=ts, request_id=context.trace_id, session_id=session, user_id=user,
+            item_id=item.item_id, position=item.position,
+            model_rank=item.model_rank if ranked else None, score=item.score,
+            p_click=item.p_click if ranked else None, cand_source="+".join(item.sources),
+            propensity=item.propensity, randomised=item.randomised, arm=ARM,
+            model_version=model_version or None,
         ))  # fmt: skip
 
 
@@ -87,9 +96,11 @@ def write_explain(
     for rank, row in enumerate(ranked.order.tolist(), 1):
         place = position.get(row)
         reason = None if place is not None else dropped.get(rank - 1, "slate_full")
-        telemetry.row("explain", (
-            ts, request_id, ids[row], "+".join(names[candidates.masks[row]]), source_scores[row],
-            rank if ranked.model_version else None, float(ranked.scores[row]), place, reason,
+        telemetry.row("explain", row_of.explain(
+            ts=ts, request_id=request_id, item_id=ids[row],
+            sources="+".join(names[candidates.masks[row]]), source_score=source_scores[row],
+            model_rank=rank if ranked.model_version else None, score=float(ranked.scores[row]),
+            position=place, dropped_by=reason,
         ))  # fmt: skip
 
 

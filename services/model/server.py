@@ -14,6 +14,7 @@ from sandbox.base import artefacts
 from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT
+from sandbox.base.rows import row_of
 from services.model.batching import Batcher, Scored
 from services.model.core import (
     N_PROFILE,
@@ -123,11 +124,12 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
 
         p = await self._through("Score", version, (users, items, inputs), forward, context)
         if scored is not None:
-            self.host.telemetry.row("spans", (
-                began_world, context.trace_id, self.host.spans.next(), context.span_id, "model",
-                self.host.instance, "forward", "internal", version,
-                (self.host.wall.now() - began) * 1000, scored.wait_ms, "OK", 1, len(items), None,
-                scored.batch_rows,
+            self.host.telemetry.row("spans", row_of.spans(
+                ts=began_world, trace_id=context.trace_id, span_id=self.host.spans.next(),
+                parent_id=context.span_id, service="model", instance=self.host.instance,
+                op="forward", kind="internal", peer=version,
+                dur_ms=(self.host.wall.now() - began) * 1000, queue_ms=scored.wait_ms, status="OK",
+                n_keys=len(items), batch_size=scored.batch_rows,
             ))  # fmt: skip
         return model_pb2.ScoreResponse(
             probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=version

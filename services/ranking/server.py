@@ -24,6 +24,7 @@ from services.proto.recsys.v1 import (
     ranking_pb2_grpc,
 )
 from services.ranking.core import OBJECTIVES, Contract, Floats, Ints, assemble, combine
+from services.ranking.report import absent_shares, input_rows
 from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host, Registration
 
@@ -136,11 +137,11 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
     def _report_behind(
         self, x: Floats, stats: Rows, request: Any, version: str, contract: Contract, context: Context
     ) -> None:  # fmt: skip
-        absent = {
-            "user_profile": float(request.profile in (b"", USER_PROFILE.default_row.tobytes())),
-            "user_session": float(request.session in (b"", USER_SESSION.default_row.tobytes())),
-            "item_stats": float(np.mean(stats.status != Status.PRESENT)) if len(x) else 0.0,
-        }
+        absent = absent_shares(
+            request.profile in (b"", USER_PROFILE.default_row.tobytes()),
+            request.session in (b"", USER_SESSION.default_row.tobytes()),
+            stats.status,
+        )
         quiet = replace(context, deadline=None)  # the request itself is over
         task = asyncio.create_task(self._report(x, absent, version, contract, quiet))
         self.reports.add(task)
@@ -157,15 +158,11 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
         """One row of model_inputs per column, named as the model's manifest names it."""
         CURRENT.set(context)
         names = await self._names(version)
-        if not len(x) or len(names) != x.shape[1]:
-            return
-        now, left_out = self.host.world.now(), set(contract.absent)
-        figures = zip(x.mean(0).tolist(), x.min(0).tolist(), x.max(0).tolist(), strict=True)
-        for at, (name, filled, values) in enumerate(zip(names, contract.columns, figures, strict=True)):  # fmt: skip
-            share = 1.0 if filled in left_out else absent.get(filled.split(".", 1)[0], 0.0)
-            self.telemetry.row("model_inputs", (
-                now, context.trace_id, version, contract.version, at, name, *values, share,
-            ))  # fmt: skip
+        for row in input_rows(
+            x, absent, names, contract, ts=self.host.world.now(), request_id=context.trace_id,
+            model_version=version,
+        ):  # fmt: skip
+            self.telemetry.row("model_inputs", row)
 
     async def _names(self, version: str) -> tuple[str, ...]:
         if version not in self.inputs:

@@ -15,6 +15,7 @@ import numpy as np
 from sandbox.base.artefacts import Artefact
 from sandbox.base.config import RetrievalConfig
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import Row, row_of
 from services.proto.recsys.v1 import model_pb2
 from services.retrieval.core import recall
 from services.retrieval.index import Index
@@ -68,10 +69,7 @@ class Probe:
 
     async def once(self, index: Index, config: RetrievalConfig, golden: Golden | None) -> None:
         now, instance = self.host.world.now(), self.host.instance
-        self.host.telemetry.row("index_stats", (
-            now, index.version, index.encoder_version, instance, int(index.faiss_index.ntotal),
-            index.lists, index.lists_searched, "ip",
-        ))  # fmt: skip
+        self.host.telemetry.row("index_stats", index_row(index, now, instance))
         step = max(1, len(index.vectors) // N_SELF)
         queries = np.ascontiguousarray(index.vectors[::step][:N_SELF])
         found = await asyncio.to_thread(index.nearest, queries)
@@ -111,6 +109,16 @@ class Probe:
     def _write(
         self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int
     ) -> None:
-        self.host.telemetry.row("recall_probe", (
-            now, index.version, encoder, self.host.instance, probe_set, share, n,
+        self.host.telemetry.row("recall_probe", row_of.recall_probe(
+            ts=now, index_version=index.version, encoder_version=encoder,
+            instance=self.host.instance, probe_set=probe_set, recall_at_50=share, n_queries=n,
         ))  # fmt: skip
+
+
+def index_row(index: Index, now: float, instance: str) -> Row:
+    """A row of index_stats. now: world seconds."""
+    return row_of.index_stats(
+        ts=now, index_version=index.version, encoder_version=index.encoder_version,
+        instance=instance, ntotal=int(index.faiss_index.ntotal), nlist=index.lists,
+        nprobe=index.lists_searched, metric="ip",
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE
+from sandbox.base.rows import Row, row_of
 from services.proto.recsys.v1 import (
     model_pb2,
     model_pb2_grpc,
@@ -225,14 +226,14 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             )  # fmt: skip
 
 
-def candidate_rows(
-    found: dict[str, Found], now: float, request_id: str
-) -> Iterator[tuple[Any, ...]]:
+def candidate_rows(found: dict[str, Found], now: float, request_id: str) -> Iterator[Row]:
     """Rows of candidates: every source's list. now: world seconds."""
     for source, answer in found.items():
         pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
         for rank, (item, score) in enumerate(pairs, 1):
-            yield now, request_id, source, item, rank, score
+            yield row_of.candidates(
+                ts=now, request_id=request_id, source=source, item_id=item, rank=rank, score=score
+            )
 
 
 def _refused(name: str, seen: object, expected: str) -> SandboxError:

@@ -1,7 +1,8 @@
 """The rules for many requests at once: the slates that `core.apply` gives each of them.
 
 Rows of every array are requests, columns their candidates. What is rare (a slate that lacks items, a
-candidate twice, a score that is no number) is left to `core.apply`.
+candidate twice, a score that is no number) is left to `core.apply`, and so is a policy with a rule that is
+not written here.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from services.rules.selection_many import Picks, pick_many
 _CODES = {
     "seen": kernels.SEEN, "blocked_creator": kernels.BLOCKED, "region_rights": kernels.REGION,
     "maturity": kernels.MATURITY, "sensitivity": kernels.SENSITIVITY,
+}  # fmt: skip
+_HELD = {  # by this module and selection_many; of duplicates, requests that have any are left to the core
+    "duplicate", "freshness", "creator_cap", "diversity", "sponsored", "exploration",
 }  # fmt: skip
 _WORD = (1 << 64) - 1  # a place's numbers count as their lowest 64 bits
 
@@ -64,6 +68,8 @@ def apply_many(
             visits, item_id, score, seen, now.tolist(), strict=True
         )
     ]
+    if not policy.rules.keys() <= held():  # a rule that is only written for one request
+        return [again() for again in alone]
     grid = _Grid(policy, visits, item_id, score, now)
     if not grid.items.size:
         return [again() for again in alone]
@@ -81,6 +87,11 @@ def apply_many(
         LateSlate(*of) if fine else of[-1]()
         for fine, *of in zip(usable.tolist(), *figures, strict=True)
     ]
+
+
+def held() -> set[str]:
+    """The rules that are written for many requests at once."""
+    return _HELD | _CODES.keys()
 
 
 def _share(

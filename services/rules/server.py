@@ -14,6 +14,7 @@ from sandbox.base.catalogue import REGIONS, Catalogue
 from sandbox.base.config import Config, RulesConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_SEEN
+from sandbox.base.rows import Row, row_of
 from services.proto.recsys.v1 import gateway_pb2, rules_pb2, rules_pb2_grpc
 from services.rules import document
 from services.rules.core import Slate, Visit, apply
@@ -109,17 +110,23 @@ def policy_of(
 
 def decision_rows(
     slate: Slate, items: np.ndarray, version: str, now: float, request_id: str, everything: bool
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[Row]:
     """Rows of rule_decisions. items: int64 [n], of the candidates; everything: not the audited rules alone."""
     for drop in slate.dropped:
         if everything or drop.rule in AUDITED:
             factors = drop.factor.astype(float).tolist()
             for item, factor in zip(items[drop.rows].tolist(), factors, strict=True):
-                yield now, request_id, item, drop.rule, version, drop.seq, "drop", factor
+                yield row_of.rule_decisions(
+                    ts=now, request_id=request_id, item_id=item, rule_id=drop.rule,
+                    rules_version=version, seq=drop.seq, action="drop", factor=factor,
+                )  # fmt: skip
     # Of the audited rules only exploration does more than drop: without it nobody reads the decisions.
     for d in slate.decisions if everything or any(slate.randomised) else ():
         if everything or d.rule in AUDITED:
-            yield now, request_id, int(items[d.row]), d.rule, version, d.seq, d.action, d.factor
+            yield row_of.rule_decisions(
+                ts=now, request_id=request_id, item_id=int(items[d.row]), rule_id=d.rule,
+                rules_version=version, seq=d.seq, action=d.action, factor=d.factor,
+            )  # fmt: skip
 
 
 def topic_names(world: Path) -> list[str]:

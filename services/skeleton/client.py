@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,10 +15,12 @@ from grpc import aio
 
 from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import row_of
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.context import CURRENT, Context, SpanIds, headers
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import from_rpc_error
+from services.skeleton.tally import Tally
 from services.skeleton.telemetry import Telemetry
 
 OPTIONS = (
@@ -36,16 +37,6 @@ MARGIN_S = 0.002  # kept back from the caller's own budget, to answer with a fal
 _STATES = ("IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN")
 
 
-@dataclass
-class _Tally:
-    """Calls of one path that ended since the last sample, and those in progress."""
-
-    durations_ms: list[float] = field(default_factory=list)
-    failed: int = 0
-    retries: int = 0
-    inflight: int = 0
-
-
 class Callee:
     """One callee, as this process calls it."""
 
@@ -58,7 +49,7 @@ class Callee:
         self._edge = f"{service}->{name}"
         self._channels = {path: aio.insecure_channel(address, options=OPTIONS) for path in "ab"}
         self._stubs = {path: stub(channel) for path, channel in self._channels.items()}
-        self._tally = {path: _Tally() for path in "ab"}
+        self._tally = {path: Tally() for path in "ab"}
         self._breakers: dict[str, CircuitBreaker] = {}  # by path
 
     async def call(self, op: str, request: Any, edge: Edge, *, n_keys: int | None = None) -> Any:
@@ -122,10 +113,11 @@ class Callee:
                 breaker.ended(admitted, ended, failed)
             duration_ms = (ended - began) * 1000
             tally.durations_ms.append(duration_ms)
-            self.telemetry.row("spans", (
-                began_world, context.trace_id, span_id, context.span_id, self.service,
-                self.telemetry.instance, op, "client", self.name, duration_ms, None, status,
-                attempt, n_keys, size, None,
+            self.telemetry.row("spans", row_of.spans(
+                ts=began_world, trace_id=context.trace_id, span_id=span_id,
+                parent_id=context.span_id, service=self.service, instance=self.telemetry.instance,
+                op=op, kind="client", peer=self.name, dur_ms=duration_ms, status=status,
+                attempt=attempt, n_keys=n_keys, bytes=size,
             ))  # fmt: skip
 
     async def _send(
@@ -169,21 +161,13 @@ class Callee:
     def sample(self, seconds: float) -> None:
         """Writes one row of rpc_edges per path that was used since the last sample."""
         for path, tally in self._tally.items():
-            state = self._channels[path].get_state()
-            if not tally.durations_ms and not tally.inflight:
-                continue
-            # The tally stays the same object: calls in progress will end in it.
-            ordered, tally.durations_ms = sorted(tally.durations_ms), []
-            failed, tally.failed = tally.failed, 0
-            retries, tally.retries = tally.retries, 0
-            n = len(ordered)
-            p50 = ordered[n // 2] if n else None
-            p99 = ordered[min(n - 1, int(n * 0.99))] if n else None
-            self.telemetry.row("rpc_edges", (
-                self.telemetry.world.now(), self.service, self.name, f"{self.name}-0", path,
-                n / seconds, failed / n if n else 0.0, p50, p99, tally.inflight,
-                retries, _STATES[_ordinal(state)],
-            ))  # fmt: skip
+            row = tally.sampled(
+                self.telemetry.world.now(), seconds, caller=self.service, callee=self.name,
+                instance=f"{self.name}-0", path=path,
+                conn_state=_STATES[_ordinal(self._channels[path].get_state())],
+            )  # fmt: skip
+            if row is not None:
+                self.telemetry.row("rpc_edges", row)
 
     async def close(self) -> None:
         for channel in self._channels.values():

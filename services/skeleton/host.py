@@ -21,6 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from sandbox.base.clock import WallClock
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
@@ -152,10 +153,11 @@ def _handler(
             seconds = time.perf_counter() - began
             metrics.handled(op, status, seconds)
             if not quiet:
-                telemetry.row("spans", (
-                    began_world, context.trace_id, context.span_id, context.parent_id, host.name,
-                    host.instance, op, "server", context.caller, seconds * 1000, queue_ms, status,
-                    1, None, len(raw) + len(answer), None,
+                telemetry.row("spans", row_of.spans(
+                    ts=began_world, trace_id=context.trace_id, span_id=context.span_id,
+                    parent_id=context.parent_id, service=host.name, instance=host.instance, op=op,
+                    kind="server", peer=context.caller, dur_ms=seconds * 1000, queue_ms=queue_ms,
+                    status=status, bytes=len(raw) + len(answer),
                 ))  # fmt: skip
 
     return handle

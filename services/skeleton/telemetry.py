@@ -14,6 +14,7 @@ from typing import Any
 from sandbox.base.clock import Clock
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, encode_all
+from sandbox.base.rows import row_of
 from services.skeleton.seams import Call, Seams
 
 FLUSH_S = (
@@ -39,7 +40,7 @@ class Telemetry:
         self.gauges = lambda: (0, 0)  # pool_queue, inflight
 
     def row(self, table: str, values: tuple[Any, ...]) -> None:
-        """values: in the column order of sandbox.base.schema; times as world seconds."""
+        """values: as `row_of` of sandbox.base.rows makes them; times as world seconds."""
         if self.seams.log:
             call = Call("log", self.service, table, "row", payload=values)
             values = self.seams.log.run_sync(call, lambda c: c.payload)
@@ -54,9 +55,10 @@ class Telemetry:
     def log(self, level: str, msg: str, trace_id: str | None = None, **fields: Any) -> None:
         """A line for operators: constant text plus fields."""
         text = json.dumps(fields, default=str)
-        self.row(
-            "logs", (self.world.now(), self.service, self.instance, level, msg, text, trace_id)
-        )
+        self.row("logs", row_of.logs(
+            ts=self.world.now(), service=self.service, instance=self.instance, level=level, msg=msg,
+            fields=text, trace_id=trace_id,
+        ))  # fmt: skip
         print(f"{level} {msg} {text}", flush=True)  # noqa: T201 the process's own log file
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Rule, SensitivityList
-from services.rules import document
+from services.rules import document, many
 from services.rules.core import Dropped, Slate, Visit, apply
 from services.rules.many import LateSlate, apply_many
 from services.rules.policy import Policy
@@ -121,3 +121,19 @@ def test_usual_requests_are_not_left_to_the_rules_of_one():
 def test_no_requests_are_no_slates():
     policy = varied_policy(np.random.default_rng(1), 0.0)
     assert apply_many(policy, [], [], [], [], 5, np.zeros(0)) == []
+
+
+def test_a_rule_that_is_only_written_for_one_request_is_applied_all_the_same(monkeypatch):
+    """A hard rule without a kernel was passed over: what it refuses was shown."""
+    monkeypatch.delitem(many._CODES, "maturity")
+    rng = np.random.default_rng(11)
+
+    slates = check(varied_policy(rng, 0.1), rng, 12, set(), 5)
+
+    assert not any(isinstance(slate, LateSlate) for slate in slates), "none was left to the kernels"
+    assert any(drop.rule == "maturity" for slate in slates for drop in slate.dropped)
+
+
+def test_every_rule_of_the_document_is_written_for_many_requests():
+    """One that is not costs the virtual backend its speed, and this list a line that says why."""
+    assert document.PARAMS.keys() - many.held() == set()

@@ -19,6 +19,7 @@ from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.runtime.local.ports import LOOPBACK, pick
 from sandbox.runtime.local.redis_server import command, find_redis
 from services.skeleton.host import Host, serve
+from tests.services.waiting import wait_for
 
 N_USERS, N_ITEMS, N_CREATORS = 20, 60, 6
 WORLD_START = 1_772_000_000.0
@@ -69,6 +70,11 @@ def make_run(folder: Path, config: Config | None = None, speed: float = 1.0) -> 
     )  # fmt: skip
 
 
+def answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 @contextmanager
 def redis_at(run: RunInfo):
     """The store of the run, answering; killed at the end."""
@@ -76,11 +82,7 @@ def redis_at(run: RunInfo):
         command(find_redis(), run.path, run.redis), stdout=subprocess.DEVNULL
     )
     try:
-        for _ in range(500):
-            with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(run.redis) == 0:
-                    break
-            time.sleep(0.01)
+        wait_for(lambda: answers(run.redis), 5, "a store that answers")
         yield process
     finally:
         process.kill()
@@ -108,11 +110,3 @@ async def serving(run: RunInfo, *registrations):
 def rows(host: Host, table: str) -> list[tuple]:
     """What the service has written to that table; no collector takes it away here."""
     return host.telemetry._rows[table]
-
-
-async def until(condition, seconds: float = 5.0):
-    """Waits for the condition; fails when it does not come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        await asyncio.sleep(0.01)

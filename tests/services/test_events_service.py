@@ -19,7 +19,8 @@ from services.events.server import REGISTRATION as EVENTS
 from services.proto.recsys.v1 import events_pb2, events_pb2_grpc, gateway_pb2
 from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host
-from tests.services.harness import WORLD_START, make_run, redis_at, rows, serving, until
+from tests.services.harness import WORLD_START, make_run, redis_at, rows, serving
+from tests.services.waiting import until
 
 EDGE = Edge(deadline_ms=2_000, attempts=1)
 

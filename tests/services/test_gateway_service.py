@@ -30,8 +30,8 @@ from tests.services.harness import (
     redis_at,
     rows,
     serving,
-    until,
 )
+from tests.services.waiting import until
 
 WORLD = catalogue()
 

@@ -20,6 +20,7 @@ from services.skeleton.host import Host
 from services.skeleton.status import from_rpc_error
 from tests.services.artefacts import damage, everything, ranker
 from tests.services.harness import N_ITEMS, make_run, rows, serving
+from tests.services.waiting import until
 
 EDGE = Edge(deadline_ms=5_000, attempts=1)
 ITEMS = np.arange(30)
@@ -140,8 +141,7 @@ async def test_a_switch_drops_no_request(tmp_path):
                 answers.append((await served.score())[1])
 
         askers = [asyncio.create_task(keep_asking()) for _ in range(4)]
-        while len(answers) < 8:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(answers) >= 8)
         await served.reload(ranker="rk-2")
         await asyncio.wait_for(asyncio.gather(*askers), 30)
 

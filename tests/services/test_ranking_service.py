@@ -20,7 +20,8 @@ from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host
 from services.skeleton.status import from_rpc_error
 from tests.services.fakes import FakeModel
-from tests.services.harness import WORLD_START, make_run, redis_at, rows, serving, until
+from tests.services.harness import WORLD_START, make_run, redis_at, rows, serving
+from tests.services.waiting import until
 
 EDGE = Edge(deadline_ms=2_000, attempts=1)
 ITEMS = np.arange(20, 30)

@@ -24,7 +24,8 @@ from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host
 from services.skeleton.status import from_rpc_error
 from tests.services.artefacts import damage, everything, two_tower
-from tests.services.harness import make_run, rows, serving, until
+from tests.services.harness import make_run, rows, serving
+from tests.services.waiting import until
 
 EDGE = Edge(deadline_ms=5_000, attempts=1)
 PROFILE = np.zeros(len(USER_PROFILE.columns), "<f4").tobytes()

@@ -25,7 +25,7 @@ from sandbox.runtime.building import quiet
 from sandbox.runtime.local import plan, ports
 from sandbox.runtime.local.supervisor import Supervisor
 from sandbox.runtime.stack import Stack, prepare
-from tests.services.waiting import processes_of, wait_for
+from tests.services.waiting import processes_of, until, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400), pytest.mark.usefixtures("home")]
 SANDBOX = [sys.executable, "-m", "sandbox.cli.app"]
@@ -183,12 +183,13 @@ async def test_a_port_that_was_taken_meanwhile_is_replaced(
         monkeypatch.setattr(plan.ports, "pick", pick_stolen_first)
         supervisor = Supervisor(directory)
         running = asyncio.create_task(supervisor.supervise())
-        async with asyncio.timeout(100):
-            while not (
-                supervisor.processes and all(p.info.healthy for p in supervisor.processes.values())
-            ):
-                assert not running.done(), running.exception()
-                await asyncio.sleep(0.1)
+
+        def healthy() -> bool:
+            assert not running.done(), running.exception()
+            ours = supervisor.processes.values()
+            return bool(ours) and all(p.info.healthy for p in ours)
+
+        await until(healthy, 100)
         in_use = set(supervisor.run.addresses.values())
         supervisor.stopping.set()
         await running

@@ -24,6 +24,7 @@ from sandbox.base.run import PROCESSES, RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, rules_pb2, rules_pb2_grpc
 from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host, Registration, serve
+from tests.services.waiting import until
 
 
 class SlowRules(rules_pb2_grpc.RulesServicer):
@@ -110,8 +111,7 @@ async def test_the_edge_deadline_ends_the_call_and_cancels_the_handler(tmp_path)
         with pytest.raises(SandboxError) as caught:
             await callee.call("Apply", ask(3_000), Edge(deadline_ms=60))
         took = time.perf_counter() - began
-        while not servicer.cancelled:
-            await asyncio.sleep(0.01)
+        await until(lambda: servicer.cancelled)
 
     assert caught.value.kind.code == "WIRE-004"
     assert took < 1.0
@@ -180,15 +180,13 @@ async def test_malformed_bytes_are_refused_and_the_service_goes_on(tmp_path):
 
 
 async def test_draining_finishes_what_was_begun_and_says_not_serving(tmp_path):
-    async with stack(tmp_path) as (_, callee, caller, stop, server):
+    async with stack(tmp_path) as (servicer, callee, caller, stop, server):
         async with aio.insecure_channel(caller.run.addresses["rules"]) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             watch = health.Watch(health_pb2.HealthCheckRequest())
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
             slow = asyncio.create_task(callee.call("Apply", ask(700), Edge(deadline_ms=5_000)))
-            while not callee._tally["a"].inflight:
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.1)  # on its way to the handler
+            await until(lambda: servicer.calls)
             stop.set()
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
             watch.cancel()
@@ -275,18 +273,18 @@ async def collector(tmp_path):
 
 
 async def arrived(frames, table, n):
-    async with asyncio.timeout(5):
-        while len(rows := [r for f in frames if f.table == table for r in f.rows]) < n:
-            await asyncio.sleep(0.02)
-    return rows
+    def rows():
+        return [r for f in frames if f.table == table for r in f.rows]
+
+    await until(lambda: len(rows()) >= n)
+    return rows()
 
 
 async def test_a_call_that_spans_two_samples_is_counted_where_it_ends(tmp_path):
     async with collector(tmp_path) as frames, stack(tmp_path) as (_, callee, caller, *_rest):
         await caller.telemetry.start()
         slow = asyncio.create_task(callee.call("Apply", ask(300), Edge(deadline_ms=5_000)))
-        while not callee._tally["a"].inflight:
-            await asyncio.sleep(0.01)
+        await until(lambda: callee._tally["a"].inflight)
         callee.sample(1.0)
         await slow
         callee.sample(1.0)
@@ -305,8 +303,7 @@ async def test_rows_that_cannot_be_sent_are_dropped_and_counted_and_the_others_f
         telemetry = caller.telemetry
         await telemetry.start()
         telemetry.row("metrics", (1e9, "ctr", object(), 1.0))
-        while not telemetry.dropped:
-            await asyncio.sleep(0.02)
+        await until(lambda: telemetry.dropped)
         for _ in range(12_000):
             telemetry.row("metrics", (1e9, "ctr", "all", 1.0))
         await telemetry.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,6 +21,14 @@ def wait_for(look: Callable[[], T], within_s: float = 30.0, what: str = "") -> T
             return seen
         assert time.monotonic() < until, f"{what or 'condition'} not within {within_s} s: {seen!r}"
         time.sleep(0.05)
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """As `wait_for`, on an event loop."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true"
+        await asyncio.sleep(0.01)
 
 
 def processes_of(run_dir: object) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from faults.catalogue import CATALOGUE
 from sandbox.base.errors import KINDS
-from sandbox.base.schema import TABLES
+from sandbox.base.schema import REQUIRED, TABLES
 from sandbox.cli.reference import command_paths
 from sandbox.drill.scenario import library
+from services.rules.document import PARAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = sorted(
@@ -79,9 +81,36 @@ def test_every_lake_column_says_what_it_holds(table):
     assert len(set(table.names)) == len(table.names)
 
 
+def test_the_lake_names_every_rule():
+    rule_id = next(c for c in TABLES["rule_decisions"].columns if c.name == "rule_id")
+    assert PARAMS.keys() == set(rule_id.comment.removeprefix("rule: ").split(", "))
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_every_lake_table_is_documented(table):
     assert f"`{table}`" in (ROOT / "docs/sql.md").read_text()
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_rows_of_the_lake_are_built_by_the_names_of_their_columns(path):
+    """Also where no test gets to: a call that the schema does not fit, or a tuple by place, is found here."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "row_of":
+            columns = {c.name: c.default for c in TABLES[node.func.attr].columns}
+            named = {keyword.arg for keyword in node.keywords}
+            required = {name for name, default in columns.items() if default is REQUIRED}
+            assert required <= named <= columns.keys(), f"{node.func.attr}, line {node.lineno}"
+        for table, values in itertools.pairwise(node.args):
+            if not (isinstance(table, ast.Constant) and table.value in TABLES):
+                continue
+            built = {ast.unparse(n.func) for n in ast.walk(values) if isinstance(n, ast.Call)}
+            built = {of for of in built if of.startswith("row_of.")}
+            assert not isinstance(values, ast.Tuple), (
+                f"line {node.lineno}: use row_of.{table.value}"
+            )
+            assert built <= {f"row_of.{table.value}"}, f"line {node.lineno}"
 
 
 @pytest.mark.parametrize("proto", PROTOS, ids=lambda p: p.stem)
@@ -132,6 +161,24 @@ def test_no_banned_call(path):
     for call in calls(path) & BANNED.keys():
         allowed, instead = BANNED[call]
         assert name in allowed or (call == "time.sleep" and name in POLLS), f"{call}: use {instead}"
+
+
+WAITS = {  # the helpers; calls that are asked again until a breaker lets one through
+    "tests/services/waiting.py", "tests/services/test_circuit_breaker.py",
+}  # fmt: skip
+
+
+def test_tests_wait_by_the_helpers():
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if str(path.relative_to(ROOT)) in WAITS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.While | ast.For):
+                made = {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Call)}
+                made -= {"asyncio.sleep(0)"}  # a turn of the loop, which takes no time
+                assert not any(c.startswith(("time.sleep(", "asyncio.sleep(")) for c in made), (
+                    f"{path}, line {node.lineno}: use tests.services.waiting"
+                )
 
 
 def test_nothing_tracked_names_this_machine():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.base.worlds import load_manifest
 from sandbox.drill.scenario.queries import filled, verdict
 from sandbox.drill.scenario.scenario import Evidence, Scenario
@@ -17,9 +17,7 @@ from sandbox.telemetry.sql import SqlWorker
 SHOWN_ROWS = 3
 
 
-def document(
-    scenario: Scenario, world: str, progress: Callable[[str, float | None], None]
-) -> list[dict[str, Any]]:
+def document(scenario: Scenario, world: str, progress: ProgressFn) -> list[dict[str, Any]]:
     """For each query its claim, its predicate, and by day the columns, the first rows and the verdict. Runs
     two virtual days up to evidence_by_s, or looks them up. Raises WORLD-*, MODEL-*, RUN-*."""
     asked = scenario.placed(scenario.seed)

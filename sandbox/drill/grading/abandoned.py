@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.drill.grading import grade as grading
 from sandbox.drill.grading.marking import PLOTTED
@@ -17,7 +18,7 @@ from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario.harms import SLOW, UNITS
 from sandbox.drill.twin import arm_runs
 from sandbox.drill.twin import story as twin
-from sandbox.drill.twin.arm_runs import ProgressFn, RunArm
+from sandbox.drill.twin.arm_runs import RunArm
 from sandbox.drill.twin.comparison import TwinResult
 
 WHY = "no report was handed in"
@@ -25,7 +26,7 @@ WHY = "no report was handed in"
 
 def unmarked(
     drill: Drill, *, with_twin: bool = True, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
-    progress: ProgressFn = lambda _what, _share: None,
+    progress: ProgressFn = quiet,
 ) -> dict[str, Any]:  # fmt: skip
     """A grade's document in which every item earned nothing. with_twin: says what was lost, as far as a twin
     can be run. run, workers: as in `arm_runs.run_all`. Raises DRILL-006 for a drill that never began."""

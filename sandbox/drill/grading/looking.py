@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.grading.bearing import bears_on_any
 from sandbox.drill.grading.evidence import (
     IRRELEVANT,
@@ -33,7 +34,7 @@ from sandbox.drill.play.report import Report, RuledOut, Statement
 from sandbox.drill.scenario import lookalikes
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
-from sandbox.drill.twin.arm_runs import ProgressFn, RunArm
+from sandbox.drill.twin.arm_runs import RunArm
 from sandbox.drill.twin.arms import ArmPlan, other_healthy, same_actions
 from sandbox.drill.twin.story import STEP_S, Story
 from sandbox.telemetry.sql import SqlWorker
@@ -50,7 +51,7 @@ class Looking:
     pack: tuple[Scenario, ...]
     run: RunArm | None = None
     workers: int = arm_runs.WORKERS
-    progress: ProgressFn = lambda _what, _share: None
+    progress: ProgressFn = quiet
 
     @property
     def moments(self) -> list[float]:

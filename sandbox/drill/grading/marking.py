@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.drill.grading.baseline import Blind, blind_answer
 from sandbox.drill.grading.grade import Grade, Looked, grade
@@ -23,7 +24,7 @@ from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
 from sandbox.drill.twin import story as twin
-from sandbox.drill.twin.arm_runs import ProgressFn, RunArm
+from sandbox.drill.twin.arm_runs import RunArm
 from sandbox.drill.twin.comparison import TwinResult
 
 DIED = "RUN-008"  # of a process that computes: nothing that a grade could do without
@@ -32,7 +33,7 @@ PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s
 
 def marked(
     drill: Drill, *, with_twin: bool = True, run: RunArm | None = None, workers: int = arm_runs.WORKERS,
-    progress: ProgressFn = lambda _what, _share: None,
+    progress: ProgressFn = quiet,
 ) -> dict[str, Any]:  # fmt: skip
     """The grade's document: as it was reckoned before, else anew.
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.grading.abandoned import unmarked
 from sandbox.drill.grading.marking import marked
 from sandbox.drill.play.standing import filed_report, is_over
 from sandbox.drill.play.store import Drill
-from sandbox.runtime.building import ProgressFn
 
 
-def outcome(
-    drill: Drill, progress: ProgressFn = lambda _what, _share: None, *, twin: bool = True
-) -> dict[str, Any]:
+def outcome(drill: Drill, progress: ProgressFn = quiet, *, twin: bool = True) -> dict[str, Any]:
     """The document of a grade, and of a drill that was given up the one without marks.
 
     twin: False grades at once, without running the drill's twin: impact and evidence then have no weight.

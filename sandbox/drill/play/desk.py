@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sandbox.base.progress import ProgressFn
 from sandbox.drill.play.report import Report
 from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
-from sandbox.runtime.building import ProgressFn
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.telemetry.sql import Result, SqlWorker
 

@@ -17,7 +17,9 @@ from loadtest.runner import Load
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play import store
 from sandbox.drill.play.engine import Engine
+from sandbox.drill.play.journal import Journal
 from sandbox.drill.play.live_stage import LiveStage
+from sandbox.drill.play.on_load import OnLoad
 from sandbox.drill.play.store import Drill
 from sandbox.runtime.stack import Stack
 
@@ -40,15 +42,23 @@ def drive(drill: Drill, stop: threading.Event) -> None:
             while stack.alive and not stop.wait(TICK_S):
                 if not engine.tick(clock.now()):
                     break
-                if not load.running:
-                    drill.journal.append(clock.now(), "engine", "failure", why="the load ended")
-                    load.start()
+                keep_up(load, stage.load, drill.journal, clock.now())
         finally:
             with suppress(SandboxError, OSError):  # the stack may be gone already
                 engine.finish(clock.now(), "the drill was ended")
             stage.close()
             with suppress(SandboxError):
                 load.stop()
+
+
+def keep_up(load: Load, bears: OnLoad, journal: Journal, now_ts: float) -> None:
+    """Starts a load that has ended, and puts on it what it bore: a crowd goes on. now_ts: world seconds."""
+    if not load.running:
+        journal.append(now_ts, "engine", "failure", why="the load ended")
+        load.start()
+        bears.began_anew()
+    if put_on := bears.settle():
+        journal.append(now_ts, "engine", "rearmed", ids=put_on, why="the load was started again")
 
 
 def main(arguments: list[str]) -> int:

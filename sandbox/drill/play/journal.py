@@ -25,7 +25,8 @@ _SEALED = b"~"  # begins a line that is sealed; JSON never does
 @dataclass(frozen=True)
 class Entry:
     """world_ts: world seconds since the epoch. wall_ts: `time.time()`. who: engine, trainee or
-    colleague. what: phase, step, armed, disarmed, page, hint, action, report, abandoned, grade or failure."""
+    colleague. what: phase, step, armed, disarmed, rearmed, page, hint, action, report, abandoned, grade or
+    failure."""
 
     world_ts: float
     wall_ts: float

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.play import live_drill, standing, store, typed
 from sandbox.drill.play.desk import Slate
 from sandbox.drill.play.report import Report
@@ -13,7 +14,6 @@ from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime import slates
-from sandbox.runtime.building import ProgressFn
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import Result, SqlWorker
@@ -36,7 +36,7 @@ class LiveDesk:
     def start(
         cls, scenario: Scenario, *, world: str | None = None, seed: int | None = None,
         speed: float | None = None, faults: bool = True, run_dir: Path | None = None, autopilot: bool = False,
-        progress: ProgressFn = lambda _what, _share: None,
+        progress: ProgressFn = quiet,
     ) -> LiveDesk:  # fmt: skip
         """As `live_drill.start`."""
         return cls(live_drill.start(
@@ -98,12 +98,12 @@ class LiveDesk:
     def hint(self) -> str:
         return standing.hint(self.drill, self.now())
 
-    def file(self, report: Report, progress: ProgressFn = lambda _what, _share: None) -> None:
+    def file(self, report: Report, progress: ProgressFn = quiet) -> None:
         progress("handing the report in", None)
         live_drill.hand_in(self.drill, report)
         live_drill.let_stack_go(self.drill, progress)
 
-    def abandon(self, progress: ProgressFn = lambda _what, _share: None) -> None:
+    def abandon(self, progress: ProgressFn = quiet) -> None:
         live_drill.give_up(self.drill)
         live_drill.let_stack_go(self.drill, progress)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from loadtest.runner import LOAD
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.base.run import RunInfo
 from sandbox.drill.play import store
 from sandbox.drill.play.journal import first
@@ -21,7 +22,7 @@ from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.local.plan import require_seed, require_speed
 from sandbox.runtime.operate.operations import wait_for
 from sandbox.runtime.rundir import disk_error
-from sandbox.runtime.stack import ProgressFn, Stack, ensure_built, fresh_run_dir
+from sandbox.runtime.stack import Stack, ensure_built, fresh_run_dir
 from sandbox.runtime.threads import ONE_THREAD
 
 START_S = 60.0  # for the driver to begin, wall

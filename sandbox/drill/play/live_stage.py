@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from loadtest.runner import LOAD
@@ -11,6 +12,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill.play import rollout
 from sandbox.drill.play.deeds import Action
 from sandbox.drill.play.engine import Alert
+from sandbox.drill.play.on_load import OnLoad
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.scenario.scenario import Step
 from sandbox.runtime.arming import control
@@ -24,6 +26,8 @@ class LiveStage:
 
     def __init__(self, stack: Stack, began_ts: float) -> None:
         self._stack, self._run, self._began_ts = stack, stack.run, began_ts
+        socket = self._run.control_socket(LOAD)
+        self.load = OnLoad(partial(control.ask, socket), self._run.clock().now)
         self._operations = Operations(self._run)
         self._sql = SqlWorker(self._run.lake)
         self._alerts: list[Alert] = []
@@ -31,13 +35,13 @@ class LiveStage:
 
     def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
         if service == LOAD:
-            control.ask(self._run.control_socket(LOAD), "arm", id=name, **spec)
+            self.load.arm(name, spec)
         else:
             self._stack.arm(service, {"id": name, **spec})
 
     def disarm(self, name: str, service: str) -> None:
         if service == LOAD:
-            control.ask(self._run.control_socket(LOAD), "disarm", id=name)
+            self.load.disarm(name)
         else:
             self._stack.disarm(service, name)
 

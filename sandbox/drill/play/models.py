@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from faults.catalogue import fault_named
 from faults.stages import TRAINING_LOG, stages_for
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.progress import ProgressFn
 from sandbox.drill.play import rollout
 from sandbox.drill.scenario.scenario import Scenario, Step
 from sandbox.pipeline.ivf import register_inverted
@@ -22,7 +22,7 @@ def stage_models(
     registry: Path,
     *,
     faults: bool,
-    progress: Callable[..., None],
+    progress: ProgressFn,
 ) -> None:
     """Trains, or takes from the cache, the versions that the scenario's releases bring.
 

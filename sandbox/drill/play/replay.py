@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.store import Drill
@@ -36,7 +37,7 @@ C = TypeVar("C", bound=Course)
 
 def replayed(
     drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]],
-    progress: Callable[[str, float | None], None],
+    progress: ProgressFn,
 ) -> C:  # fmt: skip
     """begin: the course at its beginning. read: the entries that its engine has made since.
 

@@ -56,8 +56,7 @@ def _publish(step: Step, operations: Operations) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         made.path.rename(place)
         artefact = artefacts.describe(there, m.artifact, m.version)
-        event = (now, m.artifact, m.version, "registered", "pipeline", "pass", artefact.digest)
-        rows("registry_events", [event])
+        rows("registry_events", [publish.event_row(artefact, now, "registered", actor="pipeline")])
         rows("eval_metrics", publish.metric_rows(artefact, now))
         if m.artifact in ("two_tower", "ranker"):
             rows("train_runs", [publish.train_run_row(artefact, now)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import world_dir
 from sandbox.drill.play import rollout, typed
 from sandbox.drill.play.deeds import Action
@@ -16,7 +17,6 @@ from sandbox.drill.play.engine import Alert, Engine
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.models import stage_models
 from sandbox.drill.scenario.scenario import Scenario, Step
-from sandbox.runtime.building import ProgressFn
 from sandbox.runtime.operate.operations import Record
 from sandbox.virtual.machine.loop import Wall
 from sandbox.virtual.stack import VirtualStack
@@ -89,7 +89,7 @@ class VirtualCourse:
 
 def open_course(
     scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path, journal: Any,
-    telemetry: bool, progress: ProgressFn = lambda _what, _share: None,
+    telemetry: bool, progress: ProgressFn = quiet,
 ) -> VirtualCourse:  # fmt: skip
     stage_models(
         scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress

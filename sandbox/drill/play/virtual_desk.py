@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.drill.play import standing, store, typed
 from sandbox.drill.play.desk import Slate
@@ -21,7 +22,7 @@ from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
 from sandbox.drill.play.virtual_course import TICK_S, Pages, VirtualCourse, open_course
 from sandbox.drill.scenario.scenario import Scenario
-from sandbox.runtime.building import ProgressFn, ensure_built
+from sandbox.runtime.building import ensure_built
 from sandbox.runtime.local.plan import require_seed
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import fresh_run_dir
@@ -49,7 +50,7 @@ class VirtualDesk:
     def start(
         cls, scenario: Scenario, world: str | None = None, seed: int | None = None, faults: bool = True,
         run_dir: Path | None = None, *, autopilot: bool = False,
-        progress: ProgressFn = lambda _what, _share: None,
+        progress: ProgressFn = quiet,
     ) -> VirtualDesk:  # fmt: skip
         """Builds the world and its models where they are missing, and begins.
 
@@ -72,7 +73,7 @@ class VirtualDesk:
 
     @classmethod
     def resume(
-        cls, drill: Drill, progress: ProgressFn = lambda _what, _share: None
+        cls, drill: Drill, progress: ProgressFn = quiet
     ) -> VirtualDesk:  # fmt: skip
         """Takes up a drill whose process has ended: what moved its world is done again, with the same outcome.
 
@@ -159,7 +160,7 @@ class VirtualDesk:
     def hint(self) -> str:
         return standing.hint(self.drill, self.now())
 
-    def file(self, report: Report, progress: ProgressFn = lambda _what, _share: None) -> None:
+    def file(self, report: Report, progress: ProgressFn = quiet) -> None:
         standing.require_running(self.drill)
         now = self.now()
         require_paged(self.paged())
@@ -167,7 +168,7 @@ class VirtualDesk:
         self.drill.journal.append(now, "trainee", "report", report=report.model_dump(mode="json"))
         self._end(now)
 
-    def abandon(self, progress: ProgressFn = lambda _what, _share: None) -> None:
+    def abandon(self, progress: ProgressFn = quiet) -> None:
         standing.require_running(self.drill)
         self.drill.journal.append(self.now(), "trainee", "abandoned")
         self._end(self.now())

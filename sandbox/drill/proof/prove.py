@@ -15,6 +15,7 @@ from typing import Any
 
 from faults.catalogue import CATALOGUE
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.grading.bearing import bears_on_any
 from sandbox.drill.grading.evidence import Day, irrelevant, strength
 from sandbox.drill.play.report import Statement
@@ -30,7 +31,7 @@ from sandbox.drill.scenario import library, lookalikes
 from sandbox.drill.scenario.predicate import Predicate, PredicateError
 from sandbox.drill.scenario.queries import filled, first_row
 from sandbox.drill.scenario.scenario import Evidence, Scenario
-from sandbox.drill.twin.arm_runs import Finished, ProgressFn, RunArm, run_all
+from sandbox.drill.twin.arm_runs import Finished, RunArm, run_all
 from sandbox.drill.twin.arms import AT_ONCE_S, ArmPlan, other_healthy, seeds_of
 from sandbox.drill.twin.story import STEP_S
 from sandbox.telemetry.sql import SqlWorker
@@ -44,7 +45,7 @@ Found = dict[str, Finished]
 def prove(
     scenario: Scenario, *, world: str | None = None, n_seeds: int = 1, timeout_s: float = TIMEOUT_S,
     quick: bool = False, run: RunArm | None = None, opener: Opener | None = None, workers: int = 2,
-    progress: ProgressFn = lambda _what, _share: None,
+    progress: ProgressFn = quiet,
 ) -> Proof:  # fmt: skip
     """Everything that can be found out about a scenario. n_seeds: for the responders. quick: harm, evidence,
     claims and actions only, without look-alikes and responders.

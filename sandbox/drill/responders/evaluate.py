@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from scipy.special import stdtrit
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.responders.host import Opener
 from sandbox.drill.responders.trials import Outcome, Trial, play_all
 from sandbox.drill.scenario import library
@@ -33,7 +34,7 @@ def scenarios_of(names: Sequence[str]) -> list[Scenario]:
 def evaluate(
     responders: Sequence[str], scenarios: Sequence[Scenario], n_seeds: int, *, world: str | None = None,
     faults: bool = True, timeout_s: float = TIMEOUT_S, workers: int = 2, opener: Opener | None = None,
-    progress: Callable[[str, float | None], None] = lambda *_: None,
+    progress: ProgressFn = quiet,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """One row for each scenario and responder: {scenario, responder, score, low, high, seeds, note}.
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.play.report import Report
 from sandbox.drill.responders.env import DrillEnv
 from sandbox.drill.responders.host import Opener, forget
@@ -90,7 +91,7 @@ def play(trial: Trial, run_dir: Path, tell: Tell, opener: Opener | None = None) 
 
 def play_all(
     trials: Sequence[Trial], *, timeout_s: float, workers: int = 2, opener: Opener | None = None,
-    progress: Callable[[str, float | None], None] = lambda *_: None,
+    progress: ProgressFn = quiet,
 ) -> list[Outcome]:  # fmt: skip
     """The outcome of every trial, in their order.
 
@@ -122,7 +123,7 @@ class _Round:
 
     def __init__(
         self, trials: Sequence[Trial], crew: list[_Worker], place: Path, timeout_s: float,
-        progress: Callable[[str, float | None], None],
+        progress: ProgressFn,
     ) -> None:  # fmt: skip
         self._trials, self._crew, self._place = trials, crew, place
         self._timeout_s, self._progress = timeout_s, progress

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.drill.play import standing, store
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.live_drill import let_stack_go
@@ -25,7 +26,6 @@ from sandbox.drill.terminal.prompt import Terminal
 from sandbox.drill.terminal.replies import UnclearError, word_of
 from sandbox.drill.terminal.views import page_view
 from sandbox.drill.terminal.watch import Bar, StillBar, Watch
-from sandbox.runtime.building import ProgressFn
 
 if TYPE_CHECKING:
     from sandbox.drill.terminal.shell import Shell

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.base.schema import TABLES
 from sandbox.drill.grading.outcome import outcome
 from sandbox.drill.play import standing
@@ -41,7 +42,6 @@ from sandbox.drill.terminal.views import (
     status_view,
     words_view,
 )
-from sandbox.runtime.building import ProgressFn
 from sandbox.runtime.operate.actions import ACTIONS, kind_named
 from sandbox.telemetry.drawing import drawn
 from sandbox.telemetry.reference import columns_of

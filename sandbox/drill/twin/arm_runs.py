@@ -29,6 +29,7 @@ from typing import Any
 import psutil
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.twin import cache as twin_cache
 from sandbox.drill.twin.arms import ArmPlan
 from sandbox.drill.twin.cache import root
@@ -40,7 +41,6 @@ from sandbox.runtime.threads import one_thread
 from sandbox.virtual.people.ledger import Ledger
 
 RunArm = Callable[[ArmPlan, Path, bool], Ledger]  # plan, run directory, telemetry
-ProgressFn = Callable[[str, float | None], None]
 _Job = tuple[str, ArmPlan, bool, Path, RunArm | None]  # key, plan, lake wanted, scratch, run
 
 WORKERS = 2
@@ -64,7 +64,7 @@ def virtual() -> RunArm:
 
 def run_all(
     plans: Sequence[ArmPlan], *, telemetry: Sequence[ArmPlan] = (), run: RunArm | None = None,
-    workers: int = WORKERS, progress: ProgressFn = lambda _what, _share: None,
+    workers: int = WORKERS, progress: ProgressFn = quiet,
 ) -> dict[str, Finished]:  # fmt: skip
     """What the plans come to, by key. Equal plans are run once, and none that was run before.
 

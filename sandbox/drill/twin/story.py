@@ -16,6 +16,7 @@ import numpy as np
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.play import store
 from sandbox.drill.play.deeds import Action, Course, course_of
 from sandbox.drill.play.journal import first
@@ -24,7 +25,7 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
-from sandbox.drill.twin.arm_runs import ProgressFn, RunArm
+from sandbox.drill.twin.arm_runs import RunArm
 from sandbox.drill.twin.arms import ArmPlan, arms_of, seeds_of, step_ends
 from sandbox.drill.twin.comparison import TwinResult, compared
 from sandbox.telemetry.sql import SqlWorker
@@ -76,7 +77,7 @@ def told(
 
 def compare(
     story: Story, n_seeds: int = 1, *, telemetry: Sequence[ArmPlan] = (), run: RunArm | None = None,
-    workers: int = arm_runs.WORKERS, progress: ProgressFn = lambda _what, _share: None,
+    workers: int = arm_runs.WORKERS, progress: ProgressFn = quiet,
 ) -> TwinResult:  # fmt: skip
     """Runs what arms are not known yet, and compares them. n_seeds: the drill's own and further ones.
     telemetry: runs that are wanted with their lakes besides.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import row_of
 from sandbox.base.run import PROCESSES, RunInfo, save_services, write_atomically
 from sandbox.runtime import settings
 from sandbox.runtime.arming import control
@@ -235,8 +236,10 @@ class Supervisor:
         self, process: Process, event: str, code: int | None = None, pid: int | None = None
     ) -> None:
         child_pid = process.child.pid if process.child else None
-        row = (self.telemetry.world.now(), process.name, process.info.instance, event)
-        self.telemetry.row("process_events", (*row, pid or child_pid, code))
+        self.telemetry.row("process_events", row_of.process_events(
+            ts=self.telemetry.world.now(), service=process.name, instance=process.info.instance,
+            event=event, pid=pid or child_pid, exit_code=code,
+        ))  # fmt: skip
 
     def _publish(self) -> None:
         # A full disk must not take the stack down; the next second tries again.

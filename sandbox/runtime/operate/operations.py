@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.lines import append_line
+from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime.operate.platform import LivePlatform, Platform
@@ -195,16 +196,10 @@ class Operations:
                 append_line(self._log, json.dumps(asdict(record)).encode())
         except OSError as error:
             raise disk_error(self.run.path, error) from error
-        row = (
-            record.ts,
-            record.target,
-            record.key,
-            record.old,
-            record.new,
-            record.actor,
-            record.note,
-        )
-        self.platform.rows("changes", [row])
+        self.platform.rows("changes", [row_of.changes(
+            ts=record.ts, target=record.target, key=record.key, old=record.old, new=record.new,
+            actor=record.actor, note=record.note,
+        )])  # fmt: skip
         return record
 
 

@@ -11,7 +11,7 @@ import json
 import math
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
 from typing import Any
@@ -21,6 +21,7 @@ from scipy.special import ndtri
 
 from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import KINDS
+from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
@@ -28,6 +29,7 @@ from sandbox.virtual.machine.timing import Timing, Work
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
 from services.skeleton.seams import Call, Seams
+from services.skeleton.tally import Tally
 
 N_DICE = 64  # noise values of one request; one that needs more begins again
 _TURNS = keys(np.arange(N_DICE))
@@ -73,16 +75,6 @@ class Pace:
         return cls(work.base_ms, work.per_key_us, work.sigma)
 
 
-@dataclass
-class Tally:
-    """Calls of one edge and path since the last sample."""
-
-    durations_ms: list[float] = field(default_factory=list)
-    failed: int = 0
-    retries: int = 0
-    inflight: int = 0
-
-
 @dataclass(slots=True)
 class Context:
     """What travels with a call. until: wall seconds by which its caller wants the answer.
@@ -103,14 +95,19 @@ class Context:
 
 
 Handler = Callable[[Context], Awaitable[Any]]
-Row = Callable[[str, str, tuple[Any, ...]], None]  # service, table, values
+Recording = Callable[[str, str, Row], None]  # service, table, values
 
 
 class Fabric:
     """All processes of one run. record: takes telemetry rows, None where nobody wants any."""
 
     def __init__(
-        self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Row | None
+        self,
+        names: tuple[str, ...],
+        loop: Loop,
+        world: World,
+        timing: Timing,
+        record: Recording | None,
     ) -> None:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
         self.processes = {name: Process(name) for name in names}
@@ -195,8 +192,9 @@ class Fabric:
         """A line of a service's log."""
         if self.record is not None:
             trace = context.trace_id if context is not None else None
-            self.record(service, "logs", (
-                self.world.now(), service, f"{service}-0", level, msg, json.dumps(fields, default=str), trace,
+            self.record(service, "logs", row_of.logs(
+                ts=self.world.now(), service=service, instance=f"{service}-0", level=level, msg=msg,
+                fields=json.dumps(fields, default=str), trace_id=trace,
             ))  # fmt: skip
 
     def forget_breakers(self, caller: str) -> None:
@@ -241,10 +239,11 @@ class Fabric:
             if self.record is not None:
                 duration_ms = (loop.now - began) * 1000
                 tally.durations_ms.append(duration_ms)
-                self.record(caller, "spans", (
-                    self.world.began_ts + began * self.world.speed, context.trace_id, span_id,
-                    context.span_id, caller, f"{caller}-0", op, "client", callee, duration_ms, None, status,
-                    attempt, n_keys, size, None,
+                self.record(caller, "spans", row_of.spans(
+                    ts=self.world.began_ts + began * self.world.speed, trace_id=context.trace_id,
+                    span_id=span_id, parent_id=context.span_id, service=caller,
+                    instance=f"{caller}-0", op=op, kind="client", peer=callee, dur_ms=duration_ms,
+                    status=status, attempt=attempt, n_keys=n_keys, bytes=size,
                 ))  # fmt: skip
 
     def _sent(
@@ -300,8 +299,10 @@ class Fabric:
             else:
                 process.inflight -= 1
             if self.record is not None:
-                self.record(name, "spans", (
-                    self.world.began_ts + arrived * self.world.speed, context.trace_id, context.span_id,
-                    context.parent_id, name, f"{name}-0", op, "server", context.caller,
-                    (loop.now - arrived) * 1000, queue_ms, status, 1, None, size, None,
+                self.record(name, "spans", row_of.spans(
+                    ts=self.world.began_ts + arrived * self.world.speed, trace_id=context.trace_id,
+                    span_id=context.span_id, parent_id=context.parent_id, service=name,
+                    instance=f"{name}-0", op=op, kind="server", peer=context.caller,
+                    dur_ms=(loop.now - arrived) * 1000, queue_ms=queue_ms, status=status,
+                    bytes=size,
                 ))  # fmt: skip

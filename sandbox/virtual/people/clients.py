@@ -12,6 +12,7 @@ import numpy as np
 
 from loadtest.feedback import GATHER_S, LEAD_S
 from loadtest.schedule import Schedule
+from sandbox.base.rows import row_of
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric, dice
 from sandbox.virtual.people.breaches import Breaches
@@ -19,6 +20,7 @@ from sandbox.virtual.people.ledger import LedgerBook
 from sandbox.virtual.people.outbox import Outbox
 from sandbox.virtual.people.slices import EVERYONE, Slice
 from sandbox.virtual.people.users import Finished, Users, Visit
+from sandbox.virtual.processes import sizes
 from sandbox.virtual.processes.gateway import Gateway, Served
 from sandbox.world.behaviour import Behaviour
 from services.events.core import Entry
@@ -119,9 +121,10 @@ class Clients:
     def _note(self, of: Finished, intended_ts: float, started: float) -> None:
         record, late_ms = self.fabric.record, (started - intended_ts) / self.world.speed * 1000
         assert record is not None
-        self.gateway.later(lambda: record(LOAD, "locust", (
-            started, "SlateUser", of.request_id, intended_ts, started, late_ms, of.rt_ms,
-            of.served is not None, len(of.items),
+        self.gateway.later(lambda: record(LOAD, "locust", row_of.locust(
+            ts=started, user_class="SlateUser", request_id=of.request_id, intended_ts=intended_ts,
+            started_ts=started, wait_ms=late_ms, rt_ms=of.rt_ms, ok=of.served is not None,
+            n_items=len(of.items),
         )))  # fmt: skip
 
     def _act(self, of: Finished) -> None:
@@ -140,7 +143,11 @@ class Clients:
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:
             served: Served = await self.fabric.serve(
-                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), 490
+                "gateway",
+                "Recommend",
+                context,
+                lambda c: self.gateway.recommend(asked, c),
+                sizes.recommend(asked.k),
             )
         except CallError:
             return None
@@ -161,5 +168,5 @@ class Clients:
         with suppress(CallError):  # lost, as a client loses what it could not send
             await self.fabric.serve(
                 "gateway", "LogFeedback", context, lambda c: self.gateway.log_feedback(entries, c),
-                92 * len(entries),
+                sizes.append(len(entries)),
             )  # fmt: skip

@@ -11,10 +11,12 @@ import numpy as np
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import row_of
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Items, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
-from sandbox.virtual.processes.handlers import Handlers, chosen
+from sandbox.virtual.processes import sizes
+from sandbox.virtual.processes.handlers import USER_VIEWS, Handlers, chosen
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway import core
 from services.gateway.record import ARM, Record, write_explain
@@ -96,20 +98,21 @@ class Gateway:
         answer, n = handlers.gathering.answer(asked, rows), content.n_wanted(asked)
         found = await self._stage(
             "retrieval", "Retrieve", context, seen,
-            lambda inner: handlers.retrieve(asked, rows, answer, inner), None, 2920,
+            lambda inner: handlers.retrieve(asked, rows, answer, inner), None,
+            sizes.retrieve(n, len(rows.recent)),
         )  # fmt: skip
         candidates, same = found or (known(content.popular_candidates(asked)), False)
         course.candidates = candidates
         ranking = await self._stage(
             "ranking", "Rank", context, seen,
-            lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, 26 * n,
+            lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, sizes.rank(n),
         )  # fmt: skip
         ranked, same = ranking or (candidates.then(Ranked.as_retrieved), False)
         course.ranked = ranked
         slate = course.slate = await self._stage(
             "rules", "Apply", context, seen,
             lambda inner: handlers.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
-            n, 19 * n,
+            n, sizes.apply(n, len(rows.seen), asked.k),
         )  # fmt: skip
         await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
         if slate is None:
@@ -154,7 +157,7 @@ class Gateway:
         if asked.personalised:
             found = await self._stage(
                 "features", "GetUser", context, seen,
-                lambda inner: self.handlers.get_user(asked, inner), 3, 1312,
+                lambda inner: self.handlers.get_user(asked, inner), len(USER_VIEWS), sizes.get_user(USER_VIEWS),
             )  # fmt: skip
         rows = found or UserRows.unknown()
         seen.segment = rows.segment
@@ -180,7 +183,7 @@ class Gateway:
             seen.model_version, seen.missing_share = ranked.model_version, ranked.missing_share
         if course.shown is not None:
             seen.n_items = len(course.shown.get())
-            seen.payload_bytes = 64 + 42 * seen.n_items
+            seen.payload_bytes = sizes.slate(seen.n_items)
         seen.write(self, _Asked(asked.user, asked.k), context, took_ms)  # type: ignore[arg-type]
 
     def _note(self, asked: Asked, course: Course, context: Context, now: float) -> None:
@@ -194,9 +197,11 @@ class Gateway:
         session, version = str(asked.session), ranked.model_version or None
         if course.slate is None:
             for place, item in enumerate(shown, 1):
-                record("gateway", "impressions", (
-                    now, context.trace_id, session, asked.user, item, place, None, 0.0, None, "popular",
-                    1.0, False, ARM, version,
+                record("gateway", "impressions", row_of.impressions(
+                    ts=now, request_id=context.trace_id, session_id=session, user_id=asked.user,
+                    item_id=item, position=place, model_rank=None, score=0.0, p_click=None,
+                    cand_source="popular", propensity=1.0, randomised=False, arm=ARM,
+                    model_version=version,
                 ))  # fmt: skip
             return
         slate = course.slate.get()
@@ -206,9 +211,11 @@ class Gateway:
         for place, (item, row, score, p, rank, propensity, random) in enumerate(
             zip(shown, *columns, slate.rows, slate.propensity, slate.randomised, strict=True), 1
         ):
-            record("gateway", "impressions", (
-                now, context.trace_id, session, asked.user, item, place, rank + 1 if version else None,
-                score, p if version else None, "+".join(names[masks[row]]), propensity, random, ARM, version,
+            record("gateway", "impressions", row_of.impressions(
+                ts=now, request_id=context.trace_id, session_id=session, user_id=asked.user,
+                item_id=item, position=place, model_rank=rank + 1 if version else None, score=score,
+                p_click=p if version else None, cand_source="+".join(names[masks[row]]),
+                propensity=propensity, randomised=random, arm=ARM, model_version=version,
             ))  # fmt: skip
         if context.sampled:
             dropped = dropped_by(
@@ -227,16 +234,16 @@ class Gateway:
             context.trace_id, context.span_id, None, "gateway", asked.user, asked.session, context.depth,
             context.region, context.sampled, float("inf"), context.dice,
         )  # fmt: skip
-        loop.spawn(self._tell(entry, quiet))
+        loop.spawn(self._tell(entry, quiet, sizes.append_impressions(asked.k)))
 
-    async def _tell(self, entry: Entry, context: Context) -> None:
+    async def _tell(self, entry: Entry, context: Context, size: int) -> None:
         async def handler(inner: Context) -> None:
             await self.fabric.work("events.AppendImpressions", inner)
             await self.append([entry], inner)
 
         try:
             edge = self.config().gateway.events
-            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=83)  # fmt: skip
+            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=size)  # fmt: skip
         except CallError as failure:
             self.fabric.log(
                 "gateway", "warn", "impressions not appended", context, code=failure.code
@@ -251,7 +258,7 @@ class Gateway:
 
         await self.fabric.work("gateway.LogFeedback", context)
         edge = self.config().gateway.events
-        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=92 * len(entries))  # fmt: skip
+        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=sizes.append(len(entries)))  # fmt: skip
 
 
 def _slate_of(candidates: Candidates, ranked: Ranked, slate: Slate) -> list[int]:

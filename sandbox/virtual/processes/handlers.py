@@ -7,7 +7,7 @@ counted by the candidates that were asked for: so many are found, but for a slat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,16 +22,18 @@ from sandbox.base.features import (
     FeatureView,
     Rows,
 )
+from sandbox.base.rows import Row, row_of
 from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
-from sandbox.virtual.processes import rows as tables
+from sandbox.virtual.processes import sizes
 from sandbox.virtual.processes.store import Store
 from services.features.core import batches
-from services.features.server import served_rows
+from services.features.server import read_row, served_rows
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.ranking.core import Floats
+from services.ranking.report import absent_shares, input_rows
 from services.retrieval.core import Found
 from services.retrieval.server import candidate_rows
 from services.rules.core import Slate
@@ -70,7 +72,7 @@ class Handlers:
         """The user's rows as the gateway unpacks them."""
         fabric = self.fabric
         await fabric.work("features.GetUser", context)
-        await self._fetch(context, len(USER_VIEWS))
+        await self._fetch(context, [view.row_bytes for view in USER_VIEWS])
         if fabric.record is None and not fabric.seams["features"].read:
             return self.store.user_rows(asked.user, asked.now)
         (profile, session, seen), now = self.store.user(asked.user, asked.now), self._now()
@@ -90,7 +92,7 @@ class Handlers:
         """Rows of item_stats of n candidates. stats: what the store holds."""
         fabric, now = self.fabric, self._now()
         await fabric.work("features.GetItems", context, n)
-        await self._fetch(context, n)
+        await self._fetch(context, [ITEM_STATS.row_bytes] * n)
         if fabric.seams["features"].read:
             ids, held = candidates.get().ids, stats.get()
             passed = await self._through_read(ITEM_STATS, "GetItems", ids, held, context)
@@ -113,10 +115,10 @@ class Handlers:
         passed: Rows = await self.fabric.seams["features"].read.run(call, _rows_of)
         return passed
 
-    async def _fetch(self, context: Context, n_keys: int) -> None:
-        """Round trips to the store, one after the other. Raises STORE-001."""
+    async def _fetch(self, context: Context, row_bytes: Sequence[int]) -> None:
+        """Round trips to the store for rows of these sizes, one after the other. Raises STORE-001."""
         fabric, loop = self.fabric, self.fabric.loop
-        for part in batches(range(n_keys), self.config().features.fetch_batch):
+        for part in batches(row_bytes, self.config().features.fetch_batch):
             began, status = loop.now, "OK"
             try:
                 if began < self.store.down_until:
@@ -129,10 +131,12 @@ class Handlers:
                 raise
             finally:
                 if fabric.record is not None:
-                    fabric.record("features", "spans", (
-                        fabric.world.began_ts + began * fabric.world.speed, context.trace_id, fabric.span(),
-                        context.span_id, "features", "features-0", "MGET", "store", "redis",
-                        (loop.now - began) * 1000, None, status, 1, len(part), 88 * len(part), None,
+                    fabric.record("features", "spans", row_of.spans(
+                        ts=fabric.world.began_ts + began * fabric.world.speed,
+                        trace_id=context.trace_id, span_id=fabric.span(),
+                        parent_id=context.span_id, service="features", instance="features-0",
+                        op="MGET", kind="store", peer="redis", dur_ms=(loop.now - began) * 1000,
+                        status=status, n_keys=len(part), bytes=sum(part),
                     ))  # fmt: skip
             if context.given_up:
                 raise CallError("WIRE-004")
@@ -142,7 +146,9 @@ class Handlers:
     ) -> None:
         record = self.fabric.record
         assert record is not None
-        record("features", "feature_reads", tables.feature_read(view, rows, now, context))
+        record(
+            "features", "feature_reads", read_row(view, rows, now, context.trace_id, context.caller)
+        )
         if chosen(context, self.config().features.sample_share):
             for row in served_rows(view, ids, rows, now, context.trace_id):
                 record("features", "served_features", row)
@@ -185,7 +191,7 @@ class Handlers:
         fabric, content = self.fabric, self.content
         vector: Floats | None = await fabric.call(
             "retrieval", "model", "EncodeUser", self.config().retrieval.model, context,
-            lambda inner: self._encode_user(asked, rows, inner), size=536,
+            lambda inner: self._encode_user(asked, rows, inner), size=sizes.encode_user(len(rows.recent)),
         )  # fmt: skip
         seam = fabric.seams["retrieval"].index
         if vector is None and not seam:
@@ -238,7 +244,7 @@ class Handlers:
         try:
             stats = await fabric.call(
                 "ranking", "features", "GetItems", config.ranking.features, context,
-                lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=89 * n,
+                lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=sizes.get_items(n),
             )  # fmt: skip
         except CallError as failure:
             fabric.log("ranking", "warn", "item features missing", context, code=failure.code)
@@ -253,7 +259,7 @@ class Handlers:
         try:
             changed: Floats | None = await fabric.call(
                 "ranking", "model", "Score", config.ranking.model, context,
-                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=172 * n,
+                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=sizes.score(n, len(content.loaded.contract.columns)),
             )  # fmt: skip
             same = same and changed is None
             if changed is not None:
@@ -270,7 +276,7 @@ class Handlers:
             ranked = later(lambda: content.rank(candidates.get(), given.get(), p.get(), rows))
         if fabric.record is not None and chosen(context, config.ranking.sample_share):
             now = self._now()
-            self._note("ranking", "model_inputs", lambda: tables.model_inputs(
+            self._note("ranking", "model_inputs", lambda: _model_inputs(
                 content, x.get(), given.get(), rows, now, context.trace_id
             ) if ranked.get().model_version else ())  # fmt: skip
         return ranked, same
@@ -287,10 +293,12 @@ class Handlers:
         await fabric.work("model.forward", context, n)
         self._batch_ended = loop.now
         if fabric.record is not None:
-            fabric.record("model", "spans", (
-                fabric.world.began_ts + began * fabric.world.speed, context.trace_id, fabric.span(),
-                context.span_id, "model", "model-0", "forward", "internal", content.model_version,
-                (loop.now - began) * 1000, waited_ms, "OK", 1, n, None, n,
+            fabric.record("model", "spans", row_of.spans(
+                ts=fabric.world.began_ts + began * fabric.world.speed, trace_id=context.trace_id,
+                span_id=fabric.span(), parent_id=context.span_id, service="model",
+                instance="model-0", op="forward", kind="internal", peer=content.model_version,
+                dur_ms=(loop.now - began) * 1000, queue_ms=waited_ms, status="OK", n_keys=n,
+                batch_size=n,
             ))  # fmt: skip
         if not content.scorable:
             raise CallError("MODEL-003")
@@ -350,6 +358,21 @@ class Handlers:
                 record(service, table, row)
 
         self.gathering.later(write)
+
+
+def _model_inputs(
+    content: Content, x: Floats, stats: Rows | None, rows: UserRows, now: float, request_id: str
+) -> Iterator[Row]:
+    absent = absent_shares(
+        np.array_equal(rows.profile, USER_PROFILE.default_row),
+        np.array_equal(rows.session, USER_SESSION.default_row),
+        None if stats is None else stats.status,
+    )
+    loaded = content.loaded
+    return input_rows(
+        x, absent, loaded.ranker.config.inputs, loaded.contract, ts=now, request_id=request_id,
+        model_version=content.model_version,
+    )  # fmt: skip
 
 
 def _there(value: T | None) -> T:

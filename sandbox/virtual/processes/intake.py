@@ -6,6 +6,7 @@ from sandbox.virtual.machine.fabric import CallError, Context, Fabric
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Stream
 from services.events.core import IMPRESSIONS, Entry
+from services.events.server import outcome_row
 from services.skeleton.seams import Call
 
 
@@ -43,7 +44,5 @@ class Intake:
         if record is not None:
             for e in entries:
                 if e.kind != IMPRESSIONS:
-                    record("events", "outcomes", (
-                        e.ts, now, e.event_id, e.request_id, str(e.session), e.user, e.items[0], e.kind, e.value,
-                    ))  # fmt: skip
+                    record("events", "outcomes", outcome_row(e, now, str(e.session)))
         return [True] * len(entries)

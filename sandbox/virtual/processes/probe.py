@@ -9,11 +9,12 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.artefacts import FEATURES_VERSION
 from sandbox.base.errors import SandboxError
+from sandbox.base.rows import row_of
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.processes.recorder import Recorder
 from services.retrieval.core import recall
 from services.retrieval.index import Index
-from services.retrieval.probe import N_SELF, Golden
+from services.retrieval.probe import N_SELF, Golden, index_row
 
 
 class Probe:
@@ -32,10 +33,7 @@ class Probe:
     def once(self, now: float) -> None:
         """now: world seconds."""
         index = self.content.loaded.index
-        self.recorder("retrieval", "index_stats", (
-            now, index.version, index.encoder_version, "retrieval-0", int(index.faiss_index.ntotal),
-            index.lists, index.lists_searched, "ip",
-        ))  # fmt: skip
+        self.recorder("retrieval", "index_stats", index_row(index, now, "retrieval-0"))
         own, golden = self._measured(
             index.version, index.lists_searched, self.content.encoder_version
         )
@@ -59,6 +57,7 @@ class Probe:
     def _write(
         self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int
     ) -> None:
-        self.recorder("retrieval", "recall_probe", (
-            now, index.version, encoder, "retrieval-0", probe_set, share, n,
+        self.recorder("retrieval", "recall_probe", row_of.recall_probe(
+            ts=now, index_version=index.version, encoder_version=encoder, instance="retrieval-0",
+            probe_set=probe_set, recall_at_50=share, n_queries=n,
         ))  # fmt: skip

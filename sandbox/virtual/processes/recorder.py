@@ -10,6 +10,8 @@ import numpy as np
 
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.features import ITEM_STATS
+from sandbox.base.rows import Row, row_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.runtime import publish
 from sandbox.telemetry import alerts
@@ -102,10 +104,10 @@ class Recorder:
             self._indicators.observe(table, rows)
             self._fresh[table] = []
         tick, rows_ = self._indicators.tick(self.world.now(), wall_s)
-        self.rows("metrics", map(tuple, rows_), "collector")
+        self.rows("metrics", rows_, "collector")
         self._state, events = alerts.step(self._state, tick, self._settings)
         for event in events:
-            self("collector", "alerts", tuple(event.row()))
+            self("collector", "alerts", event.row())
             self.fired.append((event.ts, event.rule, event.state))
 
     def sample(self, fabric: Fabric, store: Store, stream: Stream, wall_s: float) -> None:
@@ -115,16 +117,13 @@ class Recorder:
             self("collector", "procs", _proc(process, now, fabric.loop.now, wall_s))
             process.busy_s = 0.0
         for (caller, callee, path), tally in fabric.tallies.items():
-            if not tally.durations_ms and not tally.inflight:
-                continue
-            ordered = sorted(tally.durations_ms)
-            n, down = len(ordered), fabric.loop.now < fabric.processes[callee].down_until
-            self(caller, "rpc_edges", (
-                now, caller, callee, f"{callee}-0", path, n / wall_s, tally.failed / n if n else 0.0,
-                ordered[n // 2] if n else None, ordered[min(n - 1, int(n * 0.99))] if n else None,
-                tally.inflight, tally.retries, "TRANSIENT_FAILURE" if down else "READY",
-            ))  # fmt: skip
-            tally.durations_ms, tally.failed, tally.retries = [], 0, 0
+            down = fabric.loop.now < fabric.processes[callee].down_until
+            row = tally.sampled(
+                now, wall_s, caller=caller, callee=callee, instance=f"{callee}-0", path=path,
+                conn_state="TRANSIENT_FAILURE" if down else "READY",
+            )  # fmt: skip
+            if row is not None:
+                self(caller, "rpc_edges", row)
         if fabric.loop.now >= store.down_until:
             self._sample_store(store, stream, now, wall_s)
 
@@ -135,19 +134,23 @@ class Recorder:
         change = {k: max(0, v - self._sampled.get(k, 0)) for k, v in since.items()}
         self._sampled = since
         n_keys = store.n_keys
-        self("collector", "redis_stats", (
-            now, "redis-0", (change["commands"] + change["in"]) / wall_s, n_keys * 4.0e-4, 512.0, 0, 0,
-            change["reads"], 0, 0, change["reads"] * 88 / 1024, n_keys,
+        self("collector", "redis_stats", row_of.redis_stats(
+            ts=now, node="redis-0", ops=(change["commands"] + change["in"]) / wall_s,
+            used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=0, hits=change["reads"],
+            misses=0, fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
         ))  # fmt: skip
-        self("collector", "stream_stats", (
-            now, STREAM, GROUP, len(stream.entries), stream.backlog, stream.written_ts or None,
-            stream.processed_ts or None, change["in"] / wall_s, change["out"] / wall_s,
+        self("collector", "stream_stats", row_of.stream_stats(
+            ts=now, stream=STREAM, consumer_group=GROUP, length=len(stream.entries),
+            backlog=stream.backlog, last_event_ts=stream.written_ts or None,
+            last_processed_ts=stream.processed_ts or None, rate_in=change["in"] / wall_s,
+            rate_out=change["out"] / wall_s,
         ))  # fmt: skip
 
 
-def _proc(process: Process, now: float, wall: float, wall_s: float) -> tuple[Any, ...]:
-    return (
-        now, process.name, process.instance, 0, 100.0 * process.busy_s / wall_s,
-        _MEMORY_MB.get(process.name, 80.0), _THREADS, 0, len(process.waiting), process.inflight, 0.0,
-        int(wall - process.started),
+def _proc(process: Process, now: float, wall: float, wall_s: float) -> Row:
+    return row_of.procs(
+        ts=now, service=process.name, instance=process.instance, pid=0,
+        cpu_pct=100.0 * process.busy_s / wall_s, rss_mb=_MEMORY_MB.get(process.name, 80.0),
+        threads=_THREADS, invol_ctx=0, pool_queue=len(process.waiting), inflight=process.inflight,
+        gc_gen2_ms=0.0, uptime_s=int(wall - process.started),
     )  # fmt: skip

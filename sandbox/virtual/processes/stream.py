@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION
 from sandbox.pipeline.live_features import LiveFeatures
-from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, WINDOW_S
+from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, run_row
+from sandbox.virtual.machine.fabric import Recording
 from sandbox.virtual.machine.loop import Loop, Signal, Task, World
 from sandbox.virtual.processes.store import Store, Written
 from services.events import core
@@ -23,7 +23,6 @@ from services.events.core import Entry, UserState
 from services.skeleton.seams import Call, Seams
 
 WRITER = 1  # of streamed rows; batch runs count from 1 in a view of their own
-Row = Callable[[str, str, tuple[Any, ...]], None]  # service, table, values
 Update = tuple[int, float, np.ndarray]  # user, event time of the row, row
 _Held = tuple[UserState, Written | None, Written | None]  # a user's rows as numbers, and the rows
 
@@ -192,7 +191,8 @@ class Materialiser:
     """sandbox.runtime.materialiser in world time."""
 
     def __init__(
-        self, world_dir: Path, catalogue: Catalogue, stream: Stream, store: Store, world: World, row: Row
+        self, world_dir: Path, catalogue: Catalogue, stream: Stream, store: Store, world: World,
+        row: Recording,
     ) -> None:  # fmt: skip
         artefact = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
@@ -234,8 +234,7 @@ class Materialiser:
             self._note(view, started, until, len(ids), len(ids))
 
     def _note(self, view: str, started: float, until: float, n_read: int, n: int) -> None:
-        newest = self._live.newest_event_ts
-        self._row("materialiser", "materialization_runs", (
-            str(self._n), view, started, self.world.now(), until - WINDOW_S, until,
-            newest if math.isfinite(newest) else None, n_read, n, "OK",
+        self._row("materialiser", "materialization_runs", run_row(
+            self._n, view, started, self.world.now(), until, self._live.newest_event_ts,
+            rows_read=n_read, rows_written=n, status="OK",
         ))  # fmt: skip

@@ -6,27 +6,27 @@ import errno
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.pipeline.events import read_manifest
 from sandbox.virtual.weeks.compare import Users, compared
 from sandbox.virtual.weeks.plan import Place, Plan
 from sandbox.virtual.weeks.simulation import Outcome, Weeks
 from sandbox.virtual.weeks.workers import Apart, Here, Worker, all_of
 
-Progress = Callable[[str, float | None], None]
 DOCUMENT = "simulation.json"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(
     plan: Plan, world_dir: Path, *, out: Path | None = None, processes: int = 2,
-    progress: Progress | None = None,
+    progress: ProgressFn = quiet,
 ) -> dict[str, Any]:  # fmt: skip
     """The document of the simulation: same plan and world, same document, whatever `processes` says.
 
@@ -34,7 +34,6 @@ def run(
     shown and the trained models; None keeps nothing. processes: at most so many beside this one work at a
     time, 0 for none. Raises CFG-001 and CFG-004 for a plan that cannot be, RUN-005 when the disk is full.
     """
-    progress = progress or _silent
     plan.check(read_manifest(world_dir))
     with _workplace(out) as work:
         if plan.separate:
@@ -50,7 +49,7 @@ def run(
     return document
 
 
-def _together(plan: Plan, place: Place, processes: int, progress: Progress) -> Outcome:
+def _together(plan: Plan, place: Place, processes: int, progress: ProgressFn) -> Outcome:
     weeks = Weeks.begin(plan, place, processes)
     try:
         for day in range(plan.days):
@@ -62,7 +61,7 @@ def _together(plan: Plan, place: Place, processes: int, progress: Progress) -> O
 
 
 def _separate(
-    plan: Plan, world_dir: Path, work: Path, keep: bool, processes: int, progress: Progress
+    plan: Plan, world_dir: Path, work: Path, keep: bool, processes: int, progress: ProgressFn
 ) -> list[Outcome]:
     """Every arm with everybody in it, side by side as far as the processes go."""
     outcomes: list[Outcome] = []
@@ -141,7 +140,3 @@ def _workplace(out: Path | None) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _silent(what: str, share: float | None) -> None:
-    """No progress is shown."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import WorldManifest, world_dir
 from sandbox.world.importers import recognise
 from sandbox.world.importers.complete import complete
@@ -24,13 +25,8 @@ from sandbox.world.latent import Weights
 from sandbox.world.presets import PRESETS
 from sandbox.world.store import check_name, locked, place_for
 
-Progress = Callable[[float, str], None]
 SEED = 7
 CAROUSEL_ETA = 0.3  # position matters little where three slots stand side by side
-
-
-def _silent(share: float, what: str) -> None:
-    """No progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def check_free(name: str, *, force: bool) -> None:
 
 def import_world(
     read: Callable[[], Source], name: str, *, built: str, force: bool = False, seed: int = SEED,
-    progress: Progress = _silent,
+    progress: ProgressFn = quiet,
 ) -> Imported:  # fmt: skip
     """Read, fit and write a world. built: ISO time, handed in.
 
@@ -98,9 +94,9 @@ def import_world(
     Raises WORLD-002 for a source that cannot be used, and what `check_free` raises.
     """
     check_free(name, force=force)
-    progress(0.0, "reading")
+    progress("reading", 0.0)
     source = read()
-    progress(0.3, "fitting the behaviour")
+    progress("fitting the behaviour", 0.3)
     with locked(name):
         check_free(name, force=force)  # another import may have taken it meanwhile
         with place_for(name) as folder:
@@ -108,7 +104,7 @@ def import_world(
 
 
 def _write(
-    folder: Path, source: Source, name: str, built: str, seed: int, progress: Progress
+    folder: Path, source: Source, name: str, built: str, seed: int, progress: ProgressFn
 ) -> Imported:
     log = source.log
     start_ts, end_ts = float(log.ts[0]), float(np.floor(log.ts[-1]) + 1)
@@ -120,12 +116,12 @@ def _write(
     else:
         log.position = positions(source).astype(np.int16)
         fitted = fit_labelled(log, len(source.users), topics, seed)
-    progress(0.8, "filling in what the source lacks")
+    progress("filling in what the source lacks", 0.8)
     filled = complete(source, seed, names, topics, manner_of(fitted, topics), start_ts, end_ts)
     weights = Weights(examine_eta=CAROUSEL_ETA) if source.alone else Weights()
     latent = truth_of(fitted, log, filled.catalogue, seed, weights)
     latent.save(folder)
-    progress(0.9, "writing")
+    progress("writing", 0.9)
     impressions, events = write_public(folder / "public", source, filled, seed)
     fit = fitted.quality | policy_ctrs(latent)
     manifest = WorldManifest(
@@ -146,7 +142,7 @@ def _write(
         fit={key: round(value, 6) for key, value in fit.items()},
     )
     (folder / "world.json").write_text(manifest.model_dump_json(indent=1))
-    progress(1.0, "done")
+    progress("done", 1.0)
     return Imported(manifest, source, filled.filled)
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
-from loadtest.runner import LOCUSTFILE
+from loadtest.runner import LOAD, LOCUSTFILE, Load
+from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
+from sandbox.drill.play.driver import keep_up
+from sandbox.drill.play.journal import Journal
+from sandbox.drill.play.on_load import OnLoad
+from sandbox.runtime.arming import control
 from sandbox.telemetry.sql import query
 from sandbox.virtual.calibration.observed import observe
 from sandbox.virtual.machine import timing as timings
@@ -71,6 +79,33 @@ def test_locust_alone_drives_the_stack_too(stack):
 
     assert done.returncode == 0, done.stderr
     assert "Recommend" in done.stdout + done.stderr
+
+
+def test_a_locust_that_was_killed_comes_back_with_its_crowd(stack, tmp_path):
+    load, journal = Load(stack.run, rate=5.0), Journal(tmp_path / "j.jsonl")
+    on_load = OnLoad(partial(control.ask, stack.run.control_socket(LOAD)), stack.run.clock().now)
+
+    def bears() -> list[str]:
+        keep_up(load, on_load, journal, stack.run.clock().now())
+        try:
+            return control.ask(stack.run.control_socket(LOAD), "list")["ids"]
+        except SandboxError:
+            return []  # it is just beginning
+
+    load.start()
+    try:
+        on_load.arm("w1", {"fault": "flash-crowd", "params": {"multiplier": 2.0}, "seed": 1})
+        wait_for(lambda: bears() == ["w1"], 30, "a load that bears the crowd")
+        pid = control.ask(stack.run.control_socket(LOAD), "ping")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not load.running, 10, "the end of the load")
+        wait_for(lambda: bears() == ["w1"], 30, "a load that bears the crowd again")
+        again = control.ask(stack.run.control_socket(LOAD), "ping")["pid"]
+    finally:
+        load.stop()
+
+    assert again != pid
+    assert [e.what for e in journal.read()][-2:] == ["failure", "rearmed"]
 
 
 def _told(stack) -> int:

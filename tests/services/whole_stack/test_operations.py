@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from sandbox.pipeline.rollout import Release
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import Operations
 from sandbox.telemetry.sql import query
+from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -34,14 +34,9 @@ def act(operations, words):
 
 def changes(stack, key):
     """The rows of the change log for `key`, as soon as there are any."""
-    for _ in range(60):
-        rows = query(
-            stack.run.lake, f"select old, new, actor from changes where key = '{key}' order by ts"
-        ).rows
-        if rows:
-            return [tuple(row) for row in rows]
-        time.sleep(0.1)
-    raise AssertionError(f"no change of {key} in the lake after 6 s")
+    sql = f"select old, new, actor from changes where key = '{key}' order by ts"
+    found = wait_for(lambda: query(stack.run.lake, sql).rows, 6, f"a change of {key} in the lake")
+    return [tuple(row) for row in found]
 
 
 def test_another_path_is_in_force_at_once_and_in_the_change_log(stack, operations):
@@ -187,12 +182,6 @@ def test_a_rebuilt_index_is_of_the_active_encoder_and_is_what_is_searched(stack,
 
     version = Config.load(stack.run.path).retrieval.index_version
     assert record.new == version == "ix-r1"
-    for _ in range(100):
-        rows = query(
-            stack.run.lake,
-            f"select distinct encoder_version from index_stats where index_version = '{version}'",
-        ).rows
-        if rows:
-            break
-        time.sleep(0.1)
+    sql = f"select distinct encoder_version from index_stats where index_version = '{version}'"
+    rows = wait_for(lambda: query(stack.run.lake, sql).rows, 10, "a sample of the new index")
     assert [list(row) for row in rows] == [[Config.load(stack.run.path).model.two_tower]]

@@ -15,6 +15,7 @@ import redis
 from sandbox.base.features import USER_SEEN, USER_SESSION, key, unpack_many
 from sandbox.cli.app import main
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
+from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
 FIELDS = {"item_id", "position", "title", "sources", "score", "rules"}
@@ -42,10 +43,11 @@ def gateway(stack):
 
 def test_a_slate_has_titles_sources_and_versions(recommend):
     # A channel that was tried before its callee listened finds it within its back-off.
-    until = time.monotonic() + 5
-    code, slate = recommend("--user", 42, "--k", 5)
-    while slate["degraded"] and time.monotonic() < until:
+    def in_full():
         code, slate = recommend("--user", 42, "--k", 5)
+        return None if slate["degraded"] else (code, slate)
+
+    code, slate = wait_for(in_full, 5, "an answer in full")
     assert code == 0
     assert slate["user_id"] == 42
     assert not slate["degraded"]
@@ -98,10 +100,11 @@ def test_the_session_row_and_the_seen_list_follow_a_click(stack, gateway):
         def row(view):
             return unpack_many(view, [store.get(key(view, user))], -1e300).values[0]
 
-        end = time.monotonic() + 10
-        while row(USER_SESSION)[3] != shown[0] or not {*shown} <= {*row(USER_SEEN).astype(int)}:
-            assert time.monotonic() < end, "the stream processor did not follow"
-            time.sleep(0.02)
+        def followed():
+            known = {*row(USER_SEEN).astype(int)}
+            return row(USER_SESSION)[3] == shown[0] and {*shown} <= known
+
+        wait_for(followed, 10, "the stream processor's rows")
     again = gateway_pb2.RecommendRequest(user_id=user, k=5, session_id="4711", depth=2)
     assert not {item.item_id for item in gateway.Recommend(again, timeout=5).items} & {*shown}
 
@@ -124,10 +127,7 @@ def test_a_process_that_hangs_is_stood_in_for_in_time(stack, gateway, service, f
     assert answer.degraded
     assert set(answer.fallbacks) == fell
     assert len(answer.items) == 5
-    end = time.monotonic() + 20
-    while gateway.Recommend(asked, timeout=5).degraded:
-        assert time.monotonic() < end, "it did not recover"
-        time.sleep(0.1)
+    wait_for(lambda: not gateway.Recommend(asked, timeout=5).degraded, 20, "an answer in full")
 
 
 def test_a_gateway_that_is_gone_is_an_error_of_the_stack(stack, recommend):

@@ -10,7 +10,8 @@ from sandbox.world.build import build
 from sandbox.world.presets import PRESETS, Preset
 
 
-def quiet(share: float, _what: str) -> None:
+def quiet(_what: str, share: float | None) -> None:
+    assert share is not None
     assert 0.0 <= share <= 1.0
 
 

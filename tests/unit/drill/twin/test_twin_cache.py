@@ -60,7 +60,7 @@ def test_what_a_living_process_uses_stays_beyond_the_bound(home):
 
 def test_what_the_dead_used_goes(home):
     keep(home, "theirs", 100, used_ts=1.0)
-    said = "import sys; from sandbox.drill import twin_cache; twin_cache.hold(['theirs'])"
+    said = "import sys; from sandbox.drill.twin import cache; cache.hold(['theirs'])"
     subprocess.run([sys.executable, "-c", said], check=True)
     assert len(list((home / "twins-in-use").iterdir())) == 1
 
