@@ -40,6 +40,8 @@ _ALL = (
     Kind("RUN-007", "NOT_FOUND", True, "no such service"),
     Kind("RUN-008", "INTERNAL", False, "unexpected failure of a command"),
     Kind("RUN-009", "FAILED_PRECONDITION", True, "another stack is up"),
+    Kind("RUN-010", "UNAUTHENTICATED", True, "control token refused"),
+    Kind("RUN-011", "FAILED_PRECONDITION", True, "not without a supervisor"),
     # WORLD: worlds, imports
     Kind("WORLD-001", "NOT_FOUND", True, "no such world"),
     Kind("WORLD-002", "INVALID_ARGUMENT", True, "source file cannot be used"),

@@ -43,7 +43,7 @@ _ENTRIES_PER_READ = 5_000
 
 
 class Materialiser:
-    """One run's batch job. `orders` are what its control socket answers."""
+    """One run's batch job. `orders` are what its control endpoint answers."""
 
     def __init__(self, run: RunInfo) -> None:
         self.run, self.world = run, run.clock()

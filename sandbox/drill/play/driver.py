@@ -40,6 +40,7 @@ def drive(drill: Drill, stop: threading.Event) -> None:
             while stack.alive and not stop.wait(TICK_S):
                 if not engine.tick(clock.now()):
                     break
+                stage.keep()
                 if not load.running:
                     drill.journal.append(clock.now(), "engine", "failure", why="the load ended")
                     load.start()

@@ -1,6 +1,6 @@
 """One process of a run: `python -m sandbox.runtime.local.child NAME [RUN_DIR]`.
 
-Serves until SIGTERM, then drains. Takes orders at its control socket; only there, and only by whoever
+Serves until SIGTERM, then drains. Takes orders at its control endpoint; only there, and only by whoever
 started the stack, are wrappers put on its seams.
 """
 
@@ -20,6 +20,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether_to_supervisor
@@ -35,7 +36,7 @@ _PLAIN = ("collector", "materialiser")  # processes without gRPC
 
 
 class Child:
-    """What the control socket reaches: the seams of this process, and orders of its own."""
+    """What the control endpoint reaches: the seams of this process, and orders of its own."""
 
     def __init__(self, name: str, seams: Seams | None = None) -> None:
         self.armoury = Armoury(name, seams)
@@ -64,7 +65,7 @@ async def _serve(name: str, run: RunInfo) -> None:
         host = Host(name, run, instance=f"{name}-0")
         child.armoury.seams = host.seams
         serving = serve(host, registration, stop)
-    orders = await control.listen(run.control_socket(name), child.answer)
+    orders = await control.listen(Endpoint.of(run, name), child.answer)
     try:
         await serving
     finally:
