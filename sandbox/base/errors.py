@@ -56,6 +56,7 @@ _ALL = (
     Kind("STORE-001", "UNAVAILABLE", False, "feature store unreachable"),
     Kind("STORE-002", "INVALID_ARGUMENT", True, "no such feature view"),
     Kind("STORE-003", "DATA_LOSS", True, "packed row cannot be decoded"),
+    Kind("STORE-004", "RESOURCE_EXHAUSTED", True, "feature store refuses writes"),
     # LAKE: telemetry, SQL, traces
     Kind("LAKE-001", "INVALID_ARGUMENT", True, "SQL refused"),
     Kind("LAKE-002", "DEADLINE_EXCEEDED", True, "SQL stopped at its time limit"),
