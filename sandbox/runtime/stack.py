@@ -153,11 +153,10 @@ class Stack:
 
     def restart(self, service: str) -> None:
         """Drains a process and starts it again; returns when it is ready. Raises RUN-003, RUN-007, and
-        RUN-011 where no supervisor could start it."""
-        if not self.run.supervised:
-            raise unsupervised.refusal(
-                self.run, f"restart of {service}", f"docker compose restart {service}"
-            )
+        RUN-011 where neither a supervisor nor an order reaches it."""
+        run = self.run
+        if not run.supervised:
+            return unsupervised.restart(run, service)
         self._order("restart", name=service, timeout_s=settings.READY_S + settings.STOP_S)
 
     def arm(self, service: str, spec: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from sandbox.base.run import CONTROLLED, GRPC_PROCESSES, PROCESSES, RunInfo
 from sandbox.drill.play import typed
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import TOKEN, Endpoint, read_token
-from sandbox.runtime.local import ports
+from sandbox.runtime.local import ports, unsupervised
 from sandbox.runtime.local.unsupervised import Kept
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.settings import ContainerSettings
@@ -350,8 +351,8 @@ def test_what_needs_a_supervisor_is_refused_with_what_does_it_instead(
     containers: dict[str, Local],
 ) -> None:
     stack = Stack(run_of(containers).path)
-    with pytest.raises(SandboxError, match="docker compose restart rules") as restart:
-        stack.restart("rules")
+    with pytest.raises(SandboxError, match="docker compose restart redis") as restart:
+        stack.restart("redis")
     with pytest.raises(SandboxError, match="docker compose down") as down:
         stack.down()
     with pytest.raises(SandboxError, match="RUN-002"):
@@ -359,6 +360,37 @@ def test_what_needs_a_supervisor_is_refused_with_what_does_it_instead(
 
     assert {restart.value.kind.code, down.value.kind.code} == {"RUN-011"}
     assert stack.alive
+
+
+@pytest.mark.stack
+def test_a_restart_is_an_order_to_end_and_dockers_to_start_again(
+    containers: dict[str, Local],
+) -> None:
+    run, rules = run_of(containers), containers["rules"]
+    assert rules.service["restart"] == "unless-stopped"
+    with ThreadPoolExecutor(1) as other:
+        restarting = other.submit(typed.act, "restart service=rules", Operations(run))
+        assert rules.process.wait(20) == 0, "it has drained"
+        assert not restarting.done()
+        rules.start()
+        record = restarting.result(90)
+
+    assert (record.op, record.target) == ("restart", "rules")
+    assert rules.passes_its_health_check()
+
+
+@pytest.mark.stack
+def test_a_restart_that_nobody_completes_is_said_in_time(containers: dict[str, Local]) -> None:
+    run, rules = run_of(containers), containers["rules"]
+    try:
+        with pytest.raises(SandboxError, match="RUN-003"):
+            unsupervised.restart(run, "rules", within_s=3.0)
+        assert rules.process.wait(20) == 0
+        with pytest.raises(SandboxError, match="RUN-001"):
+            unsupervised.restart(run, "rules")
+    finally:
+        rules.start()
+        wait_for(rules.passes_its_health_check, 60, "rules healthy")
 
 
 @pytest.mark.stack

@@ -1,7 +1,7 @@
 """A run that no supervisor watches, as in containers: each process is asked by itself.
 
-What only a supervisor can do there, starting and ending processes, is refused: whoever runs the
-containers does it.
+A process can be told to end, and whoever runs the containers starts it again. What only a supervisor can
+do there, starting processes and taking all of them down, is refused.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from sandbox.base.run import CONTROLLED, PROCESSES, RunInfo, ServiceInfo
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.local.processes import Process
+from sandbox.runtime.settings import READY_S, STOP_S
 
 ORDER_S = 5.0  # wall seconds for one order: arming loads the fault's code first
 LOOK_S = 1.0  # wall seconds for a look at whether a process is there
+_LOOK_EVERY_S = 0.15  # wall seconds between two looks at one that is coming up
 _ASKED_FIRST = ("gateway", "collector")  # of a stack that is up one of these nearly always answers
 
 
@@ -60,6 +62,43 @@ def arm(run: RunInfo, name: str, spec: dict[str, Any]) -> str:
 def disarm(run: RunInfo, name: str, id: str) -> bool:
     """Takes a wrapper off. False when there was none of that id. Raises as `arm`."""
     return bool(control.ask(_endpoint(run, name), "disarm", timeout_s=ORDER_S, id=id)["was_armed"])
+
+
+def restart(run: RunInfo, name: str, *, within_s: float = READY_S + STOP_S) -> None:
+    """Has a process drain and end, and returns when the next life of it is ready. Raises RUN-003 when nobody
+    starts it again, RUN-011 for Redis, which takes no orders, and as `arm`."""
+    if name == "redis":
+        raise refusal(
+            run,
+            "restart of redis",
+            "docker compose restart redis, then materialiser: it comes back empty",
+        )
+    asyncio.run(_restart(run, name, within_s))
+
+
+async def _restart(run: RunInfo, name: str, within_s: float) -> None:
+    at, process = _endpoint(run, name), Process(name, run, "")
+    try:
+        async with asyncio.timeout(within_s):
+            before = (await control.ask_async(at, "ping"))["life"]
+            await control.ask_async(at, "end")
+            while not await _lives_again(at, process, before):
+                await asyncio.sleep(_LOOK_EVERY_S)
+    except TimeoutError as error:
+        raise SandboxError(
+            "RUN-003", where=name, seen=f"ended by order, not ready again after {within_s:g} s",
+            expected="a container that is started again: restart: unless-stopped",
+            fix=f"docker compose up -d {name}; docker compose logs {name}",
+        ) from error  # fmt: skip
+    finally:
+        await process.forget_channel()
+
+
+async def _lives_again(at: Endpoint, process: Process, before: str) -> bool:
+    with suppress(SandboxError, TimeoutError):
+        told = await control.ask_async(at, "ping", timeout_s=LOOK_S)
+        return told["life"] != before and await process.check()
+    return False
 
 
 def _endpoint(run: RunInfo, name: str) -> Endpoint:
