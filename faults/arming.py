@@ -1,4 +1,4 @@
-"""From a specification, as a scenario or the control socket gives it, to a wrapper for a seam."""
+"""From a specification, as a scenario or a control endpoint gives it, to a wrapper for a seam."""
 
 from __future__ import annotations
 

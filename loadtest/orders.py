@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from socket import AF_UNIX
 from typing import Any
@@ -41,7 +42,8 @@ class Orders:
             self._path.unlink(missing_ok=True)
 
     def _converse(self, line: Any, _: Any) -> None:
-        with line.makefile("rwb") as file:
+        line.settimeout(control.PATIENCE_S)
+        with suppress(OSError), line.makefile("rwb") as file:
             while order := file.readline(control.MAX_LINE_BYTES):
                 file.write(control.answered(order, self._answer))
                 file.flush()

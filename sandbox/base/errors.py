@@ -40,6 +40,8 @@ _ALL = (
     Kind("RUN-007", "NOT_FOUND", True, "no such service"),
     Kind("RUN-008", "INTERNAL", False, "unexpected failure of a command"),
     Kind("RUN-009", "FAILED_PRECONDITION", True, "another stack is up"),
+    Kind("RUN-010", "UNAUTHENTICATED", True, "control token refused"),
+    Kind("RUN-011", "FAILED_PRECONDITION", True, "not without a supervisor"),
     # WORLD: worlds, imports
     Kind("WORLD-001", "NOT_FOUND", True, "no such world"),
     Kind("WORLD-002", "INVALID_ARGUMENT", True, "source file cannot be used"),
@@ -54,6 +56,7 @@ _ALL = (
     Kind("STORE-001", "UNAVAILABLE", False, "feature store unreachable"),
     Kind("STORE-002", "INVALID_ARGUMENT", True, "no such feature view"),
     Kind("STORE-003", "DATA_LOSS", True, "packed row cannot be decoded"),
+    Kind("STORE-004", "RESOURCE_EXHAUSTED", True, "feature store refuses writes"),
     # LAKE: telemetry, SQL, traces
     Kind("LAKE-001", "INVALID_ARGUMENT", True, "SQL refused"),
     Kind("LAKE-002", "DEADLINE_EXCEEDED", True, "SQL stopped at its time limit"),

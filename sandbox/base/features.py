@@ -137,8 +137,11 @@ def view_named(name: str) -> FeatureView:
 
 
 def key(view: FeatureView, entity_id: int) -> str:
-    """The store's key for one row."""
-    return f"f:{view.name}:{entity_id}"
+    """The store's key for one row. All rows of a user carry one hash tag, so that a store which is spread over
+    nodes keeps them on one; items carry none, so that they are spread."""
+    return (
+        f"f:{view.name}:{{{entity_id}}}" if view.entity == "user" else f"f:{view.name}:{entity_id}"
+    )
 
 
 def pack(view: FeatureView, values: np.ndarray, event_ts: float, run: int) -> bytes:

@@ -6,6 +6,7 @@ RUN/config.json     the configuration documents in force (sandbox.base.config)
 RUN/lake/           telemetry
 RUN/logs/           one log per process
 RUN/*.sock          control and collector sockets
+RUN/control.token   where orders come over TCP: the secret that they carry, for this user alone
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +38,8 @@ SERVICES = (
 STREAM = "stream"  # the stream processor: a process of the events service without RPCs of its own
 GRPC_PROCESSES = (*SERVICES, STREAM)  # have a gRPC port (health, admin) and a metrics port
 STACK_LOCK, DRILL_LOCK = "lock", "drill.lock"  # held by the supervisor, by a drill
-PROCESSES = ("redis", "collector", "materialiser", *GRPC_PROCESSES)
+CONTROLLED = ("collector", "materialiser", *GRPC_PROCESSES)  # take orders
+PROCESSES = ("redis", *CONTROLLED)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class RunInfo:
     (`time.time()`). speed: world seconds per wall second. redis: unix socket path of the store, or
     host:port where it runs on another machine. sockets: directory of the unix sockets, empty for
     run_dir itself: a socket's path may not be longer than about 100 bytes, a run_dir may. backend: live
-    (processes), or virtual (one process that has ended or holds the run itself)."""
+    (processes), or virtual (one process that has ended or holds the run itself). controls: process ->
+    host:port at which it takes orders, empty where they come over unix sockets and a supervisor runs."""
 
     run_dir: str
     world: str
@@ -60,6 +63,7 @@ class RunInfo:
     metrics: dict[str, str]  # service -> host:port of /metrics
     sockets: str = ""
     backend: str = "live"
+    controls: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -85,6 +89,15 @@ class RunInfo:
     def control_socket(self, name: str) -> Path:
         """Where the process `name` takes orders from the runtime (JSON lines)."""
         return self.sockets_dir / f"ctl-{name}.sock"
+
+    def control(self, name: str) -> str:
+        """The endpoint at which the process `name` takes orders: unix:PATH or HOST:PORT."""
+        return self.controls.get(name) or f"unix:{self.control_socket(name)}"
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a supervisor watches the processes; without one, as in containers, each has a port."""
+        return not self.controls
 
     def redis_kwargs(self) -> dict[str, Any]:
         """How redis.Redis or redis.asyncio.Redis reaches the store."""

@@ -18,6 +18,7 @@ from sandbox.bench.stats import Report
 from sandbox.runtime.local.processes import child_environment
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
+from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.store import Store
 
 N_ITEMS = 200
@@ -47,7 +48,7 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
     run = stack.run
     catalogue = Catalogue.load(Path(run.world_dir) / "public" / "catalogue.npz")
     n_items = min(N_ITEMS, catalogue.n_items)
-    store = Store(run.redis)
+    store = RedisFeatures(Store(run.redis))
     times: tuple[list[float], ...] = ([], [], [])
     async with (
         aio.insecure_channel(run.addresses["features"]) as channel,
@@ -57,12 +58,12 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
         for i in range(n + n // 10):
             lots = uniforms(run.seed, "bench/items", i, np.arange(catalogue.n_items))
             ids = np.argsort(lots)[:n_items].astype(np.int64)
-            keys = [key(ITEM_STATS, item) for item in ids.tolist()]
+            keys = [key(ITEM_STATS, item).encode() for item in ids.tolist()]
             request = features_pb2.GetItemsRequest(view=ITEM_STATS.name, item_ids=ids.tobytes())
             began = time.perf_counter()
             answer = await stub.GetItems(request)
             read = time.perf_counter()
-            await store.command("MGET", *keys)
+            await store.fetch(keys)
             fetched = time.perf_counter()
             bytes_of_size = echo.request_of(request.ByteSize(), answer.ByteSize())
             started = time.perf_counter()

@@ -47,7 +47,7 @@ def _told(stack: Any) -> str:
     from sandbox.drill.play import standing, store
 
     rows = stack.status()["services"]
-    alive = [row for row in rows if row["pid"]]
+    alive = [row for row in rows if row["pid"] or row["healthy"]]
     mib = sum(row["rss_bytes"] or 0 for row in alive) / 2**20
     told = f"{stack.run_dir}: {len(alive)} processes, {mib:,.0f} MiB"
     with suppress(SandboxError):

@@ -86,7 +86,14 @@ def _show(document: dict[str, Any]) -> None:
         memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
         address = row["address"] if ":" in row["address"] else Path(row["address"]).name
         pid = str(row["pid"] or "-")
-        table.add_row(row["name"], mark, pid, address, memory, str(row["restarts"]))
+        table.add_row(
+            row["name"],
+            mark,
+            pid,
+            address,
+            memory,
+            "-" if row["restarts"] is None else str(row["restarts"]),
+        )
     out.print(table)
     out.print(f"run directory {document['run_dir']}", soft_wrap=True)
 

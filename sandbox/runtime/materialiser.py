@@ -25,26 +25,26 @@ from sandbox.base.features import (
     USER_SEEN,
     USER_SESSION,
     FeatureView,
-    key,
-    pack_many,
+    Status,
 )
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
 from services.events.core import STREAM, Entry
+from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.seams import Seams
-from services.skeleton.store import FAILURES, connect, unreachable
+from services.skeleton.store import FAILURES, Store, connect, unreachable
 from services.skeleton.telemetry import Telemetry
 
 EVERY_S = 3_600.0  # world seconds between two runs
 LEAST_WALL_S = 20.0  # at high speeds: a run takes about half a second of one core
 WINDOW_S = 28 * 86_400.0  # world seconds of input behind the batch views
-_ROWS_PER_WRITE = 500  # about 100 kB: the store answers others between two writes
 _ENTRIES_PER_READ = 5_000
+_TIMEOUT_S = 10.0  # wall seconds for one command: nobody waits for this job
 
 
 class Materialiser:
-    """One run's batch job. `orders` are what its control socket answers."""
+    """One run's batch job. `orders` are what its control endpoint answers."""
 
     def __init__(self, run: RunInfo) -> None:
         self.run, self.world = run, run.clock()
@@ -55,7 +55,8 @@ class Materialiser:
         self.orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
             "ping": self._ping, "materialise": self._materialise_now,
         }  # fmt: skip
-        self._store = connect(run.redis, timeout_s=10.0)
+        self._stream = connect(run.redis, timeout_s=_TIMEOUT_S)
+        self._rows = RedisFeatures(Store(run.redis, timeout_s=_TIMEOUT_S), where="materialiser")
         self._n = 0  # runs so far: also the writer of the rows
         self._position = "-"  # in the event stream: what was read so far
         self._one_at_a_time = asyncio.Lock()
@@ -80,7 +81,8 @@ class Materialiser:
             if not stop.is_set():
                 with suppress(SandboxError):  # noted as a failed run; the next hour tries again
                     await self._materialise(stream_views=False)
-        await self._store.aclose()
+        await self._rows.close()
+        await self._stream.aclose()
         await self.telemetry.stop()
 
     def _load(self) -> None:
@@ -98,17 +100,14 @@ class Materialiser:
 
     async def _materialise_now(self) -> dict[str, Any]:
         # The rows of the stream processor are its own once it runs: only an empty store gets them back.
-        try:
-            sample = key(USER_SEEN, int(self._snapshot["stream_user_id"][0])) if len(
-                self._snapshot["stream_user_id"]
-            ) else ""  # fmt: skip
-            stream_views = not (sample and await self._store.exists(sample))
-        except FAILURES as error:
-            raise unreachable("materialiser", error) from error
+        sample = await self._rows.read(
+            USER_SEEN, self._snapshot["stream_user_id"][:1], self.world.now()
+        )
+        stream_views = bool((sample.status == Status.MISSING).all())
         return {"rows_written": await self._materialise(stream_views=stream_views)}
 
     async def _materialise(self, *, stream_views: bool) -> int:
-        """One run over all batch views. Returns rows written. Raises STORE-001."""
+        """One run over all batch views. Returns rows written. Raises STORE-001, STORE-004."""
         async with self._one_at_a_time:
             self._n += 1
             started = self.world.now()
@@ -119,11 +118,14 @@ class Materialiser:
                 written = 0
                 for view, ids, rows, ts in self._views(until, stream_views):
                     began = self.world.now()
-                    n = await self._write(view, ids, rows, ts)
+                    await self._rows.write(view, ids, rows, ts, self._n)
+                    n = len(ids)
                     self._note(view, began, until, read + (n if self._n == 1 else 0), n, "OK")
                     written += n
-            except FAILURES as error:
-                failure = unreachable("materialiser", error)
+            except (SandboxError, *FAILURES) as error:
+                failure = (
+                    error if isinstance(error, SandboxError) else unreachable("materialiser", error)
+                )
                 self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
                 self.telemetry.log("error", "feature write failed", error=repr(error)[:200])
                 raise failure from error
@@ -146,7 +148,7 @@ class Materialiser:
         """Counts in what the stream holds since the last run. Returns entries read."""
         n = 0
         while True:
-            entries: Any = await self._store.xrange(
+            entries: Any = await self._stream.xrange(
                 STREAM, min=self._position, count=_ENTRIES_PER_READ
             )
             decoded = (Entry.decode(fields.get(b"e", b"")) for _, fields in entries)
@@ -155,17 +157,6 @@ class Materialiser:
                 self._position = "(" + entries[-1][0].decode()
             if len(entries) < _ENTRIES_PER_READ:
                 return n
-
-    async def _write(
-        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
-    ) -> int:
-        for start in range(0, len(ids), _ROWS_PER_WRITE):
-            part = slice(start, start + _ROWS_PER_WRITE)
-            packed = pack_many(view, rows[part], ts[part], self._n)
-            await self._store.mset(
-                {key(view, int(i)): row for i, row in zip(ids[part], packed, strict=True)}
-            )
-        return len(ids)
 
     def _note(
         self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str

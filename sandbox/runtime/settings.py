@@ -34,7 +34,7 @@ CHILD_ENVIRONMENT = {
 class ContainerSettings:
     """Where each process of a run is when every one has a machine of its own.
 
-    run_dir: on a volume that all share. addresses, metrics: process -> host:port. redis: host:port.
+    run_dir: on a volume that all share. addresses, metrics, controls: process -> host:port. redis: host:port.
     """
 
     run_dir: Path
@@ -44,11 +44,13 @@ class ContainerSettings:
     redis: str
     addresses: dict[str, str]
     metrics: dict[str, str]
+    controls: dict[str, str]
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> ContainerSettings:
         """From SANDBOX_RUN_DIR, SANDBOX_WORLD, SANDBOX_SPEED, SANDBOX_SEED, SANDBOX_REDIS,
-        SANDBOX_ADDRESSES and SANDBOX_METRICS (name=host:port, comma separated). Raises CFG-001."""
+        SANDBOX_ADDRESSES, SANDBOX_METRICS and SANDBOX_CONTROLS (name=host:port, comma separated).
+        Raises CFG-001."""
         run_dir = environment.get("SANDBOX_RUN_DIR", "")
         if not run_dir:
             raise _refused("SANDBOX_RUN_DIR", run_dir, "the run directory")
@@ -60,6 +62,7 @@ class ContainerSettings:
             redis=environment.get("SANDBOX_REDIS", ""),
             addresses=_pairs(environment, "SANDBOX_ADDRESSES"),
             metrics=_pairs(environment, "SANDBOX_METRICS"),
+            controls=_pairs(environment, "SANDBOX_CONTROLS"),
         )
 
 

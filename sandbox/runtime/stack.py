@@ -26,7 +26,9 @@ from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime import settings
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.building import ensure_built
+from sandbox.runtime.local import unsupervised
 from sandbox.runtime.local.plan import FAILED, PID, Request, require_seed, require_speed
 from sandbox.runtime.rundir import (
     clear_sockets,
@@ -103,11 +105,16 @@ class Stack:
 
     @property
     def alive(self) -> bool:
-        """Whether its supervisor lives."""
-        return self.run_dir.is_dir() and is_locked(self.run_dir)
+        """Whether its supervisor lives; where there is none, as in containers, whether a process answers."""
+        if self.run_dir.is_dir() and is_locked(self.run_dir):
+            return True
+        with contextlib.suppress(SandboxError):
+            run = self.run
+            return not run.supervised and unsupervised.answers(run)
+        return False
 
     def require_up(self) -> None:
-        """Raises RUN-001 when nothing runs: neither a supervisor nor, as in containers, a gateway."""
+        """Raises RUN-001 when nothing runs: neither what `alive` looks for nor a gateway."""
         if self.alive:
             return
         host, port = self.run.addresses["gateway"].rsplit(":", 1)
@@ -121,10 +128,17 @@ class Stack:
 
     def status(self) -> dict[str, Any]:
         """{ready, run_dir, world, world_time, services: [{name, pid, address, healthy, rss_bytes,
-        restarts, state}]}, the supervisor first. world_time: ISO, UTC."""
+        restarts, state}]}, the supervisor first. Without one pid, rss_bytes and restarts are None.
+        world_time: ISO, UTC."""
         run, alive = self.run, self.alive
+        if not run.supervised:
+            return self._document(
+                run, alive, [_asked_row(info) for info in unsupervised.services(run)]
+            )
         services = [self._supervisor_info(alive), *load_services(self.run_dir)]
-        rows = [_service_row(info, alive) for info in services]
+        return self._document(run, alive, [_service_row(info, alive) for info in services])
+
+    def _document(self, run: RunInfo, alive: bool, rows: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "ready": alive and len(rows) > 1 and all(row["healthy"] for row in rows),
             "run_dir": str(self.run_dir),
@@ -134,28 +148,41 @@ class Stack:
         }
 
     def wait_until_down(self) -> None:
-        """Returns when its supervisor has ended."""
+        """Returns when it is not alive any more."""
         while self.alive:
             time.sleep(0.5)  # between two looks at the condition
 
     def restart(self, service: str) -> None:
-        """Drains a process and starts it again; returns when it is ready. Raises RUN-003, RUN-007."""
+        """Drains a process and starts it again; returns when it is ready. Raises RUN-003, RUN-007, and
+        RUN-011 where neither a supervisor nor an order reaches it."""
+        run = self.run
+        if not run.supervised:
+            return unsupervised.restart(run, service)
         self._order("restart", name=service, timeout_s=settings.READY_S + settings.STOP_S)
 
     def arm(self, service: str, spec: dict[str, Any]) -> str:
-        """Puts a wrapper on a seam of a service; a restart does not take it off.
+        """Puts a wrapper on a seam of a service. Where a supervisor runs, a restart does not take it off.
 
         spec: {id, fault, params, scope, share, onset, seed, since}; see faults.arming.Spec.
         Returns its id. Raises FLT-001..003, RUN-007.
         """
+        run = self.run
+        if not run.supervised:
+            return unsupervised.arm(run, service, spec)
         return str(self._order("arm", name=service, **spec)["id"])
 
     def disarm(self, service: str, id: str) -> bool:
         """Takes a wrapper off. False when there was none of that id."""
+        run = self.run
+        if not run.supervised:
+            return unsupervised.disarm(run, service, id)
         return bool(self._order("disarm", name=service, id=id)["was_armed"])
 
     def down(self) -> list[str]:
-        """Takes everything down, also what a killed supervisor left behind. Returns what was stopped."""
+        """Takes everything down, also what a killed supervisor left behind. Returns what was stopped. Raises
+        RUN-011 for processes that no supervisor of ours started."""
+        if self.alive and not self.run.supervised:
+            raise unsupervised.refusal(self.run, "taking it down", "docker compose down")
         names = [s.name for s in load_services(self.run_dir) if _living(s)]
         if self.alive:
             names = ["supervisor", *names]
@@ -176,8 +203,8 @@ class Stack:
         self.down()
 
     def _order(self, op: str, *, timeout_s: float = 30.0, **fields: Any) -> dict[str, Any]:
-        path = self.run.control_socket("supervisor")
-        return control.ask(path, op, timeout_s=timeout_s, **fields)
+        at = Endpoint.of(self.run, "supervisor")
+        return control.ask(at, op, timeout_s=timeout_s, **fields)
 
     def _await_ready(
         self, ended: Callable[[], int | None], timeout_s: float, progress: ProgressFn
@@ -257,7 +284,7 @@ def prepare(
     directory = (run_dir or fresh_run_dir()).absolute()
     try:
         (directory / "logs").mkdir(parents=True, exist_ok=True)
-        if is_locked(directory):
+        if Stack(directory).alive:
             raise in_use(directory)
         require_space(directory)
         world_dir = ensure_built(world, progress)
@@ -287,6 +314,14 @@ def _living(info: ServiceInfo) -> psutil.Process | None:
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+
+
+def _asked_row(info: ServiceInfo) -> dict[str, Any]:
+    """Of a process that tells only whether it is well."""
+    return {
+        "name": info.name, "pid": None, "address": info.address, "healthy": info.healthy,
+        "rss_bytes": None, "restarts": None, "state": info.state,
+    }  # fmt: skip
 
 
 def _service_row(info: ServiceInfo, alive: bool) -> dict[str, Any]:

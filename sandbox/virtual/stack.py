@@ -71,7 +71,7 @@ class VirtualStack:
         self.fabric = Fabric(
             (*PROCESSES, LOAD), self.loop, self.world, timing or timings.load(), self.recorder
         )
-        self.store, self.stream = Store(self.catalogue), Stream()
+        self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
         handlers = Handlers(
@@ -84,7 +84,13 @@ class VirtualStack:
             lambda: self.config,
         )  # fmt: skip
         self.materialiser = Materialiser(
-            self.world_dir, self.catalogue, self.stream, self.store, self.world, self._record
+            self.world_dir,
+            self.catalogue,
+            self.stream,
+            self.store,
+            self.world,
+            self._record,
+            self.fabric.log,
         )
         self.behaviour = Behaviour.load(self.world_dir)
         traffic = load or TrafficShape(rate_per_s=rate_per_s)
@@ -258,8 +264,7 @@ class VirtualStack:
         self.loop.at(self.loop.now + seconds, again)
 
     def _materialise(self) -> None:
-        if self.loop.now >= self.store.down_until:
-            self.materialiser.run()
+        self.materialiser.run()
 
     # -- processes -----------------------------------------------------------------------------------
 

@@ -16,7 +16,10 @@ from sandbox.base.features import N_RECENT, N_SEEN, N_TOPICS, USER_SEEN, USER_SE
 
 STREAM = "events"
 GROUP = "session-features"
-PROGRESS = "stream:session-features"  # hash: written_ts, processed_ts; world seconds
+# The tag keeps what changes together with the stream on one node of a store that is spread: {events} hashes as STREAM.
+PROGRESS = "stream:{events}:session-features"  # hash: written_ts, processed_ts; world seconds
+REMEMBERED = "e:{events}:"  # before an event id: taken already
+PAUSE_S = 0.2  # wall seconds before the processor's next try when the store is away or refuses
 KINDS = ("click", "dwell", "like", "hide", "conversion", "leave")
 IMPRESSIONS = "impressions"
 MAX_EVENTS = 500  # of one Append

@@ -1,7 +1,7 @@
 """The stream processor: from the event stream to the rows of user_session and user_seen.
 
-A batch is read, applied to the rows that it concerns, and written in one transaction together with
-its acknowledgement: after a crash an entry is either done and acknowledged, or it is done again.
+A batch is read, applied to the rows that it concerns, written, and acknowledged when that is done: after
+a crash what was not acknowledged is done again, which changes nothing that is done already (core.apply_events).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sandbox.base.config import Config
 from sandbox.base.features import USER_SEEN, USER_SESSION, key, pack, unpack_many
 from services.events import core
 from services.events.core import Entry, UserState
+from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
-from services.skeleton.store import FAILURES, TIMEOUT_S, connect
+from services.skeleton.store import FAILURES, TIMEOUT_S, Store, connect, unreachable
 
 CONSUMER = "stream-0"
-PAUSE_S = 0.2  # wall seconds before the next try when the store is away
 STOP_S = 1.0  # wall seconds that a batch gets when the process stops
 _VIEWS = (USER_SESSION, USER_SEEN)
 Update = tuple[int, float, bytes]  # user, event time of the row, packed row
@@ -51,6 +51,7 @@ class StreamProcessor:
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
         longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
         self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
+        self.rows = RedisFeatures(Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S))
         self.writer = zlib.crc32(f"{host.run.seed}/{host.instance}".encode())
         self.processed_ts = 0.0  # event time of the newest entry done, world seconds
         self.stopping = False
@@ -72,6 +73,7 @@ class StreamProcessor:
             if not done:
                 self.task.cancel()
                 await asyncio.wait({self.task}, timeout=STOP_S)
+        await self.rows.close()
         await self.redis.aclose()
 
     async def _run(self) -> None:
@@ -89,13 +91,19 @@ class StreamProcessor:
             except FAILURES as error:
                 ready = False  # the store may come back without the group
                 if not away:
-                    self.host.telemetry.log("warn", "event store unreachable", error=repr(error))
+                    failure = unreachable("stream processor", error)
+                    away_or_full = (
+                        "unreachable" if failure.kind.code == "STORE-001" else "takes no writes"
+                    )
+                    self.host.telemetry.log(
+                        "warn", f"event store {away_or_full}", error=failure.seen
+                    )
                 away = True
-                await self.host.wall.wait_until(self.host.wall.now() + PAUSE_S)
+                await self.host.wall.wait_until(self.host.wall.now() + core.PAUSE_S)
             except Exception as error:  # an edge of the process: say so and go on
                 self.host.telemetry.log("error", "batch failed", error=repr(error))
                 ready = False
-                await self.host.wall.wait_until(self.host.wall.now() + PAUSE_S)
+                await self.host.wall.wait_until(self.host.wall.now() + core.PAUSE_S)
 
     async def _linger(self, n: int) -> None:
         """Lets entries gather, unless more than a batch waits already."""
@@ -161,9 +169,8 @@ class StreamProcessor:
 
     async def _commit(self, batch: Batch, written: dict[str, bytes]) -> None:
         self.processed_ts = newest = max(batch.newest_ts, self.processed_ts)
-        async with self.redis.pipeline(transaction=True) as pipe:
-            if written:
-                pipe.mset(written)
+        await self.rows.put({name.encode(): row for name, row in written.items()})
+        async with self.redis.pipeline(transaction=True) as pipe:  # both keys are of one slot
             pipe.xack(core.STREAM, core.GROUP, *batch.ids)
             pipe.hset(core.PROGRESS, "processed_ts", repr(newest))
             await pipe.execute()
@@ -172,8 +179,10 @@ class StreamProcessor:
         """The rows as they stand, whatever their age: a user who was away keeps the recent clicks."""
         if not users:
             return {}
-        keys = [key(view, user) for view in _VIEWS for user in users]
-        blobs: list[Any] = await self.redis.mget(keys + [_visit_key(u) for u in users])
+        keys = [key(view, user) for view in _VIEWS for user in users] + [
+            _visit_key(u) for u in users
+        ]
+        blobs = await self.rows.fetch([name.encode() for name in keys])
         n = len(users)
         session = unpack_many(USER_SESSION, blobs[:n], -np.inf)
         seen = unpack_many(USER_SEEN, blobs[n : 2 * n], -np.inf)
@@ -211,8 +220,8 @@ def _or_zero(ts: np.ndarray) -> list[float]:
 
 
 def _visit_key(user: int) -> str:
-    """Holds the number of the visit that the counters of the user's session row belong to."""
-    return f"visit:{user}"
+    """Holds the number of the visit that the counters of the user's session row belong to; beside that row."""
+    return f"visit:{{{user}}}"
 
 
 REGISTRATION = Registration("stream", StreamProcessor)

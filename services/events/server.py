@@ -19,14 +19,15 @@ from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
 from services.skeleton.store import FAILURES, Store, unreachable
 
-# One round trip, and whole or not at all: an id is remembered exactly when its entry is in the stream.
+# One round trip, and whole or not at all: an id is remembered exactly when its entry is in the stream. All of
+# its keys carry one hash tag, also those that it makes of ids.
 _APPEND = """
-local maxlen, remember_ms = ARGV[1], ARGV[2]
+local maxlen, remember_ms, remembered = ARGV[1], ARGV[2], ARGV[3]
 local newest = redis.call('HGET', KEYS[2], 'written_ts') or '0'
 local taken = {}
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local id, fresh = ARGV[i], true
-  if id ~= '' then fresh = redis.call('SET', 'e:' .. id, '1', 'NX', 'PX', remember_ms) end
+  if id ~= '' then fresh = redis.call('SET', remembered .. id, '1', 'NX', 'PX', remember_ms) end
   if fresh then
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxlen, '*', 'e', ARGV[i + 2])
     if tonumber(ARGV[i + 1]) > tonumber(newest) then newest = ARGV[i + 1] end
@@ -79,7 +80,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         return events_pb2.AppendImpressionsResponse()
 
     async def _write(self, op: str, entries: list[Entry], context: Context) -> list[bool]:
-        """Which of the entries were taken in; the others were there already. Raises STORE-001."""
+        """Which of the entries were taken in; the others were there already. Raises STORE-001, STORE-004."""
         if not self.seams.write:
             return await self._append(entries)
         first = entries[0]
@@ -97,7 +98,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         if not entries:
             return []
         config = self.host.config.events
-        arguments: list[Any] = [config.stream_maxlen, int(config.dedupe_s * 1000)]
+        arguments: list[Any] = [config.stream_maxlen, int(config.dedupe_s * 1000), core.REMEMBERED]
         for entry in entries:
             arguments += (entry.event_id, repr(entry.ts), entry.encode())
         try:

@@ -16,6 +16,7 @@ from sandbox.base.rows import Row, row_of
 from services.features import core
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.context import Context
+from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
 from services.skeleton.store import FAILURES, Store, unreachable
@@ -28,7 +29,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
 
     def __init__(self, host: Host) -> None:
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
-        self.store = Store(host.run.redis)
+        self.store = RedisFeatures(Store(host.run.redis))
         self._configure(host.config)
 
     def _configure(self, config: Config) -> None:
@@ -82,7 +83,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
     async def _round_trip(self, keys: Sequence[bytes], context: Context) -> list[bytes | None]:
         began_world, began, status, size = self.host.world.now(), time.perf_counter(), "OK", 0
         try:
-            blobs: list[Any] = await self.store.command("MGET", *keys)
+            blobs = await self.store.fetch(keys)
             size = sum(len(blob) for blob in blobs if blob)
             return blobs
         except FAILURES as error:

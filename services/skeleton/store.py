@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import hiredis
@@ -23,6 +24,8 @@ from sandbox.base.errors import SandboxError
 TIMEOUT_S = 0.25  # wall seconds for one command; the healthy median is below 1 ms
 MAX_WAITING = 1_000  # commands without an answer; further ones fail rather than pile up
 FAILURES = (RedisError, OSError)  # what a command can raise
+Word = bytes | str | int | float  # of a command
+_NO_WRITES = ("OOM", "READONLY", "MISCONF", "NOREPLICAS")  # in what Redis says when it takes none
 
 
 def connect(address: str, *, timeout_s: float = TIMEOUT_S) -> Redis:
@@ -80,26 +83,41 @@ class Store:
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
-    async def command(self, *words: bytes | str | int | float) -> Any:
+    async def command(self, *words: Word) -> Any:
         """The answer: bytes, int, None or a list of them. Raises FAILURES: ResponseError for what the
         store refuses, TimeoutError after timeout_s, ConnectionError when it is not there."""
+        (answer,) = await self.commands((words,))
+        return answer
+
+    async def commands(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
+        """The answers of several commands that go out together: one round trip. Raises as `command`; what the
+        store refuses of one does not keep the others from being done."""
         try:
             async with asyncio.timeout(self.timeout_s):
                 wire = self._wire
                 if wire is None or wire.transport is None:
                     wire = await self._connected()
-                if len(wire.waiting) >= MAX_WAITING:
-                    raise ConnectionError(f"{MAX_WAITING} commands wait for an answer")
-                future = asyncio.get_running_loop().create_future()
-                wire.waiting.append(future)
-                assert wire.transport is not None
-                wire.transport.write(hiredis.pack_command(words))  # type: ignore[arg-type]
-                answer = await future
+                futures = self._sent(wire, commands)
+                # Most ask for one thing, on the serving path: they are spared the gathering.
+                answers = (
+                    [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
+                )
         except builtins.TimeoutError:
             raise TimeoutError(f"no answer within {self.timeout_s} s") from None
-        if isinstance(answer, hiredis.ReplyError):
-            raise ResponseError(str(answer))
-        return answer
+        for answer in answers:
+            if isinstance(answer, hiredis.ReplyError):
+                raise ResponseError(str(answer))
+        return answers
+
+    def _sent(self, wire: _Wire, commands: Sequence[Sequence[Word]]) -> list[asyncio.Future[Any]]:
+        if len(wire.waiting) + len(commands) > MAX_WAITING:
+            raise ConnectionError(f"{MAX_WAITING} commands wait for an answer")
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in commands]
+        wire.waiting.extend(futures)
+        assert wire.transport is not None
+        wire.transport.write(b"".join([hiredis.pack_command(tuple(words)) for words in commands]))  # type: ignore[arg-type]
+        return futures
 
     async def _connected(self) -> _Wire:
         async with self._connecting:
@@ -118,8 +136,13 @@ class Store:
 
 
 def unreachable(where: str, error: Exception) -> SandboxError:
-    """STORE-001 for a command that failed."""
+    """STORE-001 for a command that failed, STORE-004 where the store is there and takes no writes."""
+    if isinstance(error, ResponseError) and any(word in str(error) for word in _NO_WRITES):
+        return SandboxError(
+            "STORE-004", where=where, seen=str(error)[:200], expected="a store that takes writes",
+            fix="see redis_stats: is its memory full? Restart it, or the writer that fills it",
+        )  # fmt: skip
     return SandboxError(
-        "STORE-001", where=where, seen=repr(error)[:200], expected="a store that answers",
+        "STORE-001", where=where, seen=f"{type(error).__name__}: {error}"[:200], expected="a store that answers",
         fix="see `sandbox status`: is redis up?",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_SEEN, USER_SESSION, key, unpack_many
 from sandbox.runtime.local.ports import LOOPBACK, pick
-from services.events.core import GROUP, IMPRESSIONS, PROGRESS, STREAM, Entry
+from services.events.core import GROUP, IMPRESSIONS, PROGRESS, REMEMBERED, STREAM, Entry
 from services.events.processor import CONSUMER
 from services.events.processor import REGISTRATION as PROCESSOR
 from services.events.server import REGISTRATION as EVENTS
@@ -75,7 +75,7 @@ async def test_an_event_is_taken_once(run):
         assert store.xlen(STREAM) == 3
         assert [row[2] for row in outcomes] == ["a", "b", "c"]
         assert float(store.hget(PROGRESS, "written_ts")) == WORLD_START
-        assert 0 < store.ttl("e:a") <= Config().events.dedupe_s
+        assert 0 < store.ttl(f"{REMEMBERED}a") <= Config().events.dedupe_s
 
 
 async def test_a_call_with_one_bad_event_takes_none(run):
@@ -121,6 +121,13 @@ async def test_the_rows_follow_what_happened(run):
         assert float(store.hget(PROGRESS, "processed_ts")) == WORLD_START
 
 
+def next_process(run):
+    """The run for another life of the stream processor: a /metrics port closes with its process, which goes on
+    here."""
+    (port,) = pick(1, run.path / "next")
+    return replace(run, metrics=run.metrics | {"stream": f"{LOOPBACK}:{port}"})
+
+
 async def test_what_a_dead_processor_had_read_is_done_once(run):
     entries = [Entry(IMPRESSIONS, 3, 7, WORLD_START, (1, 2)), Entry("click", 3, 7, WORLD_START + 1, (2,))]  # fmt: skip
     with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
@@ -136,6 +143,53 @@ async def test_what_a_dead_processor_had_read_is_done_once(run):
         assert session_row(store)[3:5].tolist() == [2, -1]
         assert seen_row(store)[:3].tolist() == [2, 1, -1]
         assert [row[4] for row in warned] == ["stream entries passed over"]
+
+
+async def test_rows_that_were_written_and_not_acknowledged_are_done_again_to_no_effect(run):
+    entries = [Entry(IMPRESSIONS, 3, 7, WORLD_START, (1, 2)), Entry("click", 3, 7, WORLD_START + 1, (2,)),
+               Entry("click", 3, 8, WORLD_START + 2, (1,))]  # fmt: skip
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        for entry in entries:
+            store.xadd(STREAM, {"e": entry.encode()})
+        async with serving(run, PROCESSOR):
+            await until(lambda: store.hget(PROGRESS, "processed_ts") is not None)
+        once = {name: store.get(name) for name in store.keys("*{3}")}
+        store.xgroup_destroy(STREAM, GROUP)
+        store.xgroup_create(STREAM, GROUP, id="0")
+        store.xreadgroup(
+            GROUP, CONSUMER, {STREAM: ">"}
+        )  # the rows of these were written; then it died
+        async with serving(next_process(run), PROCESSOR):
+            await until(lambda: pending(store) == 0)
+        again = {name: store.get(name) for name in store.keys("*{3}")}
+    assert len(once) == 3, "session, seen and visit"
+    assert again == once
+
+
+async def test_a_store_that_is_full_refuses_events_by_code_and_the_processor_waits_for_room(run):
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        async with serving(run, EVENTS, PROCESSOR) as hosts:
+            gate = Gate()
+            hosts["stream"].seams.write.put(gate)
+            callee = caller(run)
+            await callee.call("Append", batch(click("a", 1)), EDGE)
+            await until(lambda: gate.calls)
+            store.config_set("maxmemory", 1)
+            gate.open.set()
+            with pytest.raises(SandboxError) as refused:
+                await callee.call("Append", batch(click("b", 2)), EDGE)
+            await until(
+                lambda: any(
+                    row[4] == "event store takes no writes" for row in rows(hosts["stream"], "logs")
+                )
+            )
+            assert store.get(key(USER_SESSION, 3)) is None
+            store.config_set("maxmemory", 0)
+            assert (await callee.call("Append", batch(click("b", 2)), EDGE)).accepted == 1
+            await until(lambda: store.get(key(USER_SESSION, 3)) and session_row(store)[3] == 2)
+            await callee.close()
+        assert refused.value.kind.code == "STORE-004"
+        assert session_row(store)[3:6].tolist() == [2, 1, -1], "nothing that was taken in is lost"
 
 
 class Gate:
@@ -196,9 +250,6 @@ async def test_a_processor_that_is_stopped_in_the_middle_of_a_batch_leaves_it_fo
             await until(lambda: gate.calls)
             await callee.close()
         assert pending(store) == 1
-        # A process's /metrics port closes with the process, which goes on here.
-        (port,) = pick(1, run.path / "next")
-        later = replace(run, metrics=run.metrics | {"stream": f"{LOOPBACK}:{port}"})
-        async with serving(later, PROCESSOR):
+        async with serving(next_process(run), PROCESSOR):
             await until(lambda: pending(store) == 0)
         assert session_row(store)[3] == 1

@@ -29,7 +29,8 @@ ARMED = {
     step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault
 }  # that it is a look-alike of something is not enough
 SHELLS = {  # of services: what they do is I/O
-    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "status", "store", "telemetry", "generate",
+    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "status", "store", "feature_store", "telemetry",
+    "generate",
 }  # fmt: skip
 CORES_APART = {
     "services.model.core",
@@ -179,6 +180,20 @@ def test_tests_wait_by_the_helpers():
                 assert not any(c.startswith(("time.sleep(", "asyncio.sleep(")) for c in made), (
                     f"{path}, line {node.lineno}: use tests.services.waiting"
                 )
+SEVERAL_KEYS = r"\.m(get|set|setnx)\(|\"M(GET|SET|SETNX)\",|\.pipeline\(|\"(MULTI|DEL|UNLINK)\","
+KEYS_OF_ONE_SLOT = {
+    "services/skeleton/feature_store.py",  # the port
+    "services/events/processor.py",  # an acknowledgement and how far it is: one hash tag
+    "services/features/server.py",  # a span's op
+    "sandbox/virtual/processes/handlers.py",  # the same
+    "sandbox/bench/kernels.py",  # the floor that the services are measured against, one node by its nature
+}
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_feature_store_names_several_keys_in_one_command(path):
+    found = re.search(SEVERAL_KEYS, path.read_text())
+    assert bool(found) == (str(path.relative_to(ROOT)) in KEYS_OF_ONE_SLOT), found
 
 
 def test_nothing_tracked_names_this_machine():

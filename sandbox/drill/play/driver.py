@@ -42,6 +42,7 @@ def drive(drill: Drill, stop: threading.Event) -> None:
             while stack.alive and not stop.wait(TICK_S):
                 if not engine.tick(clock.now()):
                     break
+                stage.keep()
                 keep_up(load, stage.load, drill.journal, clock.now())
         finally:
             with suppress(SandboxError, OSError):  # the stack may be gone already

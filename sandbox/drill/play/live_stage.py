@@ -16,6 +16,8 @@ from sandbox.drill.play.on_load import OnLoad
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.scenario.scenario import Step
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
+from sandbox.runtime.local.unsupervised import Kept
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
@@ -25,25 +27,33 @@ class LiveStage:
     """Carries out what the engine decides. began_ts: trainee's actions before it do not count."""
 
     def __init__(self, stack: Stack, began_ts: float) -> None:
-        self._stack, self._run, self._began_ts = stack, stack.run, began_ts
-        socket = self._run.control_socket(LOAD)
+        self._run, self._began_ts = stack.run, began_ts
+        self._arms = stack if self._run.supervised else Kept(self._run)
+        socket = Endpoint.at(self._run.control_socket(LOAD))
         self.load = OnLoad(partial(control.ask, socket), self._run.clock().now)
         self._operations = Operations(self._run)
         self._sql = SqlWorker(self._run.lake)
         self._alerts: list[Alert] = []
-        self._looked_ts = 0.0
+        self._looked_ts = self._kept_ts = 0.0
 
     def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
         if service == LOAD:
             self.load.arm(name, spec)
         else:
-            self._stack.arm(service, {"id": name, **spec})
+            self._arms.arm(service, {"id": name, **spec})
 
     def disarm(self, name: str, service: str) -> None:
         if service == LOAD:
             self.load.disarm(name)
         else:
-            self._stack.disarm(service, name)
+            self._arms.disarm(service, name)
+
+    def keep(self) -> None:
+        """Puts on again what a restart took off, where no supervisor does; once a wall second at most."""
+        now_ts = self._run.clock().now()
+        if isinstance(self._arms, Kept) and now_ts - self._kept_ts >= self._run.speed:
+            self._kept_ts = now_ts
+            self._arms.look()
 
     def release(self, step: Step, seed: int, faulty: bool) -> str:
         return rollout.release(

@@ -1,6 +1,6 @@
 """One process of a run: `python -m sandbox.runtime.local.child NAME [RUN_DIR]`.
 
-Serves until SIGTERM, then drains. Takes orders at its control socket; only there, and only by whoever
+Serves until SIGTERM, then drains. Takes orders at its control endpoint; only there, and only by whoever
 started the stack, are wrappers put on its seams.
 """
 
@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether_to_supervisor
-
-if TYPE_CHECKING:
-    from services.skeleton.seams import Seams
 
 PORT_TAKEN = 98  # exit code when a port of the run is in use: the supervisor picks others
 _MODULES = {name: f"services.{name}.server" for name in GRPC_PROCESSES} | {
@@ -35,15 +35,26 @@ _PLAIN = ("collector", "materialiser")  # processes without gRPC
 
 
 class Child:
-    """What the control socket reaches: the seams of this process, and orders of its own."""
+    """What the control endpoint reaches: the seams of this process, and orders of its own.
 
-    def __init__(self, name: str, seams: Seams | None = None) -> None:
-        self.armoury = Armoury(name, seams)
+    may_end: whether it drains and ends by order, as is right where whoever runs it starts it again.
+    """
+
+    def __init__(self, name: str, stop: asyncio.Event, *, may_end: bool) -> None:
+        self.armoury = Armoury(name, None)
         self.extra: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {}
+        self._stop, self._may_end = stop, may_end
+        self._life = (
+            f"{os.getpid()}-{time.time_ns()}"  # in containers a pid alone is the same each time
+        )
 
     async def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         op = order["op"]
-        return await self.extra[op]() if op in self.extra else self.armoury.answer(order)
+        if op == "end" and self._may_end:
+            self._stop.set()
+            return {}
+        told = await self.extra[op]() if op in self.extra else self.armoury.answer(order)
+        return {**told, "life": self._life} if op == "ping" else told
 
 
 async def _serve(name: str, run: RunInfo) -> None:
@@ -51,7 +62,7 @@ async def _serve(name: str, run: RunInfo) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    child = Child(name)
+    child = Child(name, stop, may_end=not run.supervised)
     if name == "collector":
         serving = importlib.import_module("sandbox.telemetry.collector").serve(run, stop)
     elif name == "materialiser":
@@ -64,7 +75,7 @@ async def _serve(name: str, run: RunInfo) -> None:
         host = Host(name, run, instance=f"{name}-0")
         child.armoury.seams = host.seams
         serving = serve(host, registration, stop)
-    orders = await control.listen(run.control_socket(name), child.answer)
+    orders = await control.listen(Endpoint.of(run, name), child.answer)
     try:
         await serving
     finally:

@@ -10,14 +10,14 @@ import os
 import shutil
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import GRPC_PROCESSES, RunInfo
+from sandbox.base.run import CONTROLLED, GRPC_PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import TOKEN, Endpoint, make_token
 from sandbox.runtime.building import ensure_built
 from sandbox.runtime.local.redis_server import find_redis, settings_of
 from sandbox.runtime.rundir import disk_error, point_latest_to, require_space
@@ -25,24 +25,24 @@ from sandbox.runtime.settings import ContainerSettings
 
 
 def prepare(settings: ContainerSettings) -> RunInfo:
-    """A fresh run directory; one whose collector runs is left as it is.
+    """A fresh run directory with a token of its own; one whose collector runs is left as it is.
 
-    Raises CFG-001 when a process has no address, RUN-005, WORLD-*, MODEL-*.
+    Raises CFG-001 when a process has no address, RUN-005, RUN-010 when a collector runs there that does not
+    know the directory's token, WORLD-*, MODEL-*.
     """
-    for name, pairs in (
-        ("SANDBOX_ADDRESSES", settings.addresses),
-        ("SANDBOX_METRICS", settings.metrics),
+    for name, pairs, processes in (
+        ("SANDBOX_ADDRESSES", settings.addresses, GRPC_PROCESSES),
+        ("SANDBOX_METRICS", settings.metrics, GRPC_PROCESSES),
+        ("SANDBOX_CONTROLS", settings.controls, CONTROLLED),
     ):
-        missing = [process for process in GRPC_PROCESSES if process not in pairs]
+        missing = [process for process in processes if process not in pairs]
         if missing:
             raise SandboxError(
                 "CFG-001", where=f"environment {name}", seen=f"nothing for {', '.join(missing)}",
                 expected="name=host:port for every process", fix="see docker-compose.yml",
             )  # fmt: skip
     run_dir = settings.run_dir
-    with suppress(SandboxError):
-        there = RunInfo.load(run_dir)
-        control.ask(there.control_socket("collector"), "ping", timeout_s=2)
+    if (there := _running(run_dir)) is not None:
         return there  # `docker compose up` runs this again beside a stack that is up
     try:
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -54,13 +54,26 @@ def prepare(settings: ContainerSettings) -> RunInfo:
             run_dir=str(run_dir), world=settings.world, world_dir=str(world_dir),
             world_start=load_manifest(settings.world).history_end_ts, wall_start=time.time(),
             speed=settings.speed, seed=settings.seed, redis=settings.redis,
-            addresses=settings.addresses, metrics=settings.metrics,
+            addresses=settings.addresses, metrics=settings.metrics, controls=settings.controls,
         )  # fmt: skip
+        make_token(run_dir)
         run.save()
         point_latest_to(run_dir)
     except OSError as error:
         raise disk_error(run_dir, error) from error
     return run
+
+
+def _running(run_dir: Path) -> RunInfo | None:
+    """The run whose collector answers. Raises RUN-010 when it does not take the directory's token."""
+    try:
+        there = RunInfo.load(run_dir)
+        control.ask(Endpoint.of(there, "collector"), "ping", timeout_s=2)
+        return there
+    except SandboxError as error:
+        if error.kind.code == "RUN-010" and (run_dir / TOKEN).exists():
+            raise
+        return None
 
 
 def run_redis(settings: ContainerSettings) -> None:

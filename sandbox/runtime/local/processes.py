@@ -18,6 +18,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.run import GRPC_PROCESSES, RunInfo, ServiceInfo
 from sandbox.runtime import settings, tether
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.local import redis_server
 from sandbox.runtime.local.child import PORT_TAKEN, failure_file
 from sandbox.runtime.rundir import last_lines
@@ -108,14 +109,14 @@ class Process:
             await channel.close()
 
     async def check(self) -> bool:
-        """Whether it serves: gRPC health, PING, or an answer at the control socket."""
+        """Whether it serves: gRPC health, PING, or an answer at the control endpoint."""
         try:
             async with asyncio.timeout(settings.HEALTH_TIMEOUT_S):
                 if self.name == "redis":
                     return await redis_answers(self.run.redis)
                 if self.name in GRPC_PROCESSES:
                     return await self._check_grpc()
-                answer = await control.ask_async(self.run.control_socket(self.name), "ping")
+                answer = await control.ask_async(Endpoint.of(self.run, self.name), "ping")
                 listens = self.name != "collector" or self.run.collector_socket.exists()
                 return listens and bool(answer.get("ready", True))
         except (TimeoutError, SandboxError, aio.AioRpcError):

@@ -1,7 +1,7 @@
 """Keeps the processes of one run alive: `python -m sandbox.runtime.local.supervisor RUN_DIR`.
 
 Starts them from RUN/request.json, restarts what crashes, publishes what it sees in RUN/services.json,
-takes orders at its control socket, and on SIGTERM or SIGINT takes everything down, the store last.
+takes orders at its control endpoint, and on SIGTERM or SIGINT takes everything down, the store last.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sandbox.base.rows import row_of
 from sandbox.base.run import PROCESSES, RunInfo, save_services, write_atomically
 from sandbox.runtime import settings
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.local.plan import FAILED, PID, Request, plan
 from sandbox.runtime.local.processes import Process, run_to_end
@@ -90,8 +91,7 @@ class Supervisor:
 
     async def _bring_up(self) -> None:
         await self.telemetry.start()
-        path = self.run.control_socket("supervisor")
-        self._orders = await control.listen(path, self._answer)
+        self._orders = await control.listen(Endpoint.of(self.run, "supervisor"), self._answer)
         for name in _FIRST:
             await self._start(self.processes[name], "started")
         await self._ready(self.processes["redis"])
@@ -150,15 +150,15 @@ class Supervisor:
     async def _became_ready(self, process: Process) -> None:
         for order in self.armed[process.name].values():  # a restart does not take wrappers off
             with suppress(SandboxError, TimeoutError):
-                await control.ask_async(self.run.control_socket(process.name), "arm", **order)
+                await control.ask_async(Endpoint.of(self.run, process.name), "arm", **order)
         process.info.state, process.info.healthy = "ready", True
         self._note(process, "ready")
         self._publish()
         process.ready_once.set()
         if process.name == "redis" and process.info.restarts:  # it came back empty
             with suppress(SandboxError, TimeoutError):
-                path = self.run.control_socket("materialiser")
-                await control.ask_async(path, "materialise", timeout_s=60)
+                at = Endpoint.of(self.run, "materialiser")
+                await control.ask_async(at, "materialise", timeout_s=60)
 
     async def _mourn(self, process: Process, child: asyncio.subprocess.Process | None) -> None:
         """Waits for the end of one life of a process, and begins the next one after a crash."""
@@ -219,7 +219,7 @@ class Supervisor:
             rest["since"] = self.run.clock().now()  # a restart must not begin the onset again
         if op == "disarm":
             self.armed[process.name].pop(key, None)
-        answer = await control.ask_async(self.run.control_socket(process.name), op, **rest)
+        answer = await control.ask_async(Endpoint.of(self.run, process.name), op, **rest)
         if op == "arm":
             self.armed[process.name][key] = rest
         return answer

@@ -17,9 +17,9 @@ class Intake:
         self.fabric, self.store, self.stream = fabric, store, stream
 
     async def append(self, entries: list[Entry], _: Context) -> None:
-        """Takes a call's entries. Raises CallError: STORE-001."""
-        if self.fabric.loop.now < self.store.down_until:
-            raise CallError("STORE-001")
+        """Takes a call's entries. Raises CallError: STORE-001, STORE-004."""
+        if code := self.store.refusal(writing=True):
+            raise CallError(code)
         seam = self.fabric.seams["events"].write
         if not seam:
             self._take_in(entries)

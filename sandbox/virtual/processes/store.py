@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.errors import SandboxError
 from sandbox.base.features import (
     ITEM_STATS,
     USER_PROFILE,
@@ -56,14 +57,18 @@ class _Table:
 
 @dataclass
 class Store:
-    """All rows of one run. down_until: wall seconds until which it does not answer.
+    """All rows of one run: a `services.skeleton.feature_store.FeatureStore`, and what the virtual services read
+    without waiting. down_until: wall seconds until which it does not answer. refuses_writes: it answers, and
+    takes none, as one whose memory is full. wall: seconds of the run so far.
 
     What a user's rows become is worked out when somebody reads them: most are written several times before.
     work_out: puts them, by the batches of a user's entries that were committed; the stream processor's.
     """
 
     catalogue: Catalogue
+    wall: Callable[[], float] = lambda: 0.0
     down_until: float = 0.0
+    refuses_writes: bool = False
     n_reads: int = 0  # keys read, for redis_stats
     n_commands: int = 0
     work_out: Callable[[int, list[list[Entry]]], None] = lambda user, batches: None
@@ -89,10 +94,46 @@ class Store:
         batch = sum(int(np.isfinite(t.event_ts).sum()) for t in self._batch.values())
         return batch + sum(len(rows) for rows in self._streamed.values())
 
-    def put_batch(
-        self, view: str, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
+    def refusal(self, *, writing: bool = False) -> str:
+        """Code of the error that whoever asks now is told, empty where there is none."""
+        if self.wall() < self.down_until:
+            return "STORE-001"
+        return "STORE-004" if writing and self.refuses_writes else ""
+
+    async def read(self, view: FeatureView, ids: np.ndarray, now: float) -> Rows:
+        self.require("read")
+        if view.name not in self._batch:
+            rows = [self._row(view.name, self.streamed(view.name, i), now) for i in ids.tolist()]
+            return _joined(view, rows)
+        there = (ids >= 0) & (ids < len(self._batch[view.name].event_ts))
+        found = self._of_table(view.name, np.where(there, ids, 0), now)
+        found.values[~there], found.event_ts[~there] = view.default_row, np.nan
+        found.status[~there], found.run[~there] = Status.MISSING, 0
+        return found
+
+    async def write(
+        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
     ) -> None:
-        self._batch[view].put(ids, values, event_ts, run)
+        self.put(view, ids, values, event_ts, run)
+
+    def put(
+        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
+    ) -> None:
+        """As `write`: nobody is waited for here."""
+        self.require("write", writing=True)
+        if view.name in self._batch:
+            self._batch[view.name].put(ids, values, event_ts, run)
+            return
+        for i, row, ts in zip(ids.tolist(), values, event_ts.tolist(), strict=True):
+            self.put_streamed(view.name, i, Written(row, ts, run))
+
+    def require(self, what: str, *, writing: bool = False) -> None:
+        """Raises STORE-001 while it is away, STORE-004 for a write that it does not take."""
+        if code := self.refusal(writing=writing):
+            raise SandboxError(
+                code, where=f"feature store, {what}", seen="a virtual store that is away or full",
+                expected="a store that answers", fix="see redis_stats and process_events",
+            )  # fmt: skip
 
     def put_streamed(self, view: str, user: int, row: Written) -> None:
         self._streamed[view][user] = row
@@ -161,3 +202,14 @@ class Store:
             np.array([status], np.uint8),
             np.array([run], np.uint64),
         )
+
+
+def _joined(view: FeatureView, rows: Sequence[Rows]) -> Rows:
+    """Rows read one by one."""
+    if not rows:
+        empty = np.empty((0, len(view.columns)), np.float32)
+        return Rows(empty, np.empty(0), np.empty(0, np.uint8), np.empty(0, np.uint64))
+    return Rows(
+        np.concatenate([r.values for r in rows]), np.concatenate([r.event_ts for r in rows]),
+        np.concatenate([r.status for r in rows]), np.concatenate([r.run for r in rows]),
+    )  # fmt: skip

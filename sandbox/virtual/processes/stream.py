@@ -12,7 +12,8 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
-from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView
 from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, run_row
 from sandbox.virtual.machine.fabric import Recording
@@ -98,6 +99,8 @@ class Processor:
                 continue
             if loop.now < self.store.down_until:
                 await loop.sleep_until(self.store.down_until)
+            while self.store.refusal(writing=True):
+                await loop.sleep_until(loop.now + core.PAUSE_S)
             settings = self.config().stream
             first = stream.read
             stream.read = min(len(stream.entries), first + settings.batch)
@@ -192,7 +195,7 @@ class Materialiser:
 
     def __init__(
         self, world_dir: Path, catalogue: Catalogue, stream: Stream, store: Store, world: World,
-        row: Recording,
+        row: Recording, log: Callable[..., None],
     ) -> None:  # fmt: skip
         artefact = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
@@ -200,41 +203,50 @@ class Materialiser:
             catalogue, self._snapshot["user_id"], self._snapshot["user_profile"],
             self._snapshot["item_stats"], artefact.manifest.created_ts,
         )  # fmt: skip
-        self.stream, self.store, self.world, self._row = stream, store, world, row
+        self.stream, self.store, self.world, self._row, self._log = stream, store, world, row, log
         self._n = self._position = 0
         self.every_s = max(EVERY_S, LEAST_WALL_S * world.speed)
 
     def run(self, *, stream_views: bool = False) -> None:
-        """One run over all batch views. stream_views: the snapshot's own too, into an empty store."""
+        """One run over all batch views. stream_views: the snapshot's own too, into an empty store. A store that
+        is away or refuses is noted, and the next run tries again."""
         self._n += 1
         started = self.world.now()
-        read = self._live.add(self.stream.entries[self._position :])
-        self._position = len(self.stream.entries)
-        until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
-        for view, ids, rows, ts in self._views(until):
-            self.store.put_batch(view, ids, rows, ts, self._n)
-            self._note(view, started, until, read + (len(ids) if self._n == 1 else 0), len(ids))
-        if stream_views:
-            self._restore(started, until)
+        try:
+            self.store.require("read")
+            read = self._live.add(self.stream.entries[self._position :])
+            self._position = len(self.stream.entries)
+            until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
+            for view, ids, rows, ts in self._views(until):
+                self.store.put(view, ids, rows, ts, self._n)
+                self._note(view, started, until, read + (len(ids) if self._n == 1 else 0), len(ids))
+            if stream_views:
+                self._restore(started, until)
+        except SandboxError as failure:
+            self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
+            self._log("materialiser", "error", "feature write failed", error=str(failure.seen))
 
     def forget_position(self) -> None:
         """The stream begins anew."""
         self._position = 0
 
-    def _views(self, until: float) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    def _views(
+        self, until: float
+    ) -> Iterator[tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]]:
         users, n_items = self._snapshot["user_id"], self._live.catalogue.n_items
-        yield USER_PROFILE.name, users, self._live.profile(until), np.full(len(users), until)
-        yield ITEM_STATS.name, np.arange(n_items), self._live.stats(until), np.full(n_items, until)
+        yield USER_PROFILE, users, self._live.profile(until), np.full(len(users), until)
+        yield ITEM_STATS, np.arange(n_items), self._live.stats(until), np.full(n_items, until)
 
     def _restore(self, started: float, until: float) -> None:
-        ids, ts = self._snapshot["stream_user_id"].tolist(), self._snapshot["stream_ts"].tolist()
-        for view in (USER_SESSION.name, USER_SEEN.name):
-            for user, row, at in zip(ids, self._snapshot[view], ts, strict=True):
-                self.store.put_streamed(view, user, Written(row, at, self._n))
+        ids, ts = self._snapshot["stream_user_id"], self._snapshot["stream_ts"]
+        for view in (USER_SESSION, USER_SEEN):
+            self.store.put(view, ids, self._snapshot[view.name], ts, self._n)
             self._note(view, started, until, len(ids), len(ids))
 
-    def _note(self, view: str, started: float, until: float, n_read: int, n: int) -> None:
+    def _note(
+        self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str = "OK"
+    ) -> None:
         self._row("materialiser", "materialization_runs", run_row(
-            self._n, view, started, self.world.now(), until, self._live.newest_event_ts,
-            rows_read=n_read, rows_written=n, status="OK",
+            self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
+            rows_read=n_read, rows_written=n, status=status,
         ))  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 
 from loadtest.runner import LOAD, Load
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.telemetry.sql import query
 from tests.services.waiting import wait_for
 
@@ -28,10 +29,12 @@ def test_a_crowd_comes_beside_the_usual_visits_and_leaves_again(stack):
         wait_for(lambda: sessions(stack, f"< {EXTRA}") > usual, 20, "usual visits")
         assert sessions(stack, f">= {EXTRA}") == 0
 
-        control.ask(socket, "arm", id="w1", fault="flash-crowd", params={"multiplier": 3})
+        control.ask(
+            Endpoint.at(socket), "arm", id="w1", fault="flash-crowd", params={"multiplier": 3}
+        )
         wait_for(lambda: sessions(stack, f">= {EXTRA}") >= 3, 30, "visits of the crowd")
 
-        assert control.ask(socket, "disarm", id="w1") == {"was_armed": True}
+        assert control.ask(Endpoint.at(socket), "disarm", id="w1") == {"was_armed": True}
     finally:
         load.stop()
 

@@ -15,6 +15,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, key
 from sandbox.base.run import PROCESSES, load_services
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import query
@@ -144,15 +145,15 @@ def test_a_restart_by_order_drains_first_and_is_no_crash(stack: Stack) -> None:
 
 
 def test_a_restart_does_not_take_a_wrapper_off(stack: Stack) -> None:
-    socket = stack.run.control_socket("gateway")
+    gateway = Endpoint.of(stack.run, "gateway")
     spec = {"id": "w1", "fault": "rpc-edge-latency", "params": {"delay_ms": 30}}
     assert stack.arm("gateway", spec) == "w1"
 
     stack.restart("gateway")
 
-    assert control.ask(socket, "list")["ids"] == ["w1"]
+    assert control.ask(gateway, "list")["ids"] == ["w1"]
     assert stack.disarm("gateway", "w1")
-    assert control.ask(socket, "list")["ids"] == []
+    assert control.ask(gateway, "list")["ids"] == []
     assert not stack.disarm("gateway", "w1")
 
 
@@ -255,5 +256,5 @@ def test_a_control_socket_survives_nonsense(stack: Stack) -> None:
             client.sendall(line)
             assert b'"ok": false' in client.recv(65536)
 
-    assert control.ask(path, "ping")["ready"]
+    assert control.ask(Endpoint.at(path), "ping")["ready"]
     assert Path(path).stat().st_mode & 0o077 == 0

@@ -132,8 +132,8 @@ class Busy:
         self.run_dir = run_dir
 
     def status(self):
-        row = {"pid": 1, "rss_bytes": 300 * 2**20}
-        return {"services": [row, row, {"pid": None, "rss_bytes": None}]}
+        row = {"pid": 1, "rss_bytes": 300 * 2**20, "healthy": True}
+        return {"services": [row, row, {"pid": None, "rss_bytes": None, "healthy": False}]}
 
 
 def test_a_second_start_says_what_is_up_and_what_it_costs(capsys, drill, monkeypatch):

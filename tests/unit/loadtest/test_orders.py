@@ -10,6 +10,7 @@ from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
+from sandbox.runtime.arming.endpoint import Endpoint
 from services.skeleton.seams import Seams
 
 
@@ -37,7 +38,7 @@ def load(tmp_path):
 
 def ask(path, op, **fields):
     """From another thread, as another process would: the socket is blocking."""
-    return gevent.get_hub().threadpool.spawn(control.ask, path, op, **fields).get()
+    return gevent.get_hub().threadpool.spawn(control.ask, Endpoint.at(path), op, **fields).get()
 
 
 def test_a_crowd_is_put_on_and_taken_off_and_each_time_the_schedule_is_drawn_anew(load):

@@ -116,6 +116,39 @@ def test_a_process_can_be_restarted_and_redis_loses_its_rows(stack: VirtualStack
     assert not late.degraded[late.ts > stack.now() - MINUTE].any()
 
 
+def test_a_store_that_refuses_writes_is_noted_and_readers_go_on(home: Path, tmp_path: Path) -> None:
+    stack = VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=2.0)
+    stack.advance(stack.began_ts + 2 * MINUTE)
+    stack.store.refuses_writes = True
+    done = len(stack.stream.entries)
+    stack.advance(stack.began_ts + 62 * MINUTE)
+    held = (len(stack.stream.entries), stack.stream.done)
+    stack.store.refuses_writes = False
+    stack.advance(stack.began_ts + 64 * MINUTE)
+    stack.flush()
+
+    assert held[0] == done, "no event is taken in"
+    assert stack.stream.done > done, "and then they are again"
+    with connect(stack.run.lake) as lake:
+        runs = lake.execute(
+            "select distinct status from materialization_runs where view = 'user_profile'"
+        ).fetchall()
+        told = lake.execute(
+            "select count(*) from logs where service = 'materialiser' and msg = 'feature write failed'"
+        ).fetchall()
+        refused = lake.execute(
+            "select count(*) from spans where service = 'gateway' and peer = 'events' and status = 'RESOURCE_EXHAUSTED'"
+        ).fetchall()
+        read = lake.execute(
+            "select count(*) from feature_reads where n_missing < n_rows and ts > make_timestamp(cast((?) * 1e6 as bigint))",
+            [stack.began_ts + 30 * MINUTE],
+        ).fetchall()
+    assert {row[0] for row in runs} == {"OK", "STORE-004"}
+    assert told[0][0] == 1
+    assert refused[0][0] > 50
+    assert read[0][0] > 50
+
+
 def test_arming_in_a_process_that_there_is_not_is_refused(stack: VirtualStack) -> None:
     with pytest.raises(SandboxError) as refusal:
         stack.arm("gatekeeper", {"id": "f", **EDGE})

@@ -76,7 +76,7 @@ def test_what_is_known_of_a_user_is_the_same_with_and_without_rows_in_between(
         store.put_later(1, batch)
     if profile_ts is not None:
         row = USER_PROFILE.default_row + 2.5
-        store.put_batch(USER_PROFILE.name, np.array([1]), row, np.array([profile_ts]), 4)
+        store.put(USER_PROFILE, np.array([1]), row, np.array([profile_ts]), 4)
     shown, unpacked = store.user_rows(1, now), UserRows.of_rows(*store.user(1, now), now)
     for name in ("profile", "session", "recent", "seen"):
         assert getattr(shown, name).tobytes() == getattr(unpacked, name).tobytes()

@@ -1,0 +1,339 @@
+"""One contract for the feature store, whichever backend it is on: Redis, Redis spread over nodes, virtual."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import (
+    ITEM_STATS,
+    USER_PROFILE,
+    USER_SEEN,
+    USER_SESSION,
+    VIEWS,
+    Status,
+    key,
+)
+from sandbox.virtual.processes.store import Store as VirtualStore
+from services.events import core
+from services.skeleton.feature_store import ROWS_PER_WRITE, FeatureStore, RedisFeatures, together
+from services.skeleton.store import Store
+from tests.services.harness import N_ITEMS, N_USERS, WORLD_START, catalogue, make_run, redis_at
+
+NOW = WORLD_START
+EVERY_VIEW = pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
+
+
+def ids(*numbers):
+    return np.array(numbers, np.int64)
+
+
+def rows_of(view, n, value=0.5):
+    """n rows that can be told apart. float32 [n, columns]."""
+    return (
+        np.full((n, len(view.columns)), value, np.float32) + np.arange(n, dtype=np.float32)[:, None]
+    )
+
+
+async def fill(store, view, numbers, ts=NOW - 60, run=7, value=0.5):
+    await store.write(
+        view, numbers, rows_of(view, len(numbers), value), np.full(len(numbers), ts), run
+    )
+
+
+async def refused(doing):
+    with pytest.raises(SandboxError) as told:
+        await doing
+    return told.value
+
+
+class Contract:
+    """What whoever reads or writes features may rely on. `backend` has a store, and ways to harm it."""
+
+    @EVERY_VIEW
+    async def test_what_is_written_is_read_in_the_order_asked_for(self, backend, view):
+        await fill(backend.store, view, ids(1, 2, 3))
+
+        rows = await backend.store.read(view, ids(3, 1, 3), NOW)
+
+        assert rows.values[:, 0].tolist() == [2.5, 0.5, 2.5]
+        assert rows.values.dtype == np.float32
+        assert rows.event_ts.tolist() == [NOW - 60] * 3
+        assert rows.status.tolist() == [Status.PRESENT] * 3
+        assert rows.run.tolist() == [7] * 3
+
+    @EVERY_VIEW
+    async def test_what_nobody_wrote_is_missing_with_default_values(self, backend, view):
+        await fill(backend.store, view, ids(1))
+
+        rows = await backend.store.read(view, ids(2, 1, -1, 10**9), NOW)
+
+        assert rows.status.tolist() == [
+            Status.MISSING,
+            Status.PRESENT,
+            Status.MISSING,
+            Status.MISSING,
+        ]
+        for i in (0, 2, 3):
+            assert (rows.values[i] == view.default_row).all()
+            assert np.isnan(rows.event_ts[i])
+            assert rows.run[i] == 0
+
+    @EVERY_VIEW
+    async def test_a_row_expires_when_it_is_older_than_its_view_allows(self, backend, view):
+        await fill(backend.store, view, ids(4), ts=NOW)
+
+        at_the_limit = await backend.store.read(view, ids(4), NOW + view.max_age_s)
+        later = await backend.store.read(view, ids(4), NOW + view.max_age_s + 1)
+
+        assert at_the_limit.status.tolist() == [Status.PRESENT]
+        assert later.status.tolist() == [Status.EXPIRED]
+        assert (later.values[0] == view.default_row).all()
+        assert later.event_ts.tolist() == [NOW], "when it was written is told all the same"
+
+    @EVERY_VIEW
+    async def test_a_later_write_wins_and_touches_no_other_row(self, backend, view):
+        await fill(backend.store, view, ids(1, 2))
+        await fill(backend.store, view, ids(2), ts=NOW, run=8, value=9.0)
+
+        rows = await backend.store.read(view, ids(1, 2), NOW)
+
+        assert rows.values[:, 0].tolist() == [0.5, 9.0]
+        assert (rows.event_ts.tolist(), rows.run.tolist()) == ([NOW - 60, NOW], [7, 8])
+
+    async def test_views_of_one_entity_are_apart(self, backend):
+        await fill(backend.store, USER_PROFILE, ids(1))
+
+        rows = await backend.store.read(USER_SESSION, ids(1), NOW)
+
+        assert rows.status.tolist() == [Status.MISSING]
+
+    @EVERY_VIEW
+    async def test_nothing_is_read_and_written_for_nobody(self, backend, view):
+        await fill(backend.store, view, ids())
+
+        rows = await backend.store.read(view, ids(), NOW)
+
+        assert rows.values.shape == (0, len(view.columns))
+        assert len(rows.status) == len(rows.event_ts) == len(rows.run) == 0
+
+    async def test_a_store_that_came_back_empty_has_nothing(self, backend):
+        await fill(backend.store, ITEM_STATS, ids(1))
+        backend.empty()
+
+        rows = await backend.store.read(ITEM_STATS, ids(1), NOW)
+
+        assert rows.status.tolist() == [Status.MISSING]
+
+    @EVERY_VIEW
+    @pytest.mark.parametrize("harm", ["die", "hang"])
+    async def test_a_store_that_is_away_is_said_at_once_and_found_again(self, backend, view, harm):
+        await fill(backend.store, view, ids(1))
+        getattr(backend, harm)()
+
+        reading = await refused(backend.store.read(view, ids(1), NOW))
+        writing = await refused(fill(backend.store, view, ids(1)))
+        backend.recover()
+        await fill(backend.store, view, ids(1), value=3.0)
+
+        assert (reading.kind.code, writing.kind.code) == ("STORE-001", "STORE-001")
+        assert (await backend.store.read(view, ids(1), NOW)).values[0, 0] == 3.0
+
+    @EVERY_VIEW
+    async def test_a_store_that_refuses_writes_says_so_and_goes_on_to_be_read(self, backend, view):
+        await fill(backend.store, view, ids(1))
+        backend.refuse_writes()
+
+        writing = await refused(fill(backend.store, view, ids(1, 2), value=9.0))
+        rows = await backend.store.read(view, ids(1, 2), NOW)
+        backend.recover()
+        await fill(backend.store, view, ids(2))
+
+        assert writing.kind.code == "STORE-004"
+        assert rows.status.tolist() == [Status.PRESENT, Status.MISSING]
+        assert rows.values[0, 0] == 0.5
+        assert (await backend.store.read(view, ids(2), NOW)).status.tolist() == [Status.PRESENT]
+
+
+@dataclass
+class Watched(Store):
+    """A client that notes what it sends."""
+
+    address: str
+    sent: list = field(default_factory=list)
+
+    def __post_init__(self):
+        super().__init__(self.address, timeout_s=0.25)
+
+    async def commands(self, commands):
+        commands = [tuple(words) for words in commands]
+        self.sent.append(commands)
+        return await super().commands(commands)
+
+
+class OnRedis:
+    """A real one, and what can happen to it."""
+
+    def __init__(self, run, process, spread):
+        self.run, self.process = run, process
+        self.client = Watched(run.redis)
+        self.store: FeatureStore = RedisFeatures(self.client, spread=spread)
+        self._again = None
+
+    def empty(self):
+        with redis.Redis(**self.run.redis_kwargs()) as direct:
+            direct.flushall()
+
+    def die(self):
+        self.process.kill()
+        self.process.wait()
+
+    def hang(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def refuse_writes(self):
+        with redis.Redis(**self.run.redis_kwargs()) as direct:
+            direct.config_set("maxmemory", 1)
+
+    def recover(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            with redis.Redis(**self.run.redis_kwargs()) as direct:
+                direct.config_set("maxmemory", 0)
+        else:
+            self._again = redis_at(self.run)
+            self._again.__enter__()
+
+    async def close(self):
+        await self.store.close()
+        if self._again is not None:
+            self._again.__exit__(None, None, None)
+
+
+class TestRedis(Contract):
+    spread = False
+
+    @pytest.fixture
+    async def backend(self, tmp_path):
+        run = make_run(tmp_path)
+        with redis_at(run) as process:
+            backend = OnRedis(run, process, self.spread)
+            yield backend
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+            await backend.close()
+
+    async def test_a_read_costs_one_round_trip_and_a_write_one_for_each_part(self, backend):
+        numbers = np.arange(ROWS_PER_WRITE + 1)
+        await fill(backend.store, ITEM_STATS, numbers)
+        assert len(backend.client.sent) == 2
+
+        await backend.store.read(ITEM_STATS, numbers, NOW)
+
+        assert len(backend.client.sent) == 3
+
+    async def test_bytes_that_are_no_row_are_missing(self, backend):
+        await backend.store.put({key(ITEM_STATS, 1).encode(): b"rubbish"})
+
+        rows = await backend.store.read(ITEM_STATS, ids(1), NOW)
+
+        assert rows.status.tolist() == [Status.MISSING]
+
+
+class TestRedisSpreadOverNodes(TestRedis):
+    """As in a cluster: no command names keys of two slots, and a read is one round trip all the same."""
+
+    spread = True
+
+    async def test_no_command_names_keys_of_two_slots(self, backend):
+        await fill(backend.store, ITEM_STATS, np.arange(20))
+        users = [
+            key(view, user).encode()
+            for user in (1, 2)
+            for view in (USER_PROFILE, USER_SESSION, USER_SEEN)
+        ]
+        await backend.store.put(dict.fromkeys(users, b"row"))
+        found = await backend.store.fetch([*users, b"none", users[0]])
+
+        assert found == [b"row"] * 6 + [None, b"row"]
+        of_reads = backend.client.sent[-1]
+        assert [len(words) - 1 for words in of_reads] == [3, 3, 1], "a user's rows by one command"
+        for command, *words in (c for together_sent in backend.client.sent for c in together_sent):
+            names = words[::2] if command == "MSET" else words
+            assert len({key_slot(name) for name in names}) == 1
+
+
+class Virtual:
+    def __init__(self):
+        self.now = 100.0
+        self.store: FeatureStore = VirtualStore(catalogue(), lambda: self.now)
+
+    def empty(self):
+        self.store.clear()
+
+    def die(self):
+        self.store.down_until = self.now + 1
+
+    hang = die
+
+    def refuse_writes(self):
+        self.store.refuses_writes = True
+
+    def recover(self):
+        self.now = max(self.now, self.store.down_until)
+        self.store.refuses_writes = False
+
+
+class TestVirtual(Contract):
+    @pytest.fixture
+    def backend(self):
+        return Virtual()
+
+
+def test_what_the_script_of_the_events_service_touches_lies_in_one_slot():
+    names = [core.STREAM, core.PROGRESS, f"{core.REMEMBERED}an-id", f"{core.REMEMBERED}another"]
+
+    assert len({key_slot(name.encode()) for name in names}) == 1
+
+
+def test_a_users_rows_lie_in_one_slot_and_the_items_are_spread():
+    users = {key_slot(key(view, 3).encode()) for view in (USER_PROFILE, USER_SESSION, USER_SEEN)}
+    items = {key_slot(key(ITEM_STATS, item).encode()) for item in range(N_ITEMS)}
+
+    assert len(users) == 1
+    assert len(items) > N_ITEMS // 2
+    assert (
+        len({key_slot(key(USER_PROFILE, user).encode()) for user in range(N_USERS)}) > N_USERS // 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [([b"a", b"b"], [[b"a"], [b"b"]]), ([b"x{1}", b"a", b"y{1}z"], [[b"x{1}", b"y{1}z"], [b"a"]]),
+     ([b"{}a", b"{}b"], [[b"{}a"], [b"{}b"]]), ([b"{a", b"a"], [[b"{a"], [b"a"]]), ([b"a", b"a"], [[b"a"]]),
+     ([b"{user}", b"user"], [[b"{user}", b"user"]])],
+)  # fmt: skip
+def test_keys_are_grouped_as_redis_hashes_them(names, groups):
+    assert together(names) == groups
+    for group in groups:
+        assert len({key_slot(name) for name in group}) == 1
+
+
+names = st.lists(st.text("ab{}", max_size=5).map(str.encode), max_size=12)
+
+
+@given(names)
+def test_whatever_the_keys_every_group_lies_in_one_slot_and_no_key_is_lost(keys):
+    groups = together(keys)
+
+    assert sorted(name for group in groups for name in group) == sorted(set(keys))
+    for group in groups:
+        assert len({key_slot(name) for name in group}) == 1
