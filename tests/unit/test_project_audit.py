@@ -180,6 +180,8 @@ def test_tests_wait_by_the_helpers():
                 assert not any(c.startswith(("time.sleep(", "asyncio.sleep(")) for c in made), (
                     f"{path}, line {node.lineno}: use tests.services.waiting"
                 )
+
+
 SEVERAL_KEYS = r"\.m(get|set|setnx)\(|\"M(GET|SET|SETNX)\",|\.pipeline\(|\"(MULTI|DEL|UNLINK)\","
 KEYS_OF_ONE_SLOT = {
     "services/skeleton/feature_store.py",  # the port

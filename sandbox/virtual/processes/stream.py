@@ -244,7 +244,13 @@ class Materialiser:
             self._note(view, started, until, len(ids), len(ids))
 
     def _note(
-        self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str = "OK"
+        self,
+        view: FeatureView,
+        started: float,
+        until: float,
+        n_read: int,
+        n: int,
+        status: str = "OK",
     ) -> None:
         self._row("materialiser", "materialization_runs", run_row(
             self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
