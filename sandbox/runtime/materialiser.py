@@ -26,12 +26,15 @@ from sandbox.base.features import (
     USER_SESSION,
     FeatureView,
     key,
+    pack,
     pack_many,
 )
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
 from services.events.core import STREAM, Entry
-from services.skeleton.seams import Seams
+from services.events.places import checked_update, of_updates
+from services.skeleton.points import MATERIALISER
+from services.skeleton.seams import Call, Seams, passed_on
 from services.skeleton.store import FAILURES, connect, unreachable
 from services.skeleton.telemetry import Telemetry
 
@@ -42,13 +45,19 @@ _ROWS_PER_WRITE = 500  # about 100 kB: the store answers others between two writ
 _ENTRIES_PER_READ = 5_000
 
 
+def pieces(n: int) -> list[slice]:
+    """Of n rows, those of one write each."""
+    return [slice(start, start + _ROWS_PER_WRITE) for start in range(0, n, _ROWS_PER_WRITE)]
+
+
 class Materialiser:
     """One run's batch job. `orders` are what its control socket answers."""
 
     def __init__(self, run: RunInfo) -> None:
         self.run, self.world = run, run.clock()
+        self.seams = Seams(self.world, WallClock())
         self.telemetry = Telemetry(
-            run.collector_socket, "materialiser", "materialiser-0", Seams(self.world, WallClock())
+            run.collector_socket, MATERIALISER, f"{MATERIALISER}-0", self.seams
         )
         self.ready = False
         self.orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
@@ -121,8 +130,8 @@ class Materialiser:
                     n = await self._write(view, ids, rows, ts)
                     self._note(view, began, until, read + (n if self._n == 1 else 0), n, "OK")
                     written += n
-            except FAILURES as error:
-                failure = unreachable("materialiser", error)
+            except (*FAILURES, SandboxError) as error:
+                failure = error if isinstance(error, SandboxError) else unreachable("materialiser", error)  # fmt: skip
                 self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
                 self.telemetry.log("error", "feature write failed", error=repr(error)[:200])
                 raise failure from error
@@ -158,13 +167,32 @@ class Materialiser:
     async def _write(
         self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
     ) -> int:
-        for start in range(0, len(ids), _ROWS_PER_WRITE):
-            part = slice(start, start + _ROWS_PER_WRITE)
-            packed = pack_many(view, rows[part], ts[part], self._n)
-            await self._store.mset(
-                {key(view, int(i)): row for i, row in zip(ids[part], packed, strict=True)}
-            )
-        return len(ids)
+        """Returns the rows written."""
+        written = 0
+        for part in pieces(len(ids)):
+            if self.seams.write:
+                blobs = await self._through_seam(view, ids[part], rows[part], ts[part])
+            else:
+                packed = pack_many(view, rows[part], ts[part], self._n)
+                blobs = {key(view, int(i)): row for i, row in zip(ids[part], packed, strict=True)}
+            written += len(blobs)
+            if blobs:
+                await self._store.mset(blobs)
+        return written
+
+    async def _through_seam(
+        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
+    ) -> dict[str, bytes]:
+        """What is written of a piece, packed, after whatever is put on the write seam."""
+        call = Call(
+            "write", MATERIALISER, view.name, "write",
+            payload=list(zip(ids.tolist(), ts.tolist(), rows.copy(), strict=True)),
+            attributes={"event_ts": float(ts.max()), "n": len(ids)},
+            places=of_updates(view, self._live.catalogue),
+        )  # fmt: skip
+        passed = await self.seams.write.run(call, passed_on)
+        updates = [checked_update(view, update) for update in passed]
+        return {key(view, entity): pack(view, row, at, self._n) for entity, at, row in updates}
 
     def _note(
         self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from faults.arming import Spec, params_of
 from faults.catalogue import fault_named
 from faults.onset import Onset
-from faults.reach import STAGES, Unreachable, unreachable
+from faults.reach import Unreachable, unreachable
 from faults.scope import Scope
 from sandbox.base.config import Config, Document
 from sandbox.base.errors import SandboxError
@@ -22,6 +22,7 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.predicate import Predicate
 from sandbox.drill.scenario.queries import TIMES, unknown_times
 from sandbox.drill.scenario.truth import Cause, Part, Pattern, Truth
+from services.skeleton.points import STAGES
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 

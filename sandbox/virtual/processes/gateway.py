@@ -14,7 +14,10 @@ from sandbox.base.errors import SandboxError
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Items, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
+from sandbox.virtual.machine.wire import Wire
+from sandbox.virtual.processes import wires
 from sandbox.virtual.processes.handlers import Handlers, chosen
+from sandbox.virtual.processes.intake import Append
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway import core
 from services.gateway.record import ARM, Record, write_explain
@@ -57,11 +60,11 @@ class _Asked:
 
 
 class Gateway:
-    """append: takes an entry of the event stream in, on the events service."""
+    """append: takes entries of the event stream in, on the events service."""
 
     def __init__(
         self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config],
-        append: Callable[[list[Entry], Context], Awaitable[None]],
+        append: Append,
     ) -> None:  # fmt: skip
         self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
         self.later = handlers.gathering.later
@@ -97,19 +100,21 @@ class Gateway:
         found = await self._stage(
             "retrieval", "Retrieve", context, seen,
             lambda inner: handlers.retrieve(asked, rows, answer, inner), None, 2920,
+            lambda: wires.Retrieve(handlers, asked, rows),
         )  # fmt: skip
         candidates, same = found or (known(content.popular_candidates(asked)), False)
         course.candidates = candidates
         ranking = await self._stage(
             "ranking", "Rank", context, seen,
             lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, 26 * n,
+            lambda: wires.Rank(handlers, asked, rows, answer, candidates),
         )  # fmt: skip
         ranked, same = ranking or (candidates.then(Ranked.as_retrieved), False)
         course.ranked = ranked
         slate = course.slate = await self._stage(
             "rules", "Apply", context, seen,
             lambda inner: handlers.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
-            n, 19 * n,
+            n, 19 * n, lambda: wires.Apply(handlers, asked, rows, answer, candidates, ranked, context.sampled),
         )  # fmt: skip
         await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
         if slate is None:
@@ -130,6 +135,7 @@ class Gateway:
     async def _stage(
         self, stage: str, op: str, context: Context, seen: Record,
         handler: Callable[[Context], Awaitable[T]], n_keys: int | None = None, size: int = 0,
+        wire: Callable[[], Wire] | None = None,
     ) -> T | None:  # fmt: skip
         """What the stage answers, None when its stand-in has to serve."""
         loop = self.fabric.loop
@@ -138,12 +144,13 @@ class Gateway:
         context.until = began + (due - began) * core.stage_share(stage) + MARGIN_S
         edge = getattr(self.config().gateway, stage)
         try:
-            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size)  # fmt: skip
+            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size, wire=wire)  # fmt: skip
             return answer
-        except (CallError, SandboxError) as failure:
-            code = failure.code if isinstance(failure, CallError) else failure.kind.code
+        except SandboxError as failure:
             seen.fallbacks.add(stage)
-            self.fabric.log("gateway", "warn", "stage fell back", context, stage=stage, code=code)
+            self.fabric.log(
+                "gateway", "warn", "stage fell back", context, stage=stage, code=failure.kind.code
+            )
             return None
         finally:
             context.until = due
@@ -155,6 +162,7 @@ class Gateway:
             found = await self._stage(
                 "features", "GetUser", context, seen,
                 lambda inner: self.handlers.get_user(asked, inner), 3, 1312,
+                lambda: wires.GetUser(self.handlers, asked),
             )  # fmt: skip
         rows = found or UserRows.unknown()
         seen.segment = rows.segment
@@ -232,11 +240,14 @@ class Gateway:
     async def _tell(self, entry: Entry, context: Context) -> None:
         async def handler(inner: Context) -> None:
             await self.fabric.work("events.AppendImpressions", inner)
-            await self.append([entry], inner)
+            await self.append("AppendImpressions", [entry], inner)
+
+        def wire() -> Wire:
+            return wires.AppendImpressions(self.handlers, self.append, entry)
 
         try:
             edge = self.config().gateway.events
-            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=83)  # fmt: skip
+            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=83, wire=wire)  # fmt: skip
         except CallError as failure:
             self.fabric.log(
                 "gateway", "warn", "impressions not appended", context, code=failure.code
@@ -247,11 +258,14 @@ class Gateway:
 
         async def handler(inner: Context) -> None:
             await self.fabric.work("events.Append", inner)
-            await self.append(entries, inner)
+            await self.append("Append", entries, inner)
+
+        def wire() -> Wire:
+            return wires.Append(self.handlers, self.append, entries)
 
         await self.fabric.work("gateway.LogFeedback", context)
         edge = self.config().gateway.events
-        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=92 * len(entries))  # fmt: skip
+        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=92 * len(entries), wire=wire)  # fmt: skip
 
 
 def _slate_of(candidates: Candidates, ranked: Ranked, slate: Slate) -> list[int]:
