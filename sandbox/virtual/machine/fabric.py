@@ -25,7 +25,7 @@ from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
 from sandbox.virtual.machine.timing import Timing, Work
-from sandbox.virtual.machine.wire import Answered, Asking, Wire, unchanged
+from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
 from services.skeleton.seams import Call, Proceed, Seam, Seams
@@ -284,16 +284,18 @@ class Fabric:
     ) -> Any:  # fmt: skip
         """What wrappers make of an attempt: the handler's own value, or an `Answered` where that was changed."""
         call.wire = wire
+        came: list[Unread] = []
 
         async def proceed(given: Call) -> Any:
             changed = call.changed_in(given)
             chosen = handler if changed is None else wire.handler(changed)
             value = await self._send(call.service, call.peer, call.op, inner, chosen, size)
-            return unchanged(value, wire)
+            came.append(Unread(value, wire))
+            return came[-1]
 
         answer = await self.through(seam, call, proceed)
         try:
-            return Answered.of(answer, wire)
+            return Answered.of(answer, wire, came)
         except SandboxError as error:
             raise CallError.of(error) from error
 

@@ -6,7 +6,7 @@ would see on a live stack, the request and the response message; one that looks 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -109,11 +109,6 @@ def written(answer: Unread) -> Any:
     return answer._message
 
 
-def unchanged(value: Any, wire: Wire) -> Any:
-    """A handler's value, as wrappers see it."""
-    return Unread(value, wire)
-
-
 @dataclass(frozen=True)
 class Answered:
     """An answer that a wrapper made, or changed."""
@@ -122,15 +117,17 @@ class Answered:
     wire: Wire
 
     @classmethod
-    def of(cls, answer: Any, wire: Wire) -> Any:
-        """The value of an answer as it came, else the changed one. Raises WIRE-006 for what is none."""
+    def of(cls, answer: Any, wire: Wire, came: Sequence[Unread]) -> Any:
+        """The value of an answer as it came, also where a wrapper returns a copy; else the changed one. came: from
+        the callee, on this attempt. Raises WIRE-006 for what is none."""
         if type(answer) is Unread:
-            if answer._message is None or _bytes(answer._message) == answer._sent:
+            if answer._message is None:
                 return answer._value
             answer = answer._message
-        return cls(
-            checked(answer, kinds(wire.callee, wire.op)[1], f"{wire.op} of {wire.callee}"), wire
-        )
+        checked(answer, kinds(wire.callee, wire.op)[1], f"{wire.op} of {wire.callee}")
+        sent = _bytes(answer)
+        same = [one for one in came if one._message is not None and one._sent == sent]
+        return same[0]._value if same else cls(answer, wire)
 
     def unpacked(self) -> Any:
         """What the caller makes of it. Raises SandboxError: WIRE-001 where it cannot be unpacked."""

@@ -238,9 +238,9 @@ class Gateway:
         loop.spawn(self._tell(entry, quiet))
 
     async def _tell(self, entry: Entry, context: Context) -> None:
-        async def handler(inner: Context) -> None:
+        async def handler(inner: Context) -> list[bool]:
             await self.fabric.work("events.AppendImpressions", inner)
-            await self.append("AppendImpressions", [entry], inner)
+            return await self.append("AppendImpressions", [entry], inner)
 
         def wire() -> Wire:
             return wires.AppendImpressions(self.handlers, self.append, entry)
@@ -256,9 +256,9 @@ class Gateway:
     async def log_feedback(self, entries: list[Entry], context: Context) -> None:
         """The handler of LogFeedback."""
 
-        async def handler(inner: Context) -> None:
+        async def handler(inner: Context) -> list[bool]:
             await self.fabric.work("events.Append", inner)
-            await self.append("Append", entries, inner)
+            return await self.append("Append", entries, inner)
 
         def wire() -> Wire:
             return wires.Append(self.handlers, self.append, entries)

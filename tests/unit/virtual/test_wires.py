@@ -1,0 +1,67 @@
+"""A virtual call reads as a message, and what is read back is the call that was made."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.telemetry.hash import lake_hash
+from sandbox.virtual.machine import wire
+from sandbox.virtual.stack import VirtualStack
+from services.skeleton.points import POINTS
+from services.skeleton.seams import Call, Proceed
+
+MINUTE = 60.0
+
+
+class Copying:
+    """Hands on copies of requests and answers, and keeps the names of the calls."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, str, str]] = set()
+
+    async def around(self, call: Call, proceed: Proceed) -> Any:
+        self.seen.add((call.service, call.peer, call.op))
+        return deepcopy(await proceed(replace(call, payload=deepcopy(call.payload))))
+
+
+def played(run_dir: Path, wrapper: Any = None) -> VirtualStack:
+    stack = VirtualStack("tiny", run_dir, seed=4, rate_per_s=20.0)
+    for caller in POINTS["rpc"].lies if wrapper else ():
+        stack.fabric.seams[caller].rpc.put(wrapper)
+    stack.advance(stack.began_ts + 5 * MINUTE)
+    stack.flush()
+    return stack
+
+
+def test_messages_that_are_only_copied_leave_the_run_as_it_is(home: Path, tmp_path: Path) -> None:
+    wrapper = Copying()
+    plain, copied = played(tmp_path / "a"), played(tmp_path / "b", wrapper)
+
+    assert lake_hash(plain.run.lake) == lake_hash(copied.run.lake)
+    assert wrapper.seen == {
+        (caller, callee, op)
+        for caller, callees in POINTS["rpc"].lies.items()
+        for callee, ops in callees.items()
+        for op in ops
+    }
+
+
+def test_a_run_whose_every_message_is_written_out_and_read_back_comes_out_the_same(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, numbers = played(tmp_path / "a"), count()
+    monkeypatch.setattr(wire, "_bytes", lambda message: str(next(numbers)).encode())  # all differ
+    written = played(tmp_path / "b", Copying())
+
+    for name in ("user", "clicks", "degraded", "latency_ms", "revenue"):
+        mine, theirs = (getattr(s.ledger.requests, name) for s in (plain, written))
+        assert np.array_equal(mine, theirs), name
+    assert len(plain.ledger.requests.ts) > 30
+    assert plain.ledger.requests.clicks.any()
