@@ -121,12 +121,16 @@ class Answered:
         """The value of an answer as it came, also where a wrapper returns a copy; else the changed one. came: from
         the callee, on this attempt. Raises WIRE-006 for what is none."""
         if type(answer) is Unread:
-            if answer._message is None:
+            if answer._message is None and not isinstance(answer._value, Message):
                 return answer._value
-            answer = answer._message
+            answer = written(answer)
         checked(answer, kinds(wire.callee, wire.op)[1], f"{wire.op} of {wire.callee}")
         sent = _bytes(answer)
-        same = [one for one in came if one._message is not None and one._sent == sent]
+        same = [
+            one
+            for one in came
+            if one._sent == sent and one._message is not None and one._value is not one._message
+        ]
         return same[0]._value if same else cls(answer, wire)
 
     def unpacked(self) -> Any:

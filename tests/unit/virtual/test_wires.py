@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from sandbox.telemetry.hash import lake_hash
+from sandbox.telemetry.lake import Lake
 from sandbox.virtual.machine import wire
 from sandbox.virtual.stack import VirtualStack
 from services.skeleton.points import POINTS
@@ -51,6 +53,50 @@ def test_messages_that_are_only_copied_leave_the_run_as_it_is(home: Path, tmp_pa
         for callee, ops in callees.items()
         for op in ops
     }
+
+
+class Changing:
+    """Changes the request of one method in place."""
+
+    def __init__(self, op: str, change: Callable[[Any], None]) -> None:
+        self.op, self.change = op, change
+
+    async def around(self, call: Call, proceed: Proceed) -> Any:
+        if call.op == self.op:
+            self.change(call.payload)
+        return await proceed(call)
+
+
+def _one_view_less(request: Any) -> None:
+    del request.views[2:]
+
+
+def _item_ids_cut(request: Any) -> None:
+    request.item_ids = request.item_ids[:-3]
+
+
+def _unknown_version(request: Any) -> None:
+    request.version = "rk-99"
+
+
+@pytest.mark.parametrize(
+    ("op", "change", "fallback"),
+    [
+        ("GetUser", _one_view_less, "features"),
+        ("Rank", _item_ids_cut, "ranking"),
+        ("Apply", lambda request: setattr(request, "slate_size", 0), "rules"),
+        ("Retrieve", lambda request: setattr(request, "region", 99), "retrieval"),
+        ("Score", _unknown_version, "ranking"),
+        ("EncodeUser", lambda request: setattr(request, "profile", b"1"), "retrieval"),
+    ],
+)
+def test_what_a_service_would_refuse_is_refused(
+    home: Path, tmp_path: Path, op: str, change: Callable[[Any], None], fallback: str
+) -> None:
+    stack = played(tmp_path / "run", Changing(op, change))
+
+    told = Lake(stack.run.lake).query("SELECT DISTINCT fallback FROM requests")
+    assert any(fallback in one for (one,) in told)
 
 
 def test_a_run_whose_every_message_is_written_out_and_read_back_comes_out_the_same(
