@@ -6,13 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from faults import reach
 from faults.armed import Armed
+from faults.base import Draw, dice_of
 from faults.catalogue import fault_named
 from faults.onset import Onset
 from faults.scope import Scope
 from sandbox.base.clock import Clock
 from sandbox.base.errors import SandboxError
-from services.skeleton.seams import Seams
+from sandbox.base.streams import uniform
+from services.skeleton.points import POINTS
+from services.skeleton.seams import Place, Seams
 
 
 class Spec(BaseModel, extra="forbid", frozen=True):
@@ -51,15 +55,24 @@ def params_of(spec: Spec, where: str = "fault") -> BaseModel:
 
 def wrapper(spec: Spec, world: Clock, wall: Clock) -> Armed:
     """The wrapper that `spec` asks for. Raises FLT-001 or FLT-002."""
-    fault = fault_named(spec.fault)(params_of(spec), world=world, wall=wall)
+    kind = fault_named(spec.fault)
+    fault = kind(params_of(spec), world=world, wall=wall, draw=_draw(spec))
     since = world.now() if spec.since is None else spec.since
-    return Armed(fault, spec.scope.holds, spec.share, spec.onset.strength, since, world, spec.seed)
+    return Armed(fault, spec.scope, spec.share, spec.onset.strength, since, world, spec.seed)
+
+
+def _draw(spec: Spec) -> Draw:
+    def draw(place: Place) -> float:
+        return uniform(spec.seed, f"fault/{spec.fault}/draw", *dice_of(place))
+
+    return draw
 
 
 def wrapper_for(spec: dict[str, Any], seams: Seams, service: str) -> tuple[str, Armed]:
     """For a process: the name of the seam and the wrapper to put there.
 
-    Raises FLT-001, FLT-002, or FLT-003 when that fault cannot be armed in that service.
+    Raises FLT-001, FLT-002 also for what of scope, share and onset cannot hold there, or FLT-003 when that
+    fault cannot be armed in that service.
     """
     try:
         parsed = Spec.model_validate(spec)
@@ -70,9 +83,23 @@ def wrapper_for(spec: dict[str, Any], seams: Seams, service: str) -> tuple[str, 
             expected=first["msg"], fix="see docs/faults.md for the form of a fault",
         ) from error  # fmt: skip
     cls = fault_named(parsed.fault)
-    if service not in cls.services:
+    if service not in cls.services or service not in POINTS[cls.seam].processes:
         raise SandboxError(
-            "FLT-003", where=service, seen=cls.name, expected=f"one of {list(cls.services)}",
+            "FLT-003", where=service, seen=cls.name,
+            expected=f"one of {list(cls.services)}" if cls.services else reach.place(cls),
             fix="arm it in a process where its seam is",
+        )  # fmt: skip
+    params = params_of(parsed)
+    for part, seen, expected in reach.unreachable(
+        cls, service, parsed.scope, parsed.share, parsed.onset
+    ):
+        raise SandboxError(
+            "FLT-002", where=f"fault, {part}", seen=seen, expected=expected,
+            fix=f"see `sandbox fault show {cls.name}` for what holds there",
+        )  # fmt: skip
+    if why := cls.idle(params, {}):
+        raise SandboxError(
+            "FLT-002", where=f"fault, params of {cls.name}", seen=parsed.params, expected=why,
+            fix=f"choose a value that hurts; see `sandbox fault show {cls.name}`",
         )  # fmt: skip
     return cls.seam, wrapper(parsed, seams.world, seams.wall)

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from sandbox.base.clock import Clock
-from services.skeleton.seams import Call, Proceed, ProceedSync
+from services.skeleton.seams import Call, Place, Proceed, ProceedSync
+
+Draw = Callable[[Place], float]
+
+
+def dice_of(place: Place) -> tuple[int, ...]:
+    """The coordinates of its dice. An unknown user still needs a place of its own: counters are unsigned."""
+    of_user = (place.user + 1, place.session, place.position)
+    return of_user if place.item < 0 else (*of_user, place.item + 1)
+
+
+def no_chance(place: Place) -> float:
+    """A `Draw` for who knows none."""
+    del place
+    return 0.0
 
 
 class FaultParams(BaseModel, extra="forbid", frozen=True):
@@ -19,10 +33,10 @@ class FaultParams(BaseModel, extra="forbid", frozen=True):
 class Fault:
     """One failure mechanism at one seam.
 
-    name: as in the catalogue. layer: the folder it lies in. seam: a seam of serving (rpc, write, read,
-    log, index, model), traffic, or a stage of the offline plane (release, training_log). services: the
-    processes in which it can be armed; empty for stages. Subclasses override `around` or, at a synchronous seam
-    or stage, `around_sync`; what they leave alone passes.
+    name: as in the catalogue. layer: the folder it lies in. seam: a point of services.skeleton.points.
+    services: the processes in which it can be armed; empty for stages. Subclasses override `around` or, where
+    the point is not awaited, `around_sync`; what they leave alone passes. draw: a number 0..1 for a
+    place, the same for all attempts of one call and another in every drill: the only dice of a fault.
     """
 
     name: ClassVar[str]
@@ -39,8 +53,8 @@ class Fault:
     class Params(FaultParams):
         pass
 
-    def __init__(self, params: Any, *, world: Clock, wall: Clock) -> None:
-        self.params, self.world, self.wall = params, world, wall
+    def __init__(self, params: Any, *, world: Clock, wall: Clock, draw: Draw = no_chance) -> None:
+        self.params, self.world, self.wall, self.draw = params, world, wall, draw
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         return await proceed(call)

@@ -8,6 +8,7 @@ import pkgutil
 import faults
 from faults.base import Fault
 from sandbox.base.errors import SandboxError
+from services.skeleton.points import POINTS
 
 
 def _walk() -> dict[str, type[Fault]]:
@@ -22,7 +23,33 @@ def _walk() -> dict[str, type[Fault]]:
                     other = found.setdefault(thing.name, thing)
                     assert other is thing, f"two faults are called {thing.name}"
                     assert thing.layer == layer.name.removeprefix("faults."), "layer is the folder"
+                    check(thing)
     return dict(sorted(found.items()))
+
+
+def check(fault: type[Fault]) -> None:
+    """That its class fits the point at which it says it sits. Raises FLT-003 where it can never act."""
+    point = POINTS.get(fault.seam)
+    where = f"{fault.__module__}, {fault.name}"
+    if point is None:
+        raise SandboxError(
+            "FLT-003", where=f"{where}, seam", seen=fault.seam, expected=f"one of {list(POINTS)}",
+            fix="name a point of services/skeleton/points.py",
+        )  # fmt: skip
+    strays = [name for name in fault.services if name not in point.processes]
+    if strays or bool(fault.services) == point.stage:
+        raise SandboxError(
+            "FLT-003", where=f"{where}, services", seen=list(fault.services),
+            expected="none: it is a stage" if point.stage else f"some of {list(point.processes)}",
+            fix=f"name processes in which {fault.seam} lies",
+        )  # fmt: skip
+    unused = "around_sync" if point.awaited else "around"
+    if getattr(fault, unused) is not getattr(Fault, unused):
+        raise SandboxError(
+            "FLT-003", where=where, seen=unused,
+            expected="around" if point.awaited else "around_sync",
+            fix=f"{fault.seam} is {'' if point.awaited else 'not '}awaited: the other is never called",
+        )  # fmt: skip
 
 
 CATALOGUE = _walk()

@@ -1,31 +1,17 @@
 """Where a fault can be armed, and which parts of scope, share and onset can hold there.
 
-One table for each seam says what its calls carry; what a call does not carry no condition can ask for.
+What a call does not carry no condition can ask for: services.skeleton.points says what each carries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from faults.base import Fault
 from faults.onset import Onset
 from faults.scope import Scope
-
-PARTS = ("callee", "ops", "regions", "paths", "user_buckets")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """parts: of a scope that can hold. share, onset: whether less than all, and other than at once, can
-    hold. ends: whether taking it off ends it. why: for what does not hold."""
-
-    parts: tuple[str, ...]
-    share: bool = True
-    onset: bool = True
-    ends: bool = True
-    why: str = ""
+from services.skeleton.points import PARTS, POINTS, STAGES, Point
 
 
 class Unreachable(NamedTuple):
@@ -36,43 +22,12 @@ class Unreachable(NamedTuple):
     expected: str
 
 
-_ONCE = Reach((), share=False, onset=False, ends=False, why="a release happens once, for everybody")
-SEAMS = {
-    "rpc": Reach(PARTS),
-    "write": Reach(("callee", "ops"), why="a batch of writes belongs to many users at once"),
-    "read": Reach(("callee", "ops", "regions", "user_buckets"), why="the store has one path"),
-    "log": Reach(("callee",), why="a row of telemetry is written for no user"),
-    "index": Reach(("ops", "regions", "user_buckets"), why="a search happens inside one process"),
-    "model": Reach(("ops", "regions", "user_buckets"), why="a forward pass happens inside one process"),
-    "traffic": Reach((), why="arrivals are drawn by the minute, for all users at once"),
-    "release": _ONCE,
-    "training_log": Reach((), share=False, onset=False, ends=False,
-                          why="a log is read once, before the release goes out"),
-}  # fmt: skip
-STAGES = ("release", "training_log")  # of the offline plane: no process, but a release
-
-# caller -> callee -> the methods that it calls
-EDGE_OPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "gateway": {
-        "features": ("GetUser",), "retrieval": ("Retrieve",), "ranking": ("Rank",), "rules": ("Apply",),
-        "events": ("Append", "AppendImpressions"),
-    },
-    "retrieval": {"model": ("EncodeUser",)},
-    "ranking": {"features": ("GetItems",), "model": ("Score",)},
-}  # fmt: skip
-# (seam, process) -> peer -> operations
-_PEERS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
-    ("write", "stream"): {"user_session": ("apply",), "user_seen": ("apply",)},
-    ("write", "events"): {"events": ("Append",)},
-}
-
-
 def targets(fault: type[Fault]) -> list[str]:
     """Everything that can stand as the target of a step with this fault; empty for stages, whose target is
     the release's."""
     found = []
     for service in fault.services:
-        peers = _peers(fault.seam, service)
+        peers = POINTS[fault.seam].peers(service)
         found += [f"{service}->{peer}" for peer in peers] if fault.seam == "rpc" else []
         found.append(service)
     return found
@@ -80,7 +35,7 @@ def targets(fault: type[Fault]) -> list[str]:
 
 def told(fault: type[Fault]) -> str:
     """For people: which parts hold."""
-    reach = SEAMS[fault.seam]
+    reach = POINTS[fault.seam]
     parts = [*reach.parts, *(["share"] if reach.share else []), *(["onset"] if reach.onset else [])]
     if reach.ends:
         parts.append("until_s")
@@ -89,7 +44,7 @@ def told(fault: type[Fault]) -> str:
 
 def document(fault: type[Fault]) -> dict[str, Any]:
     """`Fault.describe`, and where it can be armed and what holds there."""
-    reach = SEAMS[fault.seam]
+    reach = POINTS[fault.seam]
     return {
         **fault.describe(),
         "targets": targets(fault), "stage": fault.seam if fault.seam in STAGES else None,
@@ -110,14 +65,17 @@ def unreachable(
     fault: type[Fault], target: str, scope: Scope, share: float, onset: Onset, until_s: float | None = None
 ) -> Iterator[Unreachable]:  # fmt: skip
     """All that cannot hold where the fault is armed. target: a process, `caller->callee` on an edge."""
-    reach = SEAMS[fault.seam]
+    reach = POINTS[fault.seam]
     where = f"at {fault.seam}: {reach.why}" if reach.why else f"at {fault.seam}"
     if fault.seam not in STAGES:
         yield from _target(fault, target)
+    known, of = _known(reach, target, scope)
     for part in PARTS:
         value = getattr(scope, part)
         if value and part not in reach.parts:
             yield Unreachable(f"scope.{part}", value, f"no {part} {where}")
+        elif value and part not in known:
+            yield Unreachable(f"scope.{part}", value, f"no {part} {where}; {of} has none")
     if share < 1 and not reach.share:
         yield Unreachable("share", share, f"all of it {where}")
     if onset.shape != "step" and not reach.onset:
@@ -129,6 +87,15 @@ def unreachable(
     yield from _ops(fault, target, scope)
 
 
+def _known(point: Point, target: str, scope: Scope) -> tuple[frozenset[str], str]:
+    """Parts of a scope that some call at hand carries, and where that is: a peer, else the process."""
+    service, _, peer = target.partition("->")
+    peer = peer or scope.callee or ""
+    peers = [peer] if peer else list(point.peers(service))
+    known = [point.knows.get(name, point.parts) for name in peers] or [point.parts]
+    return frozenset(("callee", "ops")).union(*known), peer or service
+
+
 def _target(fault: type[Fault], target: str) -> Iterator[Unreachable]:
     service, arrow, peer = target.partition("->")
     if fault.services and service not in fault.services:
@@ -136,7 +103,7 @@ def _target(fault: type[Fault], target: str) -> Iterator[Unreachable]:
             "target", target, f"{fault.name} can be armed in {', '.join(fault.services)} only"
         )
         return
-    peers = _peers(fault.seam, service)
+    peers = POINTS[fault.seam].peers(service)
     if arrow and peer not in peers:
         there = [f"{service}->{name}" for name in peers] or [service]
         yield Unreachable("target", target, f"one of {', '.join(there)}")
@@ -144,7 +111,7 @@ def _target(fault: type[Fault], target: str) -> Iterator[Unreachable]:
 
 def _ops(fault: type[Fault], target: str, scope: Scope) -> Iterator[Unreachable]:
     service, _, peer = target.partition("->")
-    peers = _peers(fault.seam, service)
+    peers = POINTS[fault.seam].peers(service)
     if scope.callee is not None and "->" in target and scope.callee != peer:
         yield Unreachable("scope.callee", scope.callee, f"{peer}, as the target says")
     if scope.callee is not None and "->" not in target and peers and scope.callee not in peers:
@@ -153,11 +120,7 @@ def _ops(fault: type[Fault], target: str, scope: Scope) -> Iterator[Unreachable]
     peer = peer or scope.callee or ""
     if peers and peer and peer not in peers:
         return  # said of the target
-    there = peers.get(peer, ()) if peer else tuple(op for ops in peers.values() for op in ops)
+    there = POINTS[fault.seam].ops(service, peer or None)
     for n, op in enumerate(scope.ops):
         if there and op not in there:
             yield Unreachable(f"scope.ops.{n}", op, f"one of {', '.join(there)}")
-
-
-def _peers(seam: str, service: str) -> dict[str, tuple[str, ...]]:
-    return EDGE_OPS.get(service, {}) if seam == "rpc" else _PEERS.get((seam, service), {})

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from sandbox.base.catalogue import REGIONS
-from services.skeleton.seams import Call
+from sandbox.base.catalogue import CREATOR_GROUPS, REGIONS
+from sandbox.base.features import SEGMENTS
+from services.skeleton.seams import Call, Place
 
 BUCKETS = 100
 
@@ -21,19 +22,32 @@ def _region(value: Any) -> Any:
     return value
 
 
+def _one_of(names: tuple[str, ...]) -> BeforeValidator:
+    def there(value: Any) -> Any:
+        if value not in names:
+            raise ValueError(f"{value!r} is none of {', '.join(names)}")
+        return value
+
+    return BeforeValidator(there)
+
+
 Region = Annotated[
     int,
     BeforeValidator(_region),
     WithJsonSchema({"anyOf": [{"enum": list(REGIONS)}, {"type": "integer", "minimum": 0, "maximum": len(REGIONS) - 1}]}),
 ]  # fmt: skip
+Group = Annotated[str, _one_of(CREATOR_GROUPS), WithJsonSchema({"enum": list(CREATOR_GROUPS)})]
+_SEGMENTS = (*SEGMENTS, "new")
+Segment = Annotated[str, _one_of(_SEGMENTS), WithJsonSchema({"enum": list(_SEGMENTS)})]
 
 
 class Scope(BaseModel, extra="forbid", frozen=True):
     """A call is in scope when it meets every condition that is set; None and empty set none.
 
-    callee: peer of an rpc, view or artefact. ops: methods. regions: names of
+    callee: peer of an rpc, view, table or artefact. ops: methods. regions: names of
     sandbox.base.catalogue.REGIONS, or their codes. paths: network paths. user_buckets: [low, high) of
-    0..100, where a user's bucket is user_id modulo 100. What of it can hold at which seam: faults/reach.py.
+    0..100, where a user's bucket is user_id modulo 100. items: item ids. groups: of their creators. segments:
+    of users. surfaces: pages asked for. What of it can hold at which seam: services.skeleton.points.
     """
 
     callee: str | None = None
@@ -41,6 +55,10 @@ class Scope(BaseModel, extra="forbid", frozen=True):
     regions: tuple[Region, ...] = ()
     paths: tuple[Literal["a", "b"], ...] = ()
     user_buckets: tuple[int, int] | None = Field(None)
+    items: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    groups: tuple[Group, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    surfaces: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _not_empty(self) -> Scope:
@@ -53,15 +71,27 @@ class Scope(BaseModel, extra="forbid", frozen=True):
         return self
 
     def holds(self, call: Call) -> bool:
+        """Of a call that is about one place."""
+        return self.admits(call) and self.covers(call.place)
+
+    def admits(self, call: Call) -> bool:
+        """The conditions on the call itself, whomever it is about."""
         if self.callee is not None and call.peer != self.callee:
             return False
         if self.ops and call.op not in self.ops:
             return False
-        if self.regions and call.region not in self.regions:
-            return False
-        if self.paths and call.path not in self.paths:
-            return False
+        return not self.paths or call.path in self.paths
+
+    def covers(self, place: Place) -> bool:
+        """The conditions on whom it is about. Who is unknown meets none."""
         if self.user_buckets is not None:
             low, high = self.user_buckets
-            return call.user >= 0 and low <= call.user % BUCKETS < high
-        return True
+            if place.user < 0 or not low <= place.user % BUCKETS < high:
+                return False
+        return (
+            (not self.regions or place.region in self.regions)
+            and (not self.items or place.item in self.items)
+            and (not self.groups or place.group in self.groups)
+            and (not self.segments or place.segment in self.segments)
+            and (not self.surfaces or place.surface in self.surfaces)
+        )

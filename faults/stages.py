@@ -13,7 +13,7 @@ from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.events import Log
 from sandbox.pipeline.training_set import Stages
-from services.skeleton.seams import Call
+from services.skeleton.seams import Call, Seam, payload_of
 
 TRAINING_LOG = "training_log"
 _LONG_AFTER_S = 1e12
@@ -30,13 +30,14 @@ def stages_for(spec: Spec, catalogue: Catalogue) -> Stages:
             fix="see `sandbox fault list`",
         )  # fmt: skip
     clock = VirtualClock(start=_LONG_AFTER_S)  # every onset has come
-    armed = wrapper(spec.model_copy(update={"since": 0.0}), clock, clock)
+    stage = Seam(TRAINING_LOG)
+    stage.put(wrapper(spec.model_copy(update={"since": 0.0}), clock, clock))
     item_group = np.asarray(CREATOR_GROUPS)[catalogue.creator_group[catalogue.item_creator]]
 
     def read(log: Log) -> Log:
         attributes = {"item_group": item_group, "seed": spec.seed}
         call = Call(TRAINING_LOG, "pipeline", "log", "read", payload=log, attributes=attributes)
-        result: Log = armed.around_sync(call, lambda c: c.payload)
+        result: Log = stage.run_sync(call, payload_of)
         return result
 
     key = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16]

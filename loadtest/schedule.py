@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from loadtest.sessions import requests_per_session
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.errors import SandboxError
 from sandbox.base.load import TrafficShape
 from sandbox.base.streams import seed_of, uniforms
 from sandbox.world.behaviour import Behaviour
@@ -124,6 +125,7 @@ class Schedule:
         self._until = start_ts
         self._seam = Seam("traffic") if seam is None else seam  # an unarmed one is false
         self._ahead: deque[tuple[float, int, int]] = deque()
+        self.failed = 0  # windows whose wrapper failed
 
     def take(self) -> tuple[float, int, int]:
         """(world time, user, session) of the next session to begin."""
@@ -157,7 +159,18 @@ class Schedule:
             "traffic", "load", "arrivals", "draw", session=int(start_ts // WINDOW_S),
             payload=(start_ts, end_ts), attributes={"arrivals": self._arrivals},
         )  # fmt: skip
-        drawn: Sessions = self._seam.run_sync(call, lambda c: self._arrivals.usual(*c.payload))
+        drawn = self._through(call) if self._seam else self._arrivals.usual(start_ts, end_ts)
         rows = zip(drawn.ts.tolist(), drawn.user.tolist(), drawn.session.tolist(), strict=True)
         self._ahead.extend(rows)
         self._until = end_ts
+
+    def _through(self, call: Call) -> Sessions:
+        """What wrappers make of a window; the usual arrivals, and counted, where one of them fails."""
+        try:
+            drawn = self._seam.run_sync(call, lambda c: self._arrivals.usual(*c.payload))
+        except SandboxError:
+            drawn = None
+        if isinstance(drawn, Sessions):
+            return drawn
+        self.failed += 1
+        return self._arrivals.usual(*call.payload)

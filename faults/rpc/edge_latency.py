@@ -5,7 +5,6 @@ from typing import Any
 from pydantic import Field
 
 from faults.base import Fault, FaultParams
-from sandbox.base.streams import uniform
 from services.skeleton.seams import Call, Proceed
 
 
@@ -37,7 +36,6 @@ class EdgeLatency(Fault):
     async def around(self, call: Call, proceed: Proceed) -> Any:
         delay_ms = self.params.delay_ms
         if self.params.jitter_ms:
-            place = (call.user + 1, call.session, call.position)
-            delay_ms += self.params.jitter_ms * uniform(0, f"{self.name}/jitter", *place)
+            delay_ms += self.params.jitter_ms * self.draw(call.place)
         await self.wall.wait_until(self.wall.now() + delay_ms / 1000)
         return await proceed(call)

@@ -31,8 +31,10 @@ from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
 from services.events.core import STREAM, Entry
-from services.skeleton.feature_store import RedisFeatures
-from services.skeleton.seams import Seams
+from services.events.places import checked_update, of_updates
+from services.skeleton.feature_store import ROWS_PER_WRITE, RedisFeatures
+from services.skeleton.points import MATERIALISER
+from services.skeleton.seams import Call, Seams, passed_on
 from services.skeleton.store import FAILURES, Store, connect, unreachable
 from services.skeleton.telemetry import Telemetry
 
@@ -43,13 +45,19 @@ _ENTRIES_PER_READ = 5_000
 _TIMEOUT_S = 10.0  # wall seconds for one command: nobody waits for this job
 
 
+def pieces(n: int) -> list[slice]:
+    """Of n rows, those of one write each."""
+    return [slice(start, start + ROWS_PER_WRITE) for start in range(0, n, ROWS_PER_WRITE)]
+
+
 class Materialiser:
     """One run's batch job. `orders` are what its control endpoint answers."""
 
     def __init__(self, run: RunInfo) -> None:
         self.run, self.world = run, run.clock()
+        self.seams = Seams(self.world, WallClock())
         self.telemetry = Telemetry(
-            run.collector_socket, "materialiser", "materialiser-0", Seams(self.world, WallClock())
+            run.collector_socket, MATERIALISER, f"{MATERIALISER}-0", self.seams
         )
         self.ready = False
         self.orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
@@ -118,9 +126,9 @@ class Materialiser:
                 written = 0
                 for view, ids, rows, ts in self._views(until, stream_views):
                     began = self.world.now()
-                    await self._rows.write(view, ids, rows, ts, self._n)
-                    n = len(ids)
-                    self._note(view, began, until, read + (n if self._n == 1 else 0), n, "OK")
+                    n = await self._write(view, ids, rows, ts)
+                    n_read = read + (len(ids) if self._n == 1 else 0)
+                    self._note(view, began, until, n_read, n, "OK")
                     written += n
             except (SandboxError, *FAILURES) as error:
                 failure = (
@@ -157,6 +165,31 @@ class Materialiser:
                 self._position = "(" + entries[-1][0].decode()
             if len(entries) < _ENTRIES_PER_READ:
                 return n
+
+    async def _write(
+        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
+    ) -> int:
+        """Returns the rows written; what is put on the write seam sees a piece at a time."""
+        if not self.seams.write:
+            await self._rows.write(view, ids, rows, ts, self._n)
+            return len(ids)
+        written = 0
+        for part in pieces(len(ids)):
+            call = Call(
+                "write", MATERIALISER, view.name, "write",
+                payload=list(zip(ids[part].tolist(), ts[part].tolist(), rows[part].copy(), strict=True)),
+                attributes={"event_ts": float(ts[part].max()), "n": len(ids[part])},
+                places=of_updates(view, self._live.catalogue),
+            )  # fmt: skip
+            passed = await self.seams.write.run(call, passed_on)
+            updates = [checked_update(view, update) for update in passed]
+            if updates:
+                entities, at, changed = zip(*updates, strict=True)
+                await self._rows.write(
+                    view, np.array(entities), np.stack(changed), np.array(at), self._n
+                )
+            written += len(updates)
+        return written
 
     def _note(
         self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str

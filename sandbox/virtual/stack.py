@@ -33,10 +33,11 @@ from sandbox.virtual.people.slices import Segment, slice_of
 from sandbox.virtual.processes.gateway import Gateway
 from sandbox.virtual.processes.handlers import Handlers
 from sandbox.virtual.processes.intake import Intake
+from sandbox.virtual.processes.materialiser import Materialiser
 from sandbox.virtual.processes.probe import Probe
 from sandbox.virtual.processes.recorder import Recorder
 from sandbox.virtual.processes.store import Store
-from sandbox.virtual.processes.stream import Materialiser, Processor, Stream
+from sandbox.virtual.processes.stream import Processor, Stream
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
 
@@ -77,21 +78,16 @@ class VirtualStack:
         handlers = Handlers(
             self.fabric, self.content, self.store, self.gathering, lambda: self.config
         )
-        intake = Intake(self.fabric, self.store, self.stream)
+        intake = Intake(self.fabric, self.store, self.stream, self.catalogue)
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
         self.processor = Processor(
             self.loop, self.stream, self.store, self.catalogue, self.fabric.seams["stream"],
-            lambda: self.config,
+            lambda: self.config, self.fabric.log,
         )  # fmt: skip
         self.materialiser = Materialiser(
-            self.world_dir,
-            self.catalogue,
-            self.stream,
-            self.store,
-            self.world,
-            self._record,
-            self.fabric.log,
-        )
+            self.world_dir, self.catalogue, self.stream, self.store, self.fabric, self._record,
+            self.gathering.settle,
+        )  # fmt: skip
         self.behaviour = Behaviour.load(self.world_dir)
         traffic = load or TrafficShape(rate_per_s=rate_per_s)
         self._schedule = Schedule.of(

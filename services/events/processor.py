@@ -17,18 +17,18 @@ from redis.exceptions import ResponseError
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
-from sandbox.base.features import USER_SEEN, USER_SESSION, key, pack, unpack_many
+from sandbox.base.features import USER_SEEN, USER_SESSION, FeatureView, key, pack, unpack_many
 from services.events import core
 from services.events.core import Entry, UserState
+from services.events.places import Update, checked_update, of_updates
 from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.host import Host, Registration
-from services.skeleton.seams import Call
+from services.skeleton.seams import Call, passed_on
 from services.skeleton.store import FAILURES, TIMEOUT_S, Store, connect, unreachable
 
 CONSUMER = "stream-0"
 STOP_S = 1.0  # wall seconds that a batch gets when the process stops
 _VIEWS = (USER_SESSION, USER_SEEN)
-Update = tuple[int, float, bytes]  # user, event time of the row, packed row
 
 
 @dataclass
@@ -151,20 +151,25 @@ class StreamProcessor:
                     row, ts = state.session_row(topics), state.ts
                 else:
                     row, ts = state.seen_row(), state.seen_ts
-                updates.append((user, ts, pack(view, row, ts, self.writer)))
-            written |= {key(view, u): row for u, _, row in await self._through_seam(view.name, updates, batch)}  # fmt: skip
+                updates.append((user, ts, row))
+            for update in await self._through_seam(view, updates, batch):
+                user, ts, row = checked_update(view, update)
+                written[key(view, user)] = pack(view, row, ts, self.writer)
         written |= {_visit_key(user): b"%d" % states[user].session for user in sorted(sessions)}
         await self._commit(batch, written)
 
-    async def _through_seam(self, view: str, updates: list[Update], batch: Batch) -> list[Update]:
+    async def _through_seam(
+        self, view: FeatureView, updates: list[Update], batch: Batch
+    ) -> list[Update]:
         """The updates that are to be written, after whatever is put on the write seam."""
         if not updates or not self.host.seams.write:
             return updates
         call = Call(
-            "write", "stream", view, "apply", user=updates[0][0], payload=updates,
+            "write", "stream", view.name, "apply", payload=updates,
             attributes={"event_ts": batch.newest_ts, "n": len(updates)},
+            places=of_updates(view, self.catalogue),
         )  # fmt: skip
-        passed: list[Update] = await self.host.seams.write.run(call, _payload)
+        passed: list[Update] = await self.host.seams.write.run(call, passed_on)
         return passed
 
     async def _commit(self, batch: Batch, written: dict[str, bytes]) -> None:
@@ -196,10 +201,6 @@ class StreamProcessor:
             )
             for i, user in enumerate(users)
         }
-
-
-async def _payload(call: Call) -> Any:
-    return call.payload
 
 
 def _entries_of(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:

@@ -13,6 +13,7 @@ from sandbox.base.config import Config
 from sandbox.base.rows import Row, row_of
 from services.events import core
 from services.events.core import Entry
+from services.events.places import of_entries
 from services.proto.recsys.v1 import events_pb2, events_pb2_grpc, gateway_pb2
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
@@ -86,7 +87,9 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         first = entries[0]
         call = Call(
             "write", "events", core.STREAM, op, first.user, max(first.session, 0),
-            payload=entries, attributes={"event_ts": max(entry.ts for entry in entries)},
+            payload=list(entries),
+            attributes={"event_ts": max(entry.ts for entry in entries), "n": len(entries)},
+            places=lambda of: of_entries(of, self.catalogue),
         )  # fmt: skip
         taken: list[bool] = await self.seams.write.run(call, self._proceed)
         return taken

@@ -62,7 +62,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         ]
         rows = await asyncio.gather(*answers) if self.seams.read else [await a for a in answers]
         return features_pb2.GetUserResponse(
-            rows=[_pack(view, found) for view, found in zip(views, rows, strict=True)]
+            rows=[packed(view, found) for view, found in zip(views, rows, strict=True)]
         )
 
     async def GetItems(self, request: Any, context: Context) -> Any:
@@ -71,7 +71,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         prefix = key(view, 0)[:-1].encode()
         blobs = await self._fetch([b"%b%d" % (prefix, i) for i in ids.tolist()], context)
         rows = await self._decode(view, ids, blobs, self.host.world.now(), "GetItems", context)
-        return features_pb2.GetItemsResponse(rows=_pack(view, rows))
+        return features_pb2.GetItemsResponse(rows=packed(view, rows))
 
     async def _fetch(self, keys: list[bytes], context: Context) -> list[bytes | None]:
         """The rows under these keys, by one round trip after the other. Raises STORE-001."""
@@ -152,7 +152,8 @@ async def _rows(call: Call) -> Rows:
     return rows
 
 
-def _pack(view: FeatureView, rows: Rows) -> Any:
+def packed(view: FeatureView, rows: Rows) -> Any:
+    """The rows as the wire has them."""
     return features_pb2.PackedRows(
         view=view.name,
         version=view.version,

@@ -32,7 +32,8 @@ _NO_IDS = np.zeros(0, np.int64)
 @dataclass(slots=True)
 class UserRows:
     """profile: float32 [columns of user_profile]; session: of user_session. recent: int64 [<= N_RECENT],
-    clicks newest first; seen: int64 [<= N_SEEN]. Ages in world seconds, None where there is no row."""
+    clicks newest first; seen: int64 [<= N_SEEN]. Ages in world seconds, None where there is no row. read: one
+    row each of VIEWS, where they were kept."""
 
     profile: Floats
     session: Floats
@@ -41,6 +42,7 @@ class UserRows:
     segment: str = "new"
     profile_age_s: float | None = None
     session_age_s: float | None = None
+    read: tuple[Rows, Rows, Rows] | None = None
 
     @classmethod
     def unknown(cls) -> UserRows:
@@ -56,11 +58,13 @@ class UserRows:
     @classmethod
     def of_rows(cls, profile: Rows, session: Rows, seen: Rows, now: float) -> UserRows:
         """From one row each of VIEWS. now: world seconds."""
-        return cls.of_values(
+        made = cls.of_values(
             profile.values[0], session.values[0], seen.values[0],
             bool(profile.status[0] == Status.PRESENT),
             _age(profile.event_ts[0], now), _age(session.event_ts[0], now),
         )  # fmt: skip
+        made.read = (profile, session, seen)
+        return made
 
     @classmethod
     def of_values(
@@ -106,7 +110,8 @@ class Candidates:
 @dataclass(slots=True)
 class Ranked:
     """order: int64 [n], candidate rows, best first. scores: float32 [n] and p_click: float32 [n] by
-    candidate row. model_version: empty where no model scored."""
+    candidate row. model_version: empty where no model scored. probabilities: float32 [n, 3], None where the
+    stage was not reached."""
 
     order: Ints
     scores: Floats
@@ -114,6 +119,7 @@ class Ranked:
     model_version: str = ""
     missing_share: float | None = None
     fell_back: bool = False
+    probabilities: Floats | None = None
 
     @classmethod
     def of(cls, answer: Any) -> Ranked:
@@ -121,7 +127,7 @@ class Ranked:
         p = np.frombuffer(answer.probabilities, "<f4").reshape(-1, 3)
         return cls(
             by_score(scores), scores, p[:, 0], answer.model_version, answer.missing_share,
-            bool(answer.fallbacks),
+            bool(answer.fallbacks), p,
         )  # fmt: skip
 
     @classmethod

@@ -158,7 +158,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             return out
         call = Call(
             "model", "model", version, op, context.user, context.session, context.depth,
-            context.region, payload=payload,
+            context.region, payload=tuple(map(np.array, payload)),
         )  # fmt: skip
         wrapped: NDArray[np.float32] = await self.host.seams.model.run(call, forward)
         return wrapped

@@ -92,7 +92,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
                 await self._probing
 
     async def Retrieve(self, request: Any, context: Context) -> Any:
-        profile, recent, region = self._checked(request)
+        profile, recent, region = checked(request)
         config, index = self.config, self.index  # one request, one index, whatever is switched
         failed: set[str] = set()
         encoder_version = ""
@@ -166,7 +166,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             return index.search(vector, n), answer.encoder_version
         call = Call(
             "index", "retrieval", index.version, "search", context.user, context.session,
-            context.depth, context.region, payload=vector,
+            context.depth, context.region, payload=np.array(vector),
         )  # fmt: skip
 
         async def proceed(c: Call) -> tuple[np.ndarray, np.ndarray]:
@@ -191,22 +191,6 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         language = int(catalogue.user_language[user]) if known else -1
         return self.shelves.fresh(n, now, region, language)
 
-    def _checked(self, request: Any) -> tuple[bytes, np.ndarray, int]:
-        """Profile bytes, recent clicks and region. Raises WIRE-001 and WIRE-002."""
-        if not 1 <= request.n_wanted <= N_MAX:
-            raise _refused("n_wanted", request.n_wanted, f"1..{N_MAX}")
-        if request.region >= len(REGIONS):
-            raise _refused("region", request.region, f"a code below {len(REGIONS)}")
-        if len(request.recent) % 8 or len(request.recent) > 8 * N_RECENT:
-            raise _refused("recent", f"{len(request.recent)} bytes", f"int64, at most {N_RECENT}")
-        size = 4 * len(USER_PROFILE.columns)
-        if request.personalised and len(request.profile) != size:
-            raise SandboxError(
-                "WIRE-001", where="RetrieveRequest.profile", seen=f"{len(request.profile)} bytes",
-                expected=f"{size} bytes", fix="send one float32 per column of user_profile",
-            )  # fmt: skip
-        return request.profile, np.frombuffer(request.recent, "<i8"), request.region
-
     def _load_index(self, version: str) -> Index:
         return Index.of(artefacts.find(self.registries, "index", version))
 
@@ -224,6 +208,23 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
                 "error", "artefact not loaded", artifact=artifact, version=version, code=code,
                 error=str(error)[:400],
             )  # fmt: skip
+
+
+def checked(request: Any) -> tuple[bytes, np.ndarray, int]:
+    """Profile bytes, recent clicks and region. Raises WIRE-001 and WIRE-002."""
+    if not 1 <= request.n_wanted <= N_MAX:
+        raise _refused("n_wanted", request.n_wanted, f"1..{N_MAX}")
+    if request.region >= len(REGIONS):
+        raise _refused("region", request.region, f"a code below {len(REGIONS)}")
+    if len(request.recent) % 8 or len(request.recent) > 8 * N_RECENT:
+        raise _refused("recent", f"{len(request.recent)} bytes", f"int64, at most {N_RECENT}")
+    size = 4 * len(USER_PROFILE.columns)
+    if request.personalised and len(request.profile) != size:
+        raise SandboxError(
+            "WIRE-001", where="RetrieveRequest.profile", seen=f"{len(request.profile)} bytes",
+            expected=f"{size} bytes", fix="send one float32 per column of user_profile",
+        )  # fmt: skip
+    return request.profile, np.frombuffer(request.recent, "<i8"), request.region
 
 
 def candidate_rows(found: dict[str, Found], now: float, request_id: str) -> Iterator[Row]:

@@ -50,52 +50,37 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
         pass
 
     async def Apply(self, request: Any, context: Context) -> Any:
-        items, scores, seen = self._checked(request)
+        items, scores, seen = checked(request)
         policy, version, now = self.policy, self.version, self.host.world.now()
         visit = Visit(request.user_id, request.region, request.session, request.depth)
         slate = apply(policy, visit, items, scores, seen, request.slate_size, now)
         for row in decision_rows(slate, items, version, now, context.trace_id, context.sampled):
             self.host.telemetry.row("rule_decisions", row)
-        notes: dict[int, list[Any]] = defaultdict(list)
-        for d in slate.decisions:
-            notes[d.row].append(gateway_pb2.RuleNote(rule=d.rule, action=d.action, factor=d.factor))
-        answer = rules_pb2.ApplyResponse(
-            slate=[
-                rules_pb2.Placed(row=row, propensity=p, randomised=random, rules=notes.get(row, ()))
-                for row, p, random in zip(
-                    slate.rows, slate.propensity, slate.randomised, strict=True
-                )
-            ],
-            rules_version=version,
-        )
-        if context.sampled:  # only then does anybody ask
-            for drop in slate.dropped:
-                answer.dropped_row.extend(drop.rows.tolist())
-                answer.dropped_rule.extend([drop.rule] * len(drop.rows))
-        return answer
-
-    def _checked(self, request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Item ids, scores and seen items. Raises WIRE-001 and WIRE-002."""
-        if not 1 <= request.slate_size <= SLATE_MAX:
-            raise _refused("slate_size", request.slate_size, f"1..{SLATE_MAX}")
-        if request.region >= len(REGIONS):
-            raise _refused("region", request.region, f"a code below {len(REGIONS)}")
-        for name, width, most in (
-            ("item_ids", 8, N_MAX),
-            ("scores", 4, N_MAX),
-            ("seen", 8, N_SEEN),
-        ):
-            size = len(getattr(request, name))
-            if size % width or size > most * width:
-                raise _refused(name, f"{size} bytes", f"at most {most} times {width} bytes")
-        return (
-            np.frombuffer(request.item_ids, "<i8"),
-            np.frombuffer(request.scores, "<f4"),
-            np.frombuffer(request.seen, "<i8"),
-        )
+        return answer_of(slate, version, context.sampled)
 
     def _policy(self, config: RulesConfig) -> Policy:
         return policy_of(config, self.catalogue, self.topic_names, self.host.run.seed)
+
+
+def checked(request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Item ids, scores and seen items. Raises WIRE-001 and WIRE-002."""
+    if not 1 <= request.slate_size <= SLATE_MAX:
+        raise _refused("slate_size", request.slate_size, f"1..{SLATE_MAX}")
+    if request.region >= len(REGIONS):
+        raise _refused("region", request.region, f"a code below {len(REGIONS)}")
+    for name, width, most in (
+        ("item_ids", 8, N_MAX),
+        ("scores", 4, N_MAX),
+        ("seen", 8, N_SEEN),
+    ):
+        size = len(getattr(request, name))
+        if size % width or size > most * width:
+            raise _refused(name, f"{size} bytes", f"at most {most} times {width} bytes")
+    return (
+        np.frombuffer(request.item_ids, "<i8"),
+        np.frombuffer(request.scores, "<f4"),
+        np.frombuffer(request.seen, "<i8"),
+    )
 
 
 def policy_of(
@@ -106,6 +91,25 @@ def policy_of(
         document.checked(config.rules or document.load()), config.sensitivity, catalogue,
         topic_names=names, explore_share=config.explore_share, seed=seed,
     )  # fmt: skip
+
+
+def answer_of(slate: Slate, version: str, everything: bool) -> Any:
+    """The slate as the wire has it. everything: what was dropped too."""
+    notes: dict[int, list[Any]] = defaultdict(list)
+    for d in slate.decisions:
+        notes[d.row].append(gateway_pb2.RuleNote(rule=d.rule, action=d.action, factor=d.factor))
+    answer = rules_pb2.ApplyResponse(
+        slate=[
+            rules_pb2.Placed(row=row, propensity=p, randomised=random, rules=notes.get(row, ()))
+            for row, p, random in zip(slate.rows, slate.propensity, slate.randomised, strict=True)
+        ],
+        rules_version=version,
+    )
+    if everything:  # only then does anybody ask
+        for drop in slate.dropped:
+            answer.dropped_row.extend(drop.rows.tolist())
+            answer.dropped_rule.extend([drop.rule] * len(drop.rows))
+    return answer
 
 
 def decision_rows(

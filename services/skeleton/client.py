@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.context import CURRENT, Context, SpanIds, headers
+from services.skeleton.messages import checked, kinds
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import from_rpc_error
 from services.skeleton.tally import Tally
@@ -131,15 +133,22 @@ class Callee:
                 return await method(request, timeout=left, metadata=metadata)
             call = Call(
                 "rpc", self.service, self.name, op, context.user, context.session, context.depth,
-                context.region, path, request,
+                context.region, path, deepcopy(request),  # another attempt begins with what was asked
             )  # fmt: skip
+
+            takes, answers = kinds(self.name, op)
 
             async def proceed(c: Call) -> Any:
                 rest = until - time.perf_counter()
-                return await method(c.payload, timeout=max(rest, 0.0), metadata=metadata)
+                changed = checked(c.payload, takes, f"{self._edge}, {op}")
+                try:
+                    return await method(changed, timeout=max(rest, 0.0), metadata=metadata)
+                except aio.AioRpcError as error:
+                    raise from_rpc_error(error, self._edge) from None
 
             async with asyncio.timeout(left):
-                return await self.seams.rpc.run(call, proceed)
+                answer = await self.seams.rpc.run(call, proceed)
+            return checked(answer, answers, f"{self._edge}, {op}")
         except aio.AioRpcError as error:
             raise from_rpc_error(error, self._edge) from None
         except TimeoutError:

@@ -1,30 +1,46 @@
 """The seams: narrow interfaces at which a call can be wrapped. Unarmed, a seam is a plain call.
 
-Serving has six: rpc (client side of an edge), write (events and features going in), read (features
-coming out), log (telemetry rows), index (search), model (score, encode). Before serving there is
-traffic (who comes when). A wrapper is whatever the runtime puts there; services know none.
+Which there are, and what passes them, stands in services.skeleton.points. A wrapper is whatever the runtime
+puts there; services know none. What a wrapper does wrong ends the call as a typed error, never the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sandbox.base.clock import Clock
+from sandbox.base.errors import SandboxError
+from services.skeleton.points import POINTS, SERVED, fits
 
 Proceed = Callable[["Call"], Awaitable[Any]]
 ProceedSync = Callable[["Call"], Any]
+
+
+class Place(NamedTuple):
+    """Whom one call, or one element of it, is about. user, item, region: -1 unknown; group, segment,
+    surface: "" unknown. session, position: the rest of what its dice belong to."""
+
+    user: int = -1
+    session: int = 0
+    position: int = 0
+    region: int = -1
+    item: int = -1
+    group: str = ""
+    segment: str = ""
+    surface: str = ""
 
 
 @dataclass(slots=True)
 class Call:
     """One call at a seam, as its wrapper sees it.
 
-    seam: rpc, write, read, log, index, model or traffic. service: the process it happens in (the caller, for
+    seam: a name of services.skeleton.points. service: the process it happens in (the caller, for
     rpc). peer: callee for rpc, view or table or artefact version elsewhere. op: method or operation.
     user, session, position: the place in the world (-1 unknown). path: network path of an rpc.
-    payload: what goes in; a wrapper may hand on a changed one.
+    payload: what goes in; a wrapper may hand on a changed one. places: of the elements of a payload that
+    is a list, in its order; None where the call is about one place. about: what else is known of that.
     """
 
     seam: str
@@ -38,6 +54,22 @@ class Call:
     path: str = "a"
     payload: Any = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    places: Callable[[Any], Sequence[Place]] | None = None
+    about: Place | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.about or Place(self.user, self.session, self.position, self.region)
+
+
+def payload_of(call: Call) -> Any:
+    """The end of a synchronous seam that hands on what comes in."""
+    return call.payload
+
+
+async def passed_on(call: Call) -> Any:
+    """The same of an awaited one."""
+    return call.payload
 
 
 class Wrapper(Protocol):
@@ -61,14 +93,25 @@ class Seam:
         return bool(self.wrappers)
 
     async def run(self, call: Call, proceed: Proceed) -> Any:
-        for wrapper in reversed(self.wrappers):
-            proceed = _bind(wrapper, proceed)
-        return await proceed(call)
+        """What the wrappers make of an awaited call. Raises SandboxError: theirs, WIRE-004 where one timed out,
+        WIRE-006 for any other error and for an answer of another kind than the point's."""
+        try:
+            answer = await _around(self.wrappers, "around", proceed)(call)
+        except SandboxError:
+            raise
+        except Exception as error:
+            raise _typed(error, call) from error
+        return _checked(answer, call)
 
     def run_sync(self, call: Call, proceed: ProceedSync) -> Any:
-        for wrapper in reversed(self.wrappers):
-            proceed = _bind_sync(wrapper, proceed)
-        return proceed(call)
+        """The same of a call that nobody awaits."""
+        try:
+            answer = _around(self.wrappers, "around_sync", proceed)(call)
+        except SandboxError:
+            raise
+        except Exception as error:
+            raise _typed(error, call) from error
+        return _checked(answer, call)
 
     def put(self, wrapper: Wrapper) -> None:
         self.wrappers = (*self.wrappers, wrapper)
@@ -77,27 +120,57 @@ class Seam:
         self.wrappers = tuple(w for w in self.wrappers if w is not wrapper)
 
 
-def _bind(wrapper: Wrapper, proceed: Proceed) -> Proceed:
-    return lambda call: wrapper.around(call, proceed)
+def _around(
+    wrappers: Sequence[Wrapper], method: str, proceed: Callable[[Call], Any]
+) -> Callable[[Call], Any]:
+    """The one place where wrappers are put around what they wrap, the first of them outermost."""
+    for wrapper in reversed(wrappers):
+        proceed = _bind(getattr(wrapper, method), proceed)
+    return proceed
 
 
-def _bind_sync(wrapper: Wrapper, proceed: ProceedSync) -> ProceedSync:
-    return lambda call: wrapper.around_sync(call, proceed)
+def _bind(around: Callable[..., Any], proceed: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    return lambda call: around(call, proceed)
 
 
-SEAM_NAMES = ("rpc", "write", "read", "log", "index", "model", "traffic")
+def _typed(error: Exception, call: Call) -> SandboxError:
+    code = "WIRE-004" if isinstance(error, TimeoutError) else "WIRE-006"
+    return SandboxError(
+        code, where=_where(call), seen=repr(error)[:300], expected="an answer",
+        fix=f"see the log of {call.service}",
+    )  # fmt: skip
+
+
+def _checked(answer: Any, call: Call) -> Any:
+    if fits(call.seam, answer):
+        return answer
+    raise SandboxError(
+        "WIRE-006", where=_where(call), seen=repr(answer)[:100], expected=POINTS[call.seam].answer,
+        fix=f"see the log of {call.service}",
+    )  # fmt: skip
+
+
+def _where(call: Call) -> str:
+    return f"{call.service}, {call.op} of {call.peer}"
 
 
 class Seams:
-    """The seams of one process, by name, with the clocks that wrappers may use."""
+    """The seams of one process, an attribute for each point, with the clocks that wrappers may use."""
 
     def __init__(self, world: Clock, wall: Clock) -> None:
         self.world, self.wall = world, wall
-        self.rpc, self.write, self.read = Seam("rpc"), Seam("write"), Seam("read")
-        self.log, self.index, self.model = Seam("log"), Seam("index"), Seam("model")
-        self.traffic = Seam("traffic")
+        for name in SERVED:
+            setattr(self, name, Seam(name))
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Seam: ...
+
+    def armed(self) -> bool:
+        """Whether a wrapper is on any of them."""
+        return any(self.named(name) for name in SERVED)
 
     def named(self, name: str) -> Seam:
-        assert name in SEAM_NAMES, f"no seam is called {name}"
+        assert name in SERVED, f"no seam is called {name}"
         seam: Seam = getattr(self, name)
         return seam

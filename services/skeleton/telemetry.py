@@ -15,7 +15,8 @@ from sandbox.base.clock import Clock
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, encode_all
 from sandbox.base.rows import row_of
-from services.skeleton.seams import Call, Seams
+from services.skeleton.rows import logged
+from services.skeleton.seams import Seams
 
 FLUSH_S = (
     0.4  # wall seconds between sends: fresh enough for the lake's 2 s, rare enough to be cheap
@@ -42,10 +43,14 @@ class Telemetry:
     def row(self, table: str, values: tuple[Any, ...]) -> None:
         """values: as `row_of` of sandbox.base.rows makes them; times as world seconds."""
         if self.seams.log:
-            call = Call("log", self.service, table, "row", payload=values)
-            values = self.seams.log.run_sync(call, lambda c: c.payload)
-            if values is None:
+            try:
+                passed = logged(self.seams.log, self.service, table, values)
+            except SandboxError:  # a row is never worth the request that it is about
+                self.dropped += 1
                 return
+            if passed is None:
+                return
+            values = passed
         if self._n >= MAX_BUFFERED_ROWS:
             self.dropped += 1
             return

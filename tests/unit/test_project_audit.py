@@ -36,6 +36,9 @@ CORES_APART = {
     "services.model.core",
     "services.skeleton.breaker",
     "services.skeleton.seams",
+    "services.skeleton.rows",
+    "services.skeleton.messages",
+    "services.events.places",
 }  # torch; a contract of
 # its own; what wraps I/O
 PROTOS = sorted((ROOT / "services/proto/recsys/v1").glob("*.proto"))

@@ -17,6 +17,7 @@ from sandbox.drill.scenario.draft import Draft, split
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.scenario import Step
 from sandbox.drill.scenario.strict_yaml import Place
+from services.skeleton.points import STAGES
 
 NO_SHARE = 0.001
 LEAST_SHARE = 0.01  # of calls: a rarer fault shows nothing in a drill
@@ -73,8 +74,8 @@ def _use(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Iterator[
         )
         fix = guess(seen, names, f"see `sandbox fault show {kind.name}`")
         yield draft.error("unreachable", (*place, *keys), seen, expected, fix)
-    if (kind.seam in reach.STAGES) != (step.release is not None):
-        stage = kind.seam in reach.STAGES
+    if (kind.seam in STAGES) != (step.release is not None):
+        stage = kind.seam in STAGES
         yield draft.error(
             "unreachable", (*place, "fault"), kind.name,
             "the release that it spoils beside it" if stage else "no release beside it",
@@ -83,7 +84,7 @@ def _use(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Iterator[
     params = yield from _params(draft, place, step, kind)
     if params is not None:
         yield from _idle(draft, place, step, kind, params)
-    if step.ends_on and kind.seam in reach.STAGES:
+    if step.ends_on and kind.seam in STAGES:
         yield draft.error(
             "no-effect", (*place, "ends_on"), list(step.ends_on), "nothing: a release ends when it is taken back",
             "take it out",

@@ -8,7 +8,6 @@ from typing import Any
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from faults.reach import EDGE_OPS
 from sandbox.base.catalogue import LANGUAGES, REGIONS, SENSITIVITIES
 from sandbox.base.load import SETTINGS as LOAD_SHAPES
 from sandbox.drill.authoring import place
@@ -17,6 +16,7 @@ from sandbox.drill.authoring.truths import alert_rules, segment_values
 from services.ranking.core import INPUTS
 from services.retrieval.core import SOURCES
 from services.rules.document import PARAMS
+from services.skeleton.points import POINTS
 
 _SIGNS = ((Gt, "gt", "above"), (Ge, "ge", "at least"), (Lt, "lt", "below"), (Le, "le", "at most"))
 
@@ -33,7 +33,7 @@ def document(world: str) -> dict[str, Any]:
         "regions": list(REGIONS), "languages": list(LANGUAGES), "topics": list(there.topics),
         "sources": list(SOURCES), "labels": list(SENSITIVITIES), "rules": sorted(PARAMS),
         "inputs": list(INPUTS), "paths": ["a", "b"],
-        "edges": {f"{a}->{b}": list(ops) for a, callees in EDGE_OPS.items() for b, ops in callees.items()},
+        "edges": {f"{a}->{b}": list(ops) for a, callees in POINTS["rpc"].lies.items() for b, ops in callees.items()},
         "versions": {artefact: sorted(names) for artefact, names in there.versions.items()},
         "alert_rules": alert_rules(), "load_shapes": list(LOAD_SHAPES),
         "segments": {column: list(values) for column, values in segment_values(there).items()}

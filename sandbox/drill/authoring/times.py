@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from faults.onset import SETTINGS as ONSET_SETTINGS
-from faults.reach import STAGES
 from sandbox.drill.authoring.armed import kind_of
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding
 from sandbox.drill.scenario.scenario import Step
 from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.telemetry.settings import AlertSettings
+from services.skeleton.points import STAGES
 
 _NUMERIC = {"at_s", "until_s", "onset_s", "evidence_by_s", "vary_s", "minutes", "stars", "seed", "world_rate",
             "rate_per_s", "to_per_s", "share", "ramp_s", "period_s", "on_s", "half_life_s", "retrain"}  # fmt: skip

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from faults.reach import STAGES
 from sandbox.base.catalogue import (
     AGE_BANDS,
     CREATOR_GROUPS,
@@ -22,6 +21,7 @@ from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.telemetry.settings import AlertSettings
 from services.retrieval.core import SOURCES
+from services.skeleton.points import STAGES
 
 MAX_DEPTH = 20  # requests of one visit
 

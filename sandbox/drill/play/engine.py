@@ -14,7 +14,8 @@ from faults.catalogue import fault_named
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play.deeds import Action
 from sandbox.drill.play.journal import Journal, first
-from sandbox.drill.scenario.scenario import STAGES, Scenario, Step
+from sandbox.drill.scenario.scenario import Scenario, Step
+from services.skeleton.points import STAGES
 
 GRACE = 2.0  # times its length after which a drill without a report ends by itself
 

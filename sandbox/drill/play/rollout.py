@@ -12,6 +12,7 @@ from sandbox.pipeline.rollout import Release
 from sandbox.runtime import publish
 from sandbox.runtime.operate.operations import Operations
 from services.ranking.core import INPUTS
+from services.skeleton.seams import Seam
 
 COMING = ".coming"  # in RUN/registry: versions that a release of the day will bring
 OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
@@ -28,11 +29,11 @@ def release(
     wanted = Release(
         step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches
     )  # fmt: skip
-    through = []
+    stage = Seam("release")
     if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
-        through.append(wrapper(step.spec(seed), world, wall).around_sync)
+        stage.put(wrapper(step.spec(seed), world, wall))
     _publish(step, operations)
-    record = operations.release(wanted, through)
+    record = operations.release(wanted, stage)
     return f"{step.release.key}: {record.old} -> {record.new}"
 
 

@@ -5,14 +5,16 @@ Times are world seconds since the drill began, unless the name says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from faults.arming import Spec, params_of
+from faults.base import Fault
 from faults.catalogue import fault_named
 from faults.onset import Onset
-from faults.reach import STAGES, Unreachable, unreachable
+from faults.reach import Unreachable, unreachable
 from faults.scope import Scope
 from sandbox.base.config import Config, Document
 from sandbox.base.errors import SandboxError
@@ -22,6 +24,7 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.predicate import Predicate
 from sandbox.drill.scenario.queries import TIMES, unknown_times
 from sandbox.drill.scenario.truth import Cause, Part, Pattern, Truth
+from services.skeleton.points import STAGES
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -179,7 +182,27 @@ class Step(Part):
         )
         if self.until_s is not None and self.until_s <= self.at_s:
             found.append(Unreachable("until_s", self.until_s, f"after its at_s, {self.at_s:g}"))
-        return found
+        return [*found, *self._unspoilt(kind)]
+
+    def _unspoilt(self, kind: type[Fault]) -> Iterator[Unreachable]:
+        """Settings that its fault spoils and its release does not bring."""
+        brought = self.release.patches if self.release is not None else {}
+        for setting in kind.needs if self.release is not None else ():
+            service, name = setting.split(".")
+            if name not in brought.get(service, {}):
+                there = [f"{s}.{key}" for s, fields in brought.items() for key in fields]
+                yield Unreachable(
+                    "release.patches", ", ".join(there) or "none",
+                    f"a release of {setting}, which {kind.name} spoils",
+                )  # fmt: skip
+        if (
+            kind.seam == "training_log"
+            and self.release is not None
+            and self.release.retrain is None
+        ):
+            yield Unreachable(
+                "release.retrain", None, f"2 or more: {kind.name} spoils what is trained"
+            )
 
     @property
     def harmful(self) -> bool:

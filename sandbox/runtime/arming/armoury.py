@@ -46,7 +46,7 @@ class Armoury:
         if self.seams is None:
             raise SandboxError(
                 "FLT-003", where=self.name, seen=order.get("fault"), expected="a process with seams",
-                fix=f"name one of {list(GRPC_PROCESSES)}",
+                fix=f"name one of {[*GRPC_PROCESSES, 'materialiser', 'load']}",
             )  # fmt: skip
         key = str(order.get("id") or "")
         if not key or key in self.armed:

@@ -68,6 +68,7 @@ async def _serve(name: str, run: RunInfo) -> None:
     elif name == "materialiser":
         job = importlib.import_module("sandbox.runtime.materialiser").Materialiser(run)
         child.extra, serving = job.orders, job.serve(stop)
+        child.armoury.seams = job.seams
     else:
         registration = importlib.import_module(_MODULES[name]).REGISTRATION
         from services.skeleton.host import Host, serve

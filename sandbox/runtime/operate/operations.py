@@ -24,7 +24,7 @@ from sandbox.base.run import RunInfo
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime.operate.platform import LivePlatform, Platform
 from sandbox.runtime.rundir import disk_error
-from services.skeleton.seams import Call
+from services.skeleton.seams import Call, Seam
 
 
 @dataclass
@@ -82,10 +82,9 @@ class Operations:
                 continue
         return records
 
-    def release(
-        self, release: Release, through: Iterable[Callable[[Call, Callable[[Call], Any]], Any]] = ()
-    ) -> Record:
-        """Rolls a release out. through: wrappers of the `release` stage (`around_sync`), outermost first."""
+    def release(self, release: Release, stage: Seam | None = None) -> Record:
+        """Rolls a release out. stage: `release` with what is put on it, None for nothing. Raises what `apply`
+        raises, and WIRE-006 for a wrapper that failed."""
 
         def apply(call: Call) -> Record:
             wanted: Release = call.payload
@@ -95,12 +94,8 @@ class Operations:
                 target=wanted.target, key=wanted.key, new=wanted.new, note=wanted.note,
             )  # fmt: skip
 
-        proceed: Callable[[Call], Record] = apply
-        for around in reversed(list(through)):
-            proceed = _bind(around, proceed)
-        record: Record = proceed(
-            Call("release", release.target, release.key, "rollout", payload=release)
-        )
+        call = Call("release", release.target, release.key, "rollout", payload=release)
+        record: Record = (stage or Seam("release")).run_sync(call, apply)
         return record
 
     def apply(
@@ -201,12 +196,6 @@ class Operations:
             actor=record.actor, note=record.note,
         )])  # fmt: skip
         return record
-
-
-def _bind(
-    around: Callable[..., Any], proceed: Callable[[Call], Record]
-) -> Callable[[Call], Record]:
-    return lambda call: around(call, proceed)
 
 
 def _set(document: Any, service: str, name: str, value: Any) -> None:

@@ -19,7 +19,7 @@ ItemRows = Callable[[Ints, Any], Rows]
 @dataclass(slots=True)
 class Asked:
     """One request. user: of the catalogue; region: code of the user's region; personalised: consent;
-    now: world seconds since the epoch."""
+    now: world seconds since the epoch. n_wanted: candidates, None for as many as the configuration says."""
 
     user: int
     session: int
@@ -28,6 +28,7 @@ class Asked:
     k: int
     personalised: bool
     now: float
+    n_wanted: int | None = None
 
 
 @dataclass(slots=True)

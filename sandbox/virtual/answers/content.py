@@ -247,7 +247,7 @@ class Content:
         missing = np.count_nonzero(stats.status != Status.PRESENT) / max(n, 1)
         return Ranked(
             by_score(scores), scores, p[:, 0], self.model_version if usable is not None else "",
-            missing, fell_back or usable is None,
+            missing, fell_back or usable is None, p,
         )  # fmt: skip
 
     # -- rules -----------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ class Content:
 
     def n_wanted(self, asked: Asked) -> int:
         """Candidates that retrieval is asked for."""
-        return max(self.loaded.config.gateway.n_candidates, asked.k)
+        return asked.n_wanted or max(self.loaded.config.gateway.n_candidates, asked.k)
 
     def _wanted(self, asked: Asked) -> list[str]:
         disabled = self.loaded.config.retrieval.disabled

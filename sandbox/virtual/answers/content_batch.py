@@ -177,7 +177,7 @@ class Batch:
         return [
             Ranked(
                 order, of, known[at, 0] if ok else np.zeros(len(of), np.float32), version if ok else "",
-                share, not (ok and rows_ok),
+                share, not (ok and rows_ok), known[at] if ok else None,
             )
             for order, of, at, ok, share, rows_ok in zip(
                 ordered(scores), scores, spans, scored, missing.tolist(), fine.tolist(), strict=True

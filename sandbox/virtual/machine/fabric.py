@@ -20,27 +20,35 @@ import numpy as np
 from scipy.special import ndtri
 
 from sandbox.base.config import Breaker, Edge
-from sandbox.base.errors import KINDS
+from sandbox.base.errors import KINDS, SandboxError
 from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
 from sandbox.virtual.machine.timing import Timing, Work
+from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
-from services.skeleton.seams import Call, Seams
+from services.skeleton.seams import Call, Proceed, Seam, Seams
 from services.skeleton.tally import Tally
 
 N_DICE = 64  # noise values of one request; one that needs more begins again
 _TURNS = keys(np.arange(N_DICE))
 
 
-class CallError(Exception):
-    """A call that came to nothing. code: of sandbox.base.errors."""
+class CallError(SandboxError):
+    """A call that came to nothing. code: of sandbox.base.errors. Its words are few: many are raised."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code, self.status = code, KINDS[code].status
+        Exception.__init__(self, code)
+        self.code, self.kind = code, KINDS[code]
+        self.status = self.kind.status
+        self.where, self.seen = "a virtual call", code
+        self.expected, self.fix = "an answer", "see the spans of both sides"
+
+    @classmethod
+    def of(cls, error: SandboxError) -> CallError:
+        return error if isinstance(error, CallError) else cls(error.kind.code)
 
 
 # The noise of one request, drawn for its place in the world and for nothing else: normal and uniform numbers.
@@ -121,6 +129,10 @@ class Fabric:
         self._cores = Cores(timing.cores, loop)
         self._spans = 0
 
+    def is_armed(self) -> bool:
+        """Whether a wrapper is on any seam."""
+        return any(seams.armed() for seams in self.seams.values())
+
     def span(self) -> str:
         """The next span's id; empty where nobody records."""
         if self.record is None:
@@ -155,19 +167,24 @@ class Fabric:
 
     async def call(
         self, caller: str, callee: str, op: str, edge: Edge, context: Context, handler: Handler, *,
-        n_keys: int | None = None, size: int = 0,
+        n_keys: int | None = None, size: int = 0, wire: Callable[[], Wire] | None = None,
     ) -> Any:  # fmt: skip
-        """What the callee's handler returns. Raises CallError: WIRE-004, WIRE-005, WIRE-008 or what the
-        callee raised. As services.skeleton.client.Callee does it."""
+        """What the callee's handler returns. Raises CallError: WIRE-004, WIRE-005, WIRE-008, what the
+        callee raised, or WIRE-001 where a wrapper's answer cannot be unpacked. wire: how the call would read as
+        messages, asked for where the seam is armed. As services.skeleton.client.Callee does it."""
         until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
         breaker = self._breaker(caller, callee, edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
             try:
-                return await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker)  # fmt: skip
-            except CallError as failure:
+                answer = await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire)  # fmt: skip
+                if type(answer) is Answered:
+                    return answer.unpacked()
+                return answer
+            except SandboxError as error:
+                failure = CallError.of(error)
                 retry = failure.code == "WIRE-005" and attempt < edge.attempts
                 if not retry or self.loop.now >= until:
-                    raise
+                    raise failure from None
                 self._tally(caller, callee, edge.path).retries += 1
         raise AssertionError("the last attempt returns or raises")
 
@@ -205,6 +222,7 @@ class Fabric:
     async def _attempt(
         self, caller: str, callee: str, op: str, path: str, context: Context, handler: Handler,
         until: float, attempt: int, n_keys: int | None, size: int, breaker: CircuitBreaker | None,
+        wire: Callable[[], Wire] | None,
     ) -> Any:  # fmt: skip
         loop, tally, began = self.loop, self._tally(caller, callee, path), self.loop.now
         span_id, status = self.span(), "OK"
@@ -219,7 +237,7 @@ class Fabric:
                 raise CallError("WIRE-004")
             if breaker and not (admitted := breaker.admit(began)):
                 raise CallError("WIRE-008")
-            sent = self._sent(caller, callee, op, path, inner, handler, size)
+            sent = self._sent(caller, callee, op, path, inner, handler, size, wire)
             task = loop.spawn(sent, fails_with=CallError)
             if not await loop.wait(task, until):
                 inner.given_up = True
@@ -247,16 +265,45 @@ class Fabric:
                 ))  # fmt: skip
 
     def _sent(
-        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int
+        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int,
+        wire: Callable[[], Wire] | None,
     ) -> Coroutine[Any, Any, Any]:  # fmt: skip
         """An attempt on its way, through the caller's seam where that is armed."""
         seam = self.seams[caller].rpc
         if not seam:
             return self._send(caller, callee, op, inner, handler, size)
-        call = Call(
+        assert wire is not None, "a call through an armed seam says how it reads"
+        call = Asking(
             "rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path
         )  # fmt: skip
-        return seam.run(call, lambda _: self._send(caller, callee, op, inner, handler, size))
+        return self._wrapped(seam, call, wire(), inner, handler, size)
+
+    async def _wrapped(
+        self, seam: Seam, call: Asking, wire: Wire, inner: Context, handler: Handler, size: int
+    ) -> Any:  # fmt: skip
+        """What wrappers make of an attempt: the handler's own value, or an `Answered` where that was changed."""
+        call.wire = wire
+        came: list[Unread] = []
+
+        async def proceed(given: Call) -> Any:
+            changed = call.changed_in(given)
+            chosen = handler if changed is None else wire.handler(changed)
+            value = await self._send(call.service, call.peer, call.op, inner, chosen, size)
+            came.append(Unread(value, wire))
+            return came[-1]
+
+        answer = await self.through(seam, call, proceed)
+        try:
+            return Answered.of(answer, wire, came)
+        except SandboxError as error:
+            raise CallError.of(error) from error
+
+    async def through(self, seam: Seam, call: Call, proceed: Proceed) -> Any:
+        """What an armed seam makes of a call. Raises CallError, whatever a wrapper raised."""
+        try:
+            return await seam.run(call, proceed)
+        except SandboxError as error:
+            raise CallError.of(error) from error
 
     async def _send(
         self, caller: str, callee: str, op: str, inner: Context, handler: Handler, size: int
@@ -290,9 +337,16 @@ class Fabric:
             if context.given_up:
                 raise CallError("WIRE-004")
             return await handler(context)
-        except CallError as failure:
+        except SandboxError as error:
+            failure = CallError.of(error)
             status = "CANCELLED" if context.given_up else failure.status
-            raise
+            raise failure from None
+        except Exception as error:
+            if not self.is_armed():
+                raise  # nothing but this model itself is to blame: it must not pass for a failing service
+            status = "INTERNAL"
+            self.log(name, "error", "handler failed", context, op=op, error=repr(error))
+            raise CallError("WIRE-006") from error
         finally:
             if process.waiting:
                 loop.fire(process.waiting.popleft())

@@ -15,8 +15,10 @@ from sandbox.base.rows import row_of
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Items, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
-from sandbox.virtual.processes import sizes
+from sandbox.virtual.machine.wire import Wire
+from sandbox.virtual.processes import sizes, wires
 from sandbox.virtual.processes.handlers import USER_VIEWS, Handlers, chosen
+from sandbox.virtual.processes.intake import Append
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway import core
 from services.gateway.record import ARM, Record, write_explain
@@ -59,11 +61,11 @@ class _Asked:
 
 
 class Gateway:
-    """append: takes an entry of the event stream in, on the events service."""
+    """append: takes entries of the event stream in, on the events service."""
 
     def __init__(
         self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config],
-        append: Callable[[list[Entry], Context], Awaitable[None]],
+        append: Append,
     ) -> None:  # fmt: skip
         self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
         self.later = handlers.gathering.later
@@ -100,19 +102,21 @@ class Gateway:
             "retrieval", "Retrieve", context, seen,
             lambda inner: handlers.retrieve(asked, rows, answer, inner), None,
             sizes.retrieve(n, len(rows.recent)),
+            lambda: wires.Retrieve(handlers, asked, rows),
         )  # fmt: skip
         candidates, same = found or (known(content.popular_candidates(asked)), False)
         course.candidates = candidates
         ranking = await self._stage(
             "ranking", "Rank", context, seen,
             lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, sizes.rank(n),
+            lambda: wires.Rank(handlers, asked, rows, answer, candidates),
         )  # fmt: skip
         ranked, same = ranking or (candidates.then(Ranked.as_retrieved), False)
         course.ranked = ranked
         slate = course.slate = await self._stage(
             "rules", "Apply", context, seen,
             lambda inner: handlers.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
-            n, sizes.apply(n, len(rows.seen), asked.k),
+            n, sizes.apply(n, len(rows.seen), asked.k), lambda: wires.Apply(handlers, asked, rows, answer, candidates, ranked, context.sampled),
         )  # fmt: skip
         await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
         if slate is None:
@@ -133,6 +137,7 @@ class Gateway:
     async def _stage(
         self, stage: str, op: str, context: Context, seen: Record,
         handler: Callable[[Context], Awaitable[T]], n_keys: int | None = None, size: int = 0,
+        wire: Callable[[], Wire] | None = None,
     ) -> T | None:  # fmt: skip
         """What the stage answers, None when its stand-in has to serve."""
         loop = self.fabric.loop
@@ -141,12 +146,13 @@ class Gateway:
         context.until = began + (due - began) * core.stage_share(stage) + MARGIN_S
         edge = getattr(self.config().gateway, stage)
         try:
-            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size)  # fmt: skip
+            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size, wire=wire)  # fmt: skip
             return answer
-        except (CallError, SandboxError) as failure:
-            code = failure.code if isinstance(failure, CallError) else failure.kind.code
+        except SandboxError as failure:
             seen.fallbacks.add(stage)
-            self.fabric.log("gateway", "warn", "stage fell back", context, stage=stage, code=code)
+            self.fabric.log(
+                "gateway", "warn", "stage fell back", context, stage=stage, code=failure.kind.code
+            )
             return None
         finally:
             context.until = due
@@ -158,6 +164,7 @@ class Gateway:
             found = await self._stage(
                 "features", "GetUser", context, seen,
                 lambda inner: self.handlers.get_user(asked, inner), len(USER_VIEWS), sizes.get_user(USER_VIEWS),
+                lambda: wires.GetUser(self.handlers, asked),
             )  # fmt: skip
         rows = found or UserRows.unknown()
         seen.segment = rows.segment
@@ -237,13 +244,16 @@ class Gateway:
         loop.spawn(self._tell(entry, quiet, sizes.append_impressions(asked.k)))
 
     async def _tell(self, entry: Entry, context: Context, size: int) -> None:
-        async def handler(inner: Context) -> None:
+        async def handler(inner: Context) -> list[bool]:
             await self.fabric.work("events.AppendImpressions", inner)
-            await self.append([entry], inner)
+            return await self.append("AppendImpressions", [entry], inner)
+
+        def wire() -> Wire:
+            return wires.AppendImpressions(self.handlers, self.append, entry)
 
         try:
             edge = self.config().gateway.events
-            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=size)  # fmt: skip
+            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=size, wire=wire)  # fmt: skip
         except CallError as failure:
             self.fabric.log(
                 "gateway", "warn", "impressions not appended", context, code=failure.code
@@ -252,13 +262,16 @@ class Gateway:
     async def log_feedback(self, entries: list[Entry], context: Context) -> None:
         """The handler of LogFeedback."""
 
-        async def handler(inner: Context) -> None:
+        async def handler(inner: Context) -> list[bool]:
             await self.fabric.work("events.Append", inner)
-            await self.append(entries, inner)
+            return await self.append("Append", entries, inner)
+
+        def wire() -> Wire:
+            return wires.Append(self.handlers, self.append, entries)
 
         await self.fabric.work("gateway.LogFeedback", context)
         edge = self.config().gateway.events
-        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=sizes.append(len(entries)))  # fmt: skip
+        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=sizes.append(len(entries)), wire=wire)  # fmt: skip
 
 
 def _slate_of(candidates: Candidates, ranked: Ranked, slate: Slate) -> list[int]:

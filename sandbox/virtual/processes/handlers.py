@@ -8,12 +8,12 @@ counted by the candidates that were asked for: so many are found, but for a slat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any, TypeVar
 
 import numpy as np
 
 from sandbox.base.config import Config
-from sandbox.base.errors import SandboxError
 from sandbox.base.features import (
     ITEM_STATS,
     USER_PROFILE,
@@ -27,11 +27,11 @@ from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering, Later, known
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
-from sandbox.virtual.processes import sizes
+from sandbox.virtual.processes import sizes, wires
 from sandbox.virtual.processes.store import Store
-from services.features.core import batches
-from services.features.server import read_row, served_rows
-from services.gateway.stages import Candidates, Ranked, UserRows
+from services.features.core import batches, rows_of
+from services.features.server import packed, read_row, served_rows
+from services.gateway.stages import VIEWS, Candidates, Ranked, UserRows
 from services.ranking.core import Floats
 from services.ranking.report import absent_shares, input_rows
 from services.retrieval.core import Found
@@ -75,16 +75,33 @@ class Handlers:
         await self._fetch(context, [view.row_bytes for view in USER_VIEWS])
         if fabric.record is None and not fabric.seams["features"].read:
             return self.store.user_rows(asked.user, asked.now)
-        (profile, session, seen), now = self.store.user(asked.user, asked.now), self._now()
-        ids = np.array([asked.user])
-        if fabric.seams["features"].read:
-            profile = await self._through_read(USER_PROFILE, "GetUser", ids, profile, context)
-            session = await self._through_read(USER_SESSION, "GetUser", ids, session, context)
-            seen = await self._through_read(USER_SEEN, "GetUser", ids, seen, context)
-        if fabric.record is not None:
-            for view, rows in zip(USER_VIEWS, (profile, session, seen), strict=True):
-                self._note_read(view, ids, rows, now, context)
+        profile, session, seen = await self._user_rows(asked.user, USER_VIEWS, asked.now, context)
         return UserRows.of_rows(profile, session, seen, asked.now)
+
+    async def get_rows(
+        self, user: int, views: Sequence[FeatureView], now: float, context: Context
+    ) -> list[Rows]:
+        """The same of any user and views. now: world seconds."""
+        await self.fabric.work("features.GetUser", context)
+        await self._fetch(context, [view.row_bytes for view in views])
+        return await self._user_rows(user, views, now, context)
+
+    async def _user_rows(
+        self, user: int, views: Sequence[FeatureView], read_ts: float, context: Context
+    ) -> list[Rows]:
+        """One row of each view, through the read seam, logged as it is served."""
+        fabric, now, ids = self.fabric, self._now(), np.array([user])
+        held = dict(zip(VIEWS, self.store.user(user, read_ts), strict=True))
+        found = [held[view.name] for view in views]
+        if fabric.seams["features"].read:
+            found = [
+                await self._through_read(view, "GetUser", ids, rows, context)
+                for view, rows in zip(views, found, strict=True)
+            ]
+        if fabric.record is not None:
+            for view, rows in zip(views, found, strict=True):
+                self._note_read(view, ids, rows, now, context)
+        return found
 
     async def get_items(
         self, candidates: Later[Candidates], stats: Later[Rows], n: int, context: Context
@@ -110,10 +127,13 @@ class Handlers:
     ) -> Rows:
         call = Call(
             "read", "features", view.name, op, context.user, context.session, context.depth,
-            context.region, payload={"entity_ids": ids, "rows": rows},
+            context.region, payload={"entity_ids": ids, "rows": deepcopy(rows)},
         )  # fmt: skip
-        passed: Rows = await self.fabric.seams["features"].read.run(call, _rows_of)
-        return passed
+        fabric = self.fabric
+        passed: Rows = await fabric.through(fabric.seams["features"].read, call, _rows_of)
+        # What was changed goes over the wire as anything does, where rows of other sizes are refused.
+        sent = packed(view, passed)
+        return rows if sent == packed(view, rows) else rows_of(sent)
 
     async def _fetch(self, context: Context, row_bytes: Sequence[int]) -> None:
         """Round trips to the store for rows of these sizes, one after the other. Raises STORE-001."""
@@ -156,27 +176,33 @@ class Handlers:
     # -- retrieval -------------------------------------------------------------------------------
 
     async def retrieve(
-        self, asked: Asked, rows: UserRows, answer: Later[Answer], context: Context
+        self, asked: Asked, rows: UserRows, answer: Later[Answer] | None, context: Context
     ) -> tuple[Later[Candidates], bool]:
-        """The candidates, and whether they are those of the batch. rows: what the gateway has of the user."""
+        """The candidates, and whether they are those of the batch. rows: what the gateway has of the user. answer:
+        the batch's, None for a request that is none of it."""
         fabric, content, config = self.fabric, self.content, self.config()
         await fabric.work("retrieval.Retrieve", context, share=0.25)
         depth, ann, failed = content.ann_depth(asked), None, False
         if depth:
             try:
                 ann = await self._ann(asked, rows, depth, context)
+                if ann is None and answer is None:
+                    ann = content.search(content.encode(asked, rows), depth)
             except CallError as failure:
                 failed = True
                 fabric.log(
                     "retrieval", "warn", "source failed", context, source="ann", code=failure.code
                 )
         await fabric.work("retrieval.Retrieve", context, share=0.75)
-        if same := ann is None and not failed:
+        if same := answer is not None and ann is None and not failed:
+            assert answer is not None
             found = answer.then(lambda a: a.found)
             candidates = answer.then(lambda a: a.candidates)
         else:
             both = self.gathering.later(lambda: content.retrieve(asked, rows, ann, failed))
             found, candidates = both.then(lambda b: b[0]), both.then(lambda b: b[1])
+            if fabric.seams["retrieval"].index:
+                both.get()  # what cannot be merged fails this call, and not who reads it later
         if fabric.record is not None and chosen(context, config.retrieval.sample_share):
             now = self._now()
             self._note("retrieval", "candidates", lambda: candidate_rows(
@@ -191,7 +217,8 @@ class Handlers:
         fabric, content = self.fabric, self.content
         vector: Floats | None = await fabric.call(
             "retrieval", "model", "EncodeUser", self.config().retrieval.model, context,
-            lambda inner: self._encode_user(asked, rows, inner), size=sizes.encode_user(len(rows.recent)),
+            lambda inner: self.encode_user(asked, rows, inner), size=sizes.encode_user(len(rows.recent)),
+            wire=lambda: wires.EncodeUser(self, asked, rows),
         )  # fmt: skip
         seam = fabric.seams["retrieval"].index
         if vector is None and not seam:
@@ -202,16 +229,16 @@ class Handlers:
             return content.search(vector, depth)
         call = Call(
             "index", "retrieval", content.index_version, "search", context.user, context.session,
-            context.depth, context.region, payload=vector,
+            context.depth, context.region, payload=np.array(vector),
         )  # fmt: skip
 
         async def proceed(c: Call) -> tuple[np.ndarray, np.ndarray]:
             nearest = content.search(c.payload, depth)
             return nearest.ids, nearest.scores
 
-        return Found(*await seam.run(call, proceed))
+        return Found(*await fabric.through(seam, call, proceed))
 
-    async def _encode_user(self, asked: Asked, rows: UserRows, context: Context) -> Floats | None:
+    async def encode_user(self, asked: Asked, rows: UserRows, context: Context) -> Floats | None:
         """None: as the batch has it. A vector where the model seam is armed."""
         await self.fabric.work("model.EncodeUser", context)
         seam = self.fabric.seams["model"].model
@@ -223,7 +250,7 @@ class Handlers:
         async def proceed(c: Call) -> Floats:
             return self.content.encode_raw(*c.payload)
 
-        vectors: Floats = await seam.run(call, proceed)
+        vectors: Floats = await self.fabric.through(seam, call, proceed)
         return vectors[0]
 
     # -- ranking and model -----------------------------------------------------------------------
@@ -245,6 +272,7 @@ class Handlers:
             stats = await fabric.call(
                 "ranking", "features", "GetItems", config.ranking.features, context,
                 lambda inner: self.get_items(candidates, held, n, inner), n_keys=n, size=sizes.get_items(n),
+                wire=lambda: wires.GetItems(self, candidates, asked.now),
             )  # fmt: skip
         except CallError as failure:
             fabric.log("ranking", "warn", "item features missing", context, code=failure.code)
@@ -259,7 +287,8 @@ class Handlers:
         try:
             changed: Floats | None = await fabric.call(
                 "ranking", "model", "Score", config.ranking.model, context,
-                lambda inner: self._score(asked, candidates, x, n, inner), n_keys=n, size=sizes.score(n, len(content.loaded.contract.columns)),
+                lambda inner: self.score(asked, candidates, x, n, inner), n_keys=n, size=sizes.score(n, len(content.loaded.contract.columns)),
+                wire=lambda: wires.Score(self, asked, candidates, x),
             )  # fmt: skip
             same = same and changed is None
             if changed is not None:
@@ -281,7 +310,7 @@ class Handlers:
             ) if ranked.get().model_version else ())  # fmt: skip
         return ranked, same
 
-    async def _score(
+    async def score(
         self, asked: Asked, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
     ) -> Floats | None:  # fmt: skip
         """None: what the model makes of the inputs. Its answer where the model seam is armed."""
@@ -311,10 +340,7 @@ class Handlers:
         async def proceed(c: Call) -> Floats:
             return content.score_raw(*c.payload)
 
-        try:
-            scored: Floats = await seam.run(call, proceed)
-        except SandboxError as error:
-            raise CallError(error.kind.code) from error
+        scored: Floats = await fabric.through(seam, call, proceed)
         return scored
 
     async def _join_batch(self) -> None:
@@ -389,5 +415,5 @@ async def _rows_of(call: Call) -> Rows:
 def _model_call(op: str, version: str, payload: tuple[Any, ...], context: Context) -> Call:
     return Call(
         "model", "model", version, op, context.user, context.session, context.depth, context.region,
-        payload=payload,
+        payload=tuple(map(np.array, payload)),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS
 from sandbox.base.rows import Row, row_of
 from sandbox.base.worlds import WorldManifest
@@ -24,7 +25,8 @@ from sandbox.virtual.machine.loop import World
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Stream
 from services.events.core import GROUP, STREAM
-from services.skeleton.seams import Call, Seams
+from services.skeleton.rows import logged
+from services.skeleton.seams import Seams
 
 _OBSERVED = ("requests", "impressions", "outcomes", "feature_reads")
 _KEEP = 20_000  # rows of one table that wait for a segment
@@ -53,14 +55,19 @@ class Recorder:
         self._state = alerts.State()
         self.fired: list[tuple[float, str, str]] = []  # world seconds, rule, state
         self._sampled: dict[str, int] = {}
+        self.dropped = 0  # rows lost to a wrapper that failed
 
     def __call__(self, service: str, table: str, values: tuple[Any, ...]) -> None:
         seams = self.seams.get(service)
         if seams is not None and seams.log:
-            call = Call("log", service, table, "row", payload=values)
-            values = seams.log.run_sync(call, lambda c: c.payload)
-            if values is None:
+            try:
+                passed = logged(seams.log, service, table, values)
+            except SandboxError:  # as services.skeleton.telemetry.Telemetry.row
+                self.dropped += 1
                 return
+            if passed is None:
+                return
+            values = passed
         rows = self._rows.setdefault(table, [])
         rows.append(values)
         if table in self._fresh:

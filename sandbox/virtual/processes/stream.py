@@ -1,30 +1,30 @@
-"""The event stream and its two readers: the stream processor, and the batch job that counts everything in."""
+"""The event stream and the stream processor, which reads it. The other reader is the batch job (materialiser)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView
-from sandbox.pipeline.live_features import LiveFeatures
-from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, run_row
-from sandbox.virtual.machine.fabric import Recording
-from sandbox.virtual.machine.loop import Loop, Signal, Task, World
+from sandbox.base.features import USER_SEEN, USER_SESSION, FeatureView
+from sandbox.virtual.machine.loop import Loop, Signal, Task
 from sandbox.virtual.processes.store import Store, Written
 from services.events import core
 from services.events.core import Entry, UserState
-from services.skeleton.seams import Call, Seams
+from services.events.places import Update, checked_update, of_updates
+from services.skeleton.seams import Call, Seams, passed_on
 
 WRITER = 1  # of streamed rows; batch runs count from 1 in a view of their own
-Update = tuple[int, float, np.ndarray]  # user, event time of the row, row
+_STREAMED = (USER_SESSION, USER_SEEN)
+Log = Callable[..., None]  # service, level, text, and fields
+
+
+def _unheard(*line: object, **fields: object) -> None:
+    """For who has nobody to tell."""
+
+
 _Held = tuple[UserState, Written | None, Written | None]  # a user's rows as numbers, and the rows
 
 
@@ -65,8 +65,10 @@ class Processor:
 
     def __init__(
         self, loop: Loop, stream: Stream, store: Store, catalogue: Catalogue, seams: Seams,
-        config: Callable[[], Config],
+        config: Callable[[], Config], log: Log = _unheard,
     ) -> None:  # fmt: skip
+        """log: takes a line of the processor's log."""
+        self._log = log
         self.loop, self.stream, self.store = loop, stream, store
         self.catalogue, self.seams, self.config = catalogue, seams, config
         self._visits: dict[int, int] = {}  # visit that the counters of a user's row belong to
@@ -104,7 +106,15 @@ class Processor:
             settings = self.config().stream
             first = stream.read
             stream.read = min(len(stream.entries), first + settings.batch)
-            await self._process(stream.entries[first : stream.read])
+            try:
+                await self._process(stream.entries[first : stream.read])
+            except (
+                SandboxError
+            ) as error:  # of a wrapper: nothing is committed, and the batch is read again
+                self._log("stream", "error", "batch failed", error=repr(error))
+                stream.read = min(first, stream.read)
+                await loop.sleep_until(loop.now + core.PAUSE_S)
+                continue
             stream.done = max(stream.done, stream.read)
             if stream.read - first < settings.batch:
                 await loop.sleep_until(loop.now + settings.linger_ms / 1000)
@@ -128,14 +138,24 @@ class Processor:
         self._states[user] = state, *self._rows(user)
 
     async def _written(self, of_user: dict[int, list[Entry]], newest: float) -> None:
-        """Commits a batch through the write seam."""
+        """Commits a batch through the write seam. Raises SandboxError, and then has changed nothing."""
         updates: dict[str, list[Update]] = {USER_SESSION.name: [], USER_SEEN.name: []}
+        visits = self._visits.copy()
         for user in sorted(of_user):
             for view, update in self._after(user, self._state(user), [of_user[user]]):
                 updates[view].append(update)
-        passed = [(view, await self._through(view, rows, newest)) for view, rows in updates.items()]
-        for view, rows in passed:
-            self._commit(view, rows)
+        try:
+            passed = [
+                (view, await self._through(view, updates[view.name], newest)) for view in _STREAMED
+            ]
+            written = [
+                (view.name, [checked_update(view, of) for of in rows]) for view, rows in passed
+            ]
+        except SandboxError:
+            self._visits = visits
+            raise
+        for name, rows in written:
+            self._commit(name, rows)
 
     def _commit(self, view: str, rows: list[Update]) -> None:
         for user, ts, row in rows:
@@ -157,14 +177,17 @@ class Processor:
         if seen:
             yield USER_SEEN.name, (user, state.seen_ts, state.seen_row())
 
-    async def _through(self, view: str, updates: list[Update], newest: float) -> list[Update]:
+    async def _through(
+        self, view: FeatureView, updates: list[Update], newest: float
+    ) -> list[Update]:
         if not updates:
             return updates
         call = Call(
-            "write", "stream", view, "apply", user=updates[0][0], payload=updates,
+            "write", "stream", view.name, "apply", payload=updates,
             attributes={"event_ts": newest, "n": len(updates)},
+            places=of_updates(view, self.catalogue),
         )  # fmt: skip
-        passed: list[Update] = await self.seams.write.run(call, _payload)
+        passed: list[Update] = await self.seams.write.run(call, passed_on)
         return passed
 
     def _rows(self, user: int) -> tuple[Written | None, Written | None]:
@@ -184,75 +207,3 @@ class Processor:
             seen.values if seen else USER_SEEN.default_row,
             seen.event_ts if seen else 0.0,
         )
-
-
-async def _payload(call: Call) -> Any:
-    return call.payload
-
-
-class Materialiser:
-    """sandbox.runtime.materialiser in world time."""
-
-    def __init__(
-        self, world_dir: Path, catalogue: Catalogue, stream: Stream, store: Store, world: World,
-        row: Recording, log: Callable[..., None],
-    ) -> None:  # fmt: skip
-        artefact = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
-        self._snapshot = artefact.arrays("features.safetensors")
-        self._live = LiveFeatures(
-            catalogue, self._snapshot["user_id"], self._snapshot["user_profile"],
-            self._snapshot["item_stats"], artefact.manifest.created_ts,
-        )  # fmt: skip
-        self.stream, self.store, self.world, self._row, self._log = stream, store, world, row, log
-        self._n = self._position = 0
-        self.every_s = max(EVERY_S, LEAST_WALL_S * world.speed)
-
-    def run(self, *, stream_views: bool = False) -> None:
-        """One run over all batch views. stream_views: the snapshot's own too, into an empty store. A store that
-        is away or refuses is noted, and the next run tries again."""
-        self._n += 1
-        started = self.world.now()
-        try:
-            self.store.require("read")
-            read = self._live.add(self.stream.entries[self._position :])
-            self._position = len(self.stream.entries)
-            until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
-            for view, ids, rows, ts in self._views(until):
-                self.store.put(view, ids, rows, ts, self._n)
-                self._note(view, started, until, read + (len(ids) if self._n == 1 else 0), len(ids))
-            if stream_views:
-                self._restore(started, until)
-        except SandboxError as failure:
-            self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
-            self._log("materialiser", "error", "feature write failed", error=str(failure.seen))
-
-    def forget_position(self) -> None:
-        """The stream begins anew."""
-        self._position = 0
-
-    def _views(
-        self, until: float
-    ) -> Iterator[tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]]:
-        users, n_items = self._snapshot["user_id"], self._live.catalogue.n_items
-        yield USER_PROFILE, users, self._live.profile(until), np.full(len(users), until)
-        yield ITEM_STATS, np.arange(n_items), self._live.stats(until), np.full(n_items, until)
-
-    def _restore(self, started: float, until: float) -> None:
-        ids, ts = self._snapshot["stream_user_id"], self._snapshot["stream_ts"]
-        for view in (USER_SESSION, USER_SEEN):
-            self.store.put(view, ids, self._snapshot[view.name], ts, self._n)
-            self._note(view, started, until, len(ids), len(ids))
-
-    def _note(
-        self,
-        view: FeatureView,
-        started: float,
-        until: float,
-        n_read: int,
-        n: int,
-        status: str = "OK",
-    ) -> None:
-        self._row("materialiser", "materialization_runs", run_row(
-            self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
-            rows_read=n_read, rows_written=n, status=status,
-        ))  # fmt: skip

@@ -13,6 +13,7 @@ from sandbox.pipeline.rollout import Release
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import Operations
 from sandbox.telemetry.sql import query
+from services.skeleton.seams import Seam
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
@@ -75,11 +76,14 @@ def test_a_release_passes_through_its_wrappers_and_their_result_is_what_goes_out
         "rules", "explore", "0.05", "deploy-bot", patches={"rules": {"explore_share": 0.05}}
     )
 
-    def halved(call, proceed):
-        call.payload = call.payload.patched("rules", "explore_share", 0.025)
-        return proceed(call)
+    class Halved:
+        def around_sync(self, call, proceed):
+            call.payload = call.payload.patched("rules", "explore_share", 0.025)
+            return proceed(call)
 
-    record = operations.release(release, [halved])
+    stage = Seam("release")
+    stage.put(Halved())
+    record = operations.release(release, stage)
 
     assert Config.load(stack.run.path).rules.explore_share == 0.025
     assert (record.actor, record.new) == ("deploy-bot", "0.05")

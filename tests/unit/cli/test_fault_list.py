@@ -34,4 +34,6 @@ def test_list_and_show_say_where_it_can_be_armed_and_what_holds_there():
     assert row["scope"] == ["callee", "ops", "regions", "paths", "user_buckets"]
     told = listed("show", "session-stream-lag")
     assert "armed in" in told
-    assert "callee, ops, share, onset, until_s" in told
+    assert "callee, ops, regions, user_buckets, items, groups, share, onset, until_s" in " ".join(
+        told.split()
+    )

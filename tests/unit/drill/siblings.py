@@ -142,7 +142,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, list[tuple[str, str]]]] = [
     ('all-new', {'timeline.2.release.patches': {'model': {'two_tower': 'tt-2'}}}, 'error', [('no-effect', 'timeline[2].release.patches')]),
     ('smaller-languages', {'accept.0': 'nprobe n=70000'}, 'error', [('bad-action', 'accept[0]')]),
     ('keeps-showing', {'timeline.2.target': 'stream->item_stats'}, 'error', [('unreachable', 'timeline[2].target')]),
-    ('keeps-showing', {'timeline.2.scope': {'user_buckets': [0, 10]}}, 'error', [('unreachable', 'timeline[2].scope.user_buckets')]),
+    ('keeps-showing', {'timeline.2.scope': {'paths': ['b']}}, 'error', [('unreachable', 'timeline[2].scope.paths')]),
     ('friday-deploy', {'accept': ['restart service=model']}, 'error', [('both-ways', 'accept[0]')]),
     ('slow-home', {'pager.at_s': True}, 'error', [('bad-value', 'pager.at_s')]),
     ('slow-home', {'evidence_by_s': 2000, 'pager.at_s': 1900}, 'error', [('order', 'pager.at_s'), ('order', 'pager.vary_s'), ('order', 'truth.onset_s')]),

@@ -9,7 +9,11 @@ import pytest
 
 from faults.arming import Spec, wrapper
 from sandbox.base.clock import VirtualClock
-from services.skeleton.seams import Call, Seam
+from services.proto.recsys.v1 import features_pb2
+from services.skeleton.points import POINTS
+from services.skeleton.seams import Call, Seam, payload_of
+
+ANSWER = features_pb2.GetItemsResponse()
 
 
 class Bench:
@@ -21,12 +25,13 @@ class Bench:
         self.seam = Seam(self.armed.fault.seam)
         self.seam.put(self.armed)
 
-    def send(self, call: Call, answer: Any = "answer") -> tuple[Any, float]:
-        """The answer to an awaited call, and how many seconds it took."""
+    def send(self, call: Call, answer: Any = ANSWER) -> tuple[Any, float]:
+        """The answer to an awaited call, and how many seconds it took. answer: None for the payload."""
+        self._meets(call, awaited=True)
         results: list[tuple[Any, float]] = []
 
-        async def proceed(_: Call) -> Any:
-            return answer
+        async def proceed(given: Call) -> Any:
+            return given.payload if answer is None else answer
 
         async def once() -> None:
             began = self.clock.now()
@@ -39,7 +44,14 @@ class Bench:
 
     def pass_on(self, call: Call) -> Any:
         """The payload that comes out of a synchronous seam or stage."""
-        return self.seam.run_sync(call, lambda c: c.payload)
+        self._meets(call, awaited=False)
+        return self.seam.run_sync(call, payload_of)
+
+    def _meets(self, call: Call, *, awaited: bool) -> None:
+        """The call is one that the fault's point really has."""
+        point = POINTS[self.armed.fault.seam]
+        assert (call.seam, awaited) == (point.name, point.awaited)
+        assert point.misfit(call.service, call.peer, call.op) is None
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ from faults.onset import Onset
 from faults.scope import Scope
 from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
-from services.skeleton.seams import Call, Seams
-from tests.unit.faults.conftest import Bench
+from services.skeleton.seams import Call, Place, Seams
+from tests.unit.faults.conftest import ANSWER, Bench
 
 
 def edge(user=0, session=0, position=0, **kw):
-    return Call(
-        "rpc", "ranking", kw.pop("peer", "features"), "GetItems", user, session, position, **kw
-    )
+    peer = kw.pop("peer", "features")
+    op = {"features": "GetItems", "model": "Score"}[peer]
+    return Call("rpc", "ranking", peer, op, user, session, position, **kw)
 
 
 def hits(share, users=2_000, seed=7):
     armed = Bench(fault="rpc-edge-latency", share=share, seed=seed).armed
-    return [u for u in range(users) if armed._hits(edge(user=u))]
+    return [u for u in range(users) if armed._hit(edge(user=u)) == (True,)]
 
 
 def test_a_share_of_a_quarter_hits_a_quarter():
@@ -35,7 +35,7 @@ def test_a_share_of_a_quarter_hits_a_quarter():
 def test_a_retry_is_not_a_second_roll():
     armed = Bench(fault="rpc-edge-latency", share=0.5, seed=3).armed
 
-    rolls = {armed._hits(edge(user=5, session=9, position=2)) for _ in range(20)}
+    rolls = {armed._hit(edge(user=5, session=9, position=2)) for _ in range(20)}
 
     assert len(rolls) == 1
 
@@ -48,6 +48,46 @@ def test_another_seed_hits_other_users():
 def test_a_larger_share_never_hits_fewer(a, b):
     low, high = sorted((a, b))
     assert set(hits(low, users=40)) <= set(hits(high, users=40))
+
+
+def batch(*users, items=()):
+    places = [Place(user, position=4, item=item) for user in users for item in items or (-1,)]
+    return Call(
+        "write", "stream", "user_seen", "apply", payload=list(range(len(places))),
+        places=lambda payload: [places[i] for i in payload],
+    )  # fmt: skip
+
+
+class Doomed(Fault):
+    name, seam = "doomed", "write"
+
+    async def around(self, call, proceed):
+        return [(element, "hit") for element in await proceed(call)]
+
+
+def doomed(**spec):
+    bench = Bench(fault="session-stream-lag", **spec)
+    object.__setattr__(bench.armed, "fault", Doomed(None, world=bench.clock, wall=bench.clock))
+    return bench
+
+
+def test_each_element_of_a_batch_rolls_for_itself():
+    answer, _ = doomed(share=0.5, seed=3).send(batch(*range(1_000)), None)
+
+    assert [e[0] if isinstance(e, tuple) else e for e in answer] == list(range(1_000))
+    assert 400 < sum(isinstance(e, tuple) for e in answer) < 600
+
+
+def test_each_element_of_a_batch_is_in_scope_by_itself():
+    answer, _ = doomed(scope={"user_buckets": [0, 50]}).send(batch(10, 60, -1, 30), None)
+
+    assert answer == [(0, "hit"), 1, 2, (3, "hit")]
+
+
+def test_items_of_one_user_are_places_of_their_own():
+    answer, _ = doomed(share=0.5).send(batch(7, items=tuple(range(400))), None)
+
+    assert 150 < sum(isinstance(e, tuple) for e in answer) < 250
 
 
 def test_share_zero_is_the_healthy_run():
@@ -103,7 +143,7 @@ def test_taking_the_wrapper_off_is_the_whole_recovery():
     bench.seam.take_off(bench.armed)
 
     assert not bench.seam
-    assert bench.send(edge()) == ("answer", 0.0)
+    assert bench.send(edge()) == (ANSWER, 0.0)
 
 
 def test_a_fault_that_is_not_due_yet_waits():
@@ -128,9 +168,14 @@ def test_two_wrappers_on_one_seam_both_act():
         ({"fault": "rpc-edge-latencies"}, "FLT-001", "fault name"),
         ({"fault": "rpc-edge-latency", "params": {"delay_ms": 4000}}, "FLT-002", "delay_ms"),
         ({"fault": "rpc-edge-latency", "params": {"delays": 4}}, "FLT-002", "delays"),
+        ({"fault": "rpc-edge-latency", "scope": {"segments": ["rare"]}}, "FLT-002", "segments"),
         ({"fault": "rpc-edge-latency", "share": 1.5}, "FLT-002", "share"),
         ({"fault": "rpc-edge-latency", "scope": {"color": "red"}}, "FLT-002", "color"),
         ({"fault": "session-stream-lag"}, "FLT-003", "ranking"),
+        ({"fault": "sensitivity-overblock"}, "FLT-003", "ranking"),
+        ({"fault": "rpc-edge-latency", "scope": {"callee": "rules"}}, "FLT-002", "scope.callee"),
+        ({"fault": "rpc-edge-latency", "scope": {"ops": ["Rank"]}}, "FLT-002", "scope.ops.0"),
+        ({"fault": "rpc-edge-latency", "scope": {"items": [3]}}, "FLT-002", "scope.items"),
     ],
 )
 def test_a_bad_specification_is_refused_by_name(spec, code, where):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from faults import reach
-from faults.catalogue import CATALOGUE, KNOWN
+from faults.base import Fault
+from faults.catalogue import CATALOGUE, KNOWN, check
 from faults.onset import Onset
+from faults.reference import guide, points
 from faults.scope import Scope
 from sandbox.base.catalogue import REGIONS
+from sandbox.base.clock import VirtualClock
+from sandbox.base.errors import SandboxError
 from sandbox.runtime.operate.actions import EDGES
 from services.proto.recsys.v1 import (
     events_pb2_grpc,
@@ -19,7 +25,8 @@ from services.proto.recsys.v1 import (
     retrieval_pb2_grpc,
     rules_pb2_grpc,
 )
-from services.skeleton.seams import SEAM_NAMES
+from services.skeleton.points import POINTS, SERVED, STAGES
+from services.skeleton.seams import Seams
 
 SERVICERS = {
     "features": features_pb2_grpc.FeaturesServicer, "model": model_pb2_grpc.ModelServicer,
@@ -36,15 +43,16 @@ def refused(fault: str, target: str, *, scope=None, share=1.0, onset=None, until
 
 
 def test_every_seam_has_its_row_and_every_fault_its_place():
-    assert set(reach.SEAMS) == {*SEAM_NAMES, *reach.STAGES}
+    clock = VirtualClock()
+    assert {name for name in vars(Seams(clock, clock)) if name in POINTS} == set(SERVED)
     for fault in CATALOGUE.values():
-        assert (fault.seam in reach.STAGES) == (not fault.services)
+        assert (fault.seam in STAGES) == (not fault.services)
         assert reach.place(fault)
 
 
 def test_edges_are_those_of_the_configuration_and_their_methods_exist():
-    assert {caller: tuple(callees) for caller, callees in reach.EDGE_OPS.items()} == EDGES
-    for callees in reach.EDGE_OPS.values():
+    assert {caller: tuple(callees) for caller, callees in POINTS["rpc"].lies.items()} == EDGES
+    for callees in POINTS["rpc"].lies.values():
         for callee, ops in callees.items():
             assert all(hasattr(SERVICERS[callee], op) for op in ops)
 
@@ -78,17 +86,19 @@ def test_an_edge_can_be_asked_for_whatever_a_call_carries():
                    onset={"shape": "drift"}, until_s=9.0) == []  # fmt: skip
 
 
-def test_writes_and_crowds_know_nothing_of_users_and_paths():
+def test_crowds_know_nothing_of_users_and_writes_nothing_of_paths():
     scope = {"regions": ["EU"], "paths": ["a"], "user_buckets": [0, 5]}
-    parts = ["scope.regions", "scope.paths", "scope.user_buckets"]
 
-    assert refused("session-stream-lag", "stream", scope=scope) == parts
-    assert refused("flash-crowd", "load", scope=scope) == parts
+    assert refused("session-stream-lag", "stream", scope=scope) == ["scope.paths"]
+    assert refused("session-stream-lag", "stream", scope={"items": [3]}) == ["scope.items"]
+    assert refused("flash-crowd", "load", scope=scope) == [
+        "scope.regions", "scope.paths", "scope.user_buckets",
+    ]  # fmt: skip
     assert refused("session-stream-lag", "stream->user_seen") == []
     assert refused("session-stream-lag", "stream->item_stats") == ["target"]
 
 
-@pytest.mark.parametrize("fault", [f.name for f in CATALOGUE.values() if f.seam in reach.STAGES])
+@pytest.mark.parametrize("fault", [f.name for f in CATALOGUE.values() if f.seam in STAGES])
 def test_a_release_happens_once_for_everybody(fault):
     assert refused(fault, "rules", share=0.5) == ["share"]
     assert refused(fault, "rules", onset={"shape": "ramp"}) == ["onset.shape"]
@@ -116,3 +126,38 @@ def test_pulses_have_pauses():
 def test_every_look_alike_of_a_fault_is_a_mechanism_that_is_known():
     assert {name for f in CATALOGUE.values() for name in f.look_alikes} <= set(KNOWN)
     assert len(set(KNOWN)) == len(KNOWN)
+
+
+def made(**attributes):
+    return type("Made", (Fault,), {"name": "made", "services": ("gateway",), **attributes})
+
+
+@pytest.mark.parametrize(
+    ("fault", "where", "expected"),
+    [
+        (made(seam="network"), "seam", "rpc"),
+        (made(seam="index"), "services", "retrieval"),
+        (made(seam="release"), "services", "stage"),
+        (made(seam="rpc", services=()), "services", "gateway"),
+        (made(seam="rpc", around_sync=lambda self, call, proceed: None), "made", "around"),
+        (made(seam="log", around=lambda self, call, proceed: None), "made", "around_sync"),
+    ],
+)
+def test_a_class_that_does_not_fit_its_point_is_refused_when_it_is_loaded(fault, where, expected):
+    with pytest.raises(SandboxError, match="FLT-003") as caught:
+        check(fault)
+
+    assert where in caught.value.where
+    assert expected in caught.value.expected
+
+
+def test_the_guides_table_has_the_names_of_every_point():
+    table = points()
+
+    for point in POINTS.values():
+        assert f"`{point.name}`" in table
+        for peers in point.lies.values() if point.name != "log" else ():
+            assert all(f"`{op}`" in table for ops in peers.values() for op in ops)
+    page = (Path(__file__).parents[3] / "docs" / "writing-a-fault.md").read_text()
+    assert guide(page) == page
+    assert guide(page.replace("| `rpc`, awaited |", "| `rpc` |")) == page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -9,10 +11,12 @@ import numpy as np
 import pytest
 
 from sandbox.base.config import Edge
+from sandbox.base.errors import SandboxError
 from sandbox.virtual.machine import timing as timings
 from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric, dice
-from sandbox.virtual.machine.loop import Loop, World
+from sandbox.virtual.machine.loop import Loop, Signal, World
 from sandbox.virtual.machine.timing import Timing, Work
+from services.proto.recsys.v1 import features_pb2
 from services.skeleton.seams import Call, Proceed
 
 STILL: Dice = repeat((0.0, 1.0))  # no noise, no tails
@@ -28,6 +32,27 @@ def timing(**changes: Any) -> Timing:
     )  # fmt: skip
 
 
+class Plain:
+    """A method of which nothing is said but its name."""
+
+    callee, op = "features", "GetUser"
+
+    def request(self) -> Any:
+        return features_pb2.GetUserRequest(user_id=1)
+
+    def handler(self, request: Any) -> Any:
+        async def handle(_: Context) -> str:
+            return f"rows of {request.user_id}"
+
+        return handle
+
+    def answer(self, value: Any) -> Any:
+        return features_pb2.GetUserResponse(rows=[features_pb2.PackedRows(view=value)])
+
+    def value(self, answer: Any) -> Any:
+        return answer.rows[0].view
+
+
 class Bench:
     """Two callers of one callee, whose every call is a burst of 10 ms."""
 
@@ -39,6 +64,7 @@ class Bench:
             lambda *row: self.rows.append(row),
         )  # fmt: skip
         self.ended: list[tuple[str, str, float]] = []
+        self.answer: Any = None
 
     def call(self, caller: str, edge: Edge, until: float = 100.0) -> None:
         context = Context("t", "s", None, caller, 1, 1, 1, 0, False, until, STILL)
@@ -49,7 +75,9 @@ class Bench:
 
         async def run() -> None:
             try:
-                await self.fabric.call(caller, "features", "GetUser", edge, context, handler)
+                self.answer = await self.fabric.call(
+                    caller, "features", "GetUser", edge, context, handler, wire=Plain
+                )
                 status = "OK"
             except CallError as failure:
                 status = failure.code
@@ -200,3 +228,84 @@ def test_the_committed_timing_names_every_operation_that_the_model_asks_for() ->
             "model.Score", "model.forward", "ranking.Rank", "rules.Apply"} <= set(shipped.work)  # fmt: skip
     assert "gateway->features" in shipped.wire
     assert "ranking->features" in shipped.wire
+
+
+class Around:
+    """A wrapper made of a function."""
+
+    def __init__(self, around: Any) -> None:
+        self.around = around
+
+
+def wrapped(around: Any) -> Bench:
+    bench = Bench()
+    bench.fabric.seams["gateway"].rpc.put(Around(around))
+    bench.call("gateway", Edge(deadline_ms=200))
+    bench.loop.run_until(1.0)
+    return bench
+
+
+def test_a_wrapper_changes_the_request_as_a_message() -> None:
+    async def another_user(call: Call, proceed: Proceed) -> Any:
+        call.payload.user_id = 7
+        return await proceed(call)
+
+    assert wrapped(another_user).answer == "rows of 7"
+
+
+def test_a_wrapper_changes_the_answer_as_a_message() -> None:
+    async def other_rows(call: Call, proceed: Proceed) -> Any:
+        answer = await proceed(call)
+        answer.rows[0].view += " and more"
+        return answer
+
+    assert wrapped(other_rows).answer == "rows and more"
+
+
+def test_who_only_looks_changes_nothing() -> None:
+    async def curious(call: Call, proceed: Proceed) -> Any:
+        assert call.payload.user_id == 1
+        answer = await proceed(replace(call, path="b"))
+        assert isinstance(answer, features_pb2.GetUserResponse)
+        assert deepcopy(answer) == answer
+        return answer
+
+    bench = wrapped(curious)
+    assert bench.answer == "rows"
+    assert bench.ended == [("gateway", "OK", 11.0)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (SandboxError("STORE-001", where="", seen="", expected="", fix=""), "STORE-001"),
+        (TimeoutError(), "WIRE-004"),
+        (ZeroDivisionError(), "WIRE-006"),
+    ],
+)
+def test_what_a_wrapper_raises_fails_the_call_and_nothing_else(
+    raised: Exception, code: str
+) -> None:
+    async def failing(call: Call, proceed: Proceed) -> Any:
+        raise raised
+
+    assert [ended[1] for ended in wrapped(failing).ended] == [code]
+
+
+@pytest.mark.parametrize("nonsense", [None, "soup", features_pb2.GetItemsResponse()])
+def test_an_answer_of_another_kind_fails_the_call(nonsense: Any) -> None:
+    async def senseless(call: Call, proceed: Proceed) -> Any:
+        return nonsense
+
+    assert [ended[1] for ended in wrapped(senseless).ended] == ["WIRE-006"]
+
+
+def test_a_wrapper_that_never_answers_holds_the_call_until_its_deadline() -> None:
+    async def hanging(call: Call, proceed: Proceed) -> Any:
+        await bench.loop.wait(Signal())
+
+    bench = Bench()
+    bench.fabric.seams["gateway"].rpc.put(Around(hanging))
+    bench.call("gateway", Edge(deadline_ms=200))
+    bench.loop.run_until(1.0)
+    assert bench.ended == [("gateway", "WIRE-004", 200.0)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, unpack_many
 from sandbox.virtual.processes import sizes
-from services.features.server import _pack
+from services.features.server import packed as _pack
 from services.proto.recsys.v1 import features_pb2, gateway_pb2
 
 VIEWS = (USER_PROFILE, USER_SESSION, USER_SEEN)

@@ -105,6 +105,16 @@ def test_a_knob_out_of_range_is_named_with_its_line():
         ({"seed": 10**30}, "seed"),
         ({"timeline__2__fault": {"name": "session-stream-lag"}}, "comes without a release"),
         ({"timeline__1__fault": {"name": "embedding-index-version-skew"}}, "needs the release"),
+        (
+            {
+                "timeline__2__fault": {
+                    "name": "sensitivity-overblock",
+                    "params": {"languages": ["de"]},
+                }
+            },
+            "a release of rules.sensitivity, which sensitivity-overblock spoils",
+        ),
+        ({"timeline__2__fault": {"name": "group-underrepresented"}}, "spoils what is trained"),
         ({"timeline": []}, "timeline"),
         ({"truth__component": "the database"}, "taxonomy"),
         ({"truth__mechanism": "staleness"}, "taxonomy"),

@@ -1,0 +1,126 @@
+"""What is put on each point: a wrapper that delays, changes, fails, drops, or answers nonsense."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.features import Status
+from services.proto.recsys.v1 import rules_pb2
+
+DELAY_S = 0.4  # wall seconds: more than anything here takes by itself
+
+
+class Wrapper:
+    """Acts on the calls of one peer and operation; `seen` are those."""
+
+    def __init__(self, kind, peer, op, wall=None, **how):
+        self.kind, self.peer, self.op, self.wall, self.how = kind, peer, op, wall, how
+        self.seen = []
+
+    def _concerns(self, call):
+        return (self.peer is None or call.peer == self.peer) and call.op == self.op
+
+    async def around(self, call, proceed):
+        if not self._concerns(call):
+            return await proceed(call)
+        self.seen.append(call)
+        if self.kind == "delaying":
+            await self.wall.wait_until(self.wall.now() + DELAY_S)
+        if self.kind == "changing":
+            return await proceed(replace(call, payload=self.how["change"](call.payload)))
+        if self.kind == "answering":
+            return self.how["answer"](await proceed(call))
+        return self._ended(call) if self.kind in ENDS else await proceed(call)
+
+    def around_sync(self, call, proceed):
+        if not self._concerns(call):
+            return proceed(call)
+        self.seen.append(call)
+        if self.kind == "changing":
+            return proceed(replace(call, payload=self.how["change"](call.payload)))
+        if self.kind == "answering":
+            return self.how["answer"](proceed(call))
+        return self._ended(call)
+
+    def _ended(self, call):
+        if self.kind == "failing":
+            raise SandboxError(self.how["code"], where="a test", seen="", expected="", fix="")
+        if self.kind == "breaking":
+            raise ZeroDivisionError("a bug in a fault")
+        return self.how["drop"](call) if self.kind == "dropping" else "soup"
+
+
+ENDS = ("failing", "breaking", "dropping", "nonsense")
+
+
+def two_items(request):
+    changed = deepcopy(request)
+    changed.slate_size = 2
+    return changed
+
+
+def one_item(answer):
+    del answer.slate[1:]
+    return answer
+
+
+def gone(rows):
+    return replace(rows, status=np.full_like(rows.status, Status.MISSING))
+
+
+def gone_in(payload):
+    return {**payload, "rows": gone(payload["rows"])}
+
+
+def first_only(payload):
+    users, items, inputs = payload
+    return users, np.repeat(items[:1], len(items)), np.repeat(inputs[:1], len(items), 0)
+
+
+def nothing_found(_):
+    return np.zeros(0, np.int64), np.zeros(0, np.float32)
+
+
+def sevens(updates):
+    return [(entity, ts, np.full(len(row), 7.0, np.float32)) for entity, ts, row in updates]
+
+
+def elsewhere(row):
+    return (*row[:4], "AU", *row[5:])
+
+
+# (point, process, peer, op) -> how a wrapper of each kind goes about it
+HOW = {
+    ("rpc", "gateway", "rules", "Apply"): {
+        "change": two_items, "answer": one_item, "code": "WIRE-005",
+        "drop": lambda call: rules_pb2.ApplyResponse(rules_version="mine"),
+    },
+    ("read", "features", "user_profile", "GetUser"): {
+        "change": gone_in, "answer": gone, "code": "STORE-001", "drop": lambda call: gone(call.payload["rows"]),
+    },
+    ("index", "retrieval", None, "search"): {
+        "change": lambda vector: vector * 0, "answer": nothing_found, "code": "MODEL-003", "drop": nothing_found,
+    },
+    ("model", "model", None, "Score"): {
+        "change": first_only, "answer": lambda p: np.full_like(p, 0.25), "code": "MODEL-003",
+        "drop": lambda call: np.full((len(call.payload[1]), 3), 0.25, np.float32),
+    },
+    ("log", "gateway", "requests", "row"): {
+        "change": elsewhere, "answer": elsewhere, "code": "WIRE-005", "drop": lambda call: None,
+    },
+    ("write", "events", "events", "Append"): {
+        "change": lambda entries: entries[:1], "answer": lambda taken: [False] * len(taken), "code": "STORE-001",
+        "drop": lambda call: [True] * len(call.payload),
+    },
+    ("write", "stream", "user_session", "apply"): {
+        "change": sevens, "answer": sevens, "code": "STORE-001", "drop": lambda call: [],
+    },
+    ("write", "materialiser", "item_stats", "write"): {
+        "change": sevens, "answer": sevens, "code": "STORE-001", "drop": lambda call: [],
+    },
+}  # fmt: skip
+KINDS = ("plain", "delaying", "changing", "answering", *ENDS)
