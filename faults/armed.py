@@ -59,9 +59,7 @@ class Armed:
     def _hits(self, place: Place, chance: float) -> bool:
         if not self.scope.covers(place):
             return False
-        return (
-            chance >= 1 or uniform(self.seed, f"fault/{self.fault.name}", *dice_of(place)) < chance
-        )
+        return chance >= 1 or uniform(self.seed, f"fault/{self.fault.name}", *dice_of(place)) < chance
 
 
 def _part(call: Call, hit: Sequence[bool], wanted: bool) -> Call:

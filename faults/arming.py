@@ -47,10 +47,12 @@ def params_of(spec: Spec, where: str = "fault") -> BaseModel:
         knobs = cls.Params.model_json_schema().get("properties", {})
         limits = {k: v for k, v in knobs.get(knob, {}).items() if k not in ("title", "default")}
         raise SandboxError(
-            "FLT-002", where=f"{where}, params.{knob}", seen=first.get("input"),
+            "FLT-002",
+            where=f"{where}, params.{knob}",
+            seen=first.get("input"),
             expected=str(limits) if limits else f"a knob of {spec.fault}: {sorted(knobs)}",
             fix=f"{first['msg']}; see `sandbox fault list`",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def wrapper(spec: Spec, world: Clock, wall: Clock) -> Armed:
@@ -79,27 +81,36 @@ def wrapper_for(spec: dict[str, Any], seams: Seams, service: str) -> tuple[str, 
     except ValidationError as error:
         first = error.errors()[0]
         raise SandboxError(
-            "FLT-002", where="fault, " + ".".join(map(str, first["loc"])), seen=first.get("input"),
-            expected=first["msg"], fix="see docs/faults.md for the form of a fault",
-        ) from error  # fmt: skip
+            "FLT-002",
+            where="fault, " + ".".join(map(str, first["loc"])),
+            seen=first.get("input"),
+            expected=first["msg"],
+            fix="see docs/faults.md for the form of a fault",
+        ) from error
     cls = fault_named(parsed.fault)
     if service not in cls.services or service not in POINTS[cls.seam].processes:
         raise SandboxError(
-            "FLT-003", where=service, seen=cls.name,
+            "FLT-003",
+            where=service,
+            seen=cls.name,
             expected=f"one of {list(cls.services)}" if cls.services else reach.place(cls),
             fix="arm it in a process where its seam is",
-        )  # fmt: skip
+        )
     params = params_of(parsed)
-    for part, seen, expected in reach.unreachable(
-        cls, service, parsed.scope, parsed.share, parsed.onset
-    ):
+    for part, seen, expected in reach.unreachable(cls, service, parsed.scope, parsed.share, parsed.onset):
         raise SandboxError(
-            "FLT-002", where=f"fault, {part}", seen=seen, expected=expected,
+            "FLT-002",
+            where=f"fault, {part}",
+            seen=seen,
+            expected=expected,
             fix=f"see `sandbox fault show {cls.name}` for what holds there",
-        )  # fmt: skip
+        )
     if why := cls.idle(params, {}):
         raise SandboxError(
-            "FLT-002", where=f"fault, params of {cls.name}", seen=parsed.params, expected=why,
+            "FLT-002",
+            where=f"fault, params of {cls.name}",
+            seen=parsed.params,
+            expected=why,
             fix=f"choose a value that hurts; see `sandbox fault show {cls.name}`",
-        )  # fmt: skip
+        )
     return cls.seam, wrapper(parsed, seams.world, seams.wall)

@@ -33,23 +33,30 @@ def check(fault: type[Fault]) -> None:
     where = f"{fault.__module__}, {fault.name}"
     if point is None:
         raise SandboxError(
-            "FLT-003", where=f"{where}, seam", seen=fault.seam, expected=f"one of {list(POINTS)}",
+            "FLT-003",
+            where=f"{where}, seam",
+            seen=fault.seam,
+            expected=f"one of {list(POINTS)}",
             fix="name a point of services/skeleton/points.py",
-        )  # fmt: skip
+        )
     strays = [name for name in fault.services if name not in point.processes]
     if strays or bool(fault.services) == point.stage:
         raise SandboxError(
-            "FLT-003", where=f"{where}, services", seen=list(fault.services),
+            "FLT-003",
+            where=f"{where}, services",
+            seen=list(fault.services),
             expected="none: it is a stage" if point.stage else f"some of {list(point.processes)}",
             fix=f"name processes in which {fault.seam} lies",
-        )  # fmt: skip
+        )
     unused = "around_sync" if point.awaited else "around"
     if getattr(fault, unused) is not getattr(Fault, unused):
         raise SandboxError(
-            "FLT-003", where=where, seen=unused,
+            "FLT-003",
+            where=where,
+            seen=unused,
             expected="around" if point.awaited else "around_sync",
             fix=f"{fault.seam} is {'' if point.awaited else 'not '}awaited: the other is never called",
-        )  # fmt: skip
+        )
 
 
 CATALOGUE = _walk()
@@ -84,7 +91,10 @@ def fault_named(name: str) -> type[Fault]:
     """Raises FLT-001 for a name that is not in the catalogue."""
     if name not in CATALOGUE:
         raise SandboxError(
-            "FLT-001", where="fault name", seen=name, expected=f"one of {list(CATALOGUE)}",
+            "FLT-001",
+            where="fault name",
+            seen=name,
+            expected=f"one of {list(CATALOGUE)}",
             fix="see `sandbox fault list`",
-        )  # fmt: skip
+        )
     return CATALOGUE[name]

@@ -7,12 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, model_validator
 
 # What a shape reads beside its name; the rest has no say.
-SETTINGS = {
-    "step": (),
-    "ramp": ("ramp_s",),
-    "pulses": ("period_s", "on_s"),
-    "drift": ("half_life_s",),
-}
+SETTINGS = {"step": (), "ramp": ("ramp_s",), "pulses": ("period_s", "on_s"), "drift": ("half_life_s",)}
 
 
 class Onset(BaseModel, extra="forbid", frozen=True):

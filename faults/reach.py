@@ -63,7 +63,7 @@ def place(fault: type[Fault]) -> str:
 
 def unreachable(
     fault: type[Fault], target: str, scope: Scope, share: float, onset: Onset, until_s: float | None = None
-) -> Iterator[Unreachable]:  # fmt: skip
+) -> Iterator[Unreachable]:
     """All that cannot hold where the fault is armed. target: a process, `caller->callee` on an edge."""
     reach = POINTS[fault.seam]
     where = f"at {fault.seam}: {reach.why}" if reach.why else f"at {fault.seam}"
@@ -81,9 +81,7 @@ def unreachable(
     if onset.shape != "step" and not reach.onset:
         yield Unreachable("onset.shape", onset.shape, f"step {where}")
     if until_s is not None and not reach.ends:
-        yield Unreachable(
-            "until_s", until_s, f"no end by itself {where}; revert the release instead"
-        )
+        yield Unreachable("until_s", until_s, f"no end by itself {where}; revert the release instead")
     yield from _ops(fault, target, scope)
 
 
@@ -99,9 +97,7 @@ def _known(point: Point, target: str, scope: Scope) -> tuple[frozenset[str], str
 def _target(fault: type[Fault], target: str) -> Iterator[Unreachable]:
     service, arrow, peer = target.partition("->")
     if fault.services and service not in fault.services:
-        yield Unreachable(
-            "target", target, f"{fault.name} can be armed in {', '.join(fault.services)} only"
-        )
+        yield Unreachable("target", target, f"{fault.name} can be armed in {', '.join(fault.services)} only")
         return
     peers = POINTS[fault.seam].peers(service)
     if arrow and peer not in peers:

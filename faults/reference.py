@@ -51,15 +51,15 @@ def page() -> str:
         scope = ", ".join(f"`{part}`" for part in held.parts) or "none"
         answers = " | ".join("yes" if yes else "no" for yes in (held.share, held.onset, held.ends))
         parts.append(f"| {seam} | {scope} | {answers} | {held.why} |")
-    edges = (f"`{caller}->{callee}` {', '.join(ops)}" for caller, callees in POINTS["rpc"].lies.items()
-             for callee, ops in callees.items())  # fmt: skip
+    edges = (
+        f"`{caller}->{callee}` {', '.join(ops)}"
+        for caller, callees in POINTS["rpc"].lies.items()
+        for callee, ops in callees.items()
+    )
     regions, groups, segments = (
-        ", ".join(f"`{name}`" for name in names)
-        for names in (REGIONS, CREATOR_GROUPS, (*SEGMENTS, "new"))
+        ", ".join(f"`{name}`" for name in names) for names in (REGIONS, CREATOR_GROUPS, (*SEGMENTS, "new"))
     )
-    parts.append(
-        _OPS.format(ops="; ".join(edges), regions=regions, groups=groups, segments=segments)
-    )
+    parts.append(_OPS.format(ops="; ".join(edges), regions=regions, groups=groups, segments=segments))
     parts.append("| fault | layer | seam | what it does |\n|---|---|---|---|")
     for name, fault in CATALOGUE.items():
         summary = fault.describe()["summary"]
@@ -84,7 +84,7 @@ def _section(fault: type[Fault]) -> str:
             f"{word} {schema[key]}"
             for key, word in (("exclusiveMinimum", "above"), ("minimum", "at least"), ("maximum", "at most"))
             if key in schema
-        )  # fmt: skip
+        )
         one_of = f"one of {schema['enum']}" if "enum" in schema else ""
         told = "; ".join(t for t in (schema["description"], limits, one_of) if t)
         lines.append(f"- knob `{knob}` (default `{schema.get('default')}`): {told}")

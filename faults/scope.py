@@ -34,8 +34,10 @@ def _one_of(names: tuple[str, ...]) -> BeforeValidator:
 Region = Annotated[
     int,
     BeforeValidator(_region),
-    WithJsonSchema({"anyOf": [{"enum": list(REGIONS)}, {"type": "integer", "minimum": 0, "maximum": len(REGIONS) - 1}]}),
-]  # fmt: skip
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(REGIONS)}, {"type": "integer", "minimum": 0, "maximum": len(REGIONS) - 1}]}
+    ),
+]
 Group = Annotated[str, _one_of(CREATOR_GROUPS), WithJsonSchema({"enum": list(CREATOR_GROUPS)})]
 _SEGMENTS = (*SEGMENTS, "new")
 Segment = Annotated[str, _one_of(_SEGMENTS), WithJsonSchema({"enum": list(_SEGMENTS)})]
@@ -65,9 +67,7 @@ class Scope(BaseModel, extra="forbid", frozen=True):
         if self.user_buckets is not None:
             low, high = self.user_buckets
             if not 0 <= low < high <= BUCKETS:
-                raise ValueError(
-                    f"user_buckets: from 0 up to {BUCKETS}, the first below the second"
-                )
+                raise ValueError(f"user_buckets: from 0 up to {BUCKETS}, the first below the second")
         return self
 
     def holds(self, call: Call) -> bool:

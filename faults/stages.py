@@ -26,9 +26,12 @@ def stages_for(spec: Spec, catalogue: Catalogue) -> Stages:
     """
     if fault_named(spec.fault).seam != TRAINING_LOG:
         raise SandboxError(
-            "FLT-003", where="training run", seen=spec.fault, expected="a fault of training",
+            "FLT-003",
+            where="training run",
+            seen=spec.fault,
+            expected="a fault of training",
             fix="see `sandbox fault list`",
-        )  # fmt: skip
+        )
     clock = VirtualClock(start=_LONG_AFTER_S)  # every onset has come
     stage = Seam(TRAINING_LOG)
     stage.put(wrapper(spec.model_copy(update={"since": 0.0}), clock, clock))

@@ -26,15 +26,12 @@ class Gateway:
 
     def recommend(self, user: int, session: int, depth: int, k: int, attempt: int) -> Any:
         request = gateway_pb2.RecommendRequest(
-            user_id=user, k=k, session_id=str(session), depth=depth, surface="home", client="app",
-            attempt=attempt,
-        )  # fmt: skip
+            user_id=user, k=k, session_id=str(session), depth=depth, surface="home", client="app", attempt=attempt
+        )
         return self._stub.Recommend(request, timeout=TIMEOUT_S)
 
     def feedback(self, events: list[Any]) -> Any:
-        return self._stub.LogFeedback(
-            gateway_pb2.LogFeedbackRequest(events=events), timeout=TIMEOUT_S
-        )
+        return self._stub.LogFeedback(gateway_pb2.LogFeedbackRequest(events=events), timeout=TIMEOUT_S)
 
     def close(self) -> None:
         self._channel.close()

@@ -25,9 +25,7 @@ class Sending(NamedTuple):
     numbers: tuple[int, ...]
 
 
-def sendings(
-    reactions: Sequence[Reaction], answered_ts: float, next_ts: float, speed: float
-) -> list[Sending]:
+def sendings(reactions: Sequence[Reaction], answered_ts: float, next_ts: float, speed: float) -> list[Sending]:
     """The calls that tell the reactions to one answer, in the order of time, each reaction once.
 
     answered_ts, next_ts: world seconds of the answer and of the user's next request, inf where they left.
@@ -44,11 +42,7 @@ def sendings(
         if not late:
             ts = max(first_ts, min(ts, next_ts - LEAD_S * speed))
         begin = at
-        while (
-            at < len(order)
-            and at - begin < MOST
-            and answered_ts + reactions[order[at]].after_s <= ts
-        ):
+        while at < len(order) and at - begin < MOST and answered_ts + reactions[order[at]].after_s <= ts:
             at += 1
         calls.append(Sending(ts, tuple(order[begin:at])))
     return calls

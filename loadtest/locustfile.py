@@ -47,16 +47,12 @@ grpc_gevent.init_gevent()
 def _arguments(parser: Any) -> None:
     group = parser.add_argument_group("recommender sandbox")
     group.add_argument("--run-dir", default="", help="run directory; default the latest")
-    group.add_argument(
-        "--rate", type=float, default=20.0, help="requests per wall second to aim at"
-    )
+    group.add_argument("--rate", type=float, default=20.0, help="requests per wall second to aim at")
     group.add_argument("--slate-size", type=int, default=10, help="items asked for")
     group.add_argument("--load-seed", type=int, default=1, help="seed of who comes when")
     group.add_argument("--diurnal", action="store_true", help="follow the hours of the day")
     group.add_argument("--shape", default="", help="rate over time, JSON of sandbox.base.load")
-    group.add_argument(
-        "--began-ts", type=float, default=0.0, help="world time that --shape counts from"
-    )
+    group.add_argument("--began-ts", type=float, default=0.0, help="world time that --shape counts from")
     group.add_argument("--summary", default="", help="file for a summary as JSON")
 
 
@@ -71,9 +67,7 @@ class Traffic:
         seams = Seams(self.clock, WallClock())
         self.schedule = self._schedule(options, seams)
         self.due: Queue[tuple[float, int, int]] = Queue()  # sessions that nobody has begun yet
-        self.orders = Orders(
-            self.run.control_socket(LOAD), Armoury(LOAD, seams), self.schedule, self.clock
-        )
+        self.orders = Orders(self.run.control_socket(LOAD), Armoury(LOAD, seams), self.schedule, self.clock)
         self.slate_size = options.slate_size
         self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
         self.mood: dict[int, float] = {}
@@ -176,9 +170,7 @@ class SlateUser(User):
         """Asks, tells what came of it, and returns the world time of the next request, inf for none."""
         started, began, error, answer = traffic.clock.now(), time.perf_counter(), None, None
         try:
-            answer = traffic.gateway.recommend(
-                visit.user, visit.session, visit.depth + 1, traffic.slate_size, 1
-            )
+            answer = traffic.gateway.recommend(visit.user, visit.session, visit.depth + 1, traffic.slate_size, 1)
         except grpc.RpcError as failure:
             error = failure
         answered, rt_ms = traffic.clock.now(), (time.perf_counter() - began) * 1000
@@ -202,9 +194,7 @@ class SlateUser(User):
         answered: float, next_ts: float,
     ) -> None:  # fmt: skip
         """Sends what the user does before asking for more; the rest is left for its time."""
-        events = [
-            _event(visit, request_id, n, reaction, answered) for n, reaction in enumerate(reactions)
-        ]
+        events = [_event(visit, request_id, n, reaction, answered) for n, reaction in enumerate(reactions)]
         for call in sendings(reactions, answered, next_ts, traffic.run.speed):
             batch = [events[n] for n in call.numbers]
             if visit.over or call.ts >= next_ts:

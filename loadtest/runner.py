@@ -35,19 +35,28 @@ class Load:
         rate = rate if shape is None else shape.peak_per_s
         if not 0 < rate <= 10_000:
             raise SandboxError(
-                "CFG-004", where="load, rate", seen=rate, expected="above 0 and at most 10000 per second",
+                "CFG-004",
+                where="load, rate",
+                seen=rate,
+                expected="above 0 and at most 10000 per second",
                 fix="ask for a rate that one machine can send",
-            )  # fmt: skip
+            )
         if duration_s is not None and not 1 <= duration_s <= 7 * 86_400:
             raise SandboxError(
-                "CFG-004", where="load, duration", seen=duration_s, expected="1 second to a week",
+                "CFG-004",
+                where="load, duration",
+                seen=duration_s,
+                expected="1 second to a week",
                 fix="leave it out for 30 s",
-            )  # fmt: skip
+            )
         if not 1 <= slate_size <= 100 or not 0 <= seed < 2**63:
             raise SandboxError(
-                "CFG-004", where="load, k and seed", seen=f"k {slate_size}, seed {seed}",
-                expected="k from 1 to 100, seed from 0 to 2^63 - 1", fix="correct the number",
-            )  # fmt: skip
+                "CFG-004",
+                where="load, k and seed",
+                seen=f"k {slate_size}, seed {seed}",
+                expected="k from 1 to 100, seed from 0 to 2^63 - 1",
+                fix="correct the number",
+            )
         self.run, self.summary_path = run, run.path / "load-summary.json"
         # A visit lasts some ten wall seconds at 60x; six times that leaves room for slow answers and
         # for a rush, and a client that waits costs nothing.
@@ -104,7 +113,10 @@ class Load:
             document: dict[str, Any] = json.loads(self.summary_path.read_text())
         except (FileNotFoundError, ValueError) as error:
             raise SandboxError(
-                "LOAD-001", where="locust", seen=str(error), expected="a summary at its end",
+                "LOAD-001",
+                where="locust",
+                seen=str(error),
+                expected="a summary at its end",
                 fix=f"see {self.run.path / 'logs' / 'load.log'}",
-            ) from error  # fmt: skip
+            ) from error
         return document

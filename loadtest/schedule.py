@@ -61,9 +61,8 @@ class Arrivals:
         return self._drawn(start_ts, end_ts, self.rate_per_s, self.seed)
 
     def more(
-        self, start_ts: float, end_ts: float, factor: float, name: str,
-        users: NDArray[np.bool_] | None = None,
-    ) -> Sessions:  # fmt: skip
+        self, start_ts: float, end_ts: float, factor: float, name: str, users: NDArray[np.bool_] | None = None
+    ) -> Sessions:
         """Further sessions, `factor` times as many as usual, of the users marked (bool [users], None: all).
 
         name: of why they come; keys their draws and session ids, which no usual session has.
@@ -80,9 +79,7 @@ class Arrivals:
         return Sessions(drawn.ts[keep], drawn.user[keep], session[keep])
 
     def _drawn(self, start_ts: float, end_ts: float, rate: float, seed: int) -> Sessions:
-        ts, user, session = self.behaviour.arrivals(
-            start_ts, end_ts, rate, seed, shaped=self.shaped
-        )
+        ts, user, session = self.behaviour.arrivals(start_ts, end_ts, rate, seed, shaped=self.shaped)
         if self.share is None:
             return Sessions(ts, user, session)
         # Thinned by draws of the sessions' own, so that pieces of time do not matter here either.
@@ -119,9 +116,7 @@ class Schedule:
         self, behaviour: Behaviour, start_ts: float, rate_per_s: float, seed: int, *, shaped: bool,
         catalogue: Catalogue | None = None, seam: Seam | None = None, share: Share | None = None,
     ) -> None:  # fmt: skip
-        self._arrivals = Arrivals(
-            behaviour, catalogue, rate_per_s, seed, shaped=shaped, share=share
-        )
+        self._arrivals = Arrivals(behaviour, catalogue, rate_per_s, seed, shaped=shaped, share=share)
         self._until = start_ts
         self._seam = Seam("traffic") if seam is None else seam  # an unarmed one is false
         self._ahead: deque[tuple[float, int, int]] = deque()

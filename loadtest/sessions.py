@@ -47,10 +47,7 @@ class Visit:
         }
         slate = np.array([items or [-1]], dtype=np.int64)
         response = behaviour.respond(
-            **one,
-            item=slate,
-            recent_clicked=_recent(self.clicked),
-            recent_shown=_recent(self.shown),
+            **one, item=slate, recent_clicked=_recent(self.clicked), recent_shown=_recent(self.shown)
         )
         self.over = bool(response.leave[0])
         self.satisfaction = float(response.satisfaction[0])

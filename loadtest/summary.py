@@ -17,9 +17,7 @@ class Summary:
         self._wait_ms: list[float] = []
         self._failed = self._shown = self._clicks = self._hides = self._conversions = 0
 
-    def add(
-        self, wait_ms: float, rt_ms: float, ok: bool, n_items: int, reactions: list[Reaction]
-    ) -> None:
+    def add(self, wait_ms: float, rt_ms: float, ok: bool, n_items: int, reactions: list[Reaction]) -> None:
         self._rt_ms.append(rt_ms)
         self._wait_ms.append(max(0.0, wait_ms))
         self._failed += not ok

@@ -22,18 +22,12 @@ class BenignMixShift(Fault):
     moves = "shares of languages and regions among the requests; with them every average over all"
     stays = "every figure within one language, region and segment"
     look_alikes = ("event-drop-mnar", "consent-filter-fail-open", "bad-model-promoted")
-    repairs = (
-        "none: look within the groups, close it as benign and note the campaign on the dashboards"
-    )
+    repairs = "none: look within the groups, close it as benign and note the campaign on the dashboards"
 
     class Params(FaultParams):
-        languages: tuple[str, ...] = Field(
-            (), description="whose users come; none: of any language"
-        )
+        languages: tuple[str, ...] = Field((), description="whose users come; none: of any language")
         regions: tuple[str, ...] = Field((), description="where they live; none: anywhere")
-        extra_share: float = Field(
-            0.5, gt=0, le=5, description="their additional visits, as a share of all usual ones"
-        )
+        extra_share: float = Field(0.5, gt=0, le=5, description="their additional visits, as a share of all usual ones")
 
         @field_validator("languages")
         @classmethod
@@ -51,9 +45,7 @@ class BenignMixShift(Fault):
         everyone = (not params.languages or set(params.languages) == set(LANGUAGES)) and (
             not params.regions or set(params.regions) == set(REGIONS)
         )
-        return (
-            "languages, regions: everybody comes oftener, so no share moves" if everyone else None
-        )
+        return "languages, regions: everybody comes oftener, so no share moves" if everyone else None
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         """call.payload: (start, end), world s. call.attributes: arrivals, which can draw more."""

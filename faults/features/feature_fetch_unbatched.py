@@ -21,9 +21,7 @@ class FeatureFetchUnbatched(Fault):
     layer = "features"
     seam = "release"
     moves = "store calls per request and keys per call; p50 and p99 of all requests; store commands per second"
-    stays = (
-        "duration of one store call; the gap between client and server spans; volume of requests"
-    )
+    stays = "duration of one store call; the gap between client and server spans; volume of requests"
     look_alikes = ("rpc-edge-latency", "flash-crowd", "redis-key-hotspot")
     repairs = "revert the feature client, so that rows are read in one round trip again"
 

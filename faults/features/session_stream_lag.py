@@ -19,17 +19,13 @@ class SessionStreamLag(Fault):
     layer = "features"
     seam = "write"
     services = ("stream",)
-    moves = (
-        "age of user_session and user_seen; backlog of the stream; repeats; CTR late in a session"
-    )
+    moves = "age of user_session and user_seen; backlog of the stream; repeats; CTR late in a session"
     stays = "CTR of the first request of a session; ages of the batch views; latency; errors"
     look_alikes = ("materialization-stalled", "replica-lag-stale-read", "popularity-feedback-loop")
     repairs = "restart the stream processor, then drain or skip its backlog"
 
     class Params(FaultParams):
-        lag_s: float = Field(
-            2_400.0, gt=0, le=7_200, description="age of events when written, world s"
-        )
+        lag_s: float = Field(2_400.0, gt=0, le=7_200, description="age of events when written, world s")
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         await self.world.wait_until(call.attributes["event_ts"] + self.params.lag_s)

@@ -24,9 +24,7 @@ class FeatureContractBreak(Fault):
     layer = "model"
     seam = "release"
     needs = ("ranking.contract",)
-    moves = (
-        "mean and range, or default share, of some input columns of the ranker; calibration; CTR"
-    )
+    moves = "mean and range, or default share, of some input columns of the ranker; calibration; CTR"
     stays = "feature store health and ages; offline metrics; latency; errors"
     look_alikes = ("entity-key-mismatch", "default-masks-error", "bad-model-promoted")
     repairs = "revert the feature contract"
@@ -37,8 +35,9 @@ class FeatureContractBreak(Fault):
         )
         features: tuple[str, ...] = Field(
             ("item_stats.ctr_28d", "item_stats.hide_rate", "item_stats.sens_score"),
-            min_length=1, description="input columns, view.column",
-        )  # fmt: skip
+            min_length=1,
+            description="input columns, view.column",
+        )
 
         @field_validator("features")
         @classmethod

@@ -19,9 +19,7 @@ class AnnRecallCollapse(Fault):
     name = "ann-recall-collapse"
     layer = "retrieval"
     seam = "release"
-    moves = (
-        "recall of the probe against exact search; candidates per search; search time falls; CTR"
-    )
+    moves = "recall of the probe against exact search; candidates per search; search time falls; CTR"
     stays = "versions of encoder and index; the other candidate sources; errors; ages of features"
     look_alikes = ("candidate-source-empty", "embedding-index-version-skew", "diversity-overcap")
     repairs = "search enough lists again, chosen by recall against time; or go back to exact search"

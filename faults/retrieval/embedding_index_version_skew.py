@@ -21,9 +21,7 @@ class EmbeddingIndexVersionSkew(Fault):
     moves = "CTR; spread of ann scores; the golden recall probe; coverage rises"
     stays = "latency; errors; the probe of the index against its own vectors"
     look_alikes = ("id-map-misalignment", "ann-recall-collapse", "wrong-entity-features")
-    repairs = (
-        "put encoder and index back to one version: roll back the encoder, or swap in its index"
-    )
+    repairs = "put encoder and index back to one version: roll back the encoder, or swap in its index"
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         return proceed(replace(call, payload=call.payload.without("retrieval", "index_version")))

@@ -18,20 +18,14 @@ class EdgeLatency(Fault):
     layer = "rpc"
     seam = "rpc"
     services = ("gateway", "retrieval", "ranking")
-    moves = (
-        "gateway p50 and p99; the client span of the edge; fallbacks once the deadline is crossed"
-    )
+    moves = "gateway p50 and p99; the client span of the edge; fallbacks once the deadline is crossed"
     stays = "the callee's own handler time, its CPU and pool queue; other callers of the callee"
     look_alikes = ("server-pool-starved", "feature-fetch-unbatched", "redis-key-hotspot")
-    repairs = (
-        "take the other network path; tighten the edge's deadline so that its fallback answers"
-    )
+    repairs = "take the other network path; tighten the edge's deadline so that its fallback answers"
 
     class Params(FaultParams):
         delay_ms: float = Field(40.0, gt=0, le=400, description="added to each call hit, ms")
-        jitter_ms: float = Field(
-            0.0, ge=0, le=200, description="uniform addition of up to this much, ms"
-        )
+        jitter_ms: float = Field(0.0, ge=0, le=200, description="uniform addition of up to this much, ms")
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         delay_ms = self.params.delay_ms

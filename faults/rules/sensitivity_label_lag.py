@@ -20,22 +20,15 @@ class SensitivityLabelLag(Fault):
     layer = "rules"
     seam = "release"
     needs = ("rules.sensitivity",)
-    moves = (
-        "items against policy among what is shown, all of them young; hides; drops of young items"
-    )
-    stays = (
-        "drops of items that are older than the lag; counters that read the same labels; latency"
-    )
+    moves = "items against policy among what is shown, all of them young; hides; drops of young items"
+    stays = "drops of items that are older than the lag; counters that read the same labels; latency"
     look_alikes = ("rules-fail-open", "rule-order-inversion", "benign-mix-shift")
-    repairs = (
-        "revert the list; until labels are there, hold what has none; count afterwards who saw what"
-    )
+    repairs = "revert the list; until labels are there, hold what has none; count afterwards who saw what"
 
     class Params(FaultParams):
         delay_s: float = Field(
-            1_209_600.0, gt=0, le=31_536_000,
-            description="age of an item at which its label counts, world s",
-        )  # fmt: skip
+            1_209_600.0, gt=0, le=31_536_000, description="age of an item at which its label counts, world s"
+        )
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         listed = dict(call.payload.patches["rules"]["sensitivity"])

@@ -25,9 +25,7 @@ class SensitivityOverblock(Fault):
     repairs = "revert the list, then review the slice's precision"
 
     class Params(FaultParams):
-        threshold: float = Field(
-            0.2, ge=0, le=1, description="classifier score from which it drops"
-        )
+        threshold: float = Field(0.2, ge=0, le=1, description="classifier score from which it drops")
         languages: tuple[str, ...] = Field((), description="languages it hits; none: no language")
         topics: tuple[str, ...] = Field((), description="topics it hits; none: no topic")
 
@@ -42,11 +40,7 @@ class SensitivityOverblock(Fault):
     def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
         if not params.languages and not params.topics:
             return "languages, topics: it hits none of either, so the list stays as it is"
-        usual = (
-            patches.get("rules", {})
-            .get("sensitivity", {})
-            .get("threshold", SensitivityList().threshold)
-        )
+        usual = patches.get("rules", {}).get("sensitivity", {}).get("threshold", SensitivityList().threshold)
         if params.threshold >= usual:
             return f"threshold: the list drops from {usual:g} on already"
         return None
@@ -54,12 +48,6 @@ class SensitivityOverblock(Fault):
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         listed = dict(call.payload.patches["rules"]["sensitivity"])
         lower = self.params.threshold
-        listed["by_language"] = {
-            **listed.get("by_language", {}),
-            **dict.fromkeys(self.params.languages, lower),
-        }
-        listed["by_topic"] = {
-            **listed.get("by_topic", {}),
-            **dict.fromkeys(self.params.topics, lower),
-        }
+        listed["by_language"] = {**listed.get("by_language", {}), **dict.fromkeys(self.params.languages, lower)}
+        listed["by_topic"] = {**listed.get("by_topic", {}), **dict.fromkeys(self.params.topics, lower)}
         return proceed(replace(call, payload=call.payload.patched("rules", "sensitivity", listed)))

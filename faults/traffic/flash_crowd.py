@@ -22,18 +22,12 @@ class FlashCrowd(Fault):
     moves = "requests and users per minute; saturation; p99; fallbacks once deadlines bite"
     stays = "work per request; requests per user; share of retries; clicks per slate"
     look_alikes = ("retry-storm-metastable", "bot-scrape-burst", "cache-stampede")
-    repairs = (
-        "give up the dear stages first (fewer candidates, fallbacks), until the crowd has gone"
-    )
+    repairs = "give up the dear stages first (fewer candidates, fallbacks), until the crowd has gone"
 
     class Params(FaultParams):
-        multiplier: float = Field(
-            2.0, gt=1, le=10, description="visits, as a multiple of the usual"
-        )
+        multiplier: float = Field(2.0, gt=1, le=10, description="visits, as a multiple of the usual")
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         """call.payload: (start, end), world s. call.attributes: arrivals, which can draw more."""
-        more = call.attributes["arrivals"].more(
-            *call.payload, self.params.multiplier - 1, self.name
-        )
+        more = call.attributes["arrivals"].more(*call.payload, self.params.multiplier - 1, self.name)
         return proceed(call).with_(more)

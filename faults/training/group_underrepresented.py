@@ -23,17 +23,13 @@ class GroupUnderrepresented(Fault):
     layer = "training"
     seam = "training_log"
     moves = "rows of the group in the training set; its exposure and CTR; coverage of its items"
-    stays = (
-        "overall CTR and the offline average; the group's share of the catalogue; latency; errors"
-    )
+    stays = "overall CTR and the offline average; the group's share of the catalogue; latency; errors"
     look_alikes = ("historical-label-bias", "sensitivity-overblock", "event-drop-mnar")
     repairs = "roll back to the version trained on the whole log; restore or weight the samples"
 
     class Params(FaultParams):
         group: str = Field("B", description="creator group")
-        keep_share: float = Field(
-            0.05, ge=0.02, le=1, description="share of its impressions kept, 0..1"
-        )
+        keep_share: float = Field(0.05, ge=0.02, le=1, description="share of its impressions kept, 0..1")
 
         @field_validator("group")
         @classmethod

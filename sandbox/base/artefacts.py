@@ -124,9 +124,12 @@ def describe(registry: Path, artifact: str, version: str) -> Artefact:
     if not path.exists():
         there = [a.manifest.version for a in versions(registry) if a.manifest.artifact == artifact]
         raise SandboxError(
-            "MODEL-001", where=f"registry {registry}", seen=f"{artifact} {version}",
-            expected=f"one of {there}", fix="see what there is: sandbox model list; or build: sandbox model build",
-        )  # fmt: skip
+            "MODEL-001",
+            where=f"registry {registry}",
+            seen=f"{artifact} {version}",
+            expected=f"one of {there}",
+            fix="see what there is: sandbox model list; or build: sandbox model build",
+        )
     text = path.read_text()
     try:
         manifest = Manifest.model_validate(json.loads(text))
@@ -164,10 +167,12 @@ def _place(registry: Path, artifact: str, version: str) -> Path:
     # A version comes from people and scenario files: it must not be able to climb out of the registry.
     if artifact not in ARTIFACTS or not _NAME.fullmatch(version):
         raise SandboxError(
-            "MODEL-001", where="registry", seen=f"{artifact} {version}",
+            "MODEL-001",
+            where="registry",
+            seen=f"{artifact} {version}",
             expected=f"an artifact of {list(ARTIFACTS)} and a version like rk-1",
             fix="see what there is: sandbox model list",
-        )  # fmt: skip
+        )
     return registry / artifact / version
 
 
@@ -184,6 +189,5 @@ def _verified(path: Path, expected: str | None) -> bytes:
 
 def _damaged(path: Path, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "MODEL-002", where=str(path), seen=seen, expected=expected,
-        fix="build it anew: sandbox model build --force",
-    )  # fmt: skip
+        "MODEL-002", where=str(path), seen=seen, expected=expected, fix="build it anew: sandbox model build --force"
+    )

@@ -17,16 +17,7 @@ REGIONS = ("EU", "UK", "US-CA", "US", "CA", "BR", "AU")
 LANGUAGES = ("en", "de", "fr", "es", "pt", "tr", "pl", "xx")
 AGE_BANDS = ("unknown", "13-17", "18-24", "25-34", "35-44", "45-54", "55+")
 GENDERS = ("unknown", "f", "m", "x")
-SENSITIVITIES = (
-    "none",
-    "adult",
-    "gore",
-    "health",
-    "religion",
-    "politics",
-    "sexuality",
-    "minors-unsuitable",
-)
+SENSITIVITIES = ("none", "adult", "gore", "health", "religion", "politics", "sexuality", "minors-unsuitable")
 CREATOR_GROUPS = ("A", "B")
 
 
@@ -83,14 +74,20 @@ class Catalogue:
         """Raises CFG-002 when there is no such file, WORLD-003 when it cannot be read."""
         if not path.exists():
             raise SandboxError(
-                "CFG-002", where="catalogue", seen=str(path), expected="catalogue.npz of a built world",
+                "CFG-002",
+                where="catalogue",
+                seen=str(path),
+                expected="catalogue.npz of a built world",
                 fix="build the world: sandbox world build NAME",
-            )  # fmt: skip
+            )
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(**{f.name: arrays[f.name] for f in fields(cls)})
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise SandboxError(
-                "WORLD-003", where=str(path), seen=str(error), expected="every array of the catalogue",
+                "WORLD-003",
+                where=str(path),
+                seen=str(error),
+                expected="every array of the catalogue",
                 fix="build the world anew: sandbox world build NAME --force",
-            ) from error  # fmt: skip
+            ) from error

@@ -27,9 +27,7 @@ SEGMENTS = ("light", "regular", "heavy")  # of users, by impressions of the last
 _SEGMENT_FROM = np.log1p([60.0, 240.0])  # impressions_28d_log at which regular and heavy begin
 
 _HEADER = struct.Struct("<HHIdQ")
-_HEADER_DTYPE = np.dtype(
-    [("magic", "<u2"), ("version", "<u2"), ("n", "<u4"), ("event_ts", "<f8"), ("run", "<u8")]
-)
+_HEADER_DTYPE = np.dtype([("magic", "<u2"), ("version", "<u2"), ("n", "<u4"), ("event_ts", "<f8"), ("run", "<u8")])
 _MAGIC = 0x5346
 
 
@@ -93,19 +91,17 @@ USER_SESSION = FeatureView(
     "user_session",
     "user",
     (
-        "impressions_session_log", "clicks_session_log", "last_click_ts_h",
-        *(f"recent_{i:02d}" for i in range(N_RECENT)), *_TOPICS,
+        "impressions_session_log",
+        "clicks_session_log",
+        "last_click_ts_h",
+        *(f"recent_{i:02d}" for i in range(N_RECENT)),
+        *_TOPICS,
     ),
     max_age_s=6 * 3_600,
     stream=True,
-)  # fmt: skip
+)
 USER_SEEN = FeatureView(
-    "user_seen",
-    "user",
-    tuple(f"seen_{i:03d}" for i in range(N_SEEN)),
-    max_age_s=7 * 86_400,
-    stream=True,
-    default=-1.0,
+    "user_seen", "user", tuple(f"seen_{i:03d}" for i in range(N_SEEN)), max_age_s=7 * 86_400, stream=True, default=-1.0
 )
 ITEM_STATS = FeatureView(
     "item_stats",
@@ -130,18 +126,19 @@ def view_named(name: str) -> FeatureView:
     """The view of that name. Raises STORE-002."""
     if name not in VIEWS:
         raise SandboxError(
-            "STORE-002", where="feature view", seen=name, expected=f"one of {sorted(VIEWS)}",
+            "STORE-002",
+            where="feature view",
+            seen=name,
+            expected=f"one of {sorted(VIEWS)}",
             fix="name a view that exists",
-        )  # fmt: skip
+        )
     return VIEWS[name]
 
 
 def key(view: FeatureView, entity_id: int) -> str:
     """The store's key for one row. All rows of a user carry one hash tag, so that a store which is spread over
     nodes keeps them on one; items carry none, so that they are spread."""
-    return (
-        f"f:{view.name}:{{{entity_id}}}" if view.entity == "user" else f"f:{view.name}:{entity_id}"
-    )
+    return f"f:{view.name}:{{{entity_id}}}" if view.entity == "user" else f"f:{view.name}:{entity_id}"
 
 
 def pack(view: FeatureView, values: np.ndarray, event_ts: float, run: int) -> bytes:
@@ -155,11 +152,7 @@ def pack_many(view: FeatureView, values: np.ndarray, event_ts: np.ndarray, run: 
     """Rows for a whole table. values: float [n, columns]; event_ts: float64 [n] or a scalar."""
     n = len(values)
     rows = np.zeros(n, dtype=[("h", _HEADER_DTYPE), ("v", "<f4", (len(view.columns),))])
-    rows["h"]["magic"], rows["h"]["version"], rows["h"]["n"] = (
-        _MAGIC,
-        view.version,
-        len(view.columns),
-    )
+    rows["h"]["magic"], rows["h"]["version"], rows["h"]["n"] = (_MAGIC, view.version, len(view.columns))
     rows["h"]["event_ts"], rows["h"]["run"], rows["v"] = event_ts, run, values
     whole, size = rows.tobytes(), view.row_bytes
     return [whole[i * size : (i + 1) * size] for i in range(n)]

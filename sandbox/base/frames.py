@@ -42,19 +42,13 @@ def encode(service: str, instance: str, table: str, rows: Sequence[Sequence[Any]
 
     Raises LAKE-006 when it is larger than MAX_FRAME_BYTES: send fewer rows at once.
     """
-    body: bytes = msgpack.packb(
-        {"s": service, "i": instance, "t": table, "r": rows}, default=_plain, use_bin_type=True
-    )
+    body: bytes = msgpack.packb({"s": service, "i": instance, "t": table, "r": rows}, default=_plain, use_bin_type=True)
     if len(body) > MAX_FRAME_BYTES:
-        raise _refused(
-            len(body), f"at most {MAX_FRAME_BYTES} bytes", "send fewer rows in one frame"
-        )
+        raise _refused(len(body), f"at most {MAX_FRAME_BYTES} bytes", "send fewer rows in one frame")
     return _LENGTH.pack(len(body)) + body
 
 
-def encode_all(
-    service: str, instance: str, table: str, rows: Sequence[Sequence[Any]]
-) -> Iterator[bytes]:
+def encode_all(service: str, instance: str, table: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
     """The frames of any number of rows, in order. Raises as `encode`."""
     for start in range(0, len(rows), ROWS_PER_FRAME):
         yield encode(service, instance, table, rows[start : start + ROWS_PER_FRAME])
@@ -68,25 +62,15 @@ def decode(body: bytes | memoryview) -> Frame:
     try:
         parts = msgpack.unpackb(body, raw=False, strict_map_key=False)
     except Exception as error:  # msgpack documents no closed set of errors for hostile bytes
-        raise _refused(
-            repr(error), "a msgpack map", "send what sandbox.base.frames.encode makes"
-        ) from None
+        raise _refused(repr(error), "a msgpack map", "send what sandbox.base.frames.encode makes") from None
     if not isinstance(parts, dict) or not all(isinstance(parts.get(k), str) for k in "sit"):
         raise _refused(type(parts).__name__, "a map with strings s, i and t", "use frames.encode")
     table, rows = parts["t"], parts.get("r")
     if table != GAUGES and table not in TABLES:
-        raise _refused(
-            table[:80],
-            f"one of {len(TABLES)} tables of the schema",
-            "name a table of sandbox.base.schema",
-        )
+        raise _refused(table[:80], f"one of {len(TABLES)} tables of the schema", "name a table of sandbox.base.schema")
     width = len(GAUGE_FIELDS) if table == GAUGES else len(TABLES[table].columns)
     if not isinstance(rows, list) or not all(isinstance(r, list) and len(r) == width for r in rows):
-        raise _refused(
-            f"rows of {table}",
-            f"a list of lists of {width} values",
-            "send every column, None for NULL",
-        )
+        raise _refused(f"rows of {table}", f"a list of lists of {width} values", "send every column, None for NULL")
     return Frame(parts["s"], parts["i"], table, rows)
 
 
@@ -105,9 +89,7 @@ class Decoder:
             while len(self._pending) - start >= _LENGTH.size:
                 (size,) = _LENGTH.unpack_from(self._pending, start)
                 if size > self._limit:
-                    raise _refused(
-                        size, f"at most {self._limit} bytes", "send fewer rows in one frame"
-                    )
+                    raise _refused(size, f"at most {self._limit} bytes", "send fewer rows in one frame")
                 end = start + _LENGTH.size + size
                 if len(self._pending) < end:
                     break

@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field, model_validator
 
 # What a shape needs beside its name and the usual rate; the rest has no say.
 SETTINGS: dict[str, tuple[str, ...]] = {
-    "steady": (), "daily": (), "ramp": ("to_per_s", "at_s", "until_s"),
+    "steady": (),
+    "daily": (),
+    "ramp": ("to_per_s", "at_s", "until_s"),
     "burst": ("to_per_s", "at_s", "until_s"),
-}  # fmt: skip
+}
 
 
 class TrafficShape(BaseModel, extra="forbid", frozen=True):

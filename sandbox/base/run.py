@@ -26,15 +26,7 @@ from sandbox.base.errors import SandboxError
 
 T = TypeVar("T")
 
-SERVICES = (
-    "features",
-    "model",
-    "retrieval",
-    "ranking",
-    "rules",
-    "events",
-    "gateway",
-)  # start order
+SERVICES = ("features", "model", "retrieval", "ranking", "rules", "events", "gateway")  # start order
 STREAM = "stream"  # the stream processor: a process of the events service without RPCs of its own
 GRPC_PROCESSES = (*SERVICES, STREAM)  # have a gRPC port (health, admin) and a metrics port
 STACK_LOCK, DRILL_LOCK = "lock", "drill.lock"  # held by the supervisor, by a drill
@@ -160,9 +152,12 @@ def newest_run() -> Path:
     link = paths.runs() / "latest"
     if not link.exists():
         raise SandboxError(
-            "RUN-001", where="latest run", seen=str(link), expected="a stack that was started",
+            "RUN-001",
+            where="latest run",
+            seen=str(link),
+            expected="a stack that was started",
             fix="start one: sandbox up; or name one: --run-dir DIR",
-        )  # fmt: skip
+        )
     return link.resolve()
 
 
@@ -195,14 +190,20 @@ def read_document(path: Path, make: Callable[[Any], T], absent: str) -> T:
         return make(json.loads(path.read_text()))
     except FileNotFoundError as error:
         raise SandboxError(
-            absent, where="run directory", seen=str(path.parent), expected="a directory made by `sandbox up`",
+            absent,
+            where="run directory",
+            seen=str(path.parent),
+            expected="a directory made by `sandbox up`",
             fix="start a stack: sandbox up",
-        ) from error  # fmt: skip
+        ) from error
     except (ValueError, TypeError) as error:
         raise SandboxError(
-            "CFG-003", where=str(path), seen=str(error)[:500], expected="the file that `sandbox up` wrote",
+            "CFG-003",
+            where=str(path),
+            seen=str(error)[:500],
+            expected="the file that `sandbox up` wrote",
             fix="undo the last change to it, or start a new stack: sandbox up",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def write_atomically(path: Path, text: str) -> None:

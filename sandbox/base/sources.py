@@ -17,11 +17,7 @@ _OURS = ("sandbox", "services", "faults", "loadtest")
 _FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+([\w.]+)", re.MULTILINE)
 _NAME = re.compile(r"(\w+)(?:\s+as\s+\w+)?\s*,?")
-_SAYS = (
-    "sandbox.base.errors",
-    "sandbox.base.paths",
-    "sandbox.base.progress",
-)  # which tell of things, and decide none
+_SAYS = ("sandbox.base.errors", "sandbox.base.paths", "sandbox.base.progress")  # which tell of things, and decide none
 
 
 @cache

@@ -23,9 +23,7 @@ _GOLDEN, _FIRST, _SECOND = _word(_GOLDEN_INT), _word(_FIRST_INT), _word(_SECOND_
 _30, _27, _31, _11 = _word(30), _word(27), _word(31), _word(11)
 
 
-def stream(
-    seed: int, purpose: str, user: int = 0, session: int = 0, position: int = 0
-) -> Generator:
+def stream(seed: int, purpose: str, user: int = 0, session: int = 0, position: int = 0) -> Generator:
     """A generator for one place. About 10 us to make: for single events, or for whole tables drawn once.
 
     Source: Philox4x64, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
@@ -44,9 +42,7 @@ def uniforms(seed: int, purpose: str, *place: np.ndarray | int) -> np.ndarray:
     Source: finaliser of SplitMix64, Steele, Lea and Flood, OOPSLA 2014.
     """
     start, rest = int(starts(seed, purpose)[0]), list(place)
-    while rest and isinstance(
-        rest[0], int
-    ):  # plain numbers in front: the same steps, without arrays
+    while rest and isinstance(rest[0], int):  # plain numbers in front: the same steps, without arrays
         start = _mix_int(start + _GOLDEN_INT + _mix_int(int(rest.pop(0)) + _GOLDEN_INT))
     state = np.array([start], np.uint64)  # an array: wraps around without a warning
     for part in rest:

@@ -50,9 +50,7 @@ class WorldManifest(BaseModel, extra="forbid"):
     topics: list[str]  # names of the topic slots in use, at most N_TOPICS
     content_hash: str  # of everything that the build was made from
     built: str  # ISO time of the build
-    fit: dict[
-        str, float
-    ] = {}  # imports: how well the fitted behaviour does on held-out interactions
+    fit: dict[str, float] = {}  # imports: how well the fitted behaviour does on held-out interactions
 
 
 def world_dir(name: str) -> Path:
@@ -65,13 +63,19 @@ def load_manifest(name: str) -> WorldManifest:
     if not path.exists():
         there = sorted(p.parent.name for p in paths.worlds().glob("*/world.json"))
         raise SandboxError(
-            "WORLD-001", where="world", seen=name, expected=f"one of {there}",
+            "WORLD-001",
+            where="world",
+            seen=name,
+            expected=f"one of {there}",
             fix=f"build it: sandbox world build {name}; or import it: sandbox world import --help",
-        )  # fmt: skip
+        )
     try:
         return WorldManifest.model_validate(json.loads(path.read_text()))
     except (ValueError, ValidationError) as error:
         raise SandboxError(
-            "WORLD-003", where=str(path), seen=str(error), expected="a manifest of format 1",
+            "WORLD-003",
+            where=str(path),
+            seen=str(error),
+            expected="a manifest of format 1",
             fix="build or import the world anew with --force",
-        ) from error  # fmt: skip
+        ) from error

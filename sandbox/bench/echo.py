@@ -33,9 +33,7 @@ async def _answer(request: bytes, _context: object) -> bytes:
 async def _serve() -> None:
     server = aio.server()
     method = grpc.unary_unary_rpc_method_handler(_answer)
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("bench.Echo", {"Call": method}),)
-    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", {"Call": method}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"{port}\n")
@@ -49,9 +47,12 @@ async def _serve() -> None:
 def running(environment: dict[str, str]) -> Iterator[tuple[int, str]]:
     """(pid, address) of an echo server in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.bench.echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, env=environment,
-    )  # fmt: skip
+        [sys.executable, "-m", "sandbox.bench.echo"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
     try:
         assert process.stdout is not None
         yield process.pid, f"127.0.0.1:{int(process.stdout.readline())}"

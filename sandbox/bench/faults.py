@@ -32,9 +32,7 @@ EDGE = Edge(deadline_ms=5_000)
 class Bypassed(Callee):
     """The same calling side, with the seam cut out of it."""
 
-    async def _send(
-        self, op: str, request: Any, path: str, context: Context, span_id: str, until: float
-    ) -> Any:
+    async def _send(self, op: str, request: Any, path: str, context: Context, span_id: str, until: float) -> Any:
         left = until - time.perf_counter()
         metadata = headers(context, span_id, self.service)
         method = getattr(self._stubs[path], op)

@@ -27,8 +27,7 @@ N_ITEMS = 200
 def measure(stack: Stack, n: int) -> Report:
     """n reads of each kind, in turns. time_vs_floor: median of the service's read over the sum of the
     medians of a bare packed MGET of the same keys and of a bare RPC of the same size."""
-    report = Report(conditions=conditions(world=stack.run.world, n=n, items=N_ITEMS,
-                                          columns=len(ITEM_STATS.columns)))  # fmt: skip
+    report = Report(conditions=conditions(world=stack.run.world, n=n, items=N_ITEMS, columns=len(ITEM_STATS.columns)))
     with echo.running(child_environment()) as (_, address):
         service_ms, mget_ms, rpc_ms = asyncio.run(_in_turns(stack, address, n))
     floor_ms = stats.median(mget_ms) + stats.median(rpc_ms)
@@ -50,10 +49,7 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
     n_items = min(N_ITEMS, catalogue.n_items)
     store = RedisFeatures(Store(run.redis))
     times: tuple[list[float], ...] = ([], [], [])
-    async with (
-        aio.insecure_channel(run.addresses["features"]) as channel,
-        aio.insecure_channel(echo_address) as bare,
-    ):
+    async with aio.insecure_channel(run.addresses["features"]) as channel, aio.insecure_channel(echo_address) as bare:
         stub, call = features_pb2_grpc.FeaturesStub(channel), bare.unary_unary(echo.METHOD)
         for i in range(n + n // 10):
             lots = uniforms(run.seed, "bench/items", i, np.arange(catalogue.n_items))
@@ -70,9 +66,7 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
             await call(bytes_of_size)
             echoed = time.perf_counter()
             if i >= n // 10:  # the first tenth warms connections up
-                for series, seconds in zip(
-                    times, (read - began, fetched - read, echoed - started), strict=True
-                ):
+                for series, seconds in zip(times, (read - began, fetched - read, echoed - started), strict=True):
                     series.append(seconds * 1000)
     await store.close()
     return times

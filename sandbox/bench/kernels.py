@@ -19,16 +19,7 @@ import torch
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
-from sandbox.base.features import (
-    ITEM_STATS,
-    N_RECENT,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    Rows,
-    key,
-    unpack_many,
-)
+from sandbox.base.features import ITEM_STATS, N_RECENT, USER_PROFILE, USER_SEEN, USER_SESSION, Rows, key, unpack_many
 from sandbox.base.run import RunInfo
 from sandbox.base.streams import uniforms
 from services.model.core import encode_user, load_ranker, load_two_tower, score
@@ -73,20 +64,19 @@ class Kernels:
         tower = artefacts.find(places, "two_tower", config.model.two_tower)
         self.tower = load_two_tower(tower.read("model.safetensors"), tower.manifest.config)
         self.index = Index.of(artefacts.find(places, "index", config.retrieval.index_version))
-        near = artefacts.find(places, "covisit", artefacts.COVISIT_VERSION).arrays(
-            "neighbours.safetensors"
-        )
+        near = artefacts.find(places, "covisit", artefacts.COVISIT_VERSION).arrays("neighbours.safetensors")
         self.covisit = Covisit(near["items"], near["scores"])
-        popular = artefacts.find(places, "popular", artefacts.POPULAR_VERSION).arrays(
-            "popular.safetensors"
-        )
+        popular = artefacts.find(places, "popular", artefacts.POPULAR_VERSION).arrays("popular.safetensors")
         self.popular = popular_by_region(popular["items"], popular["scores"])
         self.shelves = Shelves(self.catalogue)
         self.policy = Policy(
-            document.checked(config.rules.rules or document.load()), config.rules.sensitivity,
-            self.catalogue, topic_names=json.loads((world / "world.json").read_text())["topics"],
-            explore_share=config.rules.explore_share, seed=run.seed,
-        )  # fmt: skip
+            document.checked(config.rules.rules or document.load()),
+            config.rules.sensitivity,
+            self.catalogue,
+            topic_names=json.loads((world / "world.json").read_text())["topics"],
+            explore_share=config.rules.explore_share,
+            seed=run.seed,
+        )
         self.contract = Contract.of(config.ranking.contract_version, config.ranking.contract)
         self.weights = np.array(config.ranking.weights, np.float32)
         self.prefix = key(ITEM_STATS, 0)[:-1]
@@ -95,38 +85,22 @@ class Kernels:
         """One slate, with what went in and out of every stage."""
         now, region = self.run.clock().now(), int(self.catalogue.user_region[user])
         blobs = self.store.mget([key(view, user) for view in _USER_VIEWS])
-        rows = [
-            unpack_many(view, [blob], now) for view, blob in zip(_USER_VIEWS, blobs, strict=True)
-        ]
+        rows = [unpack_many(view, [blob], now) for view, blob in zip(_USER_VIEWS, blobs, strict=True)]
         profile, in_session, seen = (r.values[0] for r in rows)
         recent = in_session[_RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
         shown = seen.astype(np.int64)
         shown = shown[shown >= 0]
         candidates = self._candidates(user, profile, recent, region, now)
-        stats = unpack_many(
-            ITEM_STATS, self.store.mget([f"{self.prefix}{i}" for i in candidates.tolist()]), now
-        )
-        x = assemble(
-            profile,
-            in_session,
-            stats.values,
-            candidates,
-            stats.status,
-            self.catalogue,
-            self.contract,
-        )
+        stats = unpack_many(ITEM_STATS, self.store.mget([f"{self.prefix}{i}" for i in candidates.tolist()]), now)
+        x = assemble(profile, in_session, stats.values, candidates, stats.status, self.catalogue, self.contract)
         p = score(self.ranker, user, candidates, x)
         worth = combine(p, self.weights)
         order = np.argsort(-worth, kind="stable")
-        slate = apply(
-            self.policy, Visit(user, region, session, 1), candidates[order], worth[order], shown, K, now
-        )  # fmt: skip
+        slate = apply(self.policy, Visit(user, region, session, 1), candidates[order], worth[order], shown, K, now)
         return {"rows": rows, "recent": recent[recent >= 0], "seen": shown, "candidates": candidates,
                 "stats": stats, "x": x, "p": p, "slate": slate, "user": user, "order": order}  # fmt: skip
 
-    def _candidates(
-        self, user: int, profile: np.ndarray, recent: np.ndarray, region: int, now: float
-    ) -> np.ndarray:
+    def _candidates(self, user: int, profile: np.ndarray, recent: np.ndarray, region: int, now: float) -> np.ndarray:
         quota = allotted(self.config.retrieval.quotas, self.config.gateway.n_candidates)
         one = np.array([user], np.int64)
         vector = encode_user(self.tower, one, profile[None, :].copy(), recent[None, :])[0]
@@ -188,10 +162,7 @@ def _packed(view: str, rows: Rows) -> Any:
 
 
 def _placed(slate: Slate) -> list[Any]:
-    return [
-        rules_pb2.Placed(row=row, propensity=p)
-        for row, p in zip(slate.rows, slate.propensity, strict=True)
-    ]
+    return [rules_pb2.Placed(row=row, propensity=p) for row, p in zip(slate.rows, slate.propensity, strict=True)]
 
 
 def main(run_dir: str, n: int) -> None:

@@ -36,7 +36,7 @@ def live(
     world: str, seed: int, parts: Sequence[tuple[float, float]], place: Path, progress: ProgressFn
 ) -> Iterator[Path]:
     """The lake of a live run under loads of (requests per wall second, wall seconds), one after the other."""
-    with Stack.up(world, speed=SPEED, run_dir=place / "live", seed=seed, progress=progress) as stack:  # fmt: skip
+    with Stack.up(world, speed=SPEED, run_dir=place / "live", seed=seed, progress=progress) as stack:
         for rate, wall_s in parts:
             progress(f"live: {rate:g} requests/s for {wall_s:g} s", None)
             load = Load(stack.run, rate=rate, seed=seed, duration_s=wall_s)
@@ -45,9 +45,7 @@ def live(
     yield stack.run.lake  # what was on its way is in the lake: the collector stops after its senders
 
 
-def virtual(
-    world: str, seed: int, rate: float, wall_s: float, place: Path, timing: Timing | None = None
-) -> Path:
+def virtual(world: str, seed: int, rate: float, wall_s: float, place: Path, timing: Timing | None = None) -> Path:
     """The lake of a virtual run. The world and its models have to be there."""
     run_dir = Path(tempfile.mkdtemp(prefix="virtual-", dir=place))
     stack = VirtualStack(world, run_dir, seed=seed, rate_per_s=rate, speed=SPEED, timing=timing)
@@ -57,9 +55,8 @@ def virtual(
 
 
 def calibrated(
-    seen: Observed, prior: Timing, world: str, seed: int, parts: Sequence[tuple[float, float]],
-    progress: ProgressFn,
-) -> tuple[Timing, Observed]:  # fmt: skip
+    seen: Observed, prior: Timing, world: str, seed: int, parts: Sequence[tuple[float, float]], progress: ProgressFn
+) -> tuple[Timing, Observed]:
     """Timing fitted to a live run with loads `parts`, and what a virtual run with it looks like. Of all
     refinements the best counts, not the last: corrections can overshoot near saturation."""
     timing = fit(seen, prior)
@@ -67,10 +64,7 @@ def calibrated(
     for n in range(REFINEMENTS + 1):
         progress(f"virtual run {n + 1} of {REFINEMENTS + 1}", n / (REFINEMENTS + 1))
         with scratch() as place:
-            own = together(
-                observe(virtual(world, seed, rate, wall_s, place, timing), SPEED)
-                for rate, wall_s in parts
-            )
+            own = together(observe(virtual(world, seed, rate, wall_s, place, timing), SPEED) for rate, wall_s in parts)
         off = loss(seen, own)
         if best is None or off < best[0]:
             best = off, timing, own

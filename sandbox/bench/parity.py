@@ -78,9 +78,12 @@ def compared(
     least = min(sum(map(len, blocks)) for blocks in (*live, *virtual))
     if least < 100:
         raise SandboxError(
-            "CFG-002", where="bench parity", seen=f"a run with {least} answered requests",
-            expected="at least 100", fix="ask for more --minutes",
-        )  # fmt: skip
+            "CFG-002",
+            where="bench parity",
+            seen=f"a run with {least} answered requests",
+            expected="at least 100",
+            fix="ask for more --minutes",
+        )
     rng = stream(seed, "parity")
 
     def drawn(pick: Callable[[int], np.ndarray]) -> dict[str, float]:
@@ -102,9 +105,7 @@ def compared(
     }
 
 
-def measure(
-    world: str, minutes: float, seeds: int, timing: Timing | None, progress: ProgressFn
-) -> dict[str, Any]:
+def measure(world: str, minutes: float, seeds: int, timing: Timing | None, progress: ProgressFn) -> dict[str, Any]:
     """figures, their bounds, and whether each estimate is within. timing: None fits one first, to a run
     whose seed is none of the compared ones. Takes about 1.3 * minutes * seeds of wall time.
 
@@ -112,11 +113,14 @@ def measure(
     """
     if not 1 <= minutes <= 120 or not 1 <= seeds <= 20:
         raise SandboxError(
-            "CFG-001", where="bench parity", seen=f"{minutes} minutes, {seeds} seeds",
-            expected="1 to 120 minutes, 1 to 20 seeds", fix="leave them out for 10 and 3",
-        )  # fmt: skip
+            "CFG-001",
+            where="bench parity",
+            seen=f"{minutes} minutes, {seeds} seeds",
+            expected="1 to 120 minutes, 1 to 20 seeds",
+            fix="leave them out for 10 and 3",
+        )
     wall_s = minutes * 60
-    report = conditions(world=world, minutes=minutes, seeds=seeds, rate_per_s=RATE, calibrated=timing is None)  # fmt: skip
+    report = conditions(world=world, minutes=minutes, seeds=seeds, rate_per_s=RATE, calibrated=timing is None)
     if timing is None:
         parts = [(rate, CALIBRATION_S / len(paired.RATES)) for rate in paired.RATES]
         with paired.scratch() as place, paired.live(world, 0, parts, place, progress) as lake:

@@ -33,9 +33,7 @@ def pss_mb(pids: Iterable[int]) -> float:
 def conditions(**settings: Any) -> dict[str, Any]:
     """Machine, versions, load, and the settings of the run."""
     return {
-        "cpus": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "machine": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -55,10 +55,7 @@ def measure(stack: Stack, n: int) -> Report:
         **{f"cpu_{name}_ms": ms for name, ms in cost.items()},
         "idle_cpu_share": sum(idle.values()),
     }
-    report.ratios |= {
-        "cpu_vs_kernels": total / floor["cpu_ms"],
-        "cpu_vs_floor": total / (floor["cpu_ms"] + echo_ms),
-    }
+    report.ratios |= {"cpu_vs_kernels": total / floor["cpu_ms"], "cpu_vs_floor": total / (floor["cpu_ms"] + echo_ms)}
     return report
 
 
@@ -71,9 +68,7 @@ def _idle_share(pids: list[int]) -> dict[int, float]:
     return {pid: (after[pid] - before[pid]) / wall_s for pid in pids}
 
 
-async def _drive(
-    stack: Stack, pids: dict[str, int], n: int
-) -> tuple[list[float], dict[int, float], float]:
+async def _drive(stack: Stack, pids: dict[str, int], n: int) -> tuple[list[float], dict[int, float], float]:
     """Latencies, CPU seconds by process, and wall seconds of n recommendations."""
     run = stack.run
     catalogue = Catalogue.load(Path(run.world_dir) / "public" / "catalogue.npz")
@@ -115,8 +110,11 @@ async def _patiently(ask: Any, user: int, session: int) -> None:
 def _kernels(run_dir: Path, n: int) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "sandbox.bench.kernels", str(run_dir), str(n)],
-        env=child_environment(), stdout=subprocess.PIPE, check=True, text=True,
-    )  # fmt: skip
+        env=child_environment(),
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 

@@ -15,9 +15,7 @@ from sandbox.bench.stats import Report
 from sandbox.runtime.building import ensure_built, quiet
 from sandbox.runtime.stack import Stack
 
-SETTLE_S = (
-    5.0  # wall seconds between ready and the memory reading: the materialiser has run by then
-)
+SETTLE_S = 5.0  # wall seconds between ready and the memory reading: the materialiser has run by then
 
 
 def measure(world: str, drill: str | None) -> Report:

@@ -22,11 +22,7 @@ class Report:
         def rounded(values: dict[str, float]) -> dict[str, float]:
             return {name: significant(value) for name, value in values.items()}
 
-        return {
-            "figures": rounded(self.figures),
-            "ratios": rounded(self.ratios),
-            "conditions": self.conditions,
-        }
+        return {"figures": rounded(self.figures), "ratios": rounded(self.ratios), "conditions": self.conditions}
 
 
 def significant(value: float, digits: int = 4) -> float:

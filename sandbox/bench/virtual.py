@@ -29,14 +29,7 @@ from services.ranking.core import INPUTS
 
 BATCH, N_BATCHES, ROUNDS = 256, 6, 5
 CHOOSERS, SLATE, CHOICE_ROUNDS = 10_000, 10, 7
-CURVE = (
-    3_000,
-    10_000,
-    30_000,
-    100_000,
-    300_000,
-    1_000_000,
-)  # requests of the runs whose cost is set beside each other
+CURVE = (3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)  # requests of the runs whose cost is set beside each other
 _EVERY_S = 0.2  # wall time between two looks at a child's memory
 
 
@@ -94,10 +87,12 @@ def require_device(device: str) -> None:
     if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
         return
     raise SandboxError(
-        "CFG-001", where="bench virtual --device", seen=device,
+        "CFG-001",
+        where="bench virtual --device",
+        seen=device,
         expected="cpu" + (" or cuda" if torch.cuda.is_available() else ": torch sees no accelerator here"),
         fix="leave it out; for cuda, a machine with one and a torch that is built for it",
-    )  # fmt: skip
+    )
 
 
 def _throughput(report: Report, directory: Path) -> None:
@@ -119,9 +114,10 @@ def _speedup(directory: Path, device: str) -> float:
     content, _ = loaded(directory)
     ranker, n = content.loaded.ranker, BATCH * N_CANDIDATES
     inputs = (
-        torch.arange(n) % content.catalogue.n_users + 1, torch.arange(n) % content.catalogue.n_items + 1,
+        torch.arange(n) % content.catalogue.n_users + 1,
+        torch.arange(n) % content.catalogue.n_items + 1,
         torch.rand(n, len(INPUTS)),
-    )  # fmt: skip
+    )
 
     @torch.inference_mode()
     def wall_s(place: str) -> float:
@@ -161,9 +157,7 @@ def _respond(behaviour: Behaviour, user: np.ndarray, item: np.ndarray, n: int) -
     )  # fmt: skip
 
 
-def _logit(
-    items: np.ndarray, users: np.ndarray, user: np.ndarray, item: np.ndarray, n: int
-) -> np.ndarray:
+def _logit(items: np.ndarray, users: np.ndarray, user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
     utility = np.einsum("nkt,nt->nk", items[item], users[user])
     utility -= utility.max(1, keepdims=True)
     weight = np.exp(utility)
@@ -193,9 +187,12 @@ def _apart(what: str, *arguments: str) -> tuple[dict[str, float], float]:
         told = answer.read()
     if process.returncode:
         raise SandboxError(
-            "RUN-008", where="bench virtual", seen=f"{what} ended with {process.returncode}",
-            expected="a measurement", fix="run it by hand: " + " ".join(command[1:]),
-        )  # fmt: skip
+            "RUN-008",
+            where="bench virtual",
+            seen=f"{what} ended with {process.returncode}",
+            expected="a measurement",
+            fix="run it by hand: " + " ".join(command[1:]),
+        )
     return json.loads(told), peak
 
 

@@ -32,9 +32,12 @@ def run_of(world: str, n: int, place: Path) -> dict[str, float]:
     batch = round(stack.gathering.n_answers / stack.gathering.n_batches)
     floor = floor_per_s(stack.content, batch, FLOOR_REQUESTS // batch)
     return {
-        "requests": float(n_done), "cpu_s": cpu_s, "batch": float(batch), "floor_per_s": floor,
+        "requests": float(n_done),
+        "cpu_s": cpu_s,
+        "batch": float(batch),
+        "floor_per_s": floor,
         "vs_floor": n_done / cpu_s / floor,
-    }  # fmt: skip
+    }
 
 
 def drill_with_twin(world: str, place: Path) -> dict[str, float]:
@@ -50,10 +53,7 @@ def drill_with_twin(world: str, place: Path) -> dict[str, float]:
     began = time.perf_counter()
     done = arm_runs.run_all(plans)
     wall_s = time.perf_counter() - began
-    return {
-        "wall_s": wall_s,
-        "requests": float(sum(len(d.ledger.requests.ts) for d in done.values())),
-    }
+    return {"wall_s": wall_s, "requests": float(sum(len(d.ledger.requests.ts) for d in done.values()))}
 
 
 def main(arguments: list[str]) -> None:
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> None:
         directory = Path(place)
         answer = (
             run_of(world, int(rest[0]), directory / "run") if what == "curve" else drill_with_twin(world, directory)
-        )  # fmt: skip
+        )
     sys.stdout.write(json.dumps(answer) + "\n")
 
 

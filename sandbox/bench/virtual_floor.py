@@ -17,15 +17,7 @@ from sandbox.base import artefacts
 from sandbox.base.artefacts import Artefact
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
-from sandbox.base.features import (
-    ITEM_STATS,
-    N_RECENT,
-    SEGMENTS,
-    USER_SESSION,
-    Rows,
-    Status,
-    segment_codes,
-)
+from sandbox.base.features import ITEM_STATS, N_RECENT, SEGMENTS, USER_SESSION, Rows, Status, segment_codes
 from sandbox.base.streams import stream, uniforms
 from sandbox.virtual.answers.content import Asked, Content
 from services.gateway.stages import UserRows
@@ -72,10 +64,10 @@ def asked_by(catalogue: Catalogue, n: int, now: float, seed: int, k: int = 10) -
     return [
         Asked(u, i + 1, 1, int(catalogue.user_region[u]), k, bool(catalogue.user_personalised[u]), now)
         for i, u in enumerate(users.tolist())
-    ]  # fmt: skip
+    ]
 
 
-def loaded(world: Path, registries: Sequence[Path] = (), seed: int = 1) -> tuple[Content, OfflineRows]:  # fmt: skip
+def loaded(world: Path, registries: Sequence[Path] = (), seed: int = 1) -> tuple[Content, OfflineRows]:
     """A world's content with the default configuration, and its offline rows. Raises MODEL-001, -002."""
     places = (*registries, world / "registry")
     content = Content(world, places, seed)
@@ -107,9 +99,7 @@ def floor_per_s(content: Content, batch: int, n_batches: int) -> float:
     return batch / _seconds(once, n_batches)
 
 
-def content_per_s(
-    content: Content, offline: OfflineRows, batch: int, n_batches: int, seed: int = 1
-) -> float:
+def content_per_s(content: Content, offline: OfflineRows, batch: int, n_batches: int, seed: int = 1) -> float:
     """Recommendations per CPU second of `Content.healthy`, over requests that are not repeated."""
     asked = asked_by(content.catalogue, batch * (n_batches + 1), offline.at_ts, seed)
     rows = [offline.user(a.user) for a in asked]

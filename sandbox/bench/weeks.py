@@ -46,9 +46,12 @@ def measure(world: str = "laptop", days: int = 28, users: int = 20_000) -> dict[
         document, complaint = answer.read(), told.read().decode(errors="replace")
     if process.returncode:
         raise SandboxError(
-            "RUN-008", where="sandbox simulate", seen=complaint[-400:], expected="a simulation",
+            "RUN-008",
+            where="sandbox simulate",
+            seen=complaint[-400:],
+            expected="a simulation",
             fix="run it by hand: " + " ".join(command[2:]),
-        )  # fmt: skip
+        )
     arms = json.loads(document)["arms"]
     return {
         f"ab_{days}_days_s": wall_s,

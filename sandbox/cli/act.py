@@ -22,9 +22,7 @@ def act(
         ),
     ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only say what it would do.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")] = False,
     list_changes: Annotated[
         bool, typer.Option("--list-changes", help="What was changed on this stack so far.")
     ] = False,
@@ -41,10 +39,7 @@ def act(
     if list_changes:
         return _changes(Operations(RunInfo.load(run_dir or latest_run())), json_)
     if not words:
-        rows = [
-            {"action": k.name, "summary": k.summary, "arguments": k.arguments}
-            for k in ACTIONS.values()
-        ]
+        rows = [{"action": k.name, "summary": k.summary, "arguments": k.arguments} for k in ACTIONS.values()]
         return emit(rows, lambda: _print_actions(rows), json_)
     if len(words) == 1 and kind_named(words[0]).arguments:
         return _explain(words[0], Operations(RunInfo.load(run_dir or latest_run())), json_)
@@ -62,9 +57,7 @@ def act(
         raise typer.Exit(1)
     record = planned.carry_out()
     document = {"preview": asdict(radius), "done": asdict(record)}
-    emit(
-        document, lambda: out.print(f"done: change {record.n}, {record.old} -> {record.new}"), json_
-    )
+    emit(document, lambda: out.print(f"done: change {record.n}, {record.old} -> {record.new}"), json_)
 
 
 def _explain(name: str, operations: Any, json_: bool) -> None:
@@ -73,19 +66,18 @@ def _explain(name: str, operations: Any, json_: bool) -> None:
     from sandbox.runtime.operate.actions import kind_named
 
     kind = kind_named(name)
-    document = {"action": name, "summary": kind.summary,
-                "arguments": [asdict(one) for one in kind.explained(operations)]}  # fmt: skip
+    document = {
+        "action": name,
+        "summary": kind.summary,
+        "arguments": [asdict(one) for one in kind.explained(operations)],
+    }
     emit(document, lambda: out.print(explained_view(kind, operations)), json_)
 
 
 def _print_actions(rows: list[dict[str, Any]]) -> None:
     table = Table("action", "what it does", "arguments")
     for row in rows:
-        table.add_row(
-            row["action"],
-            row["summary"],
-            "\n".join(f"{k}: {v}" for k, v in row["arguments"].items()),
-        )
+        table.add_row(row["action"], row["summary"], "\n".join(f"{k}: {v}" for k, v in row["arguments"].items()))
     out.print(table)
 
 

@@ -101,14 +101,20 @@ def _unexpected(error: Exception) -> SandboxError:
     place = str(getattr(error, "filename", None) or paths.home())
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SandboxError(
-            "RUN-005", where=place, seen=str(error), expected="space to write",
+            "RUN-005",
+            where=place,
+            seen=str(error),
+            expected="space to write",
             fix="free some space, or set SANDBOX_HOME or --run-dir to another disk",
-        )  # fmt: skip
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return SandboxError(
-            "CFG-002", where=place, seen=str(error), expected="a place that can be read and written",
+            "CFG-002",
+            where=place,
+            seen=str(error),
+            expected="a place that can be read and written",
             fix="check the path; or set SANDBOX_HOME or --run-dir to a directory of yours",
-        )  # fmt: skip
+        )
     frame = traceback.extract_tb(error.__traceback__)[-1]
     fix = "run it again; if it stays, report it with this message"
     log = paths.home() / "crash.log"
@@ -118,9 +124,12 @@ def _unexpected(error: Exception) -> SandboxError:
     except OSError:
         pass  # the message has to do
     return SandboxError(
-        "RUN-008", where=f"{Path(frame.filename).name}:{frame.lineno}",
-        seen=f"{type(error).__name__}: {error}"[:300], expected="an answer or a typed error", fix=fix,
-    )  # fmt: skip
+        "RUN-008",
+        where=f"{Path(frame.filename).name}:{frame.lineno}",
+        seen=f"{type(error).__name__}: {error}"[:300],
+        expected="an answer or a typed error",
+        fix=fix,
+    )
 
 
 def _told(error: TyperException) -> str:
@@ -147,9 +156,12 @@ def main(arguments: list[str] | None = None) -> None:
             sys.stdout.write(_told(error) + "\n")
             sys.exit(0)
         bad = SandboxError(
-            "CFG-004", where=" ".join(["sandbox", *args[:2]]), seen=_told(error),
-            expected="options as in --help", fix="see `sandbox --help` and `sandbox COMMAND --help`",
-        )  # fmt: skip
+            "CFG-004",
+            where=" ".join(["sandbox", *args[:2]]),
+            seen=_told(error),
+            expected="options as in --help",
+            fix="see `sandbox --help` and `sandbox COMMAND --help`",
+        )
         code = _fail(bad, json_)
     except (typer.Abort, KeyboardInterrupt):
         code = 130

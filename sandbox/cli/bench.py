@@ -27,25 +27,14 @@ def bench(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}, or all.")],
     world: Annotated[str, typer.Option(help="World: a preset or an imported one.")] = "laptop",
     n: Annotated[int, typer.Option(help="Calls to measure; 0 for the bench's own number.")] = 0,
-    drill: Annotated[
-        str, typer.Option(help="Drill that `stack` times: a name, gentlest, or none.")
-    ] = "gentlest",
-    run_dir: Annotated[
-        Path | None, typer.Option(help="A running stack to measure; default one of its own.")
-    ] = None,
-    minutes: Annotated[
-        float, typer.Option(help="Wall minutes of each live run of `parity`.")
-    ] = 10.0,
+    drill: Annotated[str, typer.Option(help="Drill that `stack` times: a name, gentlest, or none.")] = "gentlest",
+    run_dir: Annotated[Path | None, typer.Option(help="A running stack to measure; default one of its own.")] = None,
+    minutes: Annotated[float, typer.Option(help="Wall minutes of each live run of `parity`.")] = 10.0,
     seeds: Annotated[int, typer.Option(help="Seeds that `parity` compares.")] = 3,
     timing: Annotated[
-        Path | None,
-        typer.Option(
-            help="Timing for `parity`, from sandbox calibrate; default it calibrates first."
-        ),
+        Path | None, typer.Option(help="Timing for `parity`, from sandbox calibrate; default it calibrates first.")
     ] = None,
-    weeks: Annotated[
-        bool, typer.Option(help="`virtual` also times 28 days of a two-armed test.")
-    ] = True,
+    weeks: Annotated[bool, typer.Option(help="`virtual` also times 28 days of a two-armed test.")] = True,
     device: Annotated[str, typer.Option(help="Of `virtual`: cpu or cuda.")] = "cpu",
     json_: Json = False,
 ) -> None:
@@ -53,17 +42,10 @@ def bench(
     figures, less in the ratios."""
     if name not in (*NAMES, "all"):
         raise SandboxError(
-            "CFG-004", where="sandbox bench", seen=name, expected=f"one of {[*NAMES, 'all']}",
-            fix="name one of them",
-        )  # fmt: skip
-    if not 0 <= n <= 1_000_000:
-        raise SandboxError(
-            "CFG-001",
-            where="sandbox bench --n",
-            seen=n,
-            expected="0 to 1000000",
-            fix="leave it out",
+            "CFG-004", where="sandbox bench", seen=name, expected=f"one of {[*NAMES, 'all']}", fix="name one of them"
         )
+    if not 0 <= n <= 1_000_000:
+        raise SandboxError("CFG-001", where="sandbox bench --n", seen=n, expected="0 to 1000000", fix="leave it out")
     with progress(json_) as say:
         documents = _measure(NAMES if name == "all" else (name,), world, n, drill, run_dir, say)
         if name in ("virtual", "all"):
@@ -126,7 +108,7 @@ def _show(documents: dict[str, Any]) -> None:
         for kind in ("ratios", "figures"):
             for figure, value in document.get(kind, {}).items():
                 style = "bold" if kind == "ratios" else ""
-                table.add_row(figure, _shown(value, document.get("bounds", {}).get(figure)), style=style)  # fmt: skip
+                table.add_row(figure, _shown(value, document.get("bounds", {}).get(figure)), style=style)
         out.print(table)
         machine = document["conditions"]
         load = machine["load_average"][0]

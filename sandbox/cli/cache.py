@@ -13,9 +13,7 @@ from sandbox.cli.output import emit, out
 
 
 def cache(
-    clear: Annotated[
-        bool, typer.Option("--clear", help="Remove it, but for what a running process uses.")
-    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove it, but for what a running process uses.")] = False,
     json_: Json = False,
 ) -> None:
     """The twin cache: virtual runs that were made once and are looked up since. It keeps within a bound of
@@ -23,9 +21,7 @@ def cache(
     from sandbox.drill.twin import cache as twin_cache
 
     removed = twin_cache.make_room(0) if clear else []
-    document = twin_cache.document() | {
-        "removed": len(removed), "removed_bytes": sum(one.size for one in removed)
-    }  # fmt: skip
+    document = twin_cache.document() | {"removed": len(removed), "removed_bytes": sum(one.size for one in removed)}
     emit(document, lambda: _print(document, clear), json_)
 
 

@@ -19,15 +19,12 @@ _LONGEST_S = 60.0  # wall seconds of a run that a virtual one is held against
 
 def calibrate(
     run: Annotated[
-        Path | None,
-        typer.Option(help="Fit to this run; default one of its own, on a quiet machine."),
+        Path | None, typer.Option(help="Fit to this run; default one of its own, on a quiet machine.")
     ] = None,
     world: Annotated[str, typer.Option(help="World of the run that is brought up.")] = "laptop",
     seconds: Annotated[float, typer.Option(help="Wall seconds under load, 15 to 3600.")] = 120.0,
     seed: Annotated[int, typer.Option(help="Seed of who comes when.")] = 1,
-    out_: Annotated[
-        Path | None, typer.Option("--out", help="Write the timing to this file.")
-    ] = None,
+    out_: Annotated[Path | None, typer.Option("--out", help="Write the timing to this file.")] = None,
     json_: Json = False,
 ) -> None:
     """Fit how long work, wires and waits take on this machine; say how close a virtual run comes."""
@@ -39,9 +36,12 @@ def calibrate(
 
     if not 15 <= seconds <= 3600:
         raise SandboxError(
-            "CFG-001", where="sandbox calibrate --seconds", seen=seconds, expected="15 to 3600",
+            "CFG-001",
+            where="sandbox calibrate --seconds",
+            seen=seconds,
+            expected="15 to 3600",
             fix="leave it out for 120",
-        )  # fmt: skip
+        )
     with progress(json_) as say:
         seen: Observed
         if run is not None:
@@ -58,9 +58,7 @@ def calibrate(
     fitted = timing.model_dump(mode="json")
     if out_ is not None:
         out_.write_text(json.dumps(fitted, indent=1) + "\n")
-    document = {
-        "timing": fitted, "errors": errors(seen, own), "requests": len(seen.request_ms), "world": world,
-    }  # fmt: skip
+    document = {"timing": fitted, "errors": errors(seen, own), "requests": len(seen.request_ms), "world": world}
     emit(document, lambda: _tell(document, out_), json_)
 
 
@@ -75,7 +73,7 @@ def _loaded_s(of: RunInfo) -> float:
 def _tell(document: dict[str, Any], written: Path | None) -> None:
     table = Table("", "base ms", "us per key", "sigma", box=None)
     timing = document["timing"]
-    for name, work in [*timing["work"].items(), *timing["wire"].items(), ("store", timing["store"])]:  # fmt: skip
+    for name, work in [*timing["work"].items(), *timing["wire"].items(), ("store", timing["store"])]:
         table.add_row(name, *(f"{work[k]:g}" for k in ("base_ms", "per_key_us", "sigma")))
     out.print(table)
     found = document["errors"]

@@ -31,8 +31,7 @@ app = typer.Typer(help="Be paged, find out, act, report, learn.", no_args_is_hel
 @app.command("list")
 def list_(
     spoilers: Annotated[
-        bool,
-        typer.Option("--spoilers", help="For instructors: what each is about, and its answer."),
+        bool, typer.Option("--spoilers", help="For instructors: what each is about, and its answer.")
     ] = False,
     pack: Pack = None,
     json_: Json = False,
@@ -57,9 +56,7 @@ def show(name: str, pack: Pack = None, json_: Json = False) -> None:
            "world": s.world, "world_rate": s.world_rate, "briefing": s.briefing}  # fmt: skip
 
     def human() -> None:
-        out.print(
-            f"[bold]{escape(s.title)}[/]  {'★' * s.stars}  {s.minutes:g} minutes, world {s.world}\n"
-        )
+        out.print(f"[bold]{escape(s.title)}[/]  {'★' * s.stars}  {s.minutes:g} minutes, world {s.world}\n")
         out.print(escape(s.briefing))
 
     emit(row, human, json_)
@@ -69,17 +66,13 @@ def show(name: str, pack: Pack = None, json_: Json = False) -> None:
 def start(
     name: Annotated[str | None, typer.Argument(help="Scenario; see `sandbox drill list`.")] = None,
     gentlest: Annotated[
-        bool,
-        typer.Option(
-            "--gentlest", help="Take the gentlest scenario; by script without a terminal."
-        ),
+        bool, typer.Option("--gentlest", help="Take the gentlest scenario; by script without a terminal.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
     speed: Annotated[float | None, typer.Option(help="World seconds per second.")] = None,
     autopilot: Annotated[
-        bool,
-        typer.Option("--autopilot", help="Let the scripted responder answer, from up to down."),
+        bool, typer.Option("--autopilot", help="Let the scripted responder answer, from up to down.")
     ] = False,
     without_fault: Annotated[
         bool, typer.Option("--without-fault", help="Leave the faults out; all else happens.")
@@ -89,9 +82,7 @@ def start(
     backend: Annotated[
         Backend, typer.Option(help="live: processes and Locust; virtual: one process, no waiting.")
     ] = Backend.live,
-    beside: Annotated[
-        bool, typer.Option("--beside", help="Start it beside a stack that is up already.")
-    ] = False,
+    beside: Annotated[bool, typer.Option("--beside", help="Start it beside a stack that is up already.")] = False,
     twin: Twin = True,
     pack: Pack = None,
     json_: Json = False,
@@ -102,17 +93,14 @@ def start(
     del pack
     if name is None and not gentlest:
         raise SandboxError(
-            "CFG-004", where="sandbox drill start", seen="no name", expected="a scenario's name or --gentlest",
+            "CFG-004",
+            where="sandbox drill start",
+            seen="no name",
+            expected="a scenario's name or --gentlest",
             fix="see `sandbox drill list`",
-        )  # fmt: skip
+        )
     scenario = library.gentlest() if name is None else library.named(name)
-    options = {
-        "seed": seed,
-        "world": world,
-        "speed": speed,
-        "run_dir": run_dir,
-        "faults": not without_fault,
-    }
+    options = {"seed": seed, "world": world, "speed": speed, "run_dir": run_dir, "faults": not without_fault}
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not json_
     by_script = autopilot or (gentlest and not terminal and backend is Backend.live)
     opens_shell = shell and terminal and not by_script
@@ -134,20 +122,23 @@ def _require_answerer(options: dict[str, Any], there: bool) -> None:
     """Raises CFG-004 for what makes no sense on the virtual backend."""
     if options.pop("speed") is not None:
         raise SandboxError(
-            "CFG-004", where="sandbox drill start, --speed", seen="a speed for the virtual backend",
-            expected="the scenario's own: nobody waits there", fix="leave --speed out",
-        )  # fmt: skip
+            "CFG-004",
+            where="sandbox drill start, --speed",
+            seen="a speed for the virtual backend",
+            expected="the scenario's own: nobody waits there",
+            fix="leave --speed out",
+        )
     if not there:
         raise SandboxError(
-            "CFG-004", where="sandbox drill start", seen="--backend virtual with neither terminal nor --autopilot",
+            "CFG-004",
+            where="sandbox drill start",
+            seen="--backend virtual with neither terminal nor --autopilot",
             expected="somebody to answer: world time stands still until one does",
             fix="add --autopilot, use a terminal, or drive it from Python: docs/responders.md",
-        )  # fmt: skip
+        )
 
 
-def _desk(
-    backend: Backend, scenario: Any, options: dict[str, Any], autopilot: bool, show_progress: Any
-) -> Any:
+def _desk(backend: Backend, scenario: Any, options: dict[str, Any], autopilot: bool, show_progress: Any) -> Any:
     if backend is Backend.virtual:
         from sandbox.drill.play.virtual_desk import VirtualDesk
 
@@ -202,9 +193,7 @@ def _told(drill: Any, json_: bool) -> None:
     def human() -> None:
         out.print(f"[bold]{escape(scenario.title)}[/]\n\n{escape(scenario.briefing)}")
         out.print("The stack is up. Ask it: sandbox sql, sandbox trace, sandbox act;")
-        out.print(
-            "pages: sandbox drill status; when you know: sandbox drill report, which takes it down"
-        )
+        out.print("pages: sandbox drill status; when you know: sandbox drill report, which takes it down")
 
     emit(document, human, json_)
 

@@ -23,10 +23,12 @@ def require_room(run_dir: Path | None, *, ask: bool) -> None:
         return
     told = [_told(stack) for stack in up]
     refusal = SandboxError(
-        "RUN-009", where="sandbox drill start", seen="; ".join(told),
+        "RUN-009",
+        where="sandbox drill start",
+        seen="; ".join(told),
         expected="a machine without a stack, for two of them slow each other",
         fix="take its drill up: sandbox drill attach; or take it down: sandbox down; or start beside it: --beside",
-    )  # fmt: skip
+    )
     if not ask:
         raise refusal
     for line in told:

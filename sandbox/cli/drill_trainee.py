@@ -13,9 +13,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, out, progress
 
-Twin = Annotated[
-    bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")
-]
+Twin = Annotated[bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a terminal.")]
 
 
@@ -57,17 +55,16 @@ def report(
 
     if template:
         blank = reports.TEMPLATE
-        return emit(
-            {"template": blank},
-            lambda: out.print(blank, markup=False, end="", soft_wrap=True),
-            json_,
-        )
+        return emit({"template": blank}, lambda: out.print(blank, markup=False, end="", soft_wrap=True), json_)
     drill = store.of_run(run_dir)
     if drill.plan.backend == "virtual" and not standing.is_over(drill):
         raise SandboxError(
-            "DRILL-006", where="sandbox drill report", seen="a virtual drill, whose world its shell holds",
-            expected="a report from that shell", fix="sandbox drill attach, then `report` there",
-        )  # fmt: skip
+            "DRILL-006",
+            where="sandbox drill report",
+            seen="a virtual drill, whose world its shell holds",
+            expected="a report from that shell",
+            fix="sandbox drill attach, then `report` there",
+        )
     if file is not None:
         written = reports.load(file)
     elif is_terminal() and not json_:
@@ -78,9 +75,12 @@ def report(
         written = asked
     else:
         raise SandboxError(
-            "CFG-004", where="sandbox drill report", seen="no --file", expected="a file, or a terminal for prompts",
+            "CFG-004",
+            where="sandbox drill report",
+            seen="no --file",
+            expected="a file, or a terminal for prompts",
             fix="print an empty report: sandbox drill report --template > report.yaml",
-        )  # fmt: skip
+        )
     with progress(json_) as show_progress:
         with LiveDesk(drill) as desk:
             desk.file(written, show_progress)
@@ -118,8 +118,7 @@ def debrief(
 
 def attach(
     run: Annotated[
-        str | None,
-        typer.Argument(help="Run directory or name of a drill; default the one that was left."),
+        str | None, typer.Argument(help="Run directory or name of a drill; default the one that was left.")
     ] = None,
     twin: Twin = True,
     json_: Json = False,
@@ -137,9 +136,12 @@ def attach(
         return emit(document, lambda: None, json_)
     if not is_terminal():
         raise SandboxError(
-            "CFG-004", where="sandbox drill attach", seen="no terminal", expected="one, for the drill shell",
+            "CFG-004",
+            where="sandbox drill attach",
+            seen="no terminal",
+            expected="one, for the drill shell",
             fix="ask it by single commands: sandbox drill status, sandbox sql, sandbox act, sandbox drill report",
-        )  # fmt: skip
+        )
     if drill.plan.backend == "live":
         standing.require_running(drill)
         with LiveDesk(drill) as desk:
@@ -169,9 +171,12 @@ def agrees(question: str, where: str, json_: bool) -> bool:
 
     if json_ or not is_terminal():
         raise SandboxError(
-            "CFG-004", where=where, seen="nobody to ask, and no --yes", expected="a terminal, or --yes",
+            "CFG-004",
+            where=where,
+            seen="nobody to ask, and no --yes",
+            expected="a terminal, or --yes",
             fix=f"add --yes: {where} ... --yes",
-        )  # fmt: skip
+        )
     return agreed(_line, question)
 
 
@@ -200,6 +205,5 @@ def _asked(drill: Any) -> Any:
 
     with SqlWorker(drill.run.lake) as lake:
         return interview(
-            drill, ask, queries=Notebook(drill.directory).asked(),
-            values_of=values_in(lambda sql: lake.query(sql).rows),
-        )  # fmt: skip
+            drill, ask, queries=Notebook(drill.directory).asked(), values_of=values_in(lambda sql: lake.query(sql).rows)
+        )

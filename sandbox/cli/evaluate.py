@@ -14,18 +14,14 @@ from sandbox.cli.output import emit, out, progress
 
 
 def evaluate(
-    responder: Annotated[
-        str, typer.Option(help="all, names or module:Class, joined by commas.")
-    ] = "all",
+    responder: Annotated[str, typer.Option(help="all, names or module:Class, joined by commas.")] = "all",
     scenarios: Annotated[str, typer.Option(help="all, or names joined by commas.")] = "all",
     seeds: Annotated[int, typer.Option(help="Seeds for each scenario, its own first.")] = 1,
     world: Annotated[str | None, typer.Option(help="Another world than the scenarios'.")] = None,
     without_fault: Annotated[
         bool, typer.Option("--without-fault", help="Leave the faults out; all else happens.")
     ] = False,
-    timeout: Annotated[
-        float, typer.Option(help="Wall seconds that a responder has for a drill.")
-    ] = 120.0,
+    timeout: Annotated[float, typer.Option(help="Wall seconds that a responder has for a drill.")] = 120.0,
     pack: Pack = None,
     json_: Json = False,
 ) -> None:
@@ -52,9 +48,12 @@ def _names(option: str, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise SandboxError(
-            "CFG-004", where=f"sandbox evaluate, {option}", seen=text, expected="all, or names joined by commas",
+            "CFG-004",
+            where=f"sandbox evaluate, {option}",
+            seen=text,
+            expected="all, or names joined by commas",
             fix="see `sandbox drill list` and docs/responders.md",
-        )  # fmt: skip
+        )
     return names
 
 
@@ -65,6 +64,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
         shown = "" if row["scenario"] == last else row["scenario"]
         last = row["scenario"]
         reach = f"{row['low']:.2f} to {row['high']:.2f}" if row["seeds"] > 1 else "-"
-        table.add_row(shown, escape(row["responder"]), f"{row['score']:.2f}", reach, str(row["seeds"]),
-                      escape(row["note"]))  # fmt: skip
+        table.add_row(
+            shown, escape(row["responder"]), f"{row['score']:.2f}", reach, str(row["seeds"]), escape(row["note"])
+        )
     out.print(table)

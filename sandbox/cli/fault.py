@@ -36,9 +36,12 @@ def list_(json_: Json = False) -> None:
         for fault in CATALOGUE.values():
             row = reach.document(fault)
             table.add_row(
-                row["name"], escape(row["summary"]), escape(reach.place(fault)), reach.told(fault),
+                row["name"],
+                escape(row["summary"]),
+                escape(reach.place(fault)),
+                reach.told(fault),
                 ", ".join(row["knobs"]) or "-",
-            )  # fmt: skip
+            )
         out.print(table)
 
     emit(rows, human, json_)
@@ -62,9 +65,7 @@ def show(name: str, json_: Json = False) -> None:
     row = reach.document(fault)
 
     def human() -> None:
-        out.print(
-            f"[bold]{row['name']}[/]  ({row['layer']}, seam {row['seam']})\n{escape(row['summary'])}\n"
-        )
+        out.print(f"[bold]{row['name']}[/]  ({row['layer']}, seam {row['seam']})\n{escape(row['summary'])}\n")
         for label in ("moves", "stays", "repairs"):
             out.print(f"[dim]{label:>12}[/]  {escape(row[label])}")
         out.print(f"[dim]{'look-alikes':>12}[/]  {', '.join(row['look_alikes'])}")

@@ -24,8 +24,7 @@ def _group() -> None:
 
 @app.command("hash")
 def hash_(
-    run: Annotated[str, typer.Argument(help="Run directory, or its name under SANDBOX_HOME/runs.")],
-    json_: Json = False,
+    run: Annotated[str, typer.Argument(help="Run directory, or its name under SANDBOX_HOME/runs.")], json_: Json = False
 ) -> None:
     """One hash for each table: equal for two runs that wrote the same rows, in whatever order."""
     from sandbox.telemetry.hash import lake_hash

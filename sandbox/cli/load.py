@@ -24,9 +24,7 @@ def run(
     rate: Annotated[float, typer.Option(help="Requests per wall second to aim at.")] = 20.0,
     duration: Annotated[float, typer.Option(help="Wall seconds.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Seed of who comes when.")] = 1,
-    diurnal: Annotated[
-        bool, typer.Option("--diurnal", help="Follow the hours of the day.")
-    ] = False,
+    diurnal: Annotated[bool, typer.Option("--diurnal", help="Follow the hours of the day.")] = False,
     k: Annotated[int, typer.Option(help="Items in a slate.")] = 10,
     run_dir: RunDir = None,
     json_: Json = False,
@@ -40,10 +38,7 @@ def run(
 
     stack = Stack.attach(run_dir)
     stack.require_up()
-    load = Load(
-        stack.run, rate=rate, seed=seed, diurnal=diurnal,
-        duration_s=duration, slate_size=k,
-    )  # fmt: skip
+    load = Load(stack.run, rate=rate, seed=seed, diurnal=diurnal, duration_s=duration, slate_size=k)
     load.start()
     began = time.monotonic()
     try:
@@ -63,14 +58,9 @@ def run(
 
 def _print(summary: dict[str, Any], duration: float) -> None:
     table = Table("latency, ms", "p50", "p90", "p95", "p99")
-    for label, key in (
-        ("from the actual send", "latency_ms"),
-        ("from the intended send", "corrected_ms"),
-    ):
+    for label, key in (("from the actual send", "latency_ms"), ("from the intended send", "corrected_ms")):
         values = summary[key] or {}
-        table.add_row(
-            label, *(f"{values.get(q, float('nan')):.1f}" for q in ("p50", "p90", "p95", "p99"))
-        )
+        table.add_row(label, *(f"{values.get(q, float('nan')):.1f}" for q in ("p50", "p90", "p95", "p99")))
     n = summary["requests"]
     out.print(f"{n} requests in {duration:g} s ({n / duration:.1f}/s), {summary['failed']} failed")
     out.print(table)

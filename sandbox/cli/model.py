@@ -14,9 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out, progress
 
-app = typer.Typer(
-    help="Models: build, list, show, evaluate.", no_args_is_help=True, add_completion=False
-)
+app = typer.Typer(help="Models: build, list, show, evaluate.", no_args_is_help=True, add_completion=False)
 
 World = Annotated[str, typer.Option("--world", "-w", help="World whose models are meant.")]
 
@@ -28,9 +26,7 @@ def build(
     json_: Json = False,
 ) -> None:
     """Train the first generation of models, unless it is there already."""
-    from sandbox.pipeline.build import (
-        ensure_models,
-    )  # torch: only the commands that train wait for it
+    from sandbox.pipeline.build import ensure_models  # torch: only the commands that train wait for it
 
     with progress(json_) as show:
         built = ensure_models(_directory(world), show, force=force)
@@ -47,17 +43,11 @@ def list_(world: World = "laptop", json_: Json = False) -> None:
 
 @app.command()
 def show(
-    version: Annotated[str, typer.Argument(help="Version, such as rk-1.")],
-    world: World = "laptop",
-    json_: Json = False,
+    version: Annotated[str, typer.Argument(help="Version, such as rk-1.")], world: World = "laptop", json_: Json = False
 ) -> None:
     """The manifest of one version: lineage, metrics, inputs, files. Checks the files' hashes."""
     artefact = _named(_directory(world) / "registry", version)
-    document = {
-        **artefact.manifest.model_dump(),
-        "digest": artefact.digest,
-        "path": str(artefact.path),
-    }
+    document = {**artefact.manifest.model_dump(), "digest": artefact.digest, "path": str(artefact.path)}
     emit(document, lambda: _tell(document), json_)
 
 
@@ -93,10 +83,12 @@ def _named(root: Path, version: str) -> artefacts.Artefact:
         if artefact.manifest.version == version:
             return artefacts.load(root, artefact.manifest.artifact, version)
     raise SandboxError(
-        "MODEL-001", where="version", seen=version,
+        "MODEL-001",
+        where="version",
+        seen=version,
         expected=f"one of {[a.manifest.version for a in there]}",
         fix="see what there is: sandbox model list; or build: sandbox model build",
-    )  # fmt: skip
+    )
 
 
 def _short(artefact: artefacts.Artefact) -> dict[str, Any]:
@@ -128,16 +120,17 @@ def _table(rows: list[dict[str, Any]]) -> None:
 def _tell(document: dict[str, Any]) -> None:
     data = document["data"]
     out.print(f"{document['artifact']} {document['version']}", style="bold")
+    out.print(f"trained on   {data['rows']:,} rows, {_when(data['from_ts'])} to {_when(data['to_ts'])} (world)")
     out.print(
-        f"trained on   {data['rows']:,} rows, {_when(data['from_ts'])} to {_when(data['to_ts'])} (world)"
+        f"             digest {data['digest']}, label window {data['label_window_h']:g} h, "
+        f"positive {data['pos_rate']:.4f}"
     )
-    out.print(f"             digest {data['digest']}, label window {data['label_window_h']:g} h, "
-              f"positive {data['pos_rate']:.4f}")  # fmt: skip
     out.print(f"made by      code {document['code_hash']}, seed {document['seed']}")
     for title, values in (("parents", document["parents"]), ("metrics", document["metrics"])):
         for name, value in values.items():
-            out.print(f"{title:<12} {name} {value:.4g}" if title == "metrics" else f"{title:<12} {name} {value}",
-                      markup=False)  # fmt: skip
+            out.print(
+                f"{title:<12} {name} {value:.4g}" if title == "metrics" else f"{title:<12} {name} {value}", markup=False
+            )
     for at, name in enumerate(document["inputs"]):
         out.print(f"input {at:>3}    {name}", markup=False)
     for name, digest in document["files"].items():

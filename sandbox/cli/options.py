@@ -18,9 +18,8 @@ def _packs(folders: list[Path] | None) -> list[Path] | None:
     for folder in folders or []:
         if not folder.is_dir():
             raise SandboxError(
-                "CFG-002", where="--pack", seen=str(folder), expected="a folder of scenario files",
-                fix="check the path",
-            )  # fmt: skip
+                "CFG-002", where="--pack", seen=str(folder), expected="a folder of scenario files", fix="check the path"
+            )
         paths.add_pack(folder.resolve())
     return folders
 
@@ -28,8 +27,6 @@ def _packs(folders: list[Path] | None) -> list[Path] | None:
 Pack = Annotated[
     list[Path] | None,
     typer.Option(
-        "--pack",
-        callback=_packs,
-        help="A folder of scenarios beside SANDBOX_HOME/scenarios; may be repeated.",
+        "--pack", callback=_packs, help="A folder of scenarios beside SANDBOX_HOME/scenarios; may be repeated."
     ),
 ]

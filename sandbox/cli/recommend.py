@@ -20,12 +20,8 @@ _WIDE = 160  # columns of the table where there is no terminal
 def recommend(
     user: Annotated[int | None, typer.Option(help="number of the user, from 0")] = None,
     k: Annotated[int, typer.Option(help="items wanted, 1 to 100")] = 10,
-    user_key: Annotated[
-        str | None, typer.Option(help="the user by the key of the imported source")
-    ] = None,
-    session: Annotated[
-        str, typer.Option(help="number of the visit (default: one of its own)")
-    ] = "",
+    user_key: Annotated[str | None, typer.Option(help="the user by the key of the imported source")] = None,
+    session: Annotated[str, typer.Option(help="number of the visit (default: one of its own)")] = "",
     depth: Annotated[int, typer.Option(help="which request of the visit, from 1")] = 1,
     run_dir: RunDir = None,
     json_: Json = False,
@@ -38,9 +34,12 @@ def recommend(
     run = RunInfo.load(run_dir or latest_run())
     if run.backend == "virtual":
         raise SandboxError(
-            "RUN-001", where="sandbox recommend", seen="a run of the virtual backend, which only its drill can ask",
-            expected="a stack that runs", fix="type `recommend --user U` in the drill's own shell, or start a stack: sandbox up",
-        )  # fmt: skip
+            "RUN-001",
+            where="sandbox recommend",
+            seen="a run of the virtual backend, which only its drill can ask",
+            expected="a stack that runs",
+            fix="type `recommend --user U` in the drill's own shell, or start a stack: sandbox up",
+        )
     who = _user(run, user, user_key)
     answer = ask(run, who, k, session, depth)
     cards = read_cards(Path(run.world_dir), [item.item_id for item in answer.items])
@@ -50,9 +49,12 @@ def recommend(
 def _user(run: RunInfo, user: int | None, user_key: str | None) -> int:
     if (user is None) == (user_key is None):
         raise SandboxError(
-            "CFG-004", where="sandbox recommend", seen=f"--user {user}, --user-key {user_key}",
-            expected="one of --user and --user-key", fix="name one user",
-        )  # fmt: skip
+            "CFG-004",
+            where="sandbox recommend",
+            seen=f"--user {user}, --user-key {user_key}",
+            expected="one of --user and --user-key",
+            fix="name one user",
+        )
     if user_key is None:
         assert user is not None
         return user

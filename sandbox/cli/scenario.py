@@ -45,12 +45,9 @@ def check(
 def show(
     name: Annotated[str | None, typer.Argument(help="A scenario's name, or its file.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Write the picture to this SVG file.")] = None,
-    settings: Annotated[
-        bool, typer.Option("--settings", help="List what can be released, scoped, named.")
-    ] = False,
+    settings: Annotated[bool, typer.Option("--settings", help="List what can be released, scoped, named.")] = False,
     run: Annotated[
-        bool,
-        typer.Option("--run", help="Run a healthy and a broken day, show the evidence on both."),
+        bool, typer.Option("--run", help="Run a healthy and a broken day, show the evidence on both.")
     ] = False,
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
     pack: Pack = None,
@@ -71,10 +68,13 @@ def show(
     chosen = world or (scenario.world if scenario is not None else "laptop")
     document: dict[str, Any] = {}
     if scenario is not None:
-        document |= {"scenario": scenario.model_dump(mode="json"), "lines": [
-            {"kind": line.kind, "at_s": line.at_s, "label": line.label, "guilty": line.guilty}
-            for line in portrait.lines_of(scenario)
-        ]}  # fmt: skip
+        document |= {
+            "scenario": scenario.model_dump(mode="json"),
+            "lines": [
+                {"kind": line.kind, "at_s": line.at_s, "label": line.label, "guilty": line.guilty}
+                for line in portrait.lines_of(scenario)
+            ],
+        }
         if svg is not None:
             svg.write_text(portrait.as_svg(scenario))
     if settings:
@@ -86,9 +86,7 @@ def show(
 
     def human() -> None:
         if scenario is not None:
-            out.print(
-                f"[bold]{escape(scenario.title)}[/]  {'★' * scenario.stars}  world {escape(chosen)}"
-            )
+            out.print(f"[bold]{escape(scenario.title)}[/]  {'★' * scenario.stars}  world {escape(chosen)}")
             out.print(escape("\n".join(portrait.told(scenario))))
             out.print(escape(portrait.in_blocks(scenario, out.width)), soft_wrap=True)
         if settings:
@@ -102,22 +100,15 @@ def show(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Its name: small letters, digits, hyphens.")],
-    source: Annotated[
-        str | None, typer.Option("--from", help="A scenario, or its file, to start from.")
-    ] = None,
-    fault: Annotated[
-        str | None, typer.Option(help="Start from the gentlest scenario with this fault.")
-    ] = None,
+    source: Annotated[str | None, typer.Option("--from", help="A scenario, or its file, to start from.")] = None,
+    fault: Annotated[str | None, typer.Option(help="Start from the gentlest scenario with this fault.")] = None,
     title: Annotated[str | None, typer.Option(help="What the trainee reads.")] = None,
     stars: Annotated[int | None, typer.Option(help="Difficulty, 1 to 5.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="Wall minutes that the trainee has.")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall minutes that the trainee has.")] = None,
     world: Annotated[str | None, typer.Option(help="World it is played in.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
     file: Annotated[
-        Path | None,
-        typer.Option(help="Where to write it; default SANDBOX_HOME/scenarios/NAME.yaml."),
+        Path | None, typer.Option(help="Where to write it; default SANDBOX_HOME/scenarios/NAME.yaml.")
     ] = None,
     pack: Pack = None,
     json_: Json = False,
@@ -132,31 +123,21 @@ def new(
 
 def _refused(option: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "CFG-004", where=f"sandbox scenario, {option}", seen=seen, expected=expected,
-        fix="see sandbox scenario --help",
-    )  # fmt: skip
+        "CFG-004", where=f"sandbox scenario, {option}", seen=seen, expected=expected, fix="see sandbox scenario --help"
+    )
 
 
 @app.command()
 def prove(
-    names: Annotated[
-        list[str], typer.Argument(help="Names of scenarios, or files; `all` for the core pack.")
-    ],
+    names: Annotated[list[str], typer.Argument(help="Names of scenarios, or files; `all` for the core pack.")],
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds for the responders, its own first.")] = 1,
-    timeout: Annotated[
-        float, typer.Option(help="Wall seconds that a responder has for a drill.")
-    ] = 120.0,
+    timeout: Annotated[float, typer.Option(help="Wall seconds that a responder has for a drill.")] = 120.0,
     pack: Pack = None,
     quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes."
-        ),
+        bool, typer.Option("--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes.")
     ] = False,
-    table: Annotated[
-        Path | None, typer.Option("--table", help="Write a page about all of them, in Markdown.")
-    ] = None,
+    table: Annotated[Path | None, typer.Option("--table", help="Write a page about all of them, in Markdown.")] = None,
     json_: Json = False,
 ) -> None:
     """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders."""
@@ -167,19 +148,15 @@ def prove(
     from sandbox.runtime.stack import ensure_built
 
     del pack
-    scenarios = [
-        s
-        for n in names
-        for s in (library.load_all().values() if n == "all" else [library.named(n)])
-    ]
+    scenarios = [s for n in names for s in (library.load_all().values() if n == "all" else [library.named(n)])]
     evaluate.require(seeds, timeout)
     documents = []
     for scenario in scenarios:
         with progress(json_) as show_progress:
             ensure_built(world or scenario.world, show_progress)
             proof = proving.prove(
-                scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress,
-            )  # fmt: skip
+                scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress
+            )
         documents.append(proof.document())
         if not json_:
             _print(documents[-1])
@@ -198,21 +175,13 @@ def _print(proof: dict[str, Any]) -> None:
     verdict = "[bold green]ok[/]" if proof["ok"] else "[bold red]not ok[/]"
     out.print(f"[bold]{escape(proof['scenario'])}[/]  {verdict}: {escape(proof['why'])}")
     first = proof["first_signal"]
-    when = (
-        f"{first['name']}, {first['after_s'] / 60:.0f} world minutes after the onset"
-        if first["name"]
-        else "none"
-    )
-    out.print(
-        f"harm         {proof['harm_z']:.1f} standard deviations of a healthy day, in {proof['harm_metric']}"
-    )
+    when = f"{first['name']}, {first['after_s'] / 60:.0f} world minutes after the onset" if first["name"] else "none"
+    out.print(f"harm         {proof['harm_z']:.1f} standard deviations of a healthy day, in {proof['harm_metric']}")
     out.print(f"first signal {escape(when)}")
     evidence = Table("evidence", "holds", "strength", "under look-alikes", box=None, pad_edge=False)
     for row in proof["evidence"]:
         under = ", ".join(f"{name} {value:.2f}" for name, value in row["under"].items())
-        evidence.add_row(
-            row["query"], "yes" if row["holds"] else "no", f"{row['strength']:.2f}", under or "-"
-        )
+        evidence.add_row(row["query"], "yes" if row["holds"] else "no", f"{row['strength']:.2f}", under or "-")
     out.print(evidence)
     actions = Table("action at onset", "averts", box=None, pad_edge=False)
     for text, share in proof["averted"].items():

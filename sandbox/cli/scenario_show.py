@@ -49,9 +49,7 @@ def _list(label: str, names: list[str]) -> None:
 def print_days(rows: list[dict[str, Any]]) -> None:
     """Each query with its first row on both days."""
     for row in rows:
-        out.print(
-            f"\n[bold]{escape(row['query'])}[/]  {escape(row['claim'])}\n[dim]{escape(row['predicate'])}[/]"
-        )
+        out.print(f"\n[bold]{escape(row['query'])}[/]  {escape(row['claim'])}\n[dim]{escape(row['predicate'])}[/]")
         columns = row["broken"]["columns"] or row["healthy"]["columns"]
         table = Table("", *columns, "holds", box=None, pad_edge=False)
         for day in ("healthy", "broken"):
@@ -66,6 +64,4 @@ def print_days(rows: list[dict[str, Any]]) -> None:
 
 
 def _cell(value: object) -> str:
-    return (
-        "-" if value is None else f"{value:.4g}" if isinstance(value, float) else escape(str(value))
-    )
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else escape(str(value))

@@ -29,22 +29,13 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of who takes part, in which arm, with what luck.")] = 1,
     out_: Annotated[
-        Path | None,
-        typer.Option("--out", help="New directory for all that was shown, and the models."),
+        Path | None, typer.Option("--out", help="New directory for all that was shown, and the models.")
     ] = None,
-    separate: Annotated[
-        bool, typer.Option(help="Everybody lives in every arm, each in a world of its own.")
-    ] = False,
+    separate: Annotated[bool, typer.Option(help="Everybody lives in every arm, each in a world of its own.")] = False,
     retrain_days: Annotated[int, typer.Option(help="Days between two trainings; 0 for none.")] = 7,
-    retrain: Annotated[
-        str, typer.Option(help="What is trained: both, ranker or two_tower.")
-    ] = "both",
-    births: Annotated[
-        float, typer.Option(help="Share of the catalogue that comes out during these days.")
-    ] = 0.05,
-    jobs_every_h: Annotated[
-        int, typer.Option(help="Hours between two runs of the job that writes features.")
-    ] = 4,
+    retrain: Annotated[str, typer.Option(help="What is trained: both, ranker or two_tower.")] = "both",
+    births: Annotated[float, typer.Option(help="Share of the catalogue that comes out during these days.")] = 0.05,
+    jobs_every_h: Annotated[int, typer.Option(help="Hours between two runs of the job that writes features.")] = 4,
     processes: Annotated[
         int, typer.Option(min=0, max=64, help="Processes beside this one; they change no figure.")
     ] = 2,
@@ -59,17 +50,19 @@ def simulate(
 
     if retrain not in _RETRAIN:
         raise SandboxError(
-            "CFG-004", where="sandbox simulate --retrain", seen=retrain, expected=f"one of {list(_RETRAIN)}",
+            "CFG-004",
+            where="sandbox simulate --retrain",
+            seen=retrain,
+            expected=f"one of {list(_RETRAIN)}",
             fix="name one of them; --retrain-days 0 for none",
-        )  # fmt: skip
+        )
     arms = parse_arms(arm or ())
     with progress(json_) as say:
         directory = ensure(world, say)
         everybody = _n_users(world)
         plan = Plan(
-            world, days, users or everybody, arms, seed, retrain_days, _RETRAIN[retrain], births,
-            jobs_every_h, separate,
-        )  # fmt: skip
+            world, days, users or everybody, arms, seed, retrain_days, _RETRAIN[retrain], births, jobs_every_h, separate
+        )
         ensure_models(directory, say)
         document = run(plan, directory, out=out_, processes=processes, progress=say)
     emit(document, lambda: _tell(document, out_), json_)
@@ -110,7 +103,7 @@ def _tell(document: dict[str, Any], kept: Path | None) -> None:
         known = [v for of in days for v in of if v is not None]
         low, high = min(known, default=0.0), max(known, default=0.0)
         for name, of in zip(names, days, strict=True):
-            out.print(f"  {label:<25} {name:<14} {_line(of, low, high)}  {low:.4g} to {high:.4g}", markup=False)  # fmt: skip
+            out.print(f"  {label:<25} {name:<14} {_line(of, low, high)}  {low:.4g} to {high:.4g}", markup=False)
             label = ""
     for pair in document["against"]:
         _tell_difference(pair)
@@ -137,7 +130,4 @@ def _tell_difference(pair: dict[str, Any]) -> None:
 def _line(values: list[float | None], low: float, high: float) -> str:
     """One bar per value; a blank where there is none."""
     span = (high - low) or 1.0
-    return "".join(
-        " " if v is None else _BARS[min(int((v - low) / span * len(_BARS)), len(_BARS) - 1)]
-        for v in values
-    )
+    return "".join(" " if v is None else _BARS[min(int((v - low) / span * len(_BARS)), len(_BARS) - 1)] for v in values)

@@ -137,9 +137,8 @@ def _statement(statement: str, file: Path | None) -> str:
             return file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise SandboxError(
-                "CFG-002", where="--file", seen=str(error), expected="a readable text file",
-                fix="check the path",
-            ) from error  # fmt: skip
+                "CFG-002", where="--file", seen=str(error), expected="a readable text file", fix="check the path"
+            ) from error
     if statement == "-":
         return sys.stdin.read()
     if not statement.strip():

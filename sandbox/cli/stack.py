@@ -15,13 +15,9 @@ from sandbox.cli.output import emit, err, out, progress
 def up(
     world: Annotated[str, typer.Option(help="World: a preset or an imported one.")] = "laptop",
     speed: Annotated[float, typer.Option(help="World seconds per wall second.")] = 60.0,
-    run_dir: Annotated[
-        Path | None, typer.Option(help="Run directory; default a fresh one.")
-    ] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Run directory; default a fresh one.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run's random draws.")] = 1,
-    foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay, and take all down on Ctrl-C.")
-    ] = False,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and take all down on Ctrl-C.")] = False,
     json_: Json = False,
 ) -> None:
     """Start every service of the recommender, and return when all are ready."""
@@ -86,23 +82,14 @@ def _show(document: dict[str, Any]) -> None:
         memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
         address = row["address"] if ":" in row["address"] else Path(row["address"]).name
         pid = str(row["pid"] or "-")
-        table.add_row(
-            row["name"],
-            mark,
-            pid,
-            address,
-            memory,
-            "-" if row["restarts"] is None else str(row["restarts"]),
-        )
+        table.add_row(row["name"], mark, pid, address, memory, "-" if row["restarts"] is None else str(row["restarts"]))
     out.print(table)
     out.print(f"run directory {document['run_dir']}", soft_wrap=True)
 
 
 def _show_findings(findings: list[Any]) -> None:
     for f in findings:
-        mark = (
-            "[green]ok[/]     " if f.ok else "[red]missing[/]" if f.needed else "[yellow]absent[/] "
-        )
+        mark = "[green]ok[/]     " if f.ok else "[red]missing[/]" if f.needed else "[yellow]absent[/] "
         out.print(f"{mark} {f.check}: {f.seen}", soft_wrap=True)
         if not f.ok:
             out.print(f"        -> {f.fix}", soft_wrap=True)

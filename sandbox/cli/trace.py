@@ -16,13 +16,9 @@ from sandbox.telemetry.waterfall import find
 
 
 def trace(
-    which: Annotated[
-        str, typer.Argument(help="request id, a prefix of one, latest or slowest")
-    ] = "latest",
+    which: Annotated[str, typer.Argument(help="request id, a prefix of one, latest or slowest")] = "latest",
     run_dir: RunDir = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="print {trace_id, ts, total_ms, spans}")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="print {trace_id, ts, total_ms, spans}")] = False,
 ) -> None:
     """Draw what happened to one request, RPC by RPC, with where the time went.
 

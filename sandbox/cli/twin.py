@@ -16,18 +16,11 @@ from sandbox.cli.output import emit, out, progress
 
 def twin(
     run: Annotated[
-        str | None,
-        typer.Argument(
-            help="Run directory of a drill that is over, or its name; default the latest."
-        ),
+        str | None, typer.Argument(help="Run directory of a drill that is over, or its name; default the latest.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Seeds: the drill's own and further ones.")] = 1,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric of the plot; default the one that tells most.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Write the plot of harm per minute to this SVG file.")
-    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric of the plot; default the one that tells most.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write the plot of harm per minute to this SVG file.")] = None,
     json_: Json = False,
 ) -> None:
     """Run a drill again without its faults, without what was done, and with the best response; say
@@ -53,7 +46,7 @@ def twin(
 def _refused(option: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
         "CFG-004", where=f"sandbox twin {option}", seen=seen, expected=expected, fix="see sandbox twin --help"
-    )  # fmt: skip
+    )
 
 
 def _print(document: dict[str, Any], plot: str) -> None:
@@ -69,9 +62,9 @@ def _print(document: dict[str, Any], plot: str) -> None:
         table.add_row(name, *cells, f"{document['pairing'][name]:.0%} of variance")
     out.print(table)
     worst = sorted(document["by_segment"], key=lambda row: -(row["clicks"] or 0.0))[:6]
-    segments = Table("hardest hit", "clicks", "satisfied sessions", "p99 ms", box=None, pad_edge=False)  # fmt: skip
+    segments = Table("hardest hit", "clicks", "satisfied sessions", "p99 ms", box=None, pad_edge=False)
     for row in worst:
-        segments.add_row(row["segment"], *(_number(row[m]) for m in ("clicks", "satisfied_sessions", "p99_ms")))  # fmt: skip
+        segments.add_row(row["segment"], *(_number(row[m]) for m in ("clicks", "satisfied_sessions", "p99_ms")))
     out.print(segments)
     out.print(escape(plot), highlight=False)
     for figure, seen in (document.get("calibration") or {}).items():
@@ -82,9 +75,7 @@ def _print(document: dict[str, Any], plot: str) -> None:
 
 
 def _cell(estimate: dict[str, float]) -> str:
-    return (
-        f"{_number(estimate['estimate'])} ({_number(estimate['low'])}–{_number(estimate['high'])})"
-    )
+    return f"{_number(estimate['estimate'])} ({_number(estimate['low'])}–{_number(estimate['high'])})"
 
 
 def _number(value: float | None) -> str:

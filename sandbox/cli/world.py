@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from sandbox.world.check import Check
     from sandbox.world.summary import Summary
 
-app = typer.Typer(
-    help="Worlds: users, items, and a history of what they did.", no_args_is_help=True
-)
+app = typer.Typer(help="Worlds: users, items, and a history of what they did.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
 Name = Annotated[str, typer.Argument(help="Name of the world.")]
@@ -26,12 +24,8 @@ Name = Annotated[str, typer.Argument(help="Name of the world.")]
 @app.command()
 def build(
     name: Name,
-    preset: Annotated[
-        str | None, typer.Option(help="tiny, laptop or large; default the preset of that name.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the world; default the preset's.")
-    ] = None,
+    preset: Annotated[str | None, typer.Option(help="tiny, laptop or large; default the preset of that name.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the world; default the preset's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a world of that name.")] = False,
     json_: Json = False,
 ) -> None:
@@ -39,13 +33,7 @@ def build(
     from sandbox.world.store import build_world
 
     with progress(json_) as show:
-        manifest = build_world(
-            name,
-            preset=preset,
-            seed=seed,
-            force=force,
-            progress=show,
-        )
+        manifest = build_world(name, preset=preset, seed=seed, force=force, progress=show)
     emit(manifest.model_dump(), lambda: out.print(_line(manifest.model_dump())), json_)
 
 
@@ -113,15 +101,9 @@ def _print_checks(checks: list[Check]) -> None:
 
 def _print_summary(summary: Summary) -> None:
     out.print(_line(summary.manifest))
-    out.print(
-        f"history {summary.history_from} to {summary.history_to}, source {summary.manifest['source']}"
-    )
+    out.print(f"history {summary.history_from} to {summary.history_to}, source {summary.manifest['source']}")
     for title, bars, unit in (
-        (
-            "share of clicks by tenth of items, most clicked first",
-            summary.clicks_by_item_tenth,
-            "%",
-        ),
+        ("share of clicks by tenth of items, most clicked first", summary.clicks_by_item_tenth, "%"),
         ("click rate by position", summary.ctr_by_position, "%"),
         ("click rate by hour of the day (UTC)", summary.ctr_by_hour, "%"),
         ("sessions by local hour", summary.sessions_by_hour, "%"),

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from sandbox.world.importers.importing import Imported
     from sandbox.world.importers.source import Source
 
-app = typer.Typer(help="Turn real data into a world that answers to slates nobody was shown.",
-                  no_args_is_help=True)  # fmt: skip
+app = typer.Typer(help="Turn real data into a world that answers to slates nobody was shown.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder as the publisher ships it, unpacked.")]
 Name = Annotated[str, typer.Option("--name", help="Name of the world.")]
@@ -28,9 +27,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a world of that na
 
 
 @app.command()
-def movielens(
-    folder: Folder, name: Name = "movielens", force: Force = False, json_: Json = False
-) -> None:
+def movielens(folder: Folder, name: Name = "movielens", force: Force = False, json_: Json = False) -> None:
     """MovieLens: the 100k format (u.data, u.item, u.user, u.genre) or ratings.csv and movies.csv."""
     from sandbox.world.importers import movielens as reader
 
@@ -48,36 +45,23 @@ def obd(folder: Folder, name: Name = "obd", force: Force = False, json_: Json = 
 @app.command()
 def csv(
     interactions: Annotated[
-        Path,
-        typer.Option(
-            help="The log: a row per interaction. Text, JSON or Parquet; ARCHIVE.zip/MEMBER."
-        ),
+        Path, typer.Option(help="The log: a row per interaction. Text, JSON or Parquet; ARCHIVE.zip/MEMBER.")
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the world.")],
     items: Annotated[Path | None, typer.Option(help="A row per item.")] = None,
     users: Annotated[Path | None, typer.Option(help="A row per user.")] = None,
     map_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map",
-            help="ROLE=COLUMN: user, item, time, value, click, shown (lists), or an attribute.",
-        ),
+        typer.Option("--map", help="ROLE=COLUMN: user, item, time, value, click, shown (lists), or an attribute."),
     ] = None,
     ignore: Annotated[
-        list[str] | None,
-        typer.Option(help="A column of the log that is not used, whatever it is called."),
+        list[str] | None, typer.Option(help="A column of the log that is not used, whatever it is called.")
     ] = None,
     zero: Annotated[
-        str,
-        typer.Option(
-            help="What a value of 0 is: rating, none (no value), or auto: told by the rest."
-        ),
+        str, typer.Option(help="What a value of 0 is: rating, none (no value), or auto: told by the rest.")
     ] = "auto",
     keep_null_words: Annotated[
-        bool,
-        typer.Option(
-            "--keep-null-words", help="Keys such as NULL, nan or NA are keys, not missing."
-        ),
+        bool, typer.Option("--keep-null-words", help="Keys such as NULL, nan or NA are keys, not missing.")
     ] = False,
     force: Force = False,
     json_: Json = False,
@@ -87,20 +71,18 @@ def csv(
 
     mapping = reader.parse_map(map_ or [])
     options = reader.Options(keep_null_words, _zero(zero), tuple(ignore or ()))
-    _run(
-        lambda: reader.read(interactions, items, users, mapping, options=options),
-        name,
-        force,
-        json_,
-    )
+    _run(lambda: reader.read(interactions, items, users, mapping, options=options), name, force, json_)
 
 
 def _zero(word: str) -> str:
     if word not in ("auto", "rating", "none"):
         raise SandboxError(
-            "CFG-004", where="--zero", seen=word, expected="rating, none or auto",
+            "CFG-004",
+            where="--zero",
+            seen=word,
+            expected="rating, none or auto",
             fix="write --zero none where 0 stands for no rating",
-        )  # fmt: skip
+        )
     return "" if word == "auto" else word
 
 

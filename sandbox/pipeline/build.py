@@ -30,7 +30,7 @@ from sandbox.pipeline.two_tower import Pairs, TowerSettings
 from services.model.core import dump, encode_items
 from services.ranking.core import INPUTS
 
-PREFIX = {"two_tower": "tt", "ranker": "rk", "index": "ix", "covisit": "cv", "popular": "pp", "features": "fs"}  # fmt: skip
+PREFIX = {"two_tower": "tt", "ranker": "rk", "index": "ix", "covisit": "cv", "popular": "pp", "features": "fs"}
 N_TRAINING_ROWS = 5_000  # rows of the training set that are kept with the ranker, to be looked at
 
 
@@ -56,16 +56,12 @@ class Recipe:
 
 
 def ensure_models(
-    world_dir: Path,
-    progress: ProgressFn = quiet,
-    *,
-    force: bool = False,
-    recipe: Recipe | None = None,
+    world_dir: Path, progress: ProgressFn = quiet, *, force: bool = False, recipe: Recipe | None = None
 ) -> BuiltModels:
     """The first generation (tt-1, rk-1, ix-1, cv-1, pp-1, fs-1), built if it is absent or out of date.
 
     Raises WORLD-001, WORLD-003, CFG-002. A build that is killed leaves every version whole or absent.
-    """  # fmt: skip
+    """
     target = world_dir / "registry"
     built = BuiltModels(target, {name: f"{short}-1" for name, short in PREFIX.items()})
     recipe = recipe or recipe_for(world_dir)
@@ -104,9 +100,7 @@ def train_release(
     names = [*artifacts, *(["index"] if "two_tower" in artifacts else [])]
     cached = BuiltModels(cache, {name: f"{PREFIX[name]}-{suffix}" for name in names})
     if not _is_current(cached, source_key):
-        run = _Run(
-            read_source(world_dir), cache, seed, source_key, suffix, recipe, stages, progress
-        )
+        run = _Run(read_source(world_dir), cache, seed, source_key, suffix, recipe, stages, progress)
         jobs = {"two_tower": run.towers, "ranker": run.ranker}
         with _one_thread_each(), ThreadPoolExecutor(2) as pool:
             for job in [pool.submit(jobs[name]) for name in artifacts]:
@@ -148,20 +142,19 @@ class _Run:
         late = clicks.examples.ts >= self.cut_ts
         train, held = take_pairs(pairs, ~late), take_pairs(pairs, late)
         model, loss = two_tower.train(
-            train,
-            self.catalogue,
-            seed=self.seed,
-            settings=self.recipe.tower,
-            progress=self.progress,
+            train, self.catalogue, seed=self.seed, settings=self.recipe.tower, progress=self.progress
         )
         vectors = encode_items(model)
         metrics = {"loss": loss, **tower_metrics(model, vectors, held)}
         tensors, config = dump(model)
         lineage = _lineage(clicks.examples.take(~late))
         towers = self._register(
-            "two_tower", {"model.safetensors": tensors}, lineage, metrics=metrics,
+            "two_tower",
+            {"model.safetensors": tensors},
+            lineage,
+            metrics=metrics,
             config={**config, "settings": asdict(self.recipe.tower)},
-        )  # fmt: skip
+        )
         manifest, files = index.artefact(
             vectors, encoder_version=towers.version, version=f"ix-{self.suffix}", like=towers
         )
@@ -173,18 +166,11 @@ class _Run:
         held = joined.examples.ts >= self.cut_ts
         train = take(joined, ~held)
         model, loss = ranker.train(
-            train,
-            self.catalogue,
-            seed=self.seed,
-            settings=self.recipe.ranker,
-            progress=self.progress,
+            train, self.catalogue, seed=self.seed, settings=self.recipe.ranker, progress=self.progress
         )
         metrics = {"loss": loss, **ranker_metrics(model, take(joined, held), self.catalogue)}
         tensors, config = dump(model)
-        files = {
-            "model.safetensors": tensors,
-            "training_rows.safetensors": _sample(train),
-        }
+        files = {"model.safetensors": tensors, "training_rows.safetensors": _sample(train)}
         self._register(
             "ranker", files, _lineage(train.examples), metrics=metrics, inputs=list(INPUTS),
             config={**config, "settings": asdict(self.recipe.ranker)},
@@ -197,11 +183,7 @@ class _Run:
         ids, scores = covisit.neighbours(self.log, n_items, whole_user=not daily)
         packed = artefacts.pack_arrays({"items": ids, "scores": scores})
         self._register("covisit", {"neighbours.safetensors": packed}, lineage)
-        half_life = (
-            {}
-            if daily
-            else {"half_life_s": self.end_ts - self.source.manifest.history_start_ts + 1}
-        )
+        half_life = {} if daily else {"half_life_s": self.end_ts - self.source.manifest.history_start_ts + 1}
         ids, scores = popular.by_region(self.log, self.catalogue, self.end_ts, **half_life)
         packed = artefacts.pack_arrays({"items": ids, "scores": scores})
         self._register("popular", {"popular.safetensors": packed}, lineage)
@@ -224,9 +206,7 @@ class _Run:
             "user_session": session[there], "user_seen": seen[there],
         }  # fmt: skip
         assert arrays["user_session"].shape[1] == len(USER_SESSION.columns), "a column per feature"
-        golden = golden_set(
-            self.log, histories, shot.profile, self.catalogue.user_personalised, self.cut_ts
-        )
+        golden = golden_set(self.log, histories, shot.profile, self.catalogue.user_personalised, self.cut_ts)
         lineage = _lineage(training_set.examples_of(self.log, self.end_ts))
         config = {"as_of": self.end_ts, "window_s": min(window, self.end_ts)}
         self._register(
@@ -250,9 +230,8 @@ class _Run:
         if not has_negatives:
             examples = training_set.with_negatives(examples, n_items, self.seed)
         return training_set.join(
-            self.stages.training_set(examples), self.log, self.catalogue,
-            seed=self.seed, has_negatives=has_negatives,
-        )  # fmt: skip
+            self.stages.training_set(examples), self.log, self.catalogue, seed=self.seed, has_negatives=has_negatives
+        )
 
     def _register(
         self, artifact: str, files: dict[str, bytes], lineage: Lineage, *,
@@ -312,10 +291,13 @@ def _lineage(examples: Examples) -> Lineage:
     if len(examples) == 0:
         return Lineage(from_ts=0.0, to_ts=0.0, rows=0, digest=examples.digest())
     return Lineage(
-        from_ts=float(examples.ts[0]), to_ts=float(examples.ts[-1]), rows=len(examples),
-        digest=examples.digest(), label_window_h=training_set.LABEL_WINDOW_H,
+        from_ts=float(examples.ts[0]),
+        to_ts=float(examples.ts[-1]),
+        rows=len(examples),
+        digest=examples.digest(),
+        label_window_h=training_set.LABEL_WINDOW_H,
         pos_rate=float(np.average(examples.click, weights=examples.weight)),
-    )  # fmt: skip
+    )
 
 
 def _sample(joined: Joined) -> bytes:

@@ -12,9 +12,7 @@ _DISCOUNT = 10.0  # added to the popularities below the fraction: few common cli
 _ROWS = 1024
 
 
-def neighbours(
-    log: Log, n_items: int, *, whole_user: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(log: Log, n_items: int, *, whole_user: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(int32 [items, 50] ids, -1 where there are no more; float32 [items, 50] scores, descending).
 
     Score: common visits over the root of both popularities. A visit is a user's day, or, with
@@ -40,9 +38,7 @@ def neighbours(
         common = (transposed[start : start + _ROWS] @ matrix).toarray()
         rows = np.arange(len(common))
         common[rows, start + rows] = 0.0
-        scale = np.sqrt(
-            (popularity[start : start + len(common), None] + _DISCOUNT) * (popularity + _DISCOUNT)
-        )
+        scale = np.sqrt((popularity[start : start + len(common), None] + _DISCOUNT) * (popularity + _DISCOUNT))
         affinity = common / scale
         best = np.sort(np.argpartition(-affinity, k - 1, axis=1)[:, :k], axis=1)
         value = np.take_along_axis(affinity, best, 1)

@@ -37,9 +37,7 @@ MAX_USERS = 2_000  # test users of a large world, evenly chosen: the error of a 
 _BATCH = 256
 
 
-def evaluate(
-    world_dir: Path, protocol: str, *, seed: int = 1, progress: ProgressFn = quiet
-) -> dict[str, Any]:
+def evaluate(world_dir: Path, protocol: str, *, seed: int = 1, progress: ProgressFn = quiet) -> dict[str, Any]:
     """{protocol, world, test_users, rows: [{model, metrics}]}. Raises MODEL-004, WORLD-00x."""
     check_protocol(protocol)
     source = read_source(world_dir)
@@ -50,17 +48,13 @@ def evaluate(
     if protocol == "P1":
         # The ranker by itself orders what is shown: its own figures are those of the AUC protocols.
         own = evaluate_auc(source, "random-auc", seed=seed, progress=progress, only_ranker=True)[0]
-        by_time = evaluate_auc(source, "time-auc", seed=seed, progress=progress, only_ranker=True)[
-            0
-        ]
+        by_time = evaluate_auc(source, "time-auc", seed=seed, progress=progress, only_ranker=True)[0]
         own["metrics"] |= {f"{k}_time": v for k, v in by_time["metrics"].items()}
         rows.append(own)
     return {"protocol": protocol, "world": source.manifest.name, "test_users": n, "rows": rows}
 
 
-def _full_ranking(
-    source: Source, parts: Split, seed: int, progress: ProgressFn
-) -> tuple[list[dict[str, Any]], int]:
+def _full_ranking(source: Source, parts: Split, seed: int, progress: ProgressFn) -> tuple[list[dict[str, Any]], int]:
     catalogue, log = source.catalogue, parts.log
     early, known = log.take(parts.part == TRAIN), log.take(parts.part != TEST)
     validate = _Question(early, log.take(parts.part == VALIDATION), catalogue)
@@ -142,9 +136,8 @@ class _Tower:
     """
 
     def __init__(
-        self, log: Log, catalogue: Catalogue, seed: int, settings: TowerSettings,
-        progress: ProgressFn, by_time: bool,
-    ) -> None:  # fmt: skip
+        self, log: Log, catalogue: Catalogue, seed: int, settings: TowerSettings, progress: ProgressFn, by_time: bool
+    ) -> None:
         end = float(log.ts[-1]) + 1.0
         self.shot = snapshot(log, catalogue, end, np.inf)
         histories = Histories(log, catalogue)
@@ -158,9 +151,7 @@ class _Tower:
         recent = histories.recent(user, log.ts) if by_time else np.full((len(log), 1), -1)
         pairs = Pairs(user, item, np.zeros((len(log), N_PROFILE), np.float32), recent)
         self.model: TwoTower
-        self.model, _ = two_tower.train(
-            pairs, catalogue, seed=seed, settings=settings, progress=progress
-        )
+        self.model, _ = two_tower.train(pairs, catalogue, seed=seed, settings=settings, progress=progress)
         self.vectors = encode_items(self.model)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
@@ -186,12 +177,7 @@ class _Stack:
             for at in range(0, len(q.users), _BATCH)
         ]
         rank = np.broadcast_to(np.log1p(np.arange(self.items.shape[1])), self.items.shape)
-        columns = (
-            _scaled(self.values),
-            rank,
-            _scaled(np.concatenate(beside)),
-            np.log1p(counts[self.items]),
-        )
+        columns = (_scaled(self.values), rank, _scaled(np.concatenate(beside)), np.log1p(counts[self.items]))
         stacked = np.stack([column.ravel() for column in columns], 1)
         self.user = np.repeat(q.users, self.items.shape[1])
         item = self.items.ravel()
@@ -210,9 +196,7 @@ class _Stack:
 
 def _learn_to_rank(tower: _Tower, question: _Question, seed: int, progress: ProgressFn) -> Ranker:
     stack = _Stack(tower, question)
-    chosen = np.concatenate(
-        [np.isin(items, own) for items, own in zip(stack.items, question.relevant, strict=True)]
-    )
+    chosen = np.concatenate([np.isin(items, own) for items, own in zip(stack.items, question.relevant, strict=True)])
     n, no = len(chosen), np.zeros(len(chosen), bool)
     examples = Examples(
         ts=np.zeros(n), user=stack.user, item=stack.items.ravel(), position=np.ones(n, np.int64),

@@ -40,12 +40,7 @@ _RATINGS = (  # the validation part picks one
 
 
 def evaluate_auc(
-    source: Source,
-    protocol: str,
-    *,
-    seed: int,
-    progress: ProgressFn = quiet,
-    only_ranker: bool = False,
+    source: Source, protocol: str, *, seed: int, progress: ProgressFn = quiet, only_ranker: bool = False
 ) -> list[dict[str, Any]]:
     """Rows {model, metrics: {auc, gauc}} of the ranker and, unless only_ranker, of the baselines."""
     joined = (_shown if source.manifest.has_negatives else _rated)(source, protocol, seed)
@@ -54,9 +49,7 @@ def evaluate_auc(
     train, test = take(joined, part != TEST), take(joined, part == TEST)
     offered = (RankerSettings(),) if source.manifest.has_negatives else _RATINGS
     settings = _best(offered, joined, part, source.catalogue, seed)
-    model, _ = ranker.train(
-        train, source.catalogue, seed=seed, settings=settings, progress=progress
-    )
+    model, _ = ranker.train(train, source.catalogue, seed=seed, settings=settings, progress=progress)
     e = test.examples
     rows = [_row("ranker", e, score(model, test.user, e.item, test.x)[:, 0])]
     if only_ranker:
@@ -74,11 +67,7 @@ def evaluate_auc(
 
 
 def _best(
-    offered: tuple[RankerSettings, ...],
-    joined: Joined,
-    part: np.ndarray,
-    catalogue: Catalogue,
-    seed: int,
+    offered: tuple[RankerSettings, ...], joined: Joined, part: np.ndarray, catalogue: Catalogue, seed: int
 ) -> RankerSettings:
     """The settings with the highest AUC on the validation part after learning from the training part."""
     if len(offered) == 1:
@@ -93,10 +82,7 @@ def _best(
 
 
 def _row(model: str, e: Examples, value: np.ndarray) -> dict[str, Any]:
-    return {
-        "model": model,
-        "metrics": {"auc": auc(e.click, value), "gauc": group_auc(e.click, value, e.user)},
-    }
+    return {"model": model, "metrics": {"auc": auc(e.click, value), "gauc": group_auc(e.click, value, e.user)}}
 
 
 def _of_pairs(scorer: baselines.Scorer, e: Examples) -> np.ndarray:
@@ -130,9 +116,7 @@ def _rated(source: Source, protocol: str, seed: int) -> Joined:
     if by_time:
         # A user first seen in the test is nobody to the model, and must be met as such.
         user[~np.isin(user, user[time_parts(n) != TEST])] = -1
-    examples = replace(
-        training_set.examples_of(liked, end), long_dwell=np.zeros(n, bool), ts=log.ts
-    )
+    examples = replace(training_set.examples_of(liked, end), long_dwell=np.zeros(n, bool), ts=log.ts)
     empty = np.zeros((n, 0), np.float32)
     return Joined(examples, user, empty, empty, x, np.full(n, end))
 
@@ -158,19 +142,9 @@ def _as_they_came(liked: Log, seed: int) -> Iterator[tuple[np.ndarray, Log, floa
         yield np.arange(start, stop), liked.take(slice(0, int(start))), float(liked.ts[start])
 
 
-def _inputs(
-    others: Log, log: Log, rows: np.ndarray, catalogue: Catalogue, end: float
-) -> np.ndarray:
+def _inputs(others: Log, log: Log, rows: np.ndarray, catalogue: Catalogue, end: float) -> np.ndarray:
     shot = snapshot(others, catalogue, end, np.inf)
     item, user = log.item[rows].astype(np.int64), log.user[rows].astype(np.int64)
     session = np.tile(USER_SESSION.default_row, (len(rows), 1))
     status = np.full(len(rows), Status.PRESENT, np.uint8)
-    return assemble_rows(
-        shot.profile[user],
-        session,
-        shot.stats[item],
-        item,
-        status,
-        catalogue,
-        Contract("evaluation"),
-    )
+    return assemble_rows(shot.profile[user], session, shot.stats[item], item, status, catalogue, Contract("evaluation"))

@@ -84,9 +84,12 @@ def read_manifest(world_dir: Path) -> WorldManifest:
     path = world_dir / "world.json"
     if not path.exists():
         raise SandboxError(
-            "WORLD-001", where="world", seen=str(world_dir), expected="a directory with a world.json",
+            "WORLD-001",
+            where="world",
+            seen=str(world_dir),
+            expected="a directory with a world.json",
             fix="build it: sandbox world build NAME",
-        )  # fmt: skip
+        )
     try:
         return WorldManifest.model_validate_json(path.read_text())
     except ValueError as error:
@@ -108,8 +111,7 @@ def read_log(public: Path, catalogue: Catalogue) -> Log:
         ("ts", "request_id", "session_id", "user_id", "item_id", "position", "propensity"),
     )
     events = _columns(
-        public / "outcomes.parquet",
-        ("event_ts", "request_id", "session_id", "user_id", "item_id", "kind", "value"),
+        public / "outcomes.parquet", ("event_ts", "request_id", "session_id", "user_id", "item_id", "kind", "value")
     )
     if len(shown["ts"]) == 0:
         shown = _as_impressions(events)
@@ -186,10 +188,7 @@ def _as_impressions(events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "ts": events["event_ts"][clicks],
         "position": np.ones(n, np.int16),
         "propensity": np.full(n, np.nan, np.float32),
-        **{
-            name: events[name][clicks]
-            for name in ("request_id", "session_id", "user_id", "item_id")
-        },
+        **{name: events[name][clicks] for name in ("request_id", "session_id", "user_id", "item_id")},
     }
 
 
@@ -203,6 +202,9 @@ def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 def _damaged(path: Path, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "WORLD-003", where=str(path), seen=seen, expected=expected,
+        "WORLD-003",
+        where=str(path),
+        seen=seen,
+        expected=expected,
         fix="build the world anew: sandbox world build NAME --force",
-    )  # fmt: skip
+    )

@@ -86,8 +86,7 @@ def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
     bought = clicks.take(~np.isnan(clicks.converted_ts))
     n_creators = len(catalogue.creator_group)
     by_creator = _rate(
-        np.bincount(creator, clicked, minlength=n_creators),
-        np.bincount(creator, shown, minlength=n_creators),
+        np.bincount(creator, clicked, minlength=n_creators), np.bincount(creator, shown, minlength=n_creators)
     )
     columns = {
         "impressions_log": np.log1p(shown),
@@ -161,9 +160,7 @@ class Histories:
         recent = self.recent(user, ts)
         n = (recent >= 0).sum(1)
         end = self._clicks.until(user, ts)
-        sums = (
-            self._topics[end] - self._topics[np.maximum(end - N_RECENT, self._clicks.start[user])]
-        )
+        sums = self._topics[end] - self._topics[np.maximum(end - N_RECENT, self._clicks.start[user])]
         last_click = np.where(n > 0, self._safe(self._click_ts, end - 1) / 3600.0, 0.0)
         shown_end = self._shown.until(user, ts)
         there = shown_end > self._shown.start[user]
@@ -177,7 +174,7 @@ class Histories:
                 sums / np.maximum(n, 1)[:, None],
             ],
             axis=1,
-        ).astype(np.float32)  # fmt: skip
+        ).astype(np.float32)
         rows[~fresh] = USER_SESSION.default_row
         return rows
 

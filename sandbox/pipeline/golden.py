@@ -34,6 +34,8 @@ def golden_set(
         items = items[~np.isin(items, recent[who])][:N_HELD_OUT]
         held_out[row, : len(items)] = items
     return {
-        "user": user, "profile": profile[user].astype(np.float32),
-        "recent": recent[user].astype(np.int64), "held_out": held_out,
-    }  # fmt: skip
+        "user": user,
+        "profile": profile[user].astype(np.float32),
+        "recent": recent[user].astype(np.int64),
+        "held_out": held_out,
+    }

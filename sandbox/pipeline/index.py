@@ -57,15 +57,10 @@ def artefact(
         seed=like.seed, data=like.data, parents={"two_tower": encoder_version}, config=config,
         metrics={"recall@50_vs_exact": recall(built, vectors, probes)},
     )  # fmt: skip
-    return manifest, {
-        "index.faiss": dump(built),
-        "vectors.safetensors": pack_arrays({"vectors": vectors}),
-    }
+    return manifest, {"index.faiss": dump(built), "vectors.safetensors": pack_arrays({"vectors": vectors})}
 
 
-def rebuild(
-    registries: Sequence[Path], encoder_version: str, version: str, target: Path
-) -> Artefact:
+def rebuild(registries: Sequence[Path], encoder_version: str, version: str, target: Path) -> Artefact:
     """A fresh index of a registered two-tower version, registered as `version` in `target`.
 
     Raises MODEL-001, MODEL-002.

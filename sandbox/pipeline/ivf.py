@@ -44,9 +44,12 @@ def register_inverted(
     lists = max(1, min(lists, len(vectors) // LEAST_PER_LIST))
     if not 1 <= nprobe <= lists:
         raise SandboxError(
-            "CFG-001", where=f"index {version}, nprobe", seen=nprobe, expected=f"1..{lists}, the lists",
+            "CFG-001",
+            where=f"index {version}, nprobe",
+            seen=nprobe,
+            expected=f"1..{lists}, the lists",
             fix="search fewer lists",
-        )  # fmt: skip
+        )
     like = origin.manifest
     built = inverted(vectors, lists, nprobe, like.seed)
     probes = vectors[np.linspace(0, len(vectors) - 1, min(N_PROBES, len(vectors))).astype(int)]

@@ -13,14 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
-from sandbox.base.features import (
-    ITEM_STATS,
-    LONG_DWELL_S,
-    N_TOPICS,
-    RATE_SMOOTHING,
-    TOPIC_SMOOTHING,
-    USER_PROFILE,
-)
+from sandbox.base.features import ITEM_STATS, LONG_DWELL_S, N_TOPICS, RATE_SMOOTHING, TOPIC_SMOOTHING, USER_PROFILE
 
 DAY_S = 86_400.0
 _HOURS = 24  # slots of live counts behind ctr_24h
@@ -69,21 +62,14 @@ class LiveFeatures:
     """
 
     def __init__(
-        self,
-        catalogue: Catalogue,
-        user_id: np.ndarray,
-        profile: np.ndarray,
-        stats: np.ndarray,
-        ts: float,
+        self, catalogue: Catalogue, user_id: np.ndarray, profile: np.ndarray, stats: np.ndarray, ts: float
     ) -> None:
         self.catalogue, self.user_id, self.ts = catalogue, user_id, ts
         self.newest_event_ts = ts
         self._row = np.full(catalogue.n_users, -1, np.int64)  # of a user, -1: may not be known
         self._row[user_id] = np.arange(len(user_id))
         self._profile, self._stats = profile, stats
-        user = {
-            name: profile[:, i].astype(np.float64) for i, name in enumerate(USER_PROFILE.columns)
-        }
+        user = {name: profile[:, i].astype(np.float64) for i, name in enumerate(USER_PROFILE.columns)}
         item = {name: stats[:, i].astype(np.float64) for i, name in enumerate(ITEM_STATS.columns)}
         self.user_shown = np.rint(np.expm1(user["impressions_28d_log"]))
         self.user_clicked = np.rint(np.expm1(user["clicks_28d_log"]))
@@ -119,9 +105,7 @@ class LiveFeatures:
             self._count(event, items, int(self._row[event.user]))
         return n
 
-    def add_many(
-        self, kind: str, user: np.ndarray, item: np.ndarray, ts: np.ndarray, value: np.ndarray
-    ) -> None:
+    def add_many(self, kind: str, user: np.ndarray, item: np.ndarray, ts: np.ndarray, value: np.ndarray) -> None:
         """`add` for many events of one kind, of known users and items, one entry for each item.
 
         user, item: int64 [n]; ts: float64 [n], world seconds; value: [n], seconds of a dwell.
@@ -176,9 +160,7 @@ class LiveFeatures:
             self.dwell_s[item] += event.value
             self.long.hits[item] += long
         elif kind in ("conversion", "like", "hide"):
-            {"conversion": self.converted, "like": self.liked, "hide": self.hidden}[kind].hits[
-                item
-            ] += 1
+            {"conversion": self.converted, "like": self.liked, "hide": self.hidden}[kind].hits[item] += 1
         if row < 0:
             return
         self.last_ts[row] = max(self.last_ts[row], event.ts)
@@ -246,9 +228,7 @@ class LiveFeatures:
         return _replaced(ITEM_STATS.columns, self._stats, columns)
 
 
-def _replaced(
-    names: tuple[str, ...], rows: np.ndarray, columns: dict[str, np.ndarray]
-) -> np.ndarray:
+def _replaced(names: tuple[str, ...], rows: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray:
     """A copy of rows [n, names] with some columns changed."""
     changed = rows.astype(np.float32)
     for name, values in columns.items():

@@ -65,9 +65,7 @@ def ranking_metrics(ranked: np.ndarray, relevant: list[np.ndarray]) -> dict[str,
     }
 
 
-def tower_metrics(
-    model: TwoTower, vectors: np.ndarray, held: Pairs, n: int = 2000
-) -> dict[str, float]:
+def tower_metrics(model: TwoTower, vectors: np.ndarray, held: Pairs, n: int = 2000) -> dict[str, float]:
     """Share of held-out interactions among the 50 nearest items, for the first n of them."""
     if len(held.item) == 0:
         return {}

@@ -34,9 +34,7 @@ class RankerSettings:
 
 def untrained(catalogue: Catalogue, seed: int, inputs: tuple[str, ...] = INPUTS) -> Ranker:
     """The model before training; the same for the same seed."""
-    config = RankerConfig(
-        catalogue.n_users, catalogue.n_items, len(catalogue.creator_group), inputs
-    )
+    config = RankerConfig(catalogue.n_users, catalogue.n_items, len(catalogue.creator_group), inputs)
     model = Ranker(config)
     generator = torch.Generator().manual_seed(seed_of(seed, "ranker", "init"))
     with torch.no_grad():
@@ -110,16 +108,9 @@ class _Rows:
         counts = np.stack([np.ones(len(e)), e.click, e.click & e.mature], 1) * e.weight[:, None]
         self.labels, self.counts = torch.from_numpy(labels), torch.from_numpy(counts).float()
 
-    def loss(
-        self, model: Ranker, rows: Tensor, id_dropout: float, chance: torch.Generator
-    ) -> Tensor:
+    def loss(self, model: Ranker, rows: Tensor, id_dropout: float, chance: torch.Generator) -> Tensor:
         kept = torch.rand((2, len(rows)), generator=chance) >= id_dropout
-        logits = model(
-            self.user_row[rows] * kept[0],
-            self.item_row[rows] * kept[1],
-            self.x[rows],
-            self.position[rows],
-        )
+        logits = model(self.user_row[rows] * kept[0], self.item_row[rows] * kept[1], self.x[rows], self.position[rows])
         each = bce(logits, self.labels[rows], weight=self.counts[rows], reduction="none")
         total: Tensor = each.sum() / self.counts[rows, 0].sum()
         return total
@@ -135,15 +126,11 @@ def _start_at_base_rates(model: Ranker, joined: Joined) -> None:
     overall = clicked.sum() / shown.sum()
     by_place = _logit((clicked + 50 * overall) / (shown + 50))
     clicks = max(float(clicked.sum()), 1.0)
-    given_click = [
-        float((label & e.click).sum()) / clicks for label in (e.long_dwell, e.conversion)
-    ]
+    given_click = [float((label & e.click).sum()) / clicks for label in (e.long_dwell, e.conversion)]
     start = np.array([by_place[0], *_logit(np.array(given_click))], np.float32)
     with torch.no_grad():
         model.heads.bias.copy_(torch.from_numpy(start))
-        model.position_bias.weight[:, 0] = torch.from_numpy(
-            (by_place - by_place[0]).astype(np.float32)
-        )
+        model.position_bias.weight[:, 0] = torch.from_numpy((by_place - by_place[0]).astype(np.float32))
 
 
 def _logit(rate: np.ndarray) -> np.ndarray:

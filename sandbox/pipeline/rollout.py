@@ -30,6 +30,5 @@ class Release:
 
     def without(self, service: str, name: str) -> Release:
         """The release with one field left as it is on the stack."""
-        patches = {s: {k: v for k, v in p.items() if (s, k) != (service, name)}
-                   for s, p in self.patches.items()}  # fmt: skip
+        patches = {s: {k: v for k, v in p.items() if (s, k) != (service, name)} for s, p in self.patches.items()}
         return replace(self, patches={s: p for s, p in patches.items() if p})

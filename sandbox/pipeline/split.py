@@ -39,19 +39,18 @@ def check_protocol(name: str) -> None:
     known = [*RANKING, *AUC]
     if name not in known:
         raise SandboxError(
-            "MODEL-004", where="--protocol", seen=name, expected=f"one of {known}",
+            "MODEL-004",
+            where="--protocol",
+            seen=name,
+            expected=f"one of {known}",
             fix="see what each one does: sandbox model evaluate --help",
-        )  # fmt: skip
+        )
 
 
 def split(log: Log, protocol: str, seed: int) -> Split:
     """The interactions of a full-ranking protocol, each with its part. Raises MODEL-004."""
     check_protocol(protocol)
-    likes_only = (
-        protocol in ("P2", "P3")
-        and bool(log.liked.any())
-        and not bool(np.isfinite(log.dwell_s).any())
-    )
+    likes_only = protocol in ("P2", "P3") and bool(log.liked.any()) and not bool(np.isfinite(log.dwell_s).any())
     chosen = log.take(log.liked if likes_only else log.clicked)
     chosen = _once(chosen)
     if protocol == "P2":

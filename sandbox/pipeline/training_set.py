@@ -22,9 +22,7 @@ from services.ranking.core import INPUTS, Contract, assemble_rows
 
 LABEL_WINDOW_H = 48.0  # a conversion counts when it comes this soon; half of all have come by 24 h
 NEGATIVES = 4  # sampled for each interaction where the log has none
-UNKNOWN_SHARE = (
-    0.04  # of rows trained as if nothing were known of the user, so that the case is learned
-)
+UNKNOWN_SHARE = 0.04  # of rows trained as if nothing were known of the user, so that the case is learned
 _CHUNK = 65_536
 _THREADS = 2  # numpy lets go of the interpreter where it moves much
 _NONE: Mapping[float, Snapshot] = {}
@@ -149,9 +147,7 @@ def with_negatives(examples: Examples, n_items: int, seed: int, per: int = NEGAT
     popularity = np.bincount(examples.item, minlength=n_items).astype(np.float64) ** 0.75
     cumulative = np.cumsum(popularity / max(popularity.sum(), 1.0))
     n = len(examples) * per
-    drawn = np.searchsorted(
-        cumulative, stream(seed, "sampled negatives").random(n) * cumulative[-1]
-    )
+    drawn = np.searchsorted(cumulative, stream(seed, "sampled negatives").random(n) * cumulative[-1])
     source = np.repeat(np.arange(len(examples)), per)
     own = np.unique(examples.user * n_items + examples.item)
     keys = examples.user[source] * n_items + drawn
@@ -159,13 +155,8 @@ def with_negatives(examples: Examples, n_items: int, seed: int, per: int = NEGAT
     fresh = own[at] != keys
     source, drawn = source[fresh], drawn[fresh]
     none = np.zeros(len(source), bool)
-    negatives = replace(
-        examples.take(source), item=drawn, click=none, long_dwell=none, conversion=none
-    )
-    both = {
-        f.name: np.concatenate([getattr(examples, f.name), getattr(negatives, f.name)])
-        for f in fields(Examples)
-    }
+    negatives = replace(examples.take(source), item=drawn, click=none, long_dwell=none, conversion=none)
+    both = {f.name: np.concatenate([getattr(examples, f.name), getattr(negatives, f.name)]) for f in fields(Examples)}
     whole = Examples(**both)
     return whole.take(np.argsort(whole.ts, kind="stable"))
 
@@ -215,7 +206,7 @@ def join(
                 status = np.where(lost, Status.MISSING, Status.PRESENT).astype(np.uint8)
                 x[rows] = assemble_rows(
                     profile[rows], session, stats.astype(np.float32), items, status, catalogue, contract
-                )  # fmt: skip
+                )
 
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(fill, _slices(examples.ts, daily=has_negatives)))

@@ -127,9 +127,7 @@ def one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_sc
     warm = max(steps // 10, 1)
 
     def factor(step: int) -> float:
-        return (
-            min((step + 1) / warm, 1.0) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
-        )
+        return min((step + 1) / warm, 1.0) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
 
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
 
@@ -156,9 +154,7 @@ class _Batches:
 class _Sampler:
     """The items that a batch's softmax runs over, and the log of each one's chance to be among them."""
 
-    def __init__(
-        self, items: np.ndarray, n_items: int, settings: TowerSettings, draw: np.random.Generator
-    ) -> None:
+    def __init__(self, items: np.ndarray, n_items: int, settings: TowerSettings, draw: np.random.Generator) -> None:
         self.n_items, self.settings, self.draw = n_items, settings, draw
         share = np.bincount(items, minlength=n_items) / max(len(items), 1)
         uniform = settings.n_negatives / n_items

@@ -16,14 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = (
     "sandbox/world/*.py", "sandbox/pipeline/*.py", "services/model/core.py", "services/ranking/core.py", "sandbox/base/*.py",
 )  # fmt: skip
-_ARTEFACTS = (
-    "two_tower/tt-1",
-    "ranker/rk-1",
-    "index/ix-1",
-    "covisit/cv-1",
-    "popular/pp-1",
-    "features/fs-1",
-)
+_ARTEFACTS = ("two_tower/tt-1", "ranker/rk-1", "index/ix-1", "covisit/cv-1", "popular/pp-1", "features/fs-1")
 
 
 def ensure_built(world: str, progress: ProgressFn = quiet) -> Path:

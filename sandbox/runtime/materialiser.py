@@ -19,14 +19,7 @@ from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import (
-    ITEM_STATS,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    FeatureView,
-    Status,
-)
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Status
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
@@ -56,13 +49,12 @@ class Materialiser:
     def __init__(self, run: RunInfo) -> None:
         self.run, self.world = run, run.clock()
         self.seams = Seams(self.world, WallClock())
-        self.telemetry = Telemetry(
-            run.collector_socket, MATERIALISER, f"{MATERIALISER}-0", self.seams
-        )
+        self.telemetry = Telemetry(run.collector_socket, MATERIALISER, f"{MATERIALISER}-0", self.seams)
         self.ready = False
         self.orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
-            "ping": self._ping, "materialise": self._materialise_now,
-        }  # fmt: skip
+            "ping": self._ping,
+            "materialise": self._materialise_now,
+        }
         self._stream = connect(run.redis, timeout_s=_TIMEOUT_S)
         self._rows = RedisFeatures(Store(run.redis, timeout_s=_TIMEOUT_S), where="materialiser")
         self._n = 0  # runs so far: also the writer of the rows
@@ -99,18 +91,19 @@ class Materialiser:
         self._snapshot = artefact.arrays("features.safetensors")
         catalogue = Catalogue.load(world / "public" / "catalogue.npz")
         self._live = LiveFeatures(
-            catalogue, self._snapshot["user_id"], self._snapshot["user_profile"],
-            self._snapshot["item_stats"], artefact.manifest.created_ts,
-        )  # fmt: skip
+            catalogue,
+            self._snapshot["user_id"],
+            self._snapshot["user_profile"],
+            self._snapshot["item_stats"],
+            artefact.manifest.created_ts,
+        )
 
     async def _ping(self) -> dict[str, Any]:
         return {"ready": self.ready}
 
     async def _materialise_now(self) -> dict[str, Any]:
         # The rows of the stream processor are its own once it runs: only an empty store gets them back.
-        sample = await self._rows.read(
-            USER_SEEN, self._snapshot["stream_user_id"][:1], self.world.now()
-        )
+        sample = await self._rows.read(USER_SEEN, self._snapshot["stream_user_id"][:1], self.world.now())
         stream_views = bool((sample.status == Status.MISSING).all())
         return {"rows_written": await self._materialise(stream_views=stream_views)}
 
@@ -131,9 +124,7 @@ class Materialiser:
                     self._note(view, began, until, n_read, n, "OK")
                     written += n
             except (SandboxError, *FAILURES) as error:
-                failure = (
-                    error if isinstance(error, SandboxError) else unreachable("materialiser", error)
-                )
+                failure = error if isinstance(error, SandboxError) else unreachable("materialiser", error)
                 self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
                 self.telemetry.log("error", "feature write failed", error=repr(error)[:200])
                 raise failure from error
@@ -156,9 +147,7 @@ class Materialiser:
         """Counts in what the stream holds since the last run. Returns entries read."""
         n = 0
         while True:
-            entries: Any = await self._stream.xrange(
-                STREAM, min=self._position, count=_ENTRIES_PER_READ
-            )
+            entries: Any = await self._stream.xrange(STREAM, min=self._position, count=_ENTRIES_PER_READ)
             decoded = (Entry.decode(fields.get(b"e", b"")) for _, fields in entries)
             n += self._live.add(entry for entry in decoded if entry is not None)
             if entries:
@@ -166,9 +155,7 @@ class Materialiser:
             if len(entries) < _ENTRIES_PER_READ:
                 return n
 
-    async def _write(
-        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
-    ) -> int:
+    async def _write(self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray) -> int:
         """Returns the rows written; what is put on the write seam sees a piece at a time."""
         if not self.seams.write:
             await self._rows.write(view, ids, rows, ts, self._n)
@@ -176,24 +163,23 @@ class Materialiser:
         written = 0
         for part in pieces(len(ids)):
             call = Call(
-                "write", MATERIALISER, view.name, "write",
+                "write",
+                MATERIALISER,
+                view.name,
+                "write",
                 payload=list(zip(ids[part].tolist(), ts[part].tolist(), rows[part].copy(), strict=True)),
                 attributes={"event_ts": float(ts[part].max()), "n": len(ids[part])},
                 places=of_updates(view, self._live.catalogue),
-            )  # fmt: skip
+            )
             passed = await self.seams.write.run(call, passed_on)
             updates = [checked_update(view, update) for update in passed]
             if updates:
                 entities, at, changed = zip(*updates, strict=True)
-                await self._rows.write(
-                    view, np.array(entities), np.stack(changed), np.array(at), self._n
-                )
+                await self._rows.write(view, np.array(entities), np.stack(changed), np.array(at), self._n)
             written += len(updates)
         return written
 
-    def _note(
-        self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str
-    ) -> None:
+    def _note(self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str) -> None:
         self.telemetry.row("materialization_runs", run_row(
             self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
             rows_read=n_read, rows_written=n, status=status,

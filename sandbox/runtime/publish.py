@@ -40,9 +40,7 @@ def publish(run: RunInfo) -> dict[str, int]:
     """
     world = Path(run.world_dir)
     manifest = load_manifest(run.world)
-    there = {
-        (a.manifest.artifact, a.manifest.version): a for a in artefacts.versions(world / "registry")
-    }
+    there = {(a.manifest.artifact, a.manifest.version): a for a in artefacts.versions(world / "registry")}
     features = artefacts.load(world / "registry", "features", artefacts.FEATURES_VERSION)
     tables = {
         **catalogue_tables(world / "public", manifest, features),
@@ -52,21 +50,19 @@ def publish(run: RunInfo) -> dict[str, int]:
     for table, rows in tables.items():
         if not send_rows(run, table, rows, "runtime"):
             raise SandboxError(
-                "RUN-001", where="collector", seen=f"no connection for {table}", expected="a running collector",
+                "RUN-001",
+                where="collector",
+                seen=f"no connection for {table}",
+                expected="a running collector",
                 fix="see the collector's log",
-            )  # fmt: skip
+            )
     return {table: len(rows) for table, rows in tables.items()}
 
 
-def catalogue_tables(
-    public: Path, manifest: WorldManifest, features: Artefact
-) -> dict[str, list[Row]]:
+def catalogue_tables(public: Path, manifest: WorldManifest, features: Artefact) -> dict[str, list[Row]]:
     """items, users, creators and consent_ledger by table. Raises WORLD-003."""
     items, users = _table(public / "items.parquet"), _table(public / "users.parquet")
-    creators, ledger = (
-        _table(public / "creators.parquet"),
-        _table(public / "consent_ledger.parquet"),
-    )
+    creators, ledger = (_table(public / "creators.parquet"), _table(public / "consent_ledger.parquet"))
     segment, main_topic = user_traits(features, len(users["user_id"]), manifest.topics)
     return {
         "items": _across(row_of.items(
@@ -102,15 +98,16 @@ def _table(path: Path) -> dict[str, list[Any]]:
         columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
     except (OSError, ValueError) as error:  # ValueError: what Arrow says of a torn file
         raise SandboxError(
-            "WORLD-003", where=str(path), seen=str(error)[:300], expected="a table of the world",
+            "WORLD-003",
+            where=str(path),
+            seen=str(error)[:300],
+            expected="a table of the world",
             fix="build or import the world anew with --force",
-        ) from error  # fmt: skip
+        ) from error
     return columns
 
 
-def user_traits(
-    features: Artefact, n_users: int, topics: Sequence[str]
-) -> tuple[list[str], list[str | None]]:
+def user_traits(features: Artefact, n_users: int, topics: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """Segment and main topic of every user, as serving sees them; `new` for whom it may not know."""
     arrays = features.arrays("features.safetensors")
     segment, main = ["new"] * n_users, [None] * n_users  # type: list[str], list[str | None]
@@ -137,9 +134,8 @@ def offline_rows(features: Artefact) -> Iterable[Row]:
             entity_id = str(ids[row])
             for column, value in zip(view.columns, values[row].tolist(), strict=True):
                 yield row_of.offline_features(
-                    as_of=as_of, entity=view.entity, entity_id=entity_id, view=view.name,
-                    feature=column, value=value,
-                )  # fmt: skip
+                    as_of=as_of, entity=view.entity, entity_id=entity_id, view=view.name, feature=column, value=value
+                )
 
 
 def registry_tables(artefacts: list[Artefact]) -> dict[str, list[Row]]:
@@ -159,12 +155,7 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[Row]]:
             runs.append(train_run_row(artefact, m.created_ts))
         if "training_rows.safetensors" in m.files:
             sample += training_rows(artefact)
-    return {
-        "train_runs": runs,
-        "eval_metrics": metrics,
-        "registry_events": events,
-        "training_rows": sample,
-    }
+    return {"train_runs": runs, "eval_metrics": metrics, "registry_events": events, "training_rows": sample}
 
 
 def metric_rows(artefact: Artefact, ts: float) -> list[Row]:
@@ -174,10 +165,11 @@ def metric_rows(artefact: Artefact, ts: float) -> list[Row]:
     for name, value in sorted(m.metrics.items()):
         metric, bracket, slice_ = name.partition("[")
         where = slice_.rstrip("]") if bracket else "all"
-        rows.append(row_of.eval_metrics(
-            model_version=m.version, split="held_out", slice=where, metric=metric, value=value,
-            evaluated_at=ts,
-        ))  # fmt: skip
+        rows.append(
+            row_of.eval_metrics(
+                model_version=m.version, split="held_out", slice=where, metric=metric, value=value, evaluated_at=ts
+            )
+        )
     return rows
 
 

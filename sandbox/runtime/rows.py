@@ -12,9 +12,7 @@ from sandbox.base.run import RunInfo
 TIMEOUT_S = 10.0
 
 
-def send_rows(
-    run: RunInfo, table: str, rows: Sequence[Sequence[Any]], service: str = "runtime"
-) -> bool:
+def send_rows(run: RunInfo, table: str, rows: Sequence[Sequence[Any]], service: str = "runtime") -> bool:
     """Sends rows to the run's collector; False when it is away. rows: in the schema's column order."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -26,9 +26,7 @@ class RunLock:
 
     def __enter__(self) -> RunLock:
         """Raises RUN-002 when another process holds it."""
-        self._file = os.open(
-            self.run_dir / STACK_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        self._file = os.open(self.run_dir / STACK_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -36,12 +34,7 @@ class RunLock:
             raise in_use(self.run_dir) from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._file)
 
     @staticmethod
@@ -62,9 +55,12 @@ def is_locked(run_dir: Path) -> bool:
 
 def in_use(run_dir: Path) -> SandboxError:
     return SandboxError(
-        "RUN-002", where="run directory", seen=str(run_dir), expected="a directory in which no stack runs",
+        "RUN-002",
+        where="run directory",
+        seen=str(run_dir),
+        expected="a directory in which no stack runs",
         fix="stop that one: sandbox down --run-dir DIR; or leave --run-dir out for a directory of its own",
-    )  # fmt: skip
+    )
 
 
 def require_space(run_dir: Path) -> None:
@@ -72,22 +68,31 @@ def require_space(run_dir: Path) -> None:
     free_mb = shutil.disk_usage(run_dir).free >> 20
     if free_mb < MIN_FREE_MB:
         raise SandboxError(
-            "RUN-005", where=str(run_dir), seen=f"{free_mb} MB free", expected=f"at least {MIN_FREE_MB} MB",
+            "RUN-005",
+            where=str(run_dir),
+            seen=f"{free_mb} MB free",
+            expected=f"at least {MIN_FREE_MB} MB",
             fix="free some space, or set SANDBOX_HOME or --run-dir to another disk",
-        )  # fmt: skip
+        )
 
 
 def disk_error(run_dir: Path, error: OSError) -> SandboxError:
     """RUN-005 for a full disk, CFG-002 for a place that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SandboxError(
-            "RUN-005", where=error.filename or str(run_dir), seen=str(error), expected="space to write",
+            "RUN-005",
+            where=error.filename or str(run_dir),
+            seen=str(error),
+            expected="space to write",
             fix="free some space, or set SANDBOX_HOME or --run-dir to another disk",
-        )  # fmt: skip
+        )
     return SandboxError(
-        "CFG-002", where=error.filename or str(run_dir), seen=str(error), expected="a directory that can be written",
+        "CFG-002",
+        where=error.filename or str(run_dir),
+        seen=str(error),
+        expected="a directory that can be written",
         fix="set SANDBOX_HOME or --run-dir to a directory of yours",
-    )  # fmt: skip
+    )
 
 
 def clear_sockets(run: RunInfo) -> None:

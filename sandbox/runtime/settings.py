@@ -27,7 +27,7 @@ CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",  # glibc would keep an arena per thread: memory that idles
     "GRPC_ENABLE_FORK_SUPPORT": "0",  # no process of ours forks after start; the support costs locks
     "PYTHONUNBUFFERED": "1",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ def _pairs(environment: Mapping[str, str], name: str) -> dict[str, str]:
 
 def _refused(name: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "CFG-001", where=f"environment {name}", seen=seen, expected=expected,
+        "CFG-001",
+        where=f"environment {name}",
+        seen=seen,
+        expected=expected,
         fix="see docker-compose.yml for every variable",
-    )  # fmt: skip
+    )

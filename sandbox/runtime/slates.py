@@ -36,14 +36,16 @@ def ask(run: RunInfo, user: int, k: int, session: str = "", depth: int = 1) -> A
 
     try:
         request = gateway_pb2.RecommendRequest(
-            user_id=user, k=k, session_id=session, depth=depth, surface="home", client="probe",
-            explain=True,
-        )  # fmt: skip
+            user_id=user, k=k, session_id=session, depth=depth, surface="home", client="probe", explain=True
+        )
     except ValueError as error:  # does not fit into the wire's integers
         raise SandboxError(
-            "WIRE-002", where="sandbox recommend", seen=f"user {user}, k {k}, depth {depth}",
-            expected="k from 1 to 100, user and depth not negative", fix="correct the number",
-        ) from error  # fmt: skip
+            "WIRE-002",
+            where="sandbox recommend",
+            seen=f"user {user}, k {k}, depth {depth}",
+            expected="k from 1 to 100, user and depth not negative",
+            fix="correct the number",
+        ) from error
     with grpc.insecure_channel(run.addresses["gateway"]) as channel:
         try:
             stub = gateway_pb2_grpc.RecommenderStub(channel)
@@ -69,14 +71,15 @@ def read_cards(world_dir: Path, items: list[int]) -> dict[int, Card]:
         named = creators.filter(pc.field("creator_id").isin(list(makers))).to_pylist()
     except (OSError, KeyError, ValueError) as error:
         raise SandboxError(
-            "WORLD-003", where=str(public), seen=str(error)[:300], expected="items.parquet and creators.parquet",
+            "WORLD-003",
+            where=str(public),
+            seen=str(error)[:300],
+            expected="items.parquet and creators.parquet",
             fix="build the world anew: sandbox world build NAME --force",
-        ) from error  # fmt: skip
+        ) from error
     names = {row["creator_id"]: row["name"] for row in named}
     return {
-        row["item_id"]: Card(
-            row["title"] or "", tuple(row["topics"] or ()), names.get(row["creator_id"], "")
-        )
+        row["item_id"]: Card(row["title"] or "", tuple(row["topics"] or ()), names.get(row["creator_id"], ""))
         for row in rows
     }
 
@@ -119,13 +122,9 @@ def slate(answer: Any, cards: dict[int, Card], width: int) -> RenderableType:
     parts: list[RenderableType] = []
     if answer.degraded:
         stages = ", ".join(answer.fallbacks)
-        parts.append(
-            Text.assemble(
-                (" degraded ", "bold black on yellow"), f" a fallback answered for: {stages}"
-            )
-        )
+        parts.append(Text.assemble((" degraded ", "bold black on yellow"), f" a fallback answered for: {stages}"))
     parts.append(table(answer.items, cards, width))
-    versions = (answer.model_version, answer.encoder_version, answer.index_version, answer.rules_version)  # fmt: skip
+    versions = (answer.model_version, answer.encoder_version, answer.index_version, answer.rules_version)
     said = " · ".join(
         f"{label} {version or 'none'}"
         for label, version in zip(("ranker", "encoder", "index", "rules"), versions, strict=True)
@@ -149,7 +148,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 
 def cells(items: Any, cards: dict[int, Card]) -> tuple[list[str], list[list[str]]]:
     """The slate as a table of words: columns, and a row for each item."""
-    rows = [_cells(item, cards.get(item.item_id, Card(f"item {item.item_id}", (), ""))) for item in items]  # fmt: skip
+    rows = [_cells(item, cards.get(item.item_id, Card(f"item {item.item_id}", (), ""))) for item in items]
     return list(_COLUMNS), [[row[name] for name in _COLUMNS] for row in rows]
 
 
@@ -183,7 +182,10 @@ def _cells(item: Any, card: Card) -> dict[str, str]:
 
 def rules_text(item: Any) -> str:
     """What the rules did to one item, in a few words."""
-    notes = [f"{n.rule} {n.action} ×{n.factor:.2f}" if n.action in ("boost", "demote") else f"{n.rule} {n.action}" for n in item.rules]  # fmt: skip
+    notes = [
+        f"{n.rule} {n.action} ×{n.factor:.2f}" if n.action in ("boost", "demote") else f"{n.rule} {n.action}"
+        for n in item.rules
+    ]
     if item.randomised:
         notes.append(f"random, p={item.propensity:.3g}")
     return "; ".join(notes)

@@ -62,9 +62,12 @@ class Stack:
         with log.open("ab") as out:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "sandbox.runtime.local.supervisor", str(stack.run_dir)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
                 env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
-            )  # fmt: skip
+            )
         try:
             stack._await_ready(supervisor.poll, settings.READY_S + 30, progress)
         except BaseException:  # Ctrl-C too
@@ -85,9 +88,12 @@ class Stack:
         stack = cls(run_dir or latest_run())
         if stack.run.backend == "virtual":
             raise SandboxError(
-                "RUN-001", where="run directory", seen=f"{stack.run_dir}, a virtual run", expected="a stack of processes",
+                "RUN-001",
+                where="run directory",
+                seen=f"{stack.run_dir}, a virtual run",
+                expected="a stack of processes",
                 fix="name another: --run-dir DIR; a virtual run is asked with sandbox sql, trace, drill status",
-            )  # fmt: skip
+            )
         return stack
 
     @classmethod
@@ -122,9 +128,12 @@ class Stack:
             socket.create_connection((host, int(port)), timeout=2).close()
         except OSError as error:
             raise SandboxError(
-                "RUN-001", where="run directory", seen=str(self.run_dir), expected="a stack that is up",
+                "RUN-001",
+                where="run directory",
+                seen=str(self.run_dir),
+                expected="a stack that is up",
                 fix="start one: sandbox up; or name another: --run-dir DIR",
-            ) from error  # fmt: skip
+            ) from error
 
     def status(self) -> dict[str, Any]:
         """{ready, run_dir, world, world_time, services: [{name, pid, address, healthy, rss_bytes,
@@ -132,9 +141,7 @@ class Stack:
         world_time: ISO, UTC."""
         run, alive = self.run, self.alive
         if not run.supervised:
-            return self._document(
-                run, alive, [_asked_row(info) for info in unsupervised.services(run)]
-            )
+            return self._document(run, alive, [_asked_row(info) for info in unsupervised.services(run)])
         services = [self._supervisor_info(alive), *load_services(self.run_dir)]
         return self._document(run, alive, [_service_row(info, alive) for info in services])
 
@@ -194,21 +201,14 @@ class Stack:
     def __enter__(self) -> Stack:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.down()
 
     def _order(self, op: str, *, timeout_s: float = 30.0, **fields: Any) -> dict[str, Any]:
         at = Endpoint.of(self.run, "supervisor")
         return control.ask(at, op, timeout_s=timeout_s, **fields)
 
-    def _await_ready(
-        self, ended: Callable[[], int | None], timeout_s: float, progress: ProgressFn
-    ) -> None:
+    def _await_ready(self, ended: Callable[[], int | None], timeout_s: float, progress: ProgressFn) -> None:
         until = time.monotonic() + timeout_s
         services: list[ServiceInfo] = []
         while time.monotonic() < until:
@@ -224,9 +224,12 @@ class Stack:
             time.sleep(0.05)  # between two looks at the condition
         late = [s.name for s in services if not s.healthy] or ["supervisor"]
         raise SandboxError(
-            "RUN-003", where=", ".join(late), seen=f"not ready after {timeout_s:g} s", expected="healthy processes",
+            "RUN-003",
+            where=", ".join(late),
+            seen=f"not ready after {timeout_s:g} s",
+            expected="healthy processes",
             fix=f"read the logs in {self.run_dir / 'logs'}; check the machine: sandbox doctor",
-        )  # fmt: skip
+        )
 
     def _failure(self, code: int) -> SandboxError:
         try:
@@ -234,9 +237,12 @@ class Stack:
         except (OSError, ValueError):
             lines = last_lines(self.run_dir / "logs" / "supervisor.log")
             return SandboxError(
-                "RUN-003", where="supervisor", seen=f"exit code {code}; last lines of its log:\n{lines}",
-                expected="a supervisor that runs", fix="check the machine: sandbox doctor",
-            )  # fmt: skip
+                "RUN-003",
+                where="supervisor",
+                seen=f"exit code {code}; last lines of its log:\n{lines}",
+                expected="a supervisor that runs",
+                fix="check the machine: sandbox doctor",
+            )
 
     def _stop_supervisor(self) -> None:
         try:
@@ -277,7 +283,7 @@ class Stack:
 
 def prepare(
     world: str, speed: float, run_dir: Path | None, seed: int, config: Config | None, progress: ProgressFn
-) -> Stack:  # fmt: skip
+) -> Stack:
     """A run directory with all that a supervisor needs to begin. Raises as `Stack.up`."""
     require_speed(speed)
     require_seed(seed)

@@ -117,21 +117,14 @@ def _verdicts(state: State, settings: AlertSettings) -> Iterable[tuple[str, str,
                 continue
             verdict = _burn(sums, objective, window, settings)
             if verdict:
-                yield (
-                    f"{objective.name}-{window.suffix}",
-                    window.severity,
-                    objective.summary,
-                    verdict,
-                )
+                yield (f"{objective.name}-{window.suffix}", window.severity, objective.summary, verdict)
     for baseline in settings.baselines:
         verdict = _below(sums, baseline, state, settings)
         if verdict:
             yield f"{baseline.name}-low", "page", baseline.summary, verdict
 
 
-def _burn(
-    sums: _Sums, objective: Objective, window: BurnWindow, settings: AlertSettings
-) -> _Verdict | None:
+def _burn(sums: _Sums, objective: Objective, window: BurnWindow, settings: AlertSettings) -> _Verdict | None:
     bad, n = sums.over(objective.sli, window.short_s)
     if n < objective.min_events:
         return None
@@ -146,9 +139,7 @@ def _burn(
     )
 
 
-def _below(
-    sums: _Sums, objective: BaselineObjective, state: State, settings: AlertSettings
-) -> _Verdict | None:
+def _below(sums: _Sums, objective: BaselineObjective, state: State, settings: AlertSettings) -> _Verdict | None:
     hits0, n0 = state.learned.get(objective.sli, (0.0, 0.0))
     rate0, spread0 = objective.baseline_rate, 0.0
     if rate0 is None:
@@ -248,8 +239,6 @@ class _Sums:
         return self._known[key]
 
 
-def _event(
-    ts: float, rule: str, state: str, severity: str, summary: str, verdict: _Verdict
-) -> Event:
+def _event(ts: float, rule: str, state: str, severity: str, summary: str, verdict: _Verdict) -> Event:
     words = f"{summary}: {verdict.value:.3%}, limit {verdict.threshold:.3%}"
     return Event(ts, rule, state, verdict.value, verdict.threshold, severity, words)

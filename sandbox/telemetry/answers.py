@@ -56,9 +56,7 @@ def _needed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
 
 def _numeric(values: Sequence[Any]) -> bool:
     known = [value for value in values if value is not None]
-    return bool(known) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in known
-    )
+    return bool(known) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
 
 
 def _block(columns: Sequence[str], row: Sequence[Any], number: int) -> Table:

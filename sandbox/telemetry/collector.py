@@ -56,9 +56,7 @@ class Collector:
         self.store = SegmentStore(run.lake, time.monotonic)
         self.n_refused = 0  # connections closed for what they sent
         n_items, in_group_b = _catalogue(Path(run.world_dir))
-        self.indicators = Indicators(
-            IndicatorSettings(), self.alert_settings, n_items=n_items, in_group_b=in_group_b
-        )
+        self.indicators = Indicators(IndicatorSettings(), self.alert_settings, n_items=n_items, in_group_b=in_group_b)
         self._alert_state = alerts.State()
         self._gauges = Gauges(self.settings.gauge_age_s)
         self._procs = ProcProbe(run.path, instance, self._gauges)
@@ -110,9 +108,12 @@ class Collector:
         path = self.run.collector_socket
         if len(os.fsencode(path)) > 103:  # what every system's sockaddr_un holds
             raise SandboxError(
-                "CFG-001", where="run directory", seen=str(path),
-                expected="a socket path of at most 103 bytes", fix="choose a shorter --run-dir",
-            )  # fmt: skip
+                "CFG-001",
+                where="run directory",
+                seen=str(path),
+                expected="a socket path of at most 103 bytes",
+                fix="choose a shorter --run-dir",
+            )
         path.unlink(missing_ok=True)  # of a collector that was killed
         return str(path)
 
@@ -127,9 +128,7 @@ class Collector:
                 result = job(since)
                 if result is not None:
                     await result
-            except (
-                Exception
-            ) as error:  # a process's edge: one bad sample must not end the run's telemetry
+            except Exception as error:  # a process's edge: one bad sample must not end the run's telemetry
                 self.log("error", "collector job failed", job=job.__name__, error=repr(error)[:300])
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

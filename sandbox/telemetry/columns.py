@@ -20,9 +20,7 @@ ARROW: dict[str, pa.DataType] = {
     "DOUBLE": pa.float64(),
     "BOOLEAN": pa.bool_(),
 }
-assert {c.type for t in TABLES.values() for c in t.columns} <= set(ARROW), (
-    "a type has no Arrow type"
-)
+assert {c.type for t in TABLES.values() for c in t.columns} <= set(ARROW), "a type has no Arrow type"
 
 _MAX_TS = 2.5e11  # about the year 9900: what lies beyond is no world time
 _RANGE = {"INTEGER": 2**31, "BIGINT": 2**63}

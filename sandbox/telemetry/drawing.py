@@ -34,9 +34,8 @@ def drawn(found: Waterfall, width: int) -> Table:
         status = Text(bar.status or "", "dim" if bar.status == "OK" else "bold red")
         queue = f"{bar.queue_ms:.1f}" if bar.queue_ms is not None else ""
         table.add_row(
-            _label(bar), f"{bar.dur_ms:.1f}", f"{bar.self_ms:.1f}", queue, status,
-            _bar(bar, found.total_ms, bar_width),
-        )  # fmt: skip
+            _label(bar), f"{bar.dur_ms:.1f}", f"{bar.self_ms:.1f}", queue, status, _bar(bar, found.total_ms, bar_width)
+        )
     return table
 
 
@@ -44,9 +43,7 @@ def _label(bar: Bar) -> Text:
     """A handler by its service, a call by an arrow to whom it went."""
     calls = bar.kind in ("client", "store")
     label = Text("  " * bar.depth)
-    label.append(
-        f"→ {bar.peer or '?'}" if calls else bar.service, _COLOUR.get(bar.service, "white")
-    )
+    label.append(f"→ {bar.peer or '?'}" if calls else bar.service, _COLOUR.get(bar.service, "white"))
     label.append(f" {bar.op}")
     extra = [f"{bar.n_keys} keys"] if bar.n_keys else []
     extra += [f"batch {bar.batch_size}"] if bar.batch_size else []

@@ -32,9 +32,12 @@ def lake_hash(lake_dir: Path) -> LakeHash:
     """The hashes of a lake as it is now, 32 hexadecimal digits each. Raises LAKE-007."""
     if not (lake_dir / "manifest.json").exists():
         raise SandboxError(
-            "LAKE-007", where=str(lake_dir), seen="no manifest.json", expected="the lake of a run",
+            "LAKE-007",
+            where=str(lake_dir),
+            seen="no manifest.json",
+            expected="the lake of a run",
             fix="name the directory of a run that has written telemetry",
-        )  # fmt: skip
+        )
     lake = Lake(lake_dir)
     try:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -47,9 +50,12 @@ def lake_hash(lake_dir: Path) -> LakeHash:
                     raise
     except (duckdb.Error, ValueError, KeyError, TypeError) as error:
         raise SandboxError(
-            "LAKE-007", where=str(lake_dir), seen=str(error)[:300], expected="segments that can be read",
+            "LAKE-007",
+            where=str(lake_dir),
+            seen=str(error)[:300],
+            expected="segments that can be read",
             fix="take another run: this one is damaged, or of another format",
-        ) from error  # fmt: skip
+        ) from error
     finally:
         lake.close()
     raise AssertionError("unreachable")

@@ -123,9 +123,7 @@ class Indicators:
         return self._counts(minute), rows
 
     def _request(self, row: Seen) -> None:
-        request, region, depth, status, latency, degraded, n, asked, age = (
-            row[i] for i in _REQUEST
-        )
+        request, region, depth, status, latency, degraded, n, asked, age = (row[i] for i in _REQUEST)
         minute = self._minute
         counts = minute.counts
         ok = status == "OK"
@@ -189,8 +187,7 @@ class Indicators:
         ]
         regions = sorted(key.split("/", 1)[1] for key in fast if key.startswith("impressions/"))
         pairs += [
-            ("ctr", f"region={region}", fast[f"click/{region}"], fast[f"impressions/{region}"])
-            for region in regions
+            ("ctr", f"region={region}", fast[f"click/{region}"], fast[f"impressions/{region}"]) for region in regions
         ]
         return [(name, label, part / whole) for name, label, part, whole in pairs if whole]
 

@@ -30,13 +30,7 @@ class Lake:
     """
 
     def __init__(
-        self,
-        root: Path,
-        *,
-        locked: bool = False,
-        memory_mb: int = 512,
-        threads: int = 1,
-        until_ts: float | None = None,
+        self, root: Path, *, locked: bool = False, memory_mb: int = 512, threads: int = 1, until_ts: float | None = None
     ) -> None:
         self.root, self._until_ts = root.resolve(), until_ts
         self.connection = duckdb.connect(
@@ -92,14 +86,11 @@ class Lake:
 
     def _create(self, table: Table, *, has_rows: bool) -> None:
         """The view of one table. It reads whatever files its variable names when it is queried."""
-        casts = ", ".join(
-            f'{c.name if has_rows else "NULL"}::{c.type} AS "{c.name}"' for c in table.columns
-        )
+        casts = ", ".join(f'{c.name if has_rows else "NULL"}::{c.type} AS "{c.name}"' for c in table.columns)
         source = f"read_parquet(getvariable('files_{table.name}'))" if has_rows else "(SELECT 1)"
         where = self._where(table) if has_rows else " WHERE false"
         comments = "".join(
-            f'COMMENT ON COLUMN {table.name}."{c.name}" IS {_literal(c.comment)};'
-            for c in table.columns
+            f'COMMENT ON COLUMN {table.name}."{c.name}" IS {_literal(c.comment)};' for c in table.columns
         )
         self.connection.execute(
             f"CREATE OR REPLACE VIEW {table.name} AS SELECT {casts} FROM {source}{where};"

@@ -77,9 +77,7 @@ class RedisProbe:
     async def stats(self, ts: float, wall_s: float) -> Row:
         """A row of redis_stats. wall_s: since the sample before."""
         (text,) = await self._link.ask(["INFO"])
-        fields = dict(
-            line.split(":", 1) for line in str(text).splitlines() if ":" in line and line[0] != "#"
-        )
+        fields = dict(line.split(":", 1) for line in str(text).splitlines() if ":" in line and line[0] != "#")
         self.pid = int(fields["process_id"])
         now = {key: int(fields.get(key, 0)) for key in _COUNTERS}
         since = {key: max(0, now[key] - self._before.get(key, now[key])) for key in _COUNTERS}
@@ -108,9 +106,11 @@ class RedisProbe:
         entries since the sample before are counted, never the whole stream again.
         """
         length, info, groups, progress = await self._link.ask(
-            ["XLEN", STREAM], ["XINFO", "STREAM", STREAM], ["XINFO", "GROUPS", STREAM],
+            ["XLEN", STREAM],
+            ["XINFO", "STREAM", STREAM],
+            ["XINFO", "GROUPS", STREAM],
             ["HMGET", PROGRESS, "written_ts", "processed_ts"],
-        )  # fmt: skip
+        )
         ts, group = now(), _group(groups)
         if group is None or isinstance(info, Exception):
             return None

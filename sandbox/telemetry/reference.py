@@ -135,9 +135,7 @@ def page() -> str:
     parts.append("\n## Tables\n\n| table | one row per | written by |\n|---|---|---|\n")
     parts += [f"| [{t.name}](#{t.name}) | {_cell(t.row)} | {t.writer} |\n" for t in TABLES.values()]
     parts.append(f"| [ic](#ic) | view: {_cell(IC_COMMENT)} | |\n")
-    parts += [
-        _section(t.name, f"One row per {t.row}. Written by: {t.writer}.") for t in TABLES.values()
-    ]
+    parts += [_section(t.name, f"One row per {t.row}. Written by: {t.writer}.") for t in TABLES.values()]
     parts.append(_section("ic", f"A view: {IC_COMMENT}."))
     return "".join(parts)
 

@@ -172,9 +172,7 @@ class SegmentStore:
         document = {
             "format": FORMAT,
             "generation": self._generation + 1,
-            "tables": {
-                t: [[s.file, s.rows, s.level] for s in live] for t, live in self._live.items()
-            },
+            "tables": {t: [[s.file, s.rows, s.level] for s in live] for t, live in self._live.items()},
         }
         write_atomically(self.root / "manifest.json", json.dumps(document))
         self._generation += 1

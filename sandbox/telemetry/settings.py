@@ -12,9 +12,7 @@ class Document(BaseModel, extra="forbid", frozen=True):
 
 
 class CollectorSettings(Document):
-    flush_s: float = Field(
-        0.5, gt=0, le=0.7
-    )  # wall; with 0.4 s at the sender a row is seen within 1 s
+    flush_s: float = Field(0.5, gt=0, le=0.7)  # wall; with 0.4 s at the sender a row is seen within 1 s
     sample_s: float = Field(1.0, gt=0, le=10)  # wall; processes, Redis, stream
     compact_every_s: float = Field(2.0, gt=0, le=60)  # wall; merges wait for a quiet moment
     gauge_age_s: float = Field(5.0, gt=0)  # wall; a process silent for longer has no gauges
@@ -141,9 +139,7 @@ class AlertSettings(Document):
     age_s: dict[str, float] = {"user_profile": 129_600.0, "item_stats": 129_600.0}
     session_age_s: float = Field(300.0, gt=0)  # 3 x the healthy p99 in the middle of a visit at 60x
     warmup_s: float = Field(600.0, ge=0)  # world; caches fill, the first visits begin
-    baseline_s: float = Field(
-        1_800.0, gt=0
-    )  # world; what is learned is learned for at least so long
+    baseline_s: float = Field(1_800.0, gt=0)  # world; what is learned is learned for at least so long
     median_factor: float = Field(1.8, gt=1)  # latency_typical: at least so many healthy medians
     calibrate_requests: int = Field(200, ge=20)  # before healthy latencies count as known
     z_fire: float = Field(3.5, gt=0)  # standard errors; clicks of one visit hang together, so not 3

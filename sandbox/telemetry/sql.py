@@ -42,9 +42,7 @@ class SqlWorker:
     epoch. Safe to use from several threads. Close it, or use `with`.
     """
 
-    def __init__(
-        self, lake_dir: Path, *, memory_mb: int = MEMORY_MB, until_ts: float | None = None
-    ) -> None:
+    def __init__(self, lake_dir: Path, *, memory_mb: int = MEMORY_MB, until_ts: float | None = None) -> None:
         self._lake, self._memory_mb = Path(lake_dir), memory_mb
         self._until = [] if until_ts is None else [str(until_ts)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,9 +55,12 @@ class SqlWorker:
         """
         if not 0 < timeout_s <= 600 or not 0 < max_rows <= 1_000_000:
             raise SandboxError(
-                "CFG-001", where="SQL limits", seen=f"timeout {timeout_s} s, {max_rows} rows",
-                expected="0 to 600 s, 1 to 1,000,000 rows", fix="choose limits in that range",
-            )  # fmt: skip
+                "CFG-001",
+                where="SQL limits",
+                seen=f"timeout {timeout_s} s, {max_rows} rows",
+                expected="0 to 600 s, 1 to 1,000,000 rows",
+                fix="choose limits in that range",
+            )
         with self._turn:
             process = self._started()
             request = pack({"sql": sql, "max_rows": max_rows, "cpu_s": timeout_s})
@@ -73,9 +74,8 @@ class SqlWorker:
         if "error" in answer:
             error = answer["error"]
             raise SandboxError(
-                error["code"], where=error["where"], seen=error["seen"],
-                expected=error["expected"], fix=error["fix"],
-            )  # fmt: skip
+                error["code"], where=error["where"], seen=error["seen"], expected=error["expected"], fix=error["fix"]
+            )
         return Result(answer["columns"], answer["types"], answer["rows"], answer["truncated"])
 
     @property
@@ -100,20 +100,24 @@ class SqlWorker:
         command = [sys.executable, "-m", "sandbox.telemetry.sql_worker"]
         self._process = subprocess.Popen(
             [*command, str(self._lake), str(self._memory_mb), *self._until],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
             start_new_session=True,  # Ctrl-C at the terminal is the parent's to answer
-        )  # fmt: skip
+        )
         if _receive(self._process, _START_S) is None:
             self._kill()
             raise SandboxError(
-                "RUN-003", where="SQL worker", seen="it ended or did not answer",
-                expected="a worker within 30 s", fix="see what is missing: sandbox doctor",
-            )  # fmt: skip
+                "RUN-003",
+                where="SQL worker",
+                seen="it ended or did not answer",
+                expected="a worker within 30 s",
+                fix="see what is missing: sandbox doctor",
+            )
         return self._process
 
-    def _ask(
-        self, process: subprocess.Popen[bytes], request: bytes, timeout_s: float
-    ) -> dict[str, Any]:
+    def _ask(self, process: subprocess.Popen[bytes], request: bytes, timeout_s: float) -> dict[str, Any]:
         assert process.stdin is not None
         deadline = time.monotonic() + timeout_s
         try:
@@ -127,15 +131,19 @@ class SqlWorker:
         self._kill()
         if time.monotonic() >= deadline:
             raise SandboxError(
-                "LAKE-002", where="SQL", seen=f"more than {timeout_s:g} s",
+                "LAKE-002",
+                where="SQL",
+                seen=f"more than {timeout_s:g} s",
                 expected=f"an answer within {timeout_s:g} s",
                 fix="read less: a shorter time window, fewer joins; or allow more: --timeout",
-            )  # fmt: skip
+            )
         raise SandboxError(
-            "LAKE-003", where="SQL", seen="the worker process died of it",
+            "LAKE-003",
+            where="SQL",
+            seen="the worker process died of it",
             expected=f"a query within {self._memory_mb} MB",
             fix="read fewer rows or columns: add WHERE, aggregate, or LIMIT",
-        )  # fmt: skip
+        )
 
     def _kill(self) -> None:
         process, self._process = self._process, None
@@ -148,12 +156,7 @@ class SqlWorker:
 
 
 def query(
-    lake_dir: Path,
-    sql: str,
-    *,
-    timeout_s: float = TIMEOUT_S,
-    max_rows: int = MAX_ROWS,
-    memory_mb: int = MEMORY_MB,
+    lake_dir: Path, sql: str, *, timeout_s: float = TIMEOUT_S, max_rows: int = MAX_ROWS, memory_mb: int = MEMORY_MB
 ) -> Result:
     """One query in a worker of its own. For more than one, keep a SqlWorker. Raises as it does."""
     with SqlWorker(lake_dir, memory_mb=memory_mb) as worker:

@@ -52,9 +52,7 @@ def serve(lake: Lake, requests: BinaryIO, answers: BinaryIO) -> None:
         except SandboxError as error:
             answer = pack({"error": error.as_json()} | _size())
         except MemoryError:
-            answer = pack(
-                {"error": _too_large("no memory left for the answer").as_json()} | _size()
-            )
+            answer = pack({"error": _too_large("no memory left for the answer").as_json()} | _size())
         write_message(answers, answer)
 
 
@@ -69,9 +67,7 @@ def run(lake: Lake, sql: str, max_rows: int) -> dict[str, Any]:
             columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
         except duckdb.OutOfMemoryException as error:
             raise _too_large(str(error).split("\n")[0][:200]) from None
-        except (
-            duckdb.IOException
-        ) as error:  # a segment was merged away: once more, with what is live
+        except duckdb.IOException as error:  # a segment was merged away: once more, with what is live
             if attempt == 2:
                 raise sqlguard.explain_failure(error, views) from None
             continue
@@ -106,9 +102,12 @@ def _pages(which: int) -> int:
 
 def _too_large(seen: str) -> SandboxError:
     return SandboxError(
-        "LAKE-003", where="SQL", seen=seen, expected="a query within the memory limit",
+        "LAKE-003",
+        where="SQL",
+        seen=seen,
+        expected="a query within the memory limit",
         fix="read fewer rows or columns: add WHERE, aggregate, or LIMIT",
-    )  # fmt: skip
+    )
 
 
 def _limit_memory(extra_mb: int) -> None:

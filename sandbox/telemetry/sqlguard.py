@@ -22,9 +22,7 @@ from sandbox.telemetry.lake import IC_COLUMNS
 MAX_SQL_CHARS = 50_000  # the longest gold query has about 1,500
 
 VIEWS = frozenset(TABLES) | {"ic"}
-_CATALOGUE = frozenset(
-    {"duckdb_tables", "duckdb_columns", "duckdb_views", "duckdb_functions", "duckdb_types"}
-)
+_CATALOGUE = frozenset({"duckdb_tables", "duckdb_columns", "duckdb_views", "duckdb_functions", "duckdb_types"})
 _INFORMATION = frozenset({"tables", "columns", "schemata"})
 _TABLE_FUNCTIONS = _CATALOGUE | {
     "unnest", "range", "generate_series", "repeat", "repeat_row", "json_each", "json_tree",
@@ -88,12 +86,8 @@ def explain_failure(error: duckdb.Error, views: list[str]) -> SandboxError:
         wanted = missing.group(1).split(".")[-1]
         near = _near_columns(wanted, views)
         if near:
-            fix = (
-                f"did you mean {' or '.join(near)}? all columns: sandbox sql --describe {views[0]}"
-            )
-    return SandboxError(
-        "LAKE-004", where=_WHERE, seen=seen, expected="SQL that DuckDB runs", fix=fix
-    )
+            fix = f"did you mean {' or '.join(near)}? all columns: sandbox sql --describe {views[0]}"
+    return SandboxError("LAKE-004", where=_WHERE, seen=seen, expected="SQL that DuckDB runs", fix=fix)
 
 
 def unknown_table(name: str) -> SandboxError:
@@ -101,9 +95,12 @@ def unknown_table(name: str) -> SandboxError:
     near = difflib.get_close_matches(name.lower(), sorted(VIEWS), n=3, cutoff=0.5)
     guess = f"did you mean {' or '.join(near)}? " if near else ""
     return SandboxError(
-        "LAKE-004", where=_WHERE, seen=f"table {name}", expected="a table of the lake",
+        "LAKE-004",
+        where=_WHERE,
+        seen=f"table {name}",
+        expected="a table of the lake",
         fix=f"{guess}all tables: sandbox sql --tables",
-    )  # fmt: skip
+    )
 
 
 def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -111,9 +108,12 @@ def _one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
         raise SandboxError(
-            "LAKE-004", where=_WHERE, seen=str(error)[:400], expected="SQL that DuckDB parses",
+            "LAKE-004",
+            where=_WHERE,
+            seen=str(error)[:400],
+            expected="SQL that DuckDB parses",
             fix="mend it at the place that the message marks",
-        ) from None  # fmt: skip
+        ) from None
     if len(statements) != 1:
         raise _refused(f"{len(statements)} statements", "one statement", "run them one by one")
     kind = statements[0].type
@@ -131,9 +131,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
         assert row is not None
         tree = json.loads(row[0])
     except (duckdb.Error, RecursionError, ValueError) as error:
-        raise _refused(
-            str(error)[:200], "a SELECT whose parse can be read", "simplify it"
-        ) from None
+        raise _refused(str(error)[:200], "a SELECT whose parse can be read", "simplify it") from None
     if tree.get("error") or len(tree.get("statements", ())) != 1:
         seen = tree.get("error_message", "no parse tree")
         raise _refused(seen, "a SELECT whose parse can be read", "simplify it")
@@ -187,9 +185,7 @@ def _table(node: dict[str, Any], named: set[str]) -> str | None:
     elif schema == ["information_schema"] and name in _INFORMATION:
         return None
     if len(path) > 1 or not _PLAIN_NAME.fullmatch(name):
-        raise _refused(
-            f"reading {'.'.join(path)!r}", "tables of the lake", "see them: sandbox sql --tables"
-        )
+        raise _refused(f"reading {'.'.join(path)!r}", "tables of the lake", "see them: sandbox sql --tables")
     raise unknown_table(path[-1])
 
 
@@ -198,9 +194,10 @@ def _table_function(node: dict[str, Any]) -> None:
     name = str(function.get("function_name", "")).lower()
     if name not in _TABLE_FUNCTIONS:
         raise _refused(
-            f"table function {name}", "tables of the lake, unnest, range, generate_series",
+            f"table function {name}",
+            "tables of the lake, unnest, range, generate_series",
             "files and settings cannot be read from SQL; see what is there: sandbox sql --tables",
-        )  # fmt: skip
+        )
 
 
 def _show(node: dict[str, Any]) -> None:

@@ -80,7 +80,9 @@ def find(worker: SqlWorker, which: str, speed: float) -> Waterfall:
     durations are wall time. Raises LAKE-005 when there is no such request, or more than one.
     """
     trace_id = _resolve(worker, which)
-    query = f"SELECT {', '.join(_COLUMNS)} FROM spans WHERE trace_id = {_quoted(trace_id)} ORDER BY ts LIMIT {MAX_SPANS}"
+    query = (
+        f"SELECT {', '.join(_COLUMNS)} FROM spans WHERE trace_id = {_quoted(trace_id)} ORDER BY ts LIMIT {MAX_SPANS}"
+    )
     spans = [dict(zip(_COLUMNS, row, strict=True)) for row in worker.query(query).rows]
     return build(trace_id, spans, speed)
 
@@ -111,14 +113,10 @@ def build(trace_id: str, spans: Sequence[dict[str, Any]], speed: float) -> Water
     return Waterfall(trace_id, begin, total, tuple(bars))
 
 
-def _bar(
-    span: dict[str, Any], depth: int, below: list[dict[str, Any]], begin: datetime, speed: float
-) -> Bar:
+def _bar(span: dict[str, Any], depth: int, below: list[dict[str, Any]], begin: datetime, speed: float) -> Bar:
     start_ms = _wall_ms(begin, span["ts"], speed)
     dur_ms = span["dur_ms"] or 0.0
-    covered = _covered(
-        [(_wall_ms(begin, c["ts"], speed), c["dur_ms"] or 0.0) for c in below], start_ms, dur_ms
-    )
+    covered = _covered([(_wall_ms(begin, c["ts"], speed), c["dur_ms"] or 0.0) for c in below], start_ms, dur_ms)
     return Bar(
         span["span_id"], span["parent_id"], depth, span["service"], span["instance"], span["op"],
         span["kind"], span["peer"], start_ms, dur_ms, max(0.0, dur_ms - covered), span["queue_ms"],
@@ -152,11 +150,7 @@ def _resolve(worker: SqlWorker, which: str) -> str:
             ).rows
         )
         if not rows:
-            raise _none(
-                which,
-                "a request with spans",
-                "ask for a recommendation first: sandbox recommend --user 1",
-            )
+            raise _none(which, "a request with spans", "ask for a recommendation first: sandbox recommend --user 1")
         return str(rows[0][0])
     quoted = _quoted(which)
     rows = worker.query(
@@ -169,13 +163,12 @@ def _resolve(worker: SqlWorker, which: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise _none(
-            which, "a prefix of one request id", f"write more of it: {', '.join(found[:5])}"
-        )
+        raise _none(which, "a prefix of one request id", f"write more of it: {', '.join(found[:5])}")
     raise _none(
-        which, "the request_id of a request of this run",
-        "see them: sandbox sql \"SELECT request_id FROM requests ORDER BY ts DESC LIMIT 10\"",
-    )  # fmt: skip
+        which,
+        "the request_id of a request of this run",
+        'see them: sandbox sql "SELECT request_id FROM requests ORDER BY ts DESC LIMIT 10"',
+    )
 
 
 def _quoted(text: str) -> str:

@@ -69,15 +69,11 @@ class VirtualStack:
         self.content.configure(self.config)
         self.catalogue = self.content.catalogue
         self.recorder = Recorder(self.run.lake, self.world, self.catalogue) if telemetry else None
-        self.fabric = Fabric(
-            (*PROCESSES, LOAD), self.loop, self.world, timing or timings.load(), self.recorder
-        )
+        self.fabric = Fabric((*PROCESSES, LOAD), self.loop, self.world, timing or timings.load(), self.recorder)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
-        handlers = Handlers(
-            self.fabric, self.content, self.store, self.gathering, lambda: self.config
-        )
+        handlers = Handlers(self.fabric, self.content, self.store, self.gathering, lambda: self.config)
         intake = Intake(self.fabric, self.store, self.stream, self.catalogue)
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
         self.processor = Processor(
@@ -85,9 +81,8 @@ class VirtualStack:
             lambda: self.config, self.fabric.log,
         )  # fmt: skip
         self.materialiser = Materialiser(
-            self.world_dir, self.catalogue, self.stream, self.store, self.fabric, self._record,
-            self.gathering.settle,
-        )  # fmt: skip
+            self.world_dir, self.catalogue, self.stream, self.store, self.fabric, self._record, self.gathering.settle
+        )
         self.behaviour = Behaviour.load(self.world_dir)
         traffic = load or TrafficShape(rate_per_s=rate_per_s)
         self._schedule = Schedule.of(
@@ -126,9 +121,12 @@ class VirtualStack:
         """Puts a wrapper on a seam of a process. spec: {id, fault, params, ...}. Raises FLT-001..003, RUN-007."""
         if service not in self.fabric.seams:
             raise SandboxError(
-                "RUN-007", where="arm", seen=service, expected=f"one of {sorted(self.fabric.seams)}",
+                "RUN-007",
+                where="arm",
+                seen=service,
+                expected=f"one of {sorted(self.fabric.seams)}",
                 fix="name a process of the stack",
-            )  # fmt: skip
+            )
         self.gathering.settle()
         wanted = {key: value for key, value in spec.items() if key != "id"}
         seams = self.fabric.seams[service]
@@ -241,9 +239,7 @@ class VirtualStack:
             minute_s = max(1.0, 60.0 / self.world.speed)
             probe = Probe(self.content, self.recorder)
             every = max(self.config.retrieval.probe_every_s / self.world.speed, 2.0)
-            self._every(
-                1.0, lambda: self.recorder.sample(self.fabric, self.store, self.stream, 1.0)
-            )
+            self._every(1.0, lambda: self.recorder.sample(self.fabric, self.store, self.stream, 1.0))
             self._every(minute_s, lambda: self.recorder.minute(minute_s))
             probe.once(self.world.now())
             self._every(every, lambda: probe.once(self.world.now()))
@@ -274,10 +270,13 @@ class VirtualStack:
             self.processor.start()
 
     def _event(self, process: str, event: str, code: int | None) -> None:
-        self._record("supervisor", "process_events", row_of.process_events(
-            ts=self.world.now(), service=process, instance=f"{process}-0", event=event, pid=0,
-            exit_code=code,
-        ))  # fmt: skip
+        self._record(
+            "supervisor",
+            "process_events",
+            row_of.process_events(
+                ts=self.world.now(), service=process, instance=f"{process}-0", event=event, pid=0, exit_code=code
+            ),
+        )
 
     def _record(self, service: str, table: str, values: tuple[Any, ...]) -> None:
         if self.recorder is not None:

@@ -46,15 +46,10 @@ class Behaviour:
         # What does not depend on the user, summed once for all items.
         w = latent.weights
         self._item_pull = (
-            w.b0
-            + latent.item_appeal
-            + w.click_quality * latent.item_quality
-            + w.click_bait * latent.item_clickbait
+            w.b0 + latent.item_appeal + w.click_quality * latent.item_quality + w.click_bait * latent.item_clickbait
         ).astype(np.float32)
         self._item_worth = (
-            w.value_b0
-            + w.value_quality * latent.item_quality
-            + w.value_bait * latent.item_clickbait
+            w.value_b0 + w.value_quality * latent.item_quality + w.value_bait * latent.item_clickbait
         ).astype(np.float32)
 
     @classmethod
@@ -81,9 +76,7 @@ class Behaviour:
         flat = self._affinity(np.repeat(user, item.shape[1]), item.reshape(-1))
         return flat.reshape(item.shape)
 
-    def attraction(
-        self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None
-    ) -> np.ndarray:
+    def attraction(self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None) -> np.ndarray:
         """float32 [n, k], logits. session int64 [n]: with its intent; None: without any intent."""
         truth, w = self.latent, self.weights
         pull = self.affinity(user, item) + self._item_pull[item] + truth.user_bias[user][:, None]
@@ -108,13 +101,9 @@ class Behaviour:
 
     def value(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [n, k], logits: what the user gets from item, clicked or not."""
-        return np.asarray(
-            self.weights.value_taste * self.affinity(user, item) + self._item_worth[item]
-        )
+        return np.asarray(self.weights.value_taste * self.affinity(user, item) + self._item_worth[item])
 
-    def click_probability(
-        self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None
-    ) -> np.ndarray:
+    def click_probability(self, user: np.ndarray, item: np.ndarray, session: np.ndarray | None = None) -> np.ndarray:
         """float32 [n, k]: true probability of a click on an examined slot. For graders and checks."""
         return np.asarray(expit(self.attraction(user, item, session)))
 
@@ -176,17 +165,13 @@ class Behaviour:
         hide.put(at, hidden)
         place = row[clicked], column[clicked]
         click[place] = True
-        dwell_s, like, delay_s, revenue = self._after_click(
-            luck, place, what[clicked], worth[clicked], (n, k)
-        )
+        dwell_s, like, delay_s, revenue = self._after_click(luck, place, what[clicked], worth[clicked], (n, k))
         mood = self._mood(satisfaction, place, good[clicked], k)
         mood -= 0.02 * np.bincount(row[hidden], minlength=n)
         mood = np.minimum(np.maximum(mood, 0.0), 1.0)
         empty = np.asarray(~real.any(axis=1))
         leave = luck.leave < self.leave_probability(user, mood, latency_ms, empty)
-        return SlateResponse(
-            examined, click, dwell_s, like, hide, delay_s, revenue, leave, mood.astype(np.float32)
-        )
+        return SlateResponse(examined, click, dwell_s, like, hide, delay_s, revenue, leave, mood.astype(np.float32))
 
     def _topic(self, user: np.ndarray, luck: np.ndarray) -> np.ndarray:
         return np.asarray((self._intent_cdf.take(user, axis=0) >= luck[:, None]).argmax(axis=1))
@@ -226,9 +211,7 @@ class Behaviour:
         revenue[place] = np.where(converts, truth.item_price[item], 0)
         return dwell_s, like, delay_s, revenue
 
-    def _mood(
-        self, before: np.ndarray, place: tuple[np.ndarray, np.ndarray], worth: np.ndarray, k: int
-    ) -> np.ndarray:
+    def _mood(self, before: np.ndarray, place: tuple[np.ndarray, np.ndarray], worth: np.ndarray, k: int) -> np.ndarray:
         """float64 [n]: satisfaction after the clicks of slates; each click pulls it towards what it gave.
         place: rows and columns of the clicks, in order; worth: float32, 0..1, of each of them."""
         w, row, n = self.weights, place[0], len(before)
@@ -270,9 +253,7 @@ class Behaviour:
         above = np.asarray(satisfaction, dtype=np.float64) - 0.5
         return np.asarray(np.exp(self.weights.return_gain * above))
 
-    def return_gap_s(
-        self, user: np.ndarray, session: np.ndarray, satisfaction: np.ndarray
-    ) -> np.ndarray:
+    def return_gap_s(self, user: np.ndarray, session: np.ndarray, satisfaction: np.ndarray) -> np.ndarray:
         """float64 [n]: world seconds until the user's next session, after this one."""
         rate = self.session_rate(user) * self.return_factor(satisfaction)
         luck = uniforms(self.latent.seed, "return", user, session)

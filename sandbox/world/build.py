@@ -75,9 +75,7 @@ def _latent(preset: Preset, users: Users, items: Items) -> Latent:
     )
 
 
-def _catalogue(
-    preset: Preset, users: Users, items: Items, follows: tuple[np.ndarray, np.ndarray]
-) -> Catalogue:
+def _catalogue(preset: Preset, users: Users, items: Items, follows: tuple[np.ndarray, np.ndarray]) -> Catalogue:
     blocks = draw_blocks(preset, follows)
     known = np.round(0.25 * preset.users / items.creator_rank)  # Zipf with exponent 1
     counted = np.bincount(follows[1], minlength=preset.creators)
@@ -123,18 +121,14 @@ def _items_table(preset: Preset, items: Items) -> pa.Table:
             "title": titles(preset.seed, items.main_topic, items.clickbait),
             "creator_id": items.creator,
             "creator_group": [CREATOR_GROUPS[g] for g in group],
-            "topics": [
-                [topics[t] for t in np.argsort(-row)[: (row > 0).sum()]] for row in items.topics
-            ],
+            "topics": [[topics[t] for t in np.argsort(-row)[: (row > 0).sum()]] for row in items.topics],
             "category": [topics[t] for t in items.topics.argmax(axis=1)],
             "lang": [LANGUAGES[c] for c in items.language],
             "sensitivity": [SENSITIVITIES[c] for c in items.sensitivity],
             "sens_score": items.sens_score,
             "sens_labelled_ts": items.published_ts + 600.0,  # the classifier runs within minutes
             "age_rating": items.maturity.astype(np.int32),
-            "regions": [
-                [r for b, r in enumerate(REGIONS) if bits >> b & 1] for bits in items.regions
-            ],
+            "regions": [[r for b, r in enumerate(REGIONS) if bits >> b & 1] for bits in items.regions],
             "duration_s": items.duration_s,
             "price": items.price,
             "sponsored": items.sponsored,
@@ -159,9 +153,7 @@ def _write(path: Path, table: pa.Table) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def _manifest(
-    preset: Preset, totals: HistoryTotals, *, name: str, content_hash: str, built: str
-) -> WorldManifest:
+def _manifest(preset: Preset, totals: HistoryTotals, *, name: str, content_hash: str, built: str) -> WorldManifest:
     return WorldManifest(
         name=name,
         source=preset.name,

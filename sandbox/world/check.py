@@ -124,14 +124,10 @@ def _log_figures(manifest: WorldManifest, folder: Path, behaviour: Behaviour) ->
     public = folder / "public"
     outcomes = pq.read_table(public / "outcomes.parquet", columns=["item_id", "kind"])
     kind = outcomes["kind"].combine_chunks().dictionary_encode()
-    code = (
-        kind.dictionary.to_pylist().index("click") if "click" in kind.dictionary.to_pylist() else -1
-    )
+    code = kind.dictionary.to_pylist().index("click") if "click" in kind.dictionary.to_pylist() else -1
     clicked = outcomes["item_id"].to_numpy()[np.asarray(kind.indices) == code]
     counts = np.sort(np.bincount(clicked, minlength=manifest.items))[::-1].astype(np.float64)
-    impressions = pq.read_table(
-        public / "impressions.parquet", columns=["ts", "session_id", "user_id", "propensity"]
-    )
+    impressions = pq.read_table(public / "impressions.parquet", columns=["ts", "session_id", "user_id", "propensity"])
     ts, user = impressions["ts"].to_numpy(), impressions["user_id"].to_numpy()
     _, first = np.unique(impressions["session_id"].to_numpy(), return_index=True)
     hour = (ts[first] / 3_600 + behaviour.latent.user_tz_h[user[first]]).astype(np.int64) % 24
@@ -172,18 +168,13 @@ def _policy_figures(seed: int, behaviour: Behaviour) -> dict[str, float]:
 
     ctr = {
         name: _first_page_ctr(behaviour, user, session, slate)
-        for name, slate in (
-            ("uniform", uniform), ("oracle", ranked["taste"][:, :SLATE]), ("intent", ranked["intent"]),
-        )
-    }  # fmt: skip
+        for name, slate in (("uniform", uniform), ("oracle", ranked["taste"][:, :SLATE]), ("intent", ranked["intent"]))
+    }
     hungry = _satisfaction_after(behaviour, user, session, ranked["taste"])
     minded = _satisfaction_after(behaviour, user, session, ranked["value"])
     rate = behaviour.return_factor
     calm, nothing = np.full(_USERS, 0.5), np.zeros(_USERS, dtype=bool)
-    quick, slow = (
-        behaviour.leave_probability(user, calm, np.full(_USERS, ms), nothing).mean()
-        for ms in (60.0, 1e3)
-    )
+    quick, slow = (behaviour.leave_probability(user, calm, np.full(_USERS, ms), nothing).mean() for ms in (60.0, 1e3))
     return {
         "ctr_uniform": ctr["uniform"],
         "ctr_oracle": ctr["oracle"],
@@ -202,9 +193,7 @@ def _top(score: np.ndarray, k: int) -> np.ndarray:
     return np.asarray(np.take_along_axis(best, order, axis=1))
 
 
-def _first_page_ctr(
-    behaviour: Behaviour, user: np.ndarray, session: np.ndarray, slate: np.ndarray
-) -> float:
+def _first_page_ctr(behaviour: Behaviour, user: np.ndarray, session: np.ndarray, slate: np.ndarray) -> float:
     n = len(user)
     answer = behaviour.respond(
         user=user, session=session, request_no=np.ones(n, dtype=np.int64), item=slate,
@@ -213,17 +202,18 @@ def _first_page_ctr(
     return float(answer.click.mean())
 
 
-def _satisfaction_after(
-    behaviour: Behaviour, user: np.ndarray, session: np.ndarray, ranked: np.ndarray
-) -> np.ndarray:
+def _satisfaction_after(behaviour: Behaviour, user: np.ndarray, session: np.ndarray, ranked: np.ndarray) -> np.ndarray:
     """float [n]: satisfaction after a session that reads down the ranking, ten items at a time."""
     n, mood = len(user), np.full(len(user), 0.5)
     for request in range(ranked.shape[1] // SLATE):
         answer = behaviour.respond(
-            user=user, session=session, request_no=np.full(n, request + 1),
+            user=user,
+            session=session,
+            request_no=np.full(n, request + 1),
             item=ranked[:, request * SLATE : (request + 1) * SLATE],
-            latency_ms=np.full(n, 60.0), satisfaction=mood,
-        )  # fmt: skip
+            latency_ms=np.full(n, 60.0),
+            satisfaction=mood,
+        )
         mood = answer.satisfaction.astype(np.float64)
     return mood
 
@@ -238,10 +228,13 @@ def _delay_figures(seed: int, behaviour: Behaviour) -> dict[str, float]:
         n = len(user)
         best = _top(behaviour.attraction_to_all(who), min(SLATE, behaviour.n_items))
         answer = behaviour.respond(
-            user=user, session=_NEVER * 2 + part * n + np.arange(n),
-            request_no=np.ones(n, dtype=np.int64), item=np.tile(best, (_REPEATS, 1)),
-            latency_ms=np.full(n, 60.0), satisfaction=np.full(n, 0.5),
-        )  # fmt: skip
+            user=user,
+            session=_NEVER * 2 + part * n + np.arange(n),
+            request_no=np.ones(n, dtype=np.int64),
+            item=np.tile(best, (_REPEATS, 1)),
+            latency_ms=np.full(n, 60.0),
+            satisfaction=np.full(n, 0.5),
+        )
         waits.append(answer.conversion_delay_s[np.isfinite(answer.conversion_delay_s)])
     delay_s = np.concatenate(waits)
     return {
@@ -259,9 +252,7 @@ def _catalogue_figures(catalogue: Catalogue, behaviour: Behaviour) -> dict[str, 
     both = bool((group == 1).any() and (group == 0).any())
     return {
         "group_b_item_share": float((group == 1).mean()),
-        "group_b_click_ratio": float(wanted[group == 1].mean() / wanted[group == 0].mean())
-        if both
-        else 1.0,
+        "group_b_click_ratio": float(wanted[group == 1].mean() / wanted[group == 0].mean()) if both else 1.0,
         "personalised_share": float(catalogue.user_personalised.mean()),
         "sensitive_share": float((catalogue.item_sensitivity > 0).mean()),
     }

@@ -19,6 +19,9 @@ def named(folder: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, zipfile.BadZipFile, EOFError, FileNotFoundError) as error:
         raise SandboxError(
-            "WORLD-003", where=str(folder), seen=str(error)[:300], expected="the files of a whole world",
+            "WORLD-003",
+            where=str(folder),
+            seen=str(error)[:300],
+            expected="the files of a whole world",
             fix="build or import the world anew with --force",
-        ) from error  # fmt: skip
+        ) from error

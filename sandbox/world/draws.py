@@ -37,16 +37,14 @@ def normal(luck: np.ndarray) -> np.ndarray:
     return deviate
 
 
-_OF_REQUEST = ("leave", "examine", "click", "stop", "hide", "dwell", "like", "convert", "delay-part", "delay")  # fmt: skip
+_OF_REQUEST = ("leave", "examine", "click", "stop", "hide", "dwell", "like", "convert", "delay-part", "delay")
 
 
 class Luck:
     """Everything that chance decides about n requests: `uniforms` of each purpose at (user, session),
     (user, session, request) or (user, session, request, column), whose beginnings are hashed but once."""
 
-    def __init__(
-        self, seed: int, user: np.ndarray, session: np.ndarray, request_no: np.ndarray, k: int
-    ) -> None:
+    def __init__(self, seed: int, user: np.ndarray, session: np.ndarray, request_no: np.ndarray, k: int) -> None:
         of_user, of_session, of_request = keys(np.array([user, session, request_no], np.int64))
         begun = starts(seed, "intent", *_OF_REQUEST)[:, None]
         visit = further(further(begun, of_user), of_session)

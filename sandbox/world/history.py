@@ -18,11 +18,7 @@ from sandbox.world.policy import LegacyPolicy
 from sandbox.world.population import DAY_S, Users
 from sandbox.world.presets import HISTORY_END_TS, MAX_DEPTH, SLATE, Preset
 
-LATE_SHARE, LATE_MEAN_S, PROMPT_MEAN_S = (
-    0.01,
-    3_600.0,
-    2.0,
-)  # how long an outcome takes to be ingested
+LATE_SHARE, LATE_MEAN_S, PROMPT_MEAN_S = (0.01, 3_600.0, 2.0)  # how long an outcome takes to be ingested
 _RECENT = 20  # clicked items of the session that users remember
 _WEEKDAY = (0.97, 0.93, 0.94, 0.97, 1.06, 1.10, 1.03)  # Monday first
 _Columns = dict[str, np.ndarray]
@@ -36,12 +32,7 @@ class HistoryTotals:
 
 
 def write_history(
-    folder: Path,
-    preset: Preset,
-    users: Users,
-    items: Items,
-    behaviour: Behaviour,
-    progress: ProgressFn,
+    folder: Path, preset: Preset, users: Users, items: Items, behaviour: Behaviour, progress: ProgressFn
 ) -> HistoryTotals:
     """Simulate preset.days days and write impressions.parquet and outcomes.parquet, in order of time.
 
@@ -74,9 +65,7 @@ def write_history(
 class _Simulation:
     """Sessions of one day at a time; what passes from day to day: moods, clicks, counters."""
 
-    def __init__(
-        self, preset: Preset, behaviour: Behaviour, policy: LegacyPolicy, mood: np.ndarray
-    ) -> None:
+    def __init__(self, preset: Preset, behaviour: Behaviour, policy: LegacyPolicy, mood: np.ndarray) -> None:
         self.preset, self.behaviour, self.policy, self.mood = preset, behaviour, policy, mood
         self.outcomes: list[_Columns] = []
         self._everybody = np.arange(preset.users)
@@ -115,12 +104,8 @@ class _Simulation:
             mood[going] = answer.satisfaction
             request = self._next_request + np.arange(len(going))
             self._next_request += len(going)
-            parts.append(
-                _impressions(ts[going], request, visit, who, slates.item, slates.propensity)
-            )
-            self.outcomes.append(
-                _outcomes(rng, ts[going], request, visit, who, slates.item, answer)
-            )
+            parts.append(_impressions(ts[going], request, visit, who, slates.item, slates.propensity))
+            self.outcomes.append(_outcomes(rng, ts[going], request, visit, who, slates.item, answer))
             np.add.at(self.policy.clicks, slates.item[answer.click], 1.0)
             ts[going] += self.behaviour.think_s(who, visit, np.full(len(going), depth))
             going = going[~answer.leave]
@@ -146,12 +131,7 @@ class _Simulation:
 
 
 def _impressions(
-    ts: np.ndarray,
-    request: np.ndarray,
-    session: np.ndarray,
-    user: np.ndarray,
-    item: np.ndarray,
-    propensity: np.ndarray,
+    ts: np.ndarray, request: np.ndarray, session: np.ndarray, user: np.ndarray, item: np.ndarray, propensity: np.ndarray
 ) -> _Columns:
     row, column = np.nonzero(item >= 0)
     return {

@@ -25,12 +25,7 @@ _LANGUAGE_SHARES = (0.70, 0.06, 0.05, 0.06, 0.06, 0.03, 0.02, 0.02)
 _UNSURE_TOPICS = {"health": 0.45, "faith": 0.40, "relationships": 0.55}
 _UNSURE_LANGUAGES = {"tr": 0.25, "pl": 0.20}
 _SENSITIVE_SHARE = 0.03
-_BY_TOPIC = {
-    "health": "health",
-    "faith": "religion",
-    "relationships": "sexuality",
-    "news": "politics",
-}
+_BY_TOPIC = {"health": "health", "faith": "religion", "relationships": "sexuality", "news": "politics"}
 _ADULTS_ONLY = ("adult", "gore", "minors-unsuitable")
 
 
@@ -86,9 +81,7 @@ def draw_items(preset: Preset, users: Users, prior: np.ndarray) -> Items:
     in_b = creator_group[creator] == 1
     residual = rng.normal(0, RESIDUAL_SD, (n, RESIDUAL_DIMS))
     residual[:, 0] = np.where(in_b, GROUP_MANNER[1], GROUP_MANNER[0]) + rng.normal(0, 0.2, n)
-    appeal = (
-        rng.normal(0, APPEAL_SD, n) + rng.normal(0, CREATOR_APPEAL_SD, preset.creators)[creator]
-    )
+    appeal = rng.normal(0, APPEAL_SD, n) + rng.normal(0, CREATOR_APPEAL_SD, preset.creators)[creator]
     appeal += np.where(in_b, _evening_out(users), 0.0)
 
     fresh = rng.random(n) < 0.14  # 0.5 % a day come during the history
@@ -137,9 +130,7 @@ def draw_follows(preset: Preset, users: Users, items: Items) -> tuple[np.ndarray
     return pairs // preset.creators, (pairs % preset.creators).astype(np.int32)
 
 
-def draw_blocks(
-    preset: Preset, follows: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_blocks(preset: Preset, follows: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (user, creator): one user in forty has blocked a creator they don't follow."""
     rng = stream(preset.seed, "blocks")
     user = np.flatnonzero(rng.random(preset.users) < 0.025)
@@ -166,9 +157,7 @@ def _evening_out(users: Users) -> float:
     manner = users.taste[:, N_TOPICS].astype(np.float64)
     level = -np.log(6.0)
     wanted = expit(level + manner * GROUP_MANNER[0]).mean()
-    return float(
-        brentq(lambda b: expit(level + manner * GROUP_MANNER[1] + b).mean() - wanted, -3.0, 3.0)
-    )
+    return float(brentq(lambda b: expit(level + manner * GROUP_MANNER[1] + b).mean() - wanted, -3.0, 3.0))
 
 
 def _mixtures(rng: np.random.Generator, main: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -195,9 +184,7 @@ def _sensitivity(
         unsure = np.maximum(unsure, share * (language == LANGUAGES.index(lang)))
     truly = rng.random(n) < _SENSITIVE_SHARE
     label = np.zeros(n, dtype=np.int8)
-    other = rng.choice(
-        [SENSITIVITIES.index(s) for s in ("adult", "gore", "politics", "minors-unsuitable")], size=n
-    )
+    other = rng.choice([SENSITIVITIES.index(s) for s in ("adult", "gore", "politics", "minors-unsuitable")], size=n)
     label[truly] = other[truly]
     for topic, name in _BY_TOPIC.items():
         label[truly & (main == names.index(topic))] = SENSITIVITIES.index(name)

@@ -40,9 +40,7 @@ class Weights:
     value_taste: float = 0.5
     value_quality: float = 1.0
     value_bait: float = -2.5
-    examine_eta: float = (
-        0.8  # examination of position k: k ** -eta, for a user of middling patience
-    )
+    examine_eta: float = 0.8  # examination of position k: k ** -eta, for a user of middling patience
     stop_share: float = 0.3  # share of worthwhile clicks after which the rest is not looked at
     repeat_clicked: float = -3.0  # attraction of what was clicked lately
     repeat_shown: float = -0.8  # attraction of what was shown lately and left
@@ -76,9 +74,7 @@ class Latent:
     weights: Weights
     user_taste: np.ndarray  # float32 [U, D]
     item_taste: np.ndarray  # float32 [I, D]
-    user_intent: (
-        np.ndarray
-    )  # float32 [U, T], rows sum to 1: how often a session is about that topic
+    user_intent: np.ndarray  # float32 [U, T], rows sum to 1: how often a session is about that topic
     item_topics: np.ndarray  # float32 [I, T], rows sum to 1, or 0 where no topic is known
     item_appeal: np.ndarray  # float32 [I], logits that taste, quality and bait leave unexplained
     item_quality: np.ndarray  # float32 [I], about N(0, 1). Neutral: 0
@@ -90,9 +86,8 @@ class Latent:
     user_patience: np.ndarray  # float32 [U], 0..1. Neutral: .5
     user_satisfaction: np.ndarray  # float32 [U], 0..1, when the history ends. Neutral: .5
     user_tz_h: np.ndarray  # float32 [U], local time less UTC, hours. Neutral: 0
-    diurnal: np.ndarray = field(
-        default_factory=lambda: hourly_profile()
-    )  # float32 [24], weight of each local hour, mean 1
+    # Float32 [24], weight of each local hour, mean 1
+    diurnal: np.ndarray = field(default_factory=lambda: hourly_profile())
 
     @classmethod
     def neutral(
@@ -109,9 +104,7 @@ class Latent:
         """What a log can tell, with neutral values for all that it can't. known: further arrays by name."""
         n_users, n_items = len(user_taste), len(item_taste)
         in_use = item_topics.sum(axis=0) > 0
-        share = (
-            in_use / max(1, in_use.sum()) if in_use.any() else np.full(len(in_use), 1 / len(in_use))
-        )
+        share = in_use / max(1, in_use.sum()) if in_use.any() else np.full(len(in_use), 1 / len(in_use))
 
         arrays: dict[str, np.ndarray] = {
             "user_taste": user_taste,
@@ -160,9 +153,12 @@ class Latent:
                 return cls(int(saved["seed"]), weights, **arrays)
         except (ValueError, KeyError, OSError) as error:
             raise SandboxError(
-                "WORLD-003", where=str(path), seen=str(error), expected="every array of the ground truth",
+                "WORLD-003",
+                where=str(path),
+                seen=str(error),
+                expected="every array of the ground truth",
                 fix="build or import the world anew with --force",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def _array_names() -> list[str]:

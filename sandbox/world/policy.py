@@ -47,9 +47,7 @@ class LegacyPolicy:
         rights = (items.regions[None, :] >> region[:, None]) & 1
         age_limit = np.where(grown_up == 1, 99, 15)  # a minor of unknown age may be 13 to 17
         self._may = (rights == 1) & (items.maturity[None, :] <= age_limit[:, None])
-        wide = np.hstack(
-            [users.theta * TASTE_SHARE, np.full((len(users.theta), 1), 1 - TASTE_SHARE)]
-        )
+        wide = np.hstack([users.theta * TASTE_SHARE, np.full((len(users.theta), 1), 1 - TASTE_SHARE)])
         wide[~users.personalised] = np.eye(N_TOPICS + 1)[N_TOPICS]
         self._mix_cdf = np.cumsum(wide, axis=1).astype(np.float32)
         self._log_weight = np.zeros(n_items)
@@ -90,9 +88,7 @@ class LegacyPolicy:
         slate = np.take_along_axis(np.where(fits, item, -1), order, axis=1)
         return self._randomise(rng, user, slate, shown)
 
-    def _randomise(
-        self, rng: Generator, user: np.ndarray, slate: np.ndarray, shown: np.ndarray
-    ) -> Slates:
+    def _randomise(self, rng: Generator, user: np.ndarray, slate: np.ndarray, shown: np.ndarray) -> Slates:
         """Replace a share of slots by a uniform draw from all that the user may see and hasn't seen."""
         propensity = np.full(slate.shape, np.nan, dtype=np.float32)
         row, column = np.nonzero((rng.random(slate.shape) < self.random_share) & (slate >= 0))

@@ -18,15 +18,7 @@ JURISDICTIONS = {
     "EU": "gdpr", "UK": "uk-gdpr", "US-CA": "ccpa", "US": "us", "CA": "pipeda", "BR": "lgpd",
     "AU": "au-privacy-act",
 }  # fmt: skip
-_REGION_SHARES = {
-    "EU": 0.30,
-    "UK": 0.12,
-    "US-CA": 0.10,
-    "US": 0.25,
-    "CA": 0.06,
-    "BR": 0.10,
-    "AU": 0.07,
-}
+_REGION_SHARES = {"EU": 0.30, "UK": 0.12, "US-CA": 0.10, "US": 0.25, "CA": 0.06, "BR": 0.10, "AU": 0.07}
 _UTC_OFFSET_H = {"EU": 1, "UK": 0, "US-CA": -8, "US": -5, "CA": -5, "BR": -3, "AU": 10}
 _LANGUAGE_SHARES = {
     "EU": {"en": 0.25, "de": 0.27, "fr": 0.18, "es": 0.14, "pl": 0.10, "tr": 0.06},
@@ -41,14 +33,7 @@ _AGE_SHARES = (0.06, 0.05, 0.20, 0.31, 0.19, 0.12, 0.07)  # ml-100k's ages, with
 _GENDER_SHARES = (0.08, 0.45, 0.45, 0.02)
 # Odds of a topic against men's; ml-100k's shares of ratings by gender.
 _ODDS_F = {"romance": 1.25, "action": 0.78, "science fiction": 0.75, "children": 1.30}
-_ODDS_YOUNG = {
-    "gaming": 1.6,
-    "comedy": 1.4,
-    "music": 1.3,
-    "news": 0.6,
-    "gardening": 0.5,
-    "finance": 0.7,
-}
+_ODDS_YOUNG = {"gaming": 1.6, "comedy": 1.4, "music": 1.3, "news": 0.6, "gardening": 0.5, "finance": 0.7}
 _ODDS_OLD = {"gardening": 1.7, "history": 1.5, "health": 1.4, "news": 1.4, "gaming": 0.5}
 TASTE_GAIN = 2.8  # logits between an item wholly off and wholly on a user's taste
 RESIDUAL_DIMS = 8  # taste that no topic explains; the first is the taste for creator group B
@@ -149,9 +134,7 @@ def consent_table(preset: Preset, users: Users) -> pa.Table:
         "sensitive": rng.random(n) < 0.35,
         "ads_profiling": rng.random(n) < 0.60,
     }
-    columns: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("user", "ts", "purpose", "state", "gpc")
-    }
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("user", "ts", "purpose", "state", "gpc")}
 
     def write(who: np.ndarray, ts: np.ndarray, purpose: str, granted: np.ndarray) -> None:
         columns["user"].append(who)
@@ -181,9 +164,7 @@ def consent_table(preset: Preset, users: Users) -> pa.Table:
     )
 
 
-def _tastes(
-    rng: np.random.Generator, prior: np.ndarray, age_band: np.ndarray, gender: np.ndarray
-) -> np.ndarray:
+def _tastes(rng: np.random.Generator, prior: np.ndarray, age_band: np.ndarray, gender: np.ndarray) -> np.ndarray:
     """float64 [U, N_TOPICS]: Dirichlet with the prior's odds moved by gender and age; sparse."""
     names = list(TOPICS)
     odds = np.ones((len(gender), N_TOPICS))

@@ -30,12 +30,8 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset("tiny", users=300, items=400, creators=60, days=7, sessions_per_day=1.1),
-        Preset(
-            "laptop", users=20_000, items=10_000, creators=1_200, days=28, sessions_per_day=0.11
-        ),
-        Preset(
-            "large", users=200_000, items=100_000, creators=12_000, days=28, sessions_per_day=0.11
-        ),
+        Preset("laptop", users=20_000, items=10_000, creators=1_200, days=28, sessions_per_day=0.11),
+        Preset("large", users=200_000, items=100_000, creators=12_000, days=28, sessions_per_day=0.11),
     )
 }
 
@@ -44,7 +40,10 @@ def preset_named(name: str) -> Preset:
     """Raises CFG-004 for a name that is no preset."""
     if name not in PRESETS:
         raise SandboxError(
-            "CFG-004", where="--preset", seen=name, expected=f"one of {list(PRESETS)}",
+            "CFG-004",
+            where="--preset",
+            seen=name,
+            expected=f"one of {list(PRESETS)}",
             fix="choose a preset; real data comes in by sandbox world import",
-        )  # fmt: skip
+        )
     return PRESETS[name]

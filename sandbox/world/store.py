@@ -52,12 +52,7 @@ def ensure(name: str, progress: ProgressFn = quiet) -> Path:
 
 
 def build_world(
-    name: str,
-    *,
-    preset: str | None = None,
-    seed: int | None = None,
-    force: bool = False,
-    progress: ProgressFn = quiet,
+    name: str, *, preset: str | None = None, seed: int | None = None, force: bool = False, progress: ProgressFn = quiet
 ) -> WorldManifest:
     """Build a preset world under a name. preset: None means the preset of that name.
 
@@ -67,25 +62,33 @@ def build_world(
     check_name(name)
     if preset is None and name not in PRESETS:
         raise SandboxError(
-            "CFG-004", where="--preset", seen=None, expected=f"one of {list(PRESETS)}",
+            "CFG-004",
+            where="--preset",
+            seen=None,
+            expected=f"one of {list(PRESETS)}",
             fix=f"say what to build: sandbox world build {name} --preset laptop",
-        )  # fmt: skip
+        )
     wanted = preset_named(preset or name)
     if seed is not None:
         if not 0 <= seed < 1 << 63:
             raise SandboxError(
-                "CFG-004", where="--seed", seen=seed, expected="a whole number from 0 to 2^63 - 1",
+                "CFG-004",
+                where="--seed",
+                seen=seed,
+                expected="a whole number from 0 to 2^63 - 1",
                 fix="choose a small one, such as 7",
-            )  # fmt: skip
+            )
         wanted = replace(wanted, seed=seed)
     if _is_there(name) and not force:
         there = load_manifest(name)
         if (there.source, there.seed) != (wanted.name, wanted.seed):
             raise SandboxError(
-                "WORLD-004", where="world", seen=name,
+                "WORLD-004",
+                where="world",
+                seen=name,
                 expected=f"a free name; {name} holds {there.source} with seed {there.seed}",
                 fix="choose another name, or replace it with --force",
-            )  # fmt: skip
+            )
     _build_if_stale(name, wanted, progress, force=force)
     return load_manifest(name)
 
@@ -114,10 +117,12 @@ def check_name(name: str) -> None:
     """Raises CFG-004 for a name that can't be a directory of ours."""
     if not _NAME.fullmatch(name):
         raise SandboxError(
-            "CFG-004", where="world name", seen=name,
+            "CFG-004",
+            where="world name",
+            seen=name,
             expected="1 to 64 lower-case letters, digits, dots, dashes or underscores",
             fix="choose a name such as my-world",
-        )  # fmt: skip
+        )
 
 
 @contextmanager
@@ -136,10 +141,12 @@ def place_for(name: str) -> Iterator[Path]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise SandboxError(
-                "RUN-005", where=str(final.parent), seen=str(error),
+                "RUN-005",
+                where=str(final.parent),
+                seen=str(error),
                 expected="room for the world: about 100 MB for laptop",
                 fix="free some space, or set SANDBOX_HOME to a larger disk",
-            ) from error  # fmt: skip
+            ) from error
         raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -150,15 +157,11 @@ def locked(name: str) -> Iterator[None]:
     """Only one process at a time builds or replaces the world of that name; others wait."""
     paths.worlds().mkdir(parents=True, exist_ok=True)
     with (paths.worlds() / f".{name}.lock").open("w") as lock:
-        fcntl.flock(
-            lock, fcntl.LOCK_EX
-        )  # let go by the kernel when the process ends, however it ends
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the kernel when the process ends, however it ends
         yield
 
 
-def _build_if_stale(
-    name: str, preset: Preset, progress: ProgressFn, *, force: bool = False
-) -> Path:
+def _build_if_stale(name: str, preset: Preset, progress: ProgressFn, *, force: bool = False) -> Path:
     wanted = content_hash(preset)
     with locked(name):
         if not force and _is_there(name) and load_manifest(name).content_hash == wanted:

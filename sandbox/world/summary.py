@@ -42,8 +42,7 @@ def summarise(name: str) -> Summary:
     with damage.named(folder):
         catalogue, latent = Catalogue.load(public / "catalogue.npz"), Latent.load(folder)
         shown = pq.read_table(
-            public / "impressions.parquet",
-            columns=["ts", "request_id", "session_id", "user_id", "item_id", "position"],
+            public / "impressions.parquet", columns=["ts", "request_id", "session_id", "user_id", "item_id", "position"]
         )
         kinds, clicked = _outcomes(public)
     ts, position = shown["ts"].to_numpy(), shown["position"].to_numpy().astype(np.int64)
@@ -60,9 +59,7 @@ def summarise(name: str) -> Summary:
         history_from=_iso(manifest.history_start_ts),
         history_to=_iso(manifest.history_end_ts),
         clicks_by_item_tenth=_tenths(np.bincount(clicked["item_id"], minlength=manifest.items)),
-        ctr_by_position=_rates(
-            position, was_clicked, range(1, min(20, int(position.max(initial=1))) + 1)
-        ),
+        ctr_by_position=_rates(position, was_clicked, range(1, min(20, int(position.max(initial=1))) + 1)),
         ctr_by_hour=_rates(hour, was_clicked, range(24)),
         sessions_by_hour=_shares(local, [f"{h:02d}" for h in range(24)]),
         items_by_topic=_shares(main, manifest.topics),
@@ -85,17 +82,12 @@ def _outcomes(public: Path) -> tuple[dict[str, int], dict[str, np.ndarray]]:
 def _tenths(clicks: np.ndarray) -> dict[str, float]:
     falling = np.sort(clicks)[::-1].astype(np.float64)
     parts = [part.sum() for part in np.array_split(falling, 10)]
-    return {
-        f"{10 * i}-{10 * (i + 1)}%": float(p / max(1.0, sum(parts))) for i, p in enumerate(parts)
-    }
+    return {f"{10 * i}-{10 * (i + 1)}%": float(p / max(1.0, sum(parts))) for i, p in enumerate(parts)}
 
 
 def _rates(group: np.ndarray, hit: np.ndarray, groups: range) -> dict[str, float]:
     size = max(groups.stop, int(group.max(initial=0)) + 1)
-    shown, hits = (
-        np.bincount(group, minlength=size),
-        np.bincount(group, weights=hit, minlength=size),
-    )
+    shown, hits = (np.bincount(group, minlength=size), np.bincount(group, weights=hit, minlength=size))
     return {f"{g:02d}": float(hits[g] / max(1, shown[g])) for g in groups}
 
 

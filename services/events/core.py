@@ -73,9 +73,7 @@ class FeedbackLike(Protocol):
     value: float
 
 
-def check_feedback(
-    events: Sequence[FeedbackLike], now: float, n_users: int, n_items: int
-) -> list[Entry]:
+def check_feedback(events: Sequence[FeedbackLike], now: float, n_users: int, n_items: int) -> list[Entry]:
     """The entries that the events become, in their order. now: world seconds.
 
     Raises WIRE-002 naming the first event that cannot be, WIRE-003 for an unknown user or item: then
@@ -106,7 +104,7 @@ def _entry(i: int, event: FeedbackLike, now: float, n_users: int, n_items: int) 
     elif not 0.0 <= value <= most:  # also refuses NaN
         raise _refused(f"{where}.value", value, f"0 to {most:g}")
     session = parse_session(f"{where}.session_id", event.session_id)
-    return Entry(event.kind, event.user_id, session, ts, (event.item_id,), value, event.event_id, event.request_id)  # fmt: skip
+    return Entry(event.kind, event.user_id, session, ts, (event.item_id,), value, event.event_id, event.request_id)
 
 
 def check_time(where: str, ts: float, now: float) -> float:
@@ -126,9 +124,8 @@ def parse_session(where: str, text: str) -> int:
 
 
 def check_impressions(
-    user: int, items: Sequence[int], ts: float, session: str, request_id: str,
-    now: float, n_users: int, n_items: int,
-) -> Entry:  # fmt: skip
+    user: int, items: Sequence[int], ts: float, session: str, request_id: str, now: float, n_users: int, n_items: int
+) -> Entry:
     """The entry that a shown slate becomes. Raises WIRE-002, WIRE-003."""
     if not 0 <= user < n_users:
         raise _unknown("user_id", user, n_users)
@@ -161,7 +158,7 @@ class UserState:
     @classmethod
     def of_rows(
         cls, session: int, row: NDArray[np.float32], ts: float, seen: NDArray[np.float32], seen_ts: float
-    ) -> UserState:  # fmt: skip
+    ) -> UserState:
         """From rows as the store holds them. ts, seen_ts: their event times, 0 where there is none."""
         recent = row[3 : 3 + N_RECENT].astype(np.int64)
         shown = seen.astype(np.int64)
@@ -190,9 +187,7 @@ class UserState:
         return row
 
 
-def apply_events(
-    states: dict[int, UserState], entries: Iterable[Entry], n_items: int
-) -> tuple[set[int], set[int]]:
+def apply_events(states: dict[int, UserState], entries: Iterable[Entry], n_items: int) -> tuple[set[int], set[int]]:
     """Change `states` (by user, one for each user of the entries) by what happened, in stream order.
 
     Returns the users whose user_session changed and those whose user_seen did. An entry that is
@@ -245,11 +240,9 @@ def _visit(state: UserState, entry: Entry) -> None:
 
 def _refused(where: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "WIRE-002", where=where, seen=seen, expected=expected, fix="correct that field; nothing was taken",
-    )  # fmt: skip
+        "WIRE-002", where=where, seen=seen, expected=expected, fix="correct that field; nothing was taken"
+    )
 
 
 def _unknown(where: str, seen: int, n: int) -> SandboxError:
-    return SandboxError(
-        "WIRE-003", where=where, seen=seen, expected=f"0 to {n - 1}", fix="name one that the world has",
-    )  # fmt: skip
+    return SandboxError("WIRE-003", where=where, seen=seen, expected=f"0 to {n - 1}", fix="name one that the world has")

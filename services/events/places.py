@@ -29,19 +29,14 @@ def of_entries(entries: Iterable[Entry], catalogue: Catalogue) -> list[Place]:
     return places
 
 
-def of_updates(
-    view: FeatureView, catalogue: Catalogue
-) -> Callable[[Sequence[Update]], list[Place]]:
+def of_updates(view: FeatureView, catalogue: Catalogue) -> Callable[[Sequence[Update]], list[Place]]:
     """For updates of that view. The time of a row is part of its dice: a batch that is done again rolls
     as before, the entity's next row anew."""
     if view.entity == "item":
         return lambda updates: [
-            Place(position=int(ts), item=item, group=_group(item, catalogue))
-            for item, ts, _ in updates
+            Place(position=int(ts), item=item, group=_group(item, catalogue)) for item, ts, _ in updates
         ]
-    return lambda updates: [
-        Place(user, position=int(ts), region=_region(user, catalogue)) for user, ts, _ in updates
-    ]
+    return lambda updates: [Place(user, position=int(ts), region=_region(user, catalogue)) for user, ts, _ in updates]
 
 
 def checked_update(view: FeatureView, update: Any) -> Update:
@@ -51,9 +46,12 @@ def checked_update(view: FeatureView, update: Any) -> Update:
         return int(entity), float(ts), np.asarray(row, np.float32).reshape(len(view.columns))
     except (TypeError, ValueError) as error:
         raise SandboxError(
-            "WIRE-006", where=f"write of {view.name}", seen=repr(update)[:200],
-            expected=f"(entity id, event time, {len(view.columns)} columns)", fix="see what is put on the seam",
-        ) from error  # fmt: skip
+            "WIRE-006",
+            where=f"write of {view.name}",
+            seen=repr(update)[:200],
+            expected=f"(entity id, event time, {len(view.columns)} columns)",
+            fix="see what is put on the seam",
+        ) from error
 
 
 def _region(user: int, catalogue: Catalogue) -> int:

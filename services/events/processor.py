@@ -65,9 +65,7 @@ class StreamProcessor:
 
     async def stop(self) -> None:
         """Lets a batch in progress end; one that is held longer is given up, and done by the next run."""
-        self.stopping = (
-            True  # a client in the middle of a read can swallow a cancellation: not alone
-        )
+        self.stopping = True  # a client in the middle of a read can swallow a cancellation: not alone
         if self.task:
             done, _ = await asyncio.wait({self.task}, timeout=STOP_S)
             if not done:
@@ -92,12 +90,8 @@ class StreamProcessor:
                 ready = False  # the store may come back without the group
                 if not away:
                     failure = unreachable("stream processor", error)
-                    away_or_full = (
-                        "unreachable" if failure.kind.code == "STORE-001" else "takes no writes"
-                    )
-                    self.host.telemetry.log(
-                        "warn", f"event store {away_or_full}", error=failure.seen
-                    )
+                    away_or_full = "unreachable" if failure.kind.code == "STORE-001" else "takes no writes"
+                    self.host.telemetry.log("warn", f"event store {away_or_full}", error=failure.seen)
                 away = True
                 await self.host.wall.wait_until(self.host.wall.now() + core.PAUSE_S)
             except Exception as error:  # an edge of the process: say so and go on
@@ -128,7 +122,7 @@ class StreamProcessor:
         config = self.host.config.stream
         block = config.block_ms if after == ">" else None
         streams: dict[Any, Any] = {core.STREAM: after}
-        answer: Any = await self.redis.xreadgroup(core.GROUP, CONSUMER, streams, count=config.batch, block=block)  # fmt: skip
+        answer: Any = await self.redis.xreadgroup(core.GROUP, CONSUMER, streams, count=config.batch, block=block)
         rows = _entries_of(answer)
         decoded = [Entry.decode(fields[b"e"]) if b"e" in fields else None for _, fields in rows]
         n_bad = sum(entry is None for entry in decoded)
@@ -158,9 +152,7 @@ class StreamProcessor:
         written |= {_visit_key(user): b"%d" % states[user].session for user in sorted(sessions)}
         await self._commit(batch, written)
 
-    async def _through_seam(
-        self, view: FeatureView, updates: list[Update], batch: Batch
-    ) -> list[Update]:
+    async def _through_seam(self, view: FeatureView, updates: list[Update], batch: Batch) -> list[Update]:
         """The updates that are to be written, after whatever is put on the write seam."""
         if not updates or not self.host.seams.write:
             return updates
@@ -184,21 +176,14 @@ class StreamProcessor:
         """The rows as they stand, whatever their age: a user who was away keeps the recent clicks."""
         if not users:
             return {}
-        keys = [key(view, user) for view in _VIEWS for user in users] + [
-            _visit_key(u) for u in users
-        ]
+        keys = [key(view, user) for view in _VIEWS for user in users] + [_visit_key(u) for u in users]
         blobs = await self.rows.fetch([name.encode() for name in keys])
         n = len(users)
         session = unpack_many(USER_SESSION, blobs[:n], -np.inf)
         seen = unpack_many(USER_SEEN, blobs[n : 2 * n], -np.inf)
-        visits, since, seen_since = (
-            blobs[2 * n :],
-            *map(_or_zero, (session.event_ts, seen.event_ts)),
-        )
+        visits, since, seen_since = (blobs[2 * n :], *map(_or_zero, (session.event_ts, seen.event_ts)))
         return {
-            user: UserState.of_rows(
-                int(visits[i] or -1), session.values[i], since[i], seen.values[i], seen_since[i]
-            )
+            user: UserState.of_rows(int(visits[i] or -1), session.values[i], since[i], seen.values[i], seen_since[i])
             for i, user in enumerate(users)
         }
 

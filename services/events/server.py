@@ -131,8 +131,4 @@ def outcome_row(entry: Entry, now: float, session_id: str) -> Row:
     )  # fmt: skip
 
 
-REGISTRATION = Registration(
-    "events",
-    EventsServicer,
-    events_pb2.DESCRIPTOR.services_by_name["Events"],
-)
+REGISTRATION = Registration("events", EventsServicer, events_pb2.DESCRIPTOR.services_by_name["Events"])

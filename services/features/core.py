@@ -50,18 +50,16 @@ def views_with(max_age_s: dict[str, float]) -> dict[str, FeatureView]:
         view_named(name)
         if not age > 0:
             raise SandboxError(
-                "CFG-001", where=f"features.max_age_s[{name}]", seen=age, expected="above 0, world seconds",
+                "CFG-001",
+                where=f"features.max_age_s[{name}]",
+                seen=age,
+                expected="above 0, world seconds",
                 fix="give an age in seconds, or leave the view out",
-            )  # fmt: skip
-    return {
-        name: replace(view, max_age_s=max_age_s.get(name, view.max_age_s))
-        for name, view in VIEWS.items()
-    }
+            )
+    return {name: replace(view, max_age_s=max_age_s.get(name, view.max_age_s)) for name, view in VIEWS.items()}
 
 
-def asked_views(
-    names: Iterable[str], entity: str, views: dict[str, FeatureView]
-) -> list[FeatureView]:
+def asked_views(names: Iterable[str], entity: str, views: dict[str, FeatureView]) -> list[FeatureView]:
     """The views asked for. Raises STORE-002 for one that does not exist or holds another entity."""
     found = []
     for name in names:
@@ -69,9 +67,12 @@ def asked_views(
         if view is None or view.entity != entity:
             there = sorted(v.name for v in views.values() if v.entity == entity)
             raise SandboxError(
-                "STORE-002", where=f"features, views of {entity}s", seen=name, expected=f"one of {there}",
+                "STORE-002",
+                where=f"features, views of {entity}s",
+                seen=name,
+                expected=f"one of {there}",
                 fix="name a view of that entity",
-            )  # fmt: skip
+            )
         found.append(view)
     return found
 
@@ -81,15 +82,21 @@ def asked_items(packed: bytes) -> NDArray[np.int64]:
     there are too many or an id is negative."""
     if len(packed) % 8:
         raise SandboxError(
-            "WIRE-001", where="GetItems.item_ids", seen=f"{len(packed)} bytes", expected="8 bytes an id",
+            "WIRE-001",
+            where="GetItems.item_ids",
+            seen=f"{len(packed)} bytes",
+            expected="8 bytes an id",
             fix="pack the ids as little-endian int64",
-        )  # fmt: skip
+        )
     ids = np.frombuffer(packed, "<i8")
     if len(ids) > MAX_ITEMS or (len(ids) and ids.min() < 0):
         raise SandboxError(
-            "WIRE-002", where="GetItems.item_ids", seen=f"{len(ids)} ids, least {ids.min()}",
-            expected=f"at most {MAX_ITEMS} ids, none negative", fix="ask in several calls",
-        )  # fmt: skip
+            "WIRE-002",
+            where="GetItems.item_ids",
+            seen=f"{len(ids)} ids, least {ids.min()}",
+            expected=f"at most {MAX_ITEMS} ids, none negative",
+            fix="ask in several calls",
+        )
     return ids
 
 
@@ -105,9 +112,7 @@ def figures(rows: Rows, now: float) -> ReadFigures:
     if n == 1:  # a user's row: numpy would cost ten times as much
         status, age = int(rows.status[0]), now - float(rows.event_ts[0])
         known = None if status == Status.MISSING else age
-        return ReadFigures(
-            1, int(status == Status.MISSING), int(status == Status.EXPIRED), known, known
-        )
+        return ReadFigures(1, int(status == Status.MISSING), int(status == Status.EXPIRED), known, known)
     ages = now - rows.event_ts
     missing = int(np.count_nonzero(rows.status == Status.MISSING))
     expired = int(np.count_nonzero(rows.status == Status.EXPIRED))
@@ -125,9 +130,12 @@ def rows_of(packed: Packed) -> Rows:
     sizes = (len(packed.values), len(packed.event_ts), len(packed.writer_run), packed.n_columns)
     if sizes != (4 * n * width, 8 * n, 8 * n, width):
         raise SandboxError(
-            "STORE-003", where=f"rows of {packed.view}", seen=str(sizes),
-            expected=f"{n} rows of {width} columns", fix="run one release of the features service and its callers",
-        )  # fmt: skip
+            "STORE-003",
+            where=f"rows of {packed.view}",
+            seen=str(sizes),
+            expected=f"{n} rows of {width} columns",
+            fix="run one release of the features service and its callers",
+        )
     return Rows(
         np.frombuffer(packed.values, "<f4").reshape(n, width),
         np.frombuffer(packed.event_ts, "<f8"),

@@ -49,21 +49,21 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
     async def GetUser(self, request: Any, context: Context) -> Any:
         if not 1 <= len(request.views) <= core.MAX_VIEWS or request.user_id < 0:
             raise SandboxError(
-                "WIRE-002", where="GetUser", seen=f"user {request.user_id}, {len(request.views)} views",
-                expected=f"user 0 or above, 1 to {core.MAX_VIEWS} views", fix="correct the request",
-            )  # fmt: skip
+                "WIRE-002",
+                where="GetUser",
+                seen=f"user {request.user_id}, {len(request.views)} views",
+                expected=f"user 0 or above, 1 to {core.MAX_VIEWS} views",
+                fix="correct the request",
+            )
         views = core.asked_views(request.views, "user", self.views)
         blobs = await self._fetch([key(view, request.user_id).encode() for view in views], context)
         now = self.host.world.now()
         ids = np.array([request.user_id])
         answers = [
-            self._decode(view, ids, [blob], now, "GetUser", context)
-            for view, blob in zip(views, blobs, strict=True)
+            self._decode(view, ids, [blob], now, "GetUser", context) for view, blob in zip(views, blobs, strict=True)
         ]
         rows = await asyncio.gather(*answers) if self.seams.read else [await a for a in answers]
-        return features_pb2.GetUserResponse(
-            rows=[packed(view, found) for view, found in zip(views, rows, strict=True)]
-        )
+        return features_pb2.GetUserResponse(rows=[packed(view, found) for view, found in zip(views, rows, strict=True)])
 
     async def GetItems(self, request: Any, context: Context) -> Any:
         (view,) = core.asked_views([request.view], "item", self.views)
@@ -99,9 +99,8 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
             ))  # fmt: skip
 
     async def _decode(
-        self, view: FeatureView, ids: np.ndarray, blobs: list[bytes | None], now: float,
-        op: str, context: Context,
-    ) -> Rows:  # fmt: skip
+        self, view: FeatureView, ids: np.ndarray, blobs: list[bytes | None], now: float, op: str, context: Context
+    ) -> Rows:
         """Rows out of blobs, through the read seam, logged as they are served."""
         rows = unpack_many(view, blobs, now)
         if self.seams.read:
@@ -110,9 +109,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
                 context.region, payload={"entity_ids": ids, "rows": rows},
             )  # fmt: skip
             rows = await self.seams.read.run(call, _rows)
-        self.telemetry.row(
-            "feature_reads", read_row(view, rows, now, context.trace_id, context.caller)
-        )
+        self.telemetry.row("feature_reads", read_row(view, rows, now, context.trace_id, context.caller))
         if context.chosen(self.share):
             for row in served_rows(view, ids, rows, now, context.trace_id):
                 self.telemetry.row("served_features", row)
@@ -129,9 +126,7 @@ def read_row(view: FeatureView, rows: Rows, now: float, request_id: str, caller:
     )  # fmt: skip
 
 
-def served_rows(
-    view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str
-) -> Iterator[Row]:
+def served_rows(view: FeatureView, ids: np.ndarray, rows: Rows, now: float, request_id: str) -> Iterator[Row]:
     """Rows of served_features: of a sample of the entities, every column. now: world seconds."""
     step = max(1, len(ids) // core.LOGGED_ROWS)
     for i in range(0, len(ids), step):
@@ -165,8 +160,4 @@ def packed(view: FeatureView, rows: Rows) -> Any:
     )
 
 
-REGISTRATION = Registration(
-    "features",
-    FeaturesServicer,
-    features_pb2.DESCRIPTOR.services_by_name["Features"],
-)
+REGISTRATION = Registration("features", FeaturesServicer, features_pb2.DESCRIPTOR.services_by_name["Features"])

@@ -33,9 +33,12 @@ class Behind:
                 self.telemetry.log("warn", "impressions not appended", n=self.left_out)
             return
         request = events_pb2.AppendImpressionsRequest(
-            event_ts=ts, request_id=context.trace_id, session_id=str(context.session),
-            user_id=answer.user_id, item_ids=[item.item_id for item in answer.items],
-        )  # fmt: skip
+            event_ts=ts,
+            request_id=context.trace_id,
+            session_id=str(context.session),
+            user_id=answer.user_id,
+            item_ids=[item.item_id for item in answer.items],
+        )
         task = asyncio.create_task(self._send(request, replace(context, deadline=None)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -45,9 +48,7 @@ class Behind:
         try:
             await self.events.call("AppendImpressions", request, self.edge)
         except SandboxError as error:
-            self.telemetry.log(
-                "warn", "impressions not appended", context.trace_id, code=error.kind.code
-            )
+            self.telemetry.log("warn", "impressions not appended", context.trace_id, code=error.kind.code)
 
     async def finish(self) -> None:
         if self._tasks:

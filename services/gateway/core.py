@@ -58,16 +58,17 @@ def check_request(request: RequestLike, n_users: int) -> Asked:
         raise _refused("k", request.k, f"1 to {MAX_K}")
     if not 0 <= request.user_id < n_users:
         raise SandboxError(
-            "WIRE-003", where="Recommend.user_id", seen=request.user_id, expected=f"0 to {n_users - 1}",
+            "WIRE-003",
+            where="Recommend.user_id",
+            seen=request.user_id,
+            expected=f"0 to {n_users - 1}",
             fix="name a user that the world has: sandbox world list",
-        )  # fmt: skip
+        )
     session: int | None = None
     text = request.session_id
     if text:
         if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
-            raise _refused(
-                "session_id", text[:_MAX_TEXT], "a decimal number below 2^63, or nothing"
-            )
+            raise _refused("session_id", text[:_MAX_TEXT], "a decimal number below 2^63, or nothing")
         session = int(text)
     for name in ("surface", "client"):
         if len(getattr(request, name)) > _MAX_TEXT:
@@ -103,15 +104,10 @@ def by_score(scores: Floats) -> Ints:
 
 def source_names(names: list[str]) -> list[tuple[str, ...]]:
     """For each of the 2^n bit masks the sources in it. names: source of bit 0, 1, ..., at most 8."""
-    return [
-        tuple(name for bit, name in enumerate(names) if mask >> bit & 1)
-        for mask in range(1 << len(names))
-    ]
+    return [tuple(name for bit, name in enumerate(names) if mask >> bit & 1) for mask in range(1 << len(names))]
 
 
-def safe_items(
-    items: Ints, catalogue: Catalogue, *, user: int, region: int, now: float, k: int
-) -> Ints:
+def safe_items(items: Ints, catalogue: Catalogue, *, user: int, region: int, now: float, k: int) -> Ints:
     """The first k of `items` that may be shown to anybody: for all ages, with no sensitivity label and
     a low classifier score, with rights in the region, published, by no creator whom the user blocked.
 
@@ -142,6 +138,4 @@ def popular_items(stored: NDArray[np.int64] | None, catalogue: Catalogue) -> lis
 
 
 def _refused(name: str, seen: object, expected: str) -> SandboxError:
-    return SandboxError(
-        "WIRE-002", where=f"Recommend.{name}", seen=seen, expected=expected, fix="correct that field",
-    )  # fmt: skip
+    return SandboxError("WIRE-002", where=f"Recommend.{name}", seen=seen, expected=expected, fix="correct that field")

@@ -45,9 +45,7 @@ class Record:
     def ordered_fallbacks(self) -> list[str]:
         return [stage for stage in STAGES if stage in self.fallbacks]
 
-    def write(
-        self, telemetry: Telemetry, request: RequestLike, context: Context, latency_ms: float
-    ) -> None:
+    def write(self, telemetry: Telemetry, request: RequestLike, context: Context, latency_ms: float) -> None:
         fell = self.ordered_fallbacks()
         ms = self.stage_ms.get
         telemetry.row("requests", row_of.requests(

@@ -109,7 +109,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             seen.write(self.telemetry, request, context, latency_ms)
 
     def _fresh_id(self) -> str:
-        return core.request_id(self.host.run.seed, self.host.instance, os.getpid(), next(self.counter))  # fmt: skip
+        return core.request_id(self.host.run.seed, self.host.instance, os.getpid(), next(self.counter))
 
     def _place(self, asked: Asked, context: Context, seen: Record) -> None:
         """The request's id and its place in the world. The trace begins here, whatever came along."""
@@ -118,7 +118,9 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             context.session = core.visit_of(context.trace_id)
         else:
             context.session = asked.session
-            context.trace_id = core.request_id(self.host.run.seed, asked.user, asked.session, asked.depth, asked.attempt)  # fmt: skip
+            context.trace_id = core.request_id(
+                self.host.run.seed, asked.user, asked.session, asked.depth, asked.attempt
+            )
         context.parent_id = None
         context.user, context.depth = asked.user, asked.depth
         context.region = int(self.catalogue.user_region[asked.user])
@@ -132,16 +134,19 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         candidates = await self._candidates(asked, user, personalised, context, seen)
         ranked = await self._ranked(asked, user, personalised, candidates, context, seen)
         answer = gateway_pb2.RecommendResponse(
-            request_id=context.trace_id, user_id=asked.user, model_version=ranked.model_version,
-            encoder_version=candidates.encoder_version, index_version=candidates.index_version,
-        )  # fmt: skip
+            request_id=context.trace_id,
+            user_id=asked.user,
+            model_version=ranked.model_version,
+            encoder_version=candidates.encoder_version,
+            index_version=candidates.index_version,
+        )
         await self._slate(asked, user, candidates, ranked, context, seen, answer)
         fell = seen.ordered_fallbacks()
         answer.degraded = bool(fell)
         answer.fallbacks.extend(fell)
         seen.n_items, seen.payload_bytes = len(answer.items), answer.ByteSize()
         now = self.host.world.now()
-        record.write_impressions(self.telemetry, now, context, asked.user, answer.items, ranked.model_version)  # fmt: skip
+        record.write_impressions(self.telemetry, now, context, asked.user, answer.items, ranked.model_version)
         if self.config.impressions_to_stream and answer.items:
             self.behind.append(now, answer, context)
         return answer
@@ -167,9 +172,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             context.deadline = due
             seen.stage_ms[stage] = (time.perf_counter() - began) * 1000
 
-    async def _user_rows(
-        self, asked: Asked, personalised: bool, context: Context, seen: Record
-    ) -> UserRows:
+    async def _user_rows(self, asked: Asked, personalised: bool, context: Context, seen: Record) -> UserRows:
         if not personalised:  # no consent: nothing about the user is read
             return UserRows.unknown()
         request = features_pb2.GetUserRequest(user_id=asked.user, views=VIEWS)
@@ -201,13 +204,14 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         return found
 
     async def _ranked(
-        self, asked: Asked, user: UserRows, personalised: bool, candidates: Candidates,
-        context: Context, seen: Record,
-    ) -> Ranked:  # fmt: skip
+        self, asked: Asked, user: UserRows, personalised: bool, candidates: Candidates, context: Context, seen: Record
+    ) -> Ranked:
         request = ranking_pb2.RankRequest(
-            user_id=asked.user if personalised else -1, profile=user.profile.tobytes(),
-            session=user.session.tobytes(), item_ids=candidates.ids.tobytes(),
-        )  # fmt: skip
+            user_id=asked.user if personalised else -1,
+            profile=user.profile.tobytes(),
+            session=user.session.tobytes(),
+            item_ids=candidates.ids.tobytes(),
+        )
         n = len(candidates.ids)
         found = await self._stage("ranking", "Rank", request, context, seen, Ranked.of, n)
         if found is None or len(found.order) != n:
@@ -250,7 +254,9 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             )  # fmt: skip
         if context.sampled:
             dropped = dropped_by(ruled.dropped_row, ruled.dropped_rule)
-            record.write_explain(self.telemetry, self.host.world.now(), context.trace_id, candidates, ranked, shown, dropped)  # fmt: skip
+            record.write_explain(
+                self.telemetry, self.host.world.now(), context.trace_id, candidates, ranked, shown, dropped
+            )
 
     def _safe_slate(self, asked: Asked, context: Context, answer: Any) -> None:
         items = core.safe_items(
@@ -263,9 +269,12 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
     async def LogFeedback(self, request: Any, context: Context) -> Any:
         if len(request.events) > MAX_EVENTS:
             raise SandboxError(
-                "WIRE-002", where="LogFeedback.events", seen=len(request.events),
-                expected=f"at most {MAX_EVENTS}", fix="send them in several calls",
-            )  # fmt: skip
+                "WIRE-002",
+                where="LogFeedback.events",
+                seen=len(request.events),
+                expected=f"at most {MAX_EVENTS}",
+                fix="send them in several calls",
+            )
         context.trace_id = context.trace_id or self._fresh_id()
         if request.events:
             user = request.events[0].user_id
@@ -274,8 +283,4 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         return await self.callees["events"].call("Append", request, self.edges["events"])
 
 
-REGISTRATION = Registration(
-    "gateway",
-    GatewayServicer,
-    gateway_pb2.DESCRIPTOR.services_by_name["Recommender"],
-)
+REGISTRATION = Registration("gateway", GatewayServicer, gateway_pb2.DESCRIPTOR.services_by_name["Recommender"])

@@ -9,16 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.base.features import (
-    N_RECENT,
-    SEGMENTS,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    Rows,
-    Status,
-    segment_codes,
-)
+from sandbox.base.features import N_RECENT, SEGMENTS, USER_PROFILE, USER_SEEN, USER_SESSION, Rows, Status, segment_codes
 from services.features.core import rows_of
 from services.gateway.core import Floats, Ints, by_score, source_names
 
@@ -59,10 +50,13 @@ class UserRows:
     def of_rows(cls, profile: Rows, session: Rows, seen: Rows, now: float) -> UserRows:
         """From one row each of VIEWS. now: world seconds."""
         made = cls.of_values(
-            profile.values[0], session.values[0], seen.values[0],
+            profile.values[0],
+            session.values[0],
+            seen.values[0],
             bool(profile.status[0] == Status.PRESENT),
-            _age(profile.event_ts[0], now), _age(session.event_ts[0], now),
-        )  # fmt: skip
+            _age(profile.event_ts[0], now),
+            _age(session.event_ts[0], now),
+        )
         made.read = (profile, session, seen)
         return made
 
@@ -126,9 +120,8 @@ class Ranked:
         scores = np.frombuffer(answer.scores, "<f4")
         p = np.frombuffer(answer.probabilities, "<f4").reshape(-1, 3)
         return cls(
-            by_score(scores), scores, p[:, 0], answer.model_version, answer.missing_share,
-            bool(answer.fallbacks), p,
-        )  # fmt: skip
+            by_score(scores), scores, p[:, 0], answer.model_version, answer.missing_share, bool(answer.fallbacks), p
+        )
 
     @classmethod
     def as_retrieved(cls, candidates: Candidates) -> Ranked:

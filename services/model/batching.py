@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from sandbox.base.clock import Clock
 from sandbox.base.errors import SandboxError
 
-Forward = Callable[
-    [Any, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]], NDArray[np.float32]
-]
+Forward = Callable[[Any, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass
@@ -61,11 +59,7 @@ class Batcher:
     _last_end: float = float("-inf")
 
     async def submit(
-        self,
-        model: Any,
-        users: NDArray[np.int64],
-        items: NDArray[np.int64],
-        inputs: NDArray[np.float32],
+        self, model: Any, users: NDArray[np.int64], items: NDArray[np.int64], inputs: NDArray[np.float32]
     ) -> Scored:
         """The rows' probabilities. Raises what `forward` raises for this job's model."""
         loop, now = asyncio.get_running_loop(), self.wall.now()
@@ -76,9 +70,7 @@ class Batcher:
             self._run()
         elif self._timer is None:
             busy = now - self._last_end < self.max_wait_s
-            self._timer = (
-                loop.call_later(self.max_wait_s, self._run) if busy else loop.call_soon(self._run)
-            )
+            self._timer = loop.call_later(self.max_wait_s, self._run) if busy else loop.call_soon(self._run)
         return await job.answer
 
     def drain(self) -> None:

@@ -137,9 +137,7 @@ class Ranker(nn.Module):
         self.cross_down = nn.ModuleList(
             nn.Linear(width, config.cross_rank, bias=False) for _ in range(config.cross_layers)
         )
-        self.cross_up = nn.ModuleList(
-            nn.Linear(config.cross_rank, width) for _ in range(config.cross_layers)
-        )
+        self.cross_up = nn.ModuleList(nn.Linear(config.cross_rank, width) for _ in range(config.cross_layers))
         widths = (width, *config.hidden)
         self.deep = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.heads = nn.Linear(width + config.hidden[-1], 3)
@@ -152,9 +150,7 @@ class Ranker(nn.Module):
         creator = (self.item_creator[(item_row - 1).clamp(min=0)] + 1) * known
         return torch.cat([scaled, user, item, user * item, self.creator(creator)], 1)
 
-    def forward(
-        self, user_row: Tensor, item_row: Tensor, x: Tensor, position: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, user_row: Tensor, item_row: Tensor, x: Tensor, position: Tensor | None = None) -> Tensor:
         """Logits [n, 3]: click, long dwell given click, conversion given click.
 
         user_row, item_row: int64 [n], id + 1, 0 for unknown. x: float32 [n, inputs].
@@ -176,10 +172,7 @@ class Ranker(nn.Module):
 
 @torch.inference_mode()
 def encode_user(
-    model: TwoTower,
-    user_id: NDArray[np.int64],
-    profile: NDArray[np.float32],
-    recent: NDArray[np.int64],
+    model: TwoTower, user_id: NDArray[np.int64], profile: NDArray[np.float32], recent: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Query vectors, float32 [n, dim]. user_id: int64 [n], -1 for the unknown user; profile: float32
     [n, 36], a row of `user_profile`; recent: int64 [n, r], item ids, -1 where none.
@@ -205,18 +198,14 @@ def encode_items(
     """Item vectors, float32 [n, dim]. item_id: int64 [n], None: the whole catalogue in order."""
     ids = np.arange(model.config.n_items) if item_id is None else item_id
     parts = [
-        model.items(torch.from_numpy(ids[at : at + chunk].astype(np.int64))).numpy()
-        for at in range(0, len(ids), chunk)
+        model.items(torch.from_numpy(ids[at : at + chunk].astype(np.int64))).numpy() for at in range(0, len(ids), chunk)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, model.config.dim), np.float32)
 
 
 @torch.inference_mode()
 def score(
-    model: Ranker,
-    user_id: int | NDArray[np.int64],
-    item_id: NDArray[np.int64],
-    x: NDArray[np.float32],
+    model: Ranker, user_id: int | NDArray[np.int64], item_id: NDArray[np.int64], x: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Probabilities, float32 [n, 3]: click, click with a long dwell, click with a conversion.
 
@@ -244,17 +233,13 @@ def score(
 
 def dump(model: TwoTower | Ranker) -> tuple[bytes, dict[str, Any]]:
     """The tensors as safetensors bytes, and the configuration for the manifest."""
-    return save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}), asdict(
-        model.config
-    )
+    return save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}), asdict(model.config)
 
 
 def load_two_tower(tensors: bytes, config: Mapping[str, Any]) -> TwoTower:
     """Raises MODEL-002 when the tensors are not those of the configuration."""
     names = TowerConfig.__dataclass_fields__
-    return _loaded(
-        TwoTower(TowerConfig(**{k: v for k, v in config.items() if k in names})), tensors
-    )
+    return _loaded(TwoTower(TowerConfig(**{k: v for k, v in config.items() if k in names})), tensors)
 
 
 def load_ranker(tensors: bytes, config: Mapping[str, Any]) -> Ranker:
@@ -270,10 +255,12 @@ def _loaded(model: M, tensors: bytes) -> M:
         model.load_state_dict(load_tensors(tensors))
     except (RuntimeError, SafetensorError, ValueError) as error:
         raise SandboxError(
-            "MODEL-002", where=type(model).__name__, seen=str(error)[:300],
+            "MODEL-002",
+            where=type(model).__name__,
+            seen=str(error)[:300],
             expected="the tensors that the manifest's config describes",
             fix="build the models anew: sandbox model build",
-        ) from error  # fmt: skip
+        ) from error
     return model.eval()
 
 
@@ -291,6 +278,9 @@ def _check(name: str, values: NDArray[np.float32], shape: tuple[int, ...]) -> No
 
 def _bad(name: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "MODEL-003", where=f"model input {name}", seen=seen, expected=expected,
+        "MODEL-003",
+        where=f"model input {name}",
+        seen=seen,
+        expected=expected,
         fix="build the inputs by the contract of the model's manifest",
-    )  # fmt: skip
+    )

@@ -16,15 +16,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT
 from sandbox.base.rows import row_of
 from services.model.batching import Batcher, Scored
-from services.model.core import (
-    N_PROFILE,
-    Ranker,
-    TwoTower,
-    encode_user,
-    load_ranker,
-    load_two_tower,
-    score,
-)
+from services.model.core import N_PROFILE, Ranker, TwoTower, encode_user, load_ranker, load_two_tower, score
 from services.proto.recsys.v1 import model_pb2, model_pb2_grpc
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
@@ -98,9 +90,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             given = (user, profile, recent) if call is None else call.payload
             return encode_user(tower, *given)
 
-        vectors = await self._through(
-            "EncodeUser", version, (user, profile, recent), forward, context
-        )
+        vectors = await self._through("EncodeUser", version, (user, profile, recent), forward, context)
         return model_pb2.EncodeUserResponse(
             vector=np.ascontiguousarray(vectors[0], "<f4").tobytes(), encoder_version=version
         )
@@ -131,20 +121,15 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
                 dur_ms=(self.host.wall.now() - began) * 1000, queue_ms=scored.wait_ms, status="OK",
                 n_keys=len(items), batch_size=scored.batch_rows,
             ))  # fmt: skip
-        return model_pb2.ScoreResponse(
-            probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=version
-        )
+        return model_pb2.ScoreResponse(probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=version)
 
     async def ListVersions(self, request: Any, context: Context) -> Any:
         held = self.versions
         rows = [
-            model_pb2.ModelVersion(artifact="two_tower", version=v, active=v == held.two_tower)
-            for v in held.towers
+            model_pb2.ModelVersion(artifact="two_tower", version=v, active=v == held.two_tower) for v in held.towers
         ]
         rows += [
-            model_pb2.ModelVersion(
-                artifact="ranker", version=v, active=v == held.ranker, inputs=held.inputs[v]
-            )
+            model_pb2.ModelVersion(artifact="ranker", version=v, active=v == held.ranker, inputs=held.inputs[v])
             for v in held.rankers
         ]
         return model_pb2.ListVersionsResponse(versions=rows)
@@ -172,14 +157,20 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
         items = np.frombuffer(request.item_ids, "<i8")
         if request.n_columns != n_columns:
             raise SandboxError(
-                "MODEL-003", where=f"Score, ranker {version}", seen=f"{request.n_columns} columns",
-                expected=f"{n_columns} columns", fix="build the inputs by the manifest of that version",
-            )  # fmt: skip
+                "MODEL-003",
+                where=f"Score, ranker {version}",
+                seen=f"{request.n_columns} columns",
+                expected=f"{n_columns} columns",
+                fix="build the inputs by the manifest of that version",
+            )
         if len(request.inputs) != 4 * len(items) * n_columns:
             raise SandboxError(
-                "WIRE-001", where="ScoreRequest.inputs", seen=f"{len(request.inputs)} bytes",
-                expected=f"float32 [{len(items)}, {n_columns}]", fix="send one row per item",
-            )  # fmt: skip
+                "WIRE-001",
+                where="ScoreRequest.inputs",
+                seen=f"{len(request.inputs)} bytes",
+                expected=f"float32 [{len(items)}, {n_columns}]",
+                fix="send one row per item",
+            )
         inputs = np.frombuffer(request.inputs, "<f4").reshape(len(items), n_columns)
         return items, self._finite(inputs, context)
 
@@ -231,9 +222,12 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
     def _not_loaded(self, artifact: str, version: str, versions: Versions) -> SandboxError:
         held = versions.towers if artifact == "two_tower" else versions.rankers
         return SandboxError(
-            "MODEL-001", where=f"model server, {artifact}", seen=version,
-            expected=f"one of {sorted(held)}", fix="load it: name it in the model configuration",
-        )  # fmt: skip
+            "MODEL-001",
+            where=f"model server, {artifact}",
+            seen=version,
+            expected=f"one of {sorted(held)}",
+            fix="load it: name it in the model configuration",
+        )
 
 
 def _warm_ranker(model: Ranker, n_inputs: int) -> None:
@@ -248,13 +242,12 @@ def _warm_tower(model: TwoTower) -> None:
 
 def _shape(name: str, n_bytes: int, expected: str) -> SandboxError:
     return SandboxError(
-        "WIRE-001", where=f"model, {name}", seen=f"{n_bytes} bytes", expected=expected,
+        "WIRE-001",
+        where=f"model, {name}",
+        seen=f"{n_bytes} bytes",
+        expected=expected,
         fix="pack the array as documented in model.proto",
-    )  # fmt: skip
+    )
 
 
-REGISTRATION = Registration(
-    "model",
-    ModelServicer,
-    model_pb2.DESCRIPTOR.services_by_name["Model"],
-)
+REGISTRATION = Registration("model", ModelServicer, model_pb2.DESCRIPTOR.services_by_name["Model"])

@@ -24,11 +24,7 @@ def generate(target: Path) -> list[Path]:
         raise SystemExit(code)
     written = sorted((target / "recsys/v1").glob("*_pb2*"))
     for path in written:  # our package is services.proto.recsys.v1, protoc knows only recsys.v1
-        path.write_text(
-            path.read_text().replace(
-                "from recsys.v1 import", "from services.proto.recsys.v1 import"
-            )
-        )
+        path.write_text(path.read_text().replace("from recsys.v1 import", "from services.proto.recsys.v1 import"))
     return written
 
 
@@ -38,14 +34,13 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         stale = [
-            path.name for path in generate(Path(scratch))
+            path.name
+            for path in generate(Path(scratch))
             if not (HERE / "recsys/v1" / path.name).exists()
             or (HERE / "recsys/v1" / path.name).read_text() != path.read_text()
-        ]  # fmt: skip
+        ]
     if stale:
-        sys.stderr.write(
-            f"out of date: {', '.join(stale)}; run python -m services.proto.generate\n"
-        )
+        sys.stderr.write(f"out of date: {', '.join(stale)}; run python -m services.proto.generate\n")
     return 1 if stale else 0
 
 

@@ -16,15 +16,7 @@ from numpy.typing import NDArray
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import (
-    ITEM_STATS,
-    N_RECENT,
-    N_TOPICS,
-    USER_PROFILE,
-    USER_SESSION,
-    VIEWS,
-    Status,
-)
+from sandbox.base.features import ITEM_STATS, N_RECENT, N_TOPICS, USER_PROFILE, USER_SESSION, VIEWS, Status
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -131,9 +123,7 @@ def assemble(
     item_stats]. item_id: int64 [n], ids of the catalogue. stats_status: `Status` per row.
     """
     one = np.zeros(len(item_id), np.int64)
-    return assemble_rows(
-        profile[None, :], session[None, :], stats, item_id, stats_status, catalogue, contract, one
-    )
+    return assemble_rows(profile[None, :], session[None, :], stats, item_id, stats_status, catalogue, contract, one)
 
 
 def assemble_rows(
@@ -181,12 +171,7 @@ def combine(p: Floats, weights: Floats) -> Floats:
 
 
 def _crosses(
-    profile: Floats,
-    session: Floats,
-    item_id: Ints,
-    stats_status: NDArray[np.uint8],
-    catalogue: Catalogue,
-    rows: Ints,
+    profile: Floats, session: Floats, item_id: Ints, stats_status: NDArray[np.uint8], catalogue: Catalogue, rows: Ints
 ) -> Floats:
     """float32 [n, crosses], in the order of CROSSES."""
     topics = catalogue.item_topics[item_id]
@@ -226,9 +211,12 @@ def _dot(left: Floats, right: Floats, rows: Ints) -> Floats:
 
 def _refused(version: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "MODEL-003", where=f"feature contract {version}", seen=seen, expected=expected,
+        "MODEL-003",
+        where=f"feature contract {version}",
+        seen=seen,
+        expected=expected,
         fix="ship the contract that the model's manifest names under `inputs`",
-    )  # fmt: skip
+    )
 
 
 _POSITION = {name: i for i, name in enumerate(INPUTS)}

@@ -12,9 +12,7 @@ from sandbox.base.rows import Row, row_of
 from services.ranking.core import Contract, Floats
 
 
-def absent_shares(
-    no_profile: bool, no_session: bool, stats_status: NDArray[np.uint8] | None
-) -> dict[str, float]:
+def absent_shares(no_profile: bool, no_session: bool, stats_status: NDArray[np.uint8] | None) -> dict[str, float]:
     """By view, the share of candidates for which serving filled in its default row.
 
     stats_status: `Status` of each candidate's item_stats row, None where the store did not answer.
@@ -22,11 +20,7 @@ def absent_shares(
     no_stats = 1.0 if stats_status is None else 0.0
     if stats_status is not None and len(stats_status):
         no_stats = float(np.mean(stats_status != Status.PRESENT))
-    return {
-        USER_PROFILE.name: float(no_profile),
-        USER_SESSION.name: float(no_session),
-        ITEM_STATS.name: no_stats,
-    }
+    return {USER_PROFILE.name: float(no_profile), USER_SESSION.name: float(no_session), ITEM_STATS.name: no_stats}
 
 
 def input_rows(

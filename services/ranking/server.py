@@ -87,46 +87,50 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
         return ranking_pb2.RankResponse(
             scores=scores.astype("<f4", copy=False).tobytes(),
             probabilities=probabilities.astype("<f4", copy=False).tobytes(),
-            model_version=version, contract_version=contract.version,
-            missing_share=missing, fallbacks=fallbacks,
-        )  # fmt: skip
+            model_version=version,
+            contract_version=contract.version,
+            missing_share=missing,
+            fallbacks=fallbacks,
+        )
 
     def _items(self, packed: bytes) -> Ints:
         if len(packed) % 8 or len(packed) > 8 * MAX_ITEMS:
             raise SandboxError(
-                "WIRE-001", where="Rank.item_ids", seen=f"{len(packed)} bytes",
-                expected=f"8 bytes an id, at most {MAX_ITEMS} ids", fix="pack them as little-endian int64",
-            )  # fmt: skip
+                "WIRE-001",
+                where="Rank.item_ids",
+                seen=f"{len(packed)} bytes",
+                expected=f"8 bytes an id, at most {MAX_ITEMS} ids",
+                fix="pack them as little-endian int64",
+            )
         ids = np.frombuffer(packed, "<i8")
         unknown = ids[(ids < 0) | (ids >= self.catalogue.n_items)]
         if len(unknown):
             raise SandboxError(
-                "WIRE-003", where="Rank.item_ids", seen=int(unknown[0]),
-                expected=f"0 to {self.catalogue.n_items - 1}", fix="rank items that the world has",
-            )  # fmt: skip
+                "WIRE-003",
+                where="Rank.item_ids",
+                seen=int(unknown[0]),
+                expected=f"0 to {self.catalogue.n_items - 1}",
+                fix="rank items that the world has",
+            )
         return ids
 
     async def _stats(self, ids: Ints, context: Context) -> Rows | None:
         request = features_pb2.GetItemsRequest(view=ITEM_STATS.name, item_ids=ids.tobytes())
         try:
-            answer = await self.features.call("GetItems", request, self.config.features, n_keys=len(ids))  # fmt: skip
+            answer = await self.features.call("GetItems", request, self.config.features, n_keys=len(ids))
             rows = rows_of(answer.rows)
             return rows if len(rows.status) == len(ids) else None
         except SandboxError as error:
-            self.telemetry.log("warn", "item features missing", context.trace_id, code=error.kind.code)  # fmt: skip
+            self.telemetry.log("warn", "item features missing", context.trace_id, code=error.kind.code)
             return None
 
-    async def _probabilities(
-        self, user: int, ids: Ints, x: Floats, context: Context
-    ) -> tuple[Floats | None, str]:
+    async def _probabilities(self, user: int, ids: Ints, x: Floats, context: Context) -> tuple[Floats | None, str]:
         """float32 [n, 3] and the version that scored; None and "" where none did."""
-        request = model_pb2.ScoreRequest(
-            user_id=user, item_ids=ids.tobytes(), inputs=x.tobytes(), n_columns=x.shape[1]
-        )
+        request = model_pb2.ScoreRequest(user_id=user, item_ids=ids.tobytes(), inputs=x.tobytes(), n_columns=x.shape[1])
         try:
             answer = await self.model.call("Score", request, self.config.model, n_keys=len(ids))
         except SandboxError as error:
-            self.telemetry.log("warn", "model did not score", context.trace_id, code=error.kind.code)  # fmt: skip
+            self.telemetry.log("warn", "model did not score", context.trace_id, code=error.kind.code)
             return None, ""
         p = np.frombuffer(answer.probabilities, "<f4")
         if len(p) != len(ids) * len(OBJECTIVES) or not np.isfinite(p).all():
@@ -136,7 +140,7 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
 
     def _report_behind(
         self, x: Floats, stats: Rows, request: Any, version: str, contract: Contract, context: Context
-    ) -> None:  # fmt: skip
+    ) -> None:
         absent = absent_shares(
             request.profile in (b"", USER_PROFILE.default_row.tobytes()),
             request.session in (b"", USER_SESSION.default_row.tobytes()),
@@ -148,31 +152,23 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
         task.add_done_callback(self.reports.discard)
 
     async def _report(
-        self,
-        x: Floats,
-        absent: dict[str, float],
-        version: str,
-        contract: Contract,
-        context: Context,
+        self, x: Floats, absent: dict[str, float], version: str, contract: Contract, context: Context
     ) -> None:
         """One row of model_inputs per column, named as the model's manifest names it."""
         CURRENT.set(context)
         names = await self._names(version)
         for row in input_rows(
-            x, absent, names, contract, ts=self.host.world.now(), request_id=context.trace_id,
-            model_version=version,
-        ):  # fmt: skip
+            x, absent, names, contract, ts=self.host.world.now(), request_id=context.trace_id, model_version=version
+        ):
             self.telemetry.row("model_inputs", row)
 
     async def _names(self, version: str) -> tuple[str, ...]:
         if version not in self.inputs:
             try:
-                answer = await self.model.call("ListVersions", model_pb2.ListVersionsRequest(), self.config.model)  # fmt: skip
+                answer = await self.model.call("ListVersions", model_pb2.ListVersionsRequest(), self.config.model)
             except SandboxError:
                 return ()
-            self.inputs |= {
-                v.version: tuple(v.inputs) for v in answer.versions if v.artifact == "ranker"
-            }
+            self.inputs |= {v.version: tuple(v.inputs) for v in answer.versions if v.artifact == "ranker"}
         return self.inputs.get(version, ())
 
 
@@ -185,9 +181,12 @@ def _row(view: FeatureView, packed: bytes) -> tuple[NDArray[np.float32], bool]:
         return view.default_row, True
     if len(packed) != 4 * len(view.columns):
         raise SandboxError(
-            "WIRE-001", where=f"Rank, row of {view.name}", seen=f"{len(packed)} bytes",
-            expected=f"{4 * len(view.columns)} bytes", fix="send one float32 per column",
-        )  # fmt: skip
+            "WIRE-001",
+            where=f"Rank, row of {view.name}",
+            seen=f"{len(packed)} bytes",
+            expected=f"{4 * len(view.columns)} bytes",
+            fix="send one float32 per column",
+        )
     return fit_for_use(view, np.frombuffer(packed, "<f4"))
 
 
@@ -201,22 +200,23 @@ def weights_of(config: RankingConfig) -> Floats:
     weights = config.weights
     if len(weights) != len(OBJECTIVES) or not np.isfinite(weights).all():
         raise SandboxError(
-            "CFG-001", where="ranking.weights", seen=str(weights),
-            expected=f"one finite weight for each of {list(OBJECTIVES)}", fix="correct the configuration",
-        )  # fmt: skip
+            "CFG-001",
+            where="ranking.weights",
+            seen=str(weights),
+            expected=f"one finite weight for each of {list(OBJECTIVES)}",
+            fix="correct the configuration",
+        )
     return np.array(weights, np.float32)
 
 
 def no_rows(n: int) -> Rows:
     """`item_stats` where the store does not answer: n default rows, all missing."""
     return Rows(
-        np.tile(ITEM_STATS.default_row, (n, 1)), np.full(n, np.nan),
-        np.full(n, Status.MISSING, np.uint8), np.zeros(n, np.uint64),
-    )  # fmt: skip
+        np.tile(ITEM_STATS.default_row, (n, 1)),
+        np.full(n, np.nan),
+        np.full(n, Status.MISSING, np.uint8),
+        np.zeros(n, np.uint64),
+    )
 
 
-REGISTRATION = Registration(
-    "ranking",
-    RankingServicer,
-    ranking_pb2.DESCRIPTOR.services_by_name["Ranking"],
-)
+REGISTRATION = Registration("ranking", RankingServicer, ranking_pb2.DESCRIPTOR.services_by_name["Ranking"])

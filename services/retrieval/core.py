@@ -38,10 +38,7 @@ class Found:
 
 def popular_by_region(items: NDArray[np.int32], scores: Floats) -> list[Found]:
     """From the popular artefact. items, scores: [regions, n], best first, item -1 where there is none."""
-    return [
-        Found(ids[ids >= 0].astype(np.int64), of[ids >= 0])
-        for ids, of in zip(items, scores, strict=True)
-    ]
+    return [Found(ids[ids >= 0].astype(np.int64), of[ids >= 0]) for ids, of in zip(items, scores, strict=True)]
 
 
 NOTHING = Found(np.zeros(0, np.int64), np.zeros(0, np.float32))

@@ -42,10 +42,7 @@ class Index:
         if (index.ntotal, index.d) != vectors.shape:
             raise _damaged(artefact, f"{index.ntotal} x {index.d} beside {vectors.shape}")
         lists, searched = getattr(index, "nlist", 0), getattr(index, "nprobe", 0)
-        return cls(
-            manifest.version, manifest.parents.get("two_tower", ""), index, vectors,
-            lists, searched,
-        )  # fmt: skip
+        return cls(manifest.version, manifest.parents.get("two_tower", ""), index, vectors, lists, searched)
 
     def searching(self, nprobe: int | None) -> Index:
         """The same index, searching so many lists of an inverted file; None: as many as it was built for."""
@@ -58,9 +55,12 @@ class Index:
         """The n items of greatest inner product with `query`, float32 [dim]. Raises MODEL-003."""
         if query.shape != (self.faiss_index.d,):
             raise SandboxError(
-                "MODEL-003", where=f"index {self.version}", seen=f"query of {query.shape}",
-                expected=f"({self.faiss_index.d},)", fix="use the user tower that the index was made with",
-            )  # fmt: skip
+                "MODEL-003",
+                where=f"index {self.version}",
+                seen=f"query of {query.shape}",
+                expected=f"({self.faiss_index.d},)",
+                fix="use the user tower that the index was made with",
+            )
         scores, ids = self.search_many(query[None, :], n)
         there = ids[0] >= 0
         return Found(ids[0][there], scores[0][there])
@@ -69,17 +69,13 @@ class Index:
         """int64 [q, N_PROBED]: what the index finds."""
         return self.search_many(queries, N_PROBED)[1]
 
-    def search_many(
-        self, queries: NDArray[np.float32], n: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search_many(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and ids [q, n], id -1 where fewer were found."""
         how: Any = None
         if self.lists:
             how = faiss.SearchParametersIVF()
             how.nprobe = self.lists_searched
-        found: tuple[NDArray[np.float32], NDArray[np.int64]] = self.faiss_index.search(
-            queries, n, params=how
-        )
+        found: tuple[NDArray[np.float32], NDArray[np.int64]] = self.faiss_index.search(queries, n, params=how)
         return found
 
     def nearest_exactly(self, queries: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -90,6 +86,9 @@ class Index:
 
 def _damaged(artefact: Artefact, seen: str) -> SandboxError:
     return SandboxError(
-        "MODEL-002", where=str(artefact.path), seen=seen, expected="a faiss index of its vectors",
+        "MODEL-002",
+        where=str(artefact.path),
+        seen=seen,
+        expected="a faiss index of its vectors",
         fix="build it anew: sandbox model build --force",
-    )  # fmt: skip
+    )

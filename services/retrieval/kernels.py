@@ -17,9 +17,7 @@ Single = np.floating[Any]
 
 
 @compiled
-def visible(
-    ids: Ints, scores: Floats, now: Doubles, published: Doubles
-) -> tuple[Ints, Floats, Ints]:
+def visible(ids: Ints, scores: Floats, now: Doubles, published: Doubles) -> tuple[Ints, Floats, Ints]:
     """Ids, scores and n without what the catalogue lacks or what is not published."""
     kept, of_kept = np.full(ids.shape, -1, np.int64), np.zeros(ids.shape, np.float32)
     n = np.zeros(len(ids), np.int64)
@@ -33,9 +31,7 @@ def visible(
 
 
 @compiled
-def insert(
-    keys: NDArray[np.floating], items: Ints, held: int, key: float | Single, item: int
-) -> int:  # fmt: skip
+def insert(keys: NDArray[np.floating], items: Ints, held: int, key: float | Single, item: int) -> int:
     """Into a row that is kept greatest key first, ties by the lower item; a full row loses its last.
     Returns how many it holds."""
     at = held
@@ -53,7 +49,7 @@ def insert(
 @compiled
 def covisit(
     recent: Ints, neighbours: NDArray[np.int32], weights: Floats, n_ids: int, decay: Floats, n: int
-) -> tuple[Ints, Floats, Ints]:  # fmt: skip
+) -> tuple[Ints, Floats, Ints]:
     """Ids, scores and n of each request. n_ids: one more than the greatest id among the neighbours. decay:
     float32 [r], by place among the known clicks."""
     out, scores = np.full((len(recent), n), -1, np.int64), np.zeros((len(recent), n), np.float32)
@@ -141,9 +137,7 @@ def fresh(
 
 
 @compiled
-def fused(
-    ids: Ints, gain: Doubles, bit: Bytes, n_items: int
-) -> tuple[Ints, Doubles, Bytes, Ints]:  # fmt: skip
+def fused(ids: Ints, gain: Doubles, bit: Bytes, n_items: int) -> tuple[Ints, Doubles, Bytes, Ints]:
     """The lists side by side, [b, m] with -1 between, as distinct items in the order in which they stand:
     items, minus their scores (infinity beyond the end), masks, n. gain, bit: [m]."""
     items, minus = np.full(ids.shape, -1, np.int64), np.full(ids.shape, np.inf)
@@ -168,12 +162,9 @@ def fused(
 @compiled
 def taken(
     order: Ints, items: Ints, minus: Doubles, masks: Bytes, n: Ints, n_wanted: int
-) -> tuple[Ints, Floats, Bytes, Ints]:  # fmt: skip
+) -> tuple[Ints, Floats, Bytes, Ints]:
     """The first n_wanted of each row of `fused` in `order`: ids, scores, sources [b, n_wanted] and n."""
-    ids, scores = (
-        np.full((len(n), n_wanted), -1, np.int64),
-        np.zeros((len(n), n_wanted), np.float32),
-    )
+    ids, scores = (np.full((len(n), n_wanted), -1, np.int64), np.zeros((len(n), n_wanted), np.float32))
     sources, counts = np.zeros((len(n), n_wanted), np.uint8), np.zeros(len(n), np.int64)
     for row in range(len(n)):
         counts[row] = min(n[row], n_wanted)

@@ -60,13 +60,16 @@ class Shelf:
         self.shelves, self.n_items = shelves, len(shelves.published_ts)
         self._published = laid(shelves.published_ts, np.float64)
         self._by_creator = (
-            laid(catalogue.follows_indptr, np.int64), laid(catalogue.follows_creator, np.int32),
-            laid(shelves.creator_indptr, np.int64), laid(shelves.creator_items, np.int64),
-        )  # fmt: skip
+            laid(catalogue.follows_indptr, np.int64),
+            laid(catalogue.follows_creator, np.int32),
+            laid(shelves.creator_indptr, np.int64),
+            laid(shelves.creator_items, np.int64),
+        )
         self._by_time = (
-            laid(shelves.by_time, np.int64), laid(catalogue.item_regions, np.uint16),
+            laid(shelves.by_time, np.int64),
+            laid(catalogue.item_regions, np.uint16),
             laid(catalogue.item_language, np.int8),
-        )  # fmt: skip
+        )
         self._near = None
         if covisit is not None:
             near = laid(covisit.neighbours, np.int32)
@@ -98,9 +101,7 @@ class Shelf:
     def followed(self, users: Ints, n: int, now: NDArray[np.float64]) -> Lists:
         """As `Shelves.followed` for what each user follows. users: int64 [b], an unknown one follows
         nobody; now: [b], world seconds."""
-        ids, counts = kernels.followed(
-            users, n, N_PER_CREATOR, now, *self._by_creator, self._published
-        )
+        ids, counts = kernels.followed(users, n, N_PER_CREATOR, now, *self._by_creator, self._published)
         return Lists(ids, self._age_scores(ids, now), counts)
 
     def fresh(self, n: int, now: NDArray[np.float64], region: Ints, language: Ints) -> Lists:
@@ -112,9 +113,8 @@ class Shelf:
     def popular(self, region: Ints, n: int) -> Lists:
         """The first n of each request's region. Needs the source to be there."""
         return Lists(
-            self._popular[region, :n], self._popular_scores[region, :n],
-            np.minimum(self._popular_n[region], n),
-        )  # fmt: skip
+            self._popular[region, :n], self._popular_scores[region, :n], np.minimum(self._popular_n[region], n)
+        )
 
     def visible(self, lists: Lists, now: NDArray[np.float64]) -> Lists:
         """Without what the catalogue lacks or what is not published by `now`."""
@@ -126,18 +126,16 @@ class Shelf:
         widths = [of.shape[1] for _, of in lists]
         gain = 1.0 / (RRF_K + 1 + np.concatenate([np.zeros(0), *map(np.arange, widths)]))
         bit = np.repeat(np.array([1 << i for i, _ in lists], np.uint8), widths)
-        ids = np.concatenate([np.zeros((n_requests, 0), np.int64), *(of for _, of in lists)], axis=1)  # fmt: skip
+        ids = np.concatenate([np.zeros((n_requests, 0), np.int64), *(of for _, of in lists)], axis=1)
         items, minus, masks, n = kernels.fused(ids, gain, bit, self.n_items)
         order = minus.argsort(axis=1, kind="stable")
         return ManyMerged(*kernels.taken(order, items, minus, masks, n, n_wanted))
 
-    def top_up(
-        self, merged: ManyMerged, region: Ints, now: NDArray[np.float64], n_wanted: int
-    ) -> ManyMerged:
+    def top_up(self, merged: ManyMerged, region: Ints, now: NDArray[np.float64], n_wanted: int) -> ManyMerged:
         """As `core.top_up` from each region's popular items that are visible. n_wanted: as in the merge."""
         if (merged.n == n_wanted).all():
             return merged
-        filled = ManyMerged(merged.ids.copy(), merged.scores.copy(), merged.sources.copy(), merged.n.copy())  # fmt: skip
+        filled = ManyMerged(merged.ids.copy(), merged.scores.copy(), merged.sources.copy(), merged.n.copy())
         kernels.topped_up(
             filled.ids, filled.scores, filled.sources, filled.n, self._popular[region],
             now, self._published, 1 << SOURCES.index("popular"), 1.0 / RRF_K,

@@ -51,10 +51,7 @@ class Golden:
 class Probe:
     """Writes `index_stats` and `recall_probe` every `probe_every_s` world seconds."""
 
-    def __init__(
-        self, host: Host, model: Callee,
-        current: Callable[[], tuple[Index | None, RetrievalConfig]],
-    ) -> None:  # fmt: skip
+    def __init__(self, host: Host, model: Callee, current: Callable[[], tuple[Index | None, RetrievalConfig]]) -> None:
         self.host, self.model, self.current = host, model, current
         self._reached = False  # the model answered once; before that it may still be starting
 
@@ -106,9 +103,7 @@ class Probe:
             version = answer.encoder_version
         return np.stack(vectors), version
 
-    def _write(
-        self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int
-    ) -> None:
+    def _write(self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int) -> None:
         self.host.telemetry.row("recall_probe", row_of.recall_probe(
             ts=now, index_version=index.version, encoder_version=encoder,
             instance=self.host.instance, probe_set=probe_set, recall_at_50=share, n_queries=n,

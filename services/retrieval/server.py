@@ -17,12 +17,7 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE
 from sandbox.base.rows import Row, row_of
-from services.proto.recsys.v1 import (
-    model_pb2,
-    model_pb2_grpc,
-    retrieval_pb2,
-    retrieval_pb2_grpc,
-)
+from services.proto.recsys.v1 import model_pb2, model_pb2_grpc, retrieval_pb2, retrieval_pb2_grpc
 from services.retrieval.core import (
     IMPERSONAL,
     NOTHING,
@@ -51,9 +46,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
     def __init__(self, host: Host) -> None:
         self.host, self.config = host, host.config.retrieval
         self.registries = host.run.registries
-        self.shelves = Shelves(
-            Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
-        )
+        self.shelves = Shelves(Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz"))
         self.model = host.callee("model", model_pb2_grpc.ModelStub)
         self.index: Index | None = None
         self.covisit: Covisit | None = None
@@ -97,20 +90,14 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         failed: set[str] = set()
         encoder_version = ""
         quota = allotted(config.quotas, request.n_wanted)
-        wanted = [
-            s for s in (SOURCES if request.personalised else IMPERSONAL) if s not in config.disabled
-        ]
+        wanted = [s for s in (SOURCES if request.personalised else IMPERSONAL) if s not in config.disabled]
         found: dict[str, Found] = {}
         if "ann" in wanted and quota["ann"]:
             try:
-                found["ann"], encoder_version = await self._ann(
-                    index, request, profile, recent, quota["ann"], context
-                )
+                found["ann"], encoder_version = await self._ann(index, request, profile, recent, quota["ann"], context)
             except SandboxError as error:
                 failed.add("ann")
-                self.host.telemetry.log(
-                    "warn", "source failed", context.trace_id, source="ann", code=error.kind.code
-                )
+                self.host.telemetry.log("warn", "source failed", context.trace_id, source="ann", code=error.kind.code)
         now = self.host.world.now()
         for source in wanted:
             if source != "ann" and quota[source]:
@@ -132,33 +119,32 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             for row in candidate_rows(found, now, context.trace_id):
                 self.host.telemetry.row("candidates", row)
         return retrieval_pb2.RetrieveResponse(
-            item_ids=merged.ids.tobytes(), scores=merged.scores.tobytes(),
+            item_ids=merged.ids.tobytes(),
+            scores=merged.scores.tobytes(),
             sources=merged.sources.tobytes(),
             counts=[
-                retrieval_pb2.SourceCount(
-                    source=s, n=len(found[s].ids) if s in found else 0, failed=s in failed
-                )
+                retrieval_pb2.SourceCount(source=s, n=len(found[s].ids) if s in found else 0, failed=s in failed)
                 for s in SOURCES
             ],
             encoder_version=encoder_version,
             index_version=index.version if index is not None and "ann" in found else "",
-        )  # fmt: skip
+        )
 
     async def _ann(
-        self, index: Index | None, request: Any, profile: bytes, recent: np.ndarray, n: int,
-        context: Context,
-    ) -> tuple[Found, str]:  # fmt: skip
+        self, index: Index | None, request: Any, profile: bytes, recent: np.ndarray, n: int, context: Context
+    ) -> tuple[Found, str]:
         """Nearest items to the user's vector, and the version that encoded it."""
         if index is None:
             raise SandboxError(
-                "WIRE-005", where="retrieval index", seen=self.config.index_version,
-                expected="a loaded index", fix="build or roll back the index, then reload retrieval",
-            )  # fmt: skip
+                "WIRE-005",
+                where="retrieval index",
+                seen=self.config.index_version,
+                expected="a loaded index",
+                fix="build or roll back the index, then reload retrieval",
+            )
         answer = await self.model.call(
             "EncodeUser",
-            model_pb2.EncodeUserRequest(
-                user_id=request.user_id, profile=profile, recent=recent.tobytes()
-            ),
+            model_pb2.EncodeUserRequest(user_id=request.user_id, profile=profile, recent=recent.tobytes()),
             self.config.model,
         )
         vector = np.frombuffer(answer.vector, "<f4")
@@ -176,9 +162,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         ids, scores = await self.host.seams.index.run(call, proceed)
         return Found(ids, scores), answer.encoder_version
 
-    def _plain(
-        self, source: str, user: int, recent: np.ndarray, region: int, n: int, now: float
-    ) -> Found | None:
+    def _plain(self, source: str, user: int, recent: np.ndarray, region: int, n: int, now: float) -> Found | None:
         """A source that needs no other service; None when its artefact is not there."""
         catalogue = self.shelves.catalogue
         known = 0 <= user < catalogue.n_users
@@ -205,9 +189,8 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         except (SandboxError, KeyError) as error:
             code = error.kind.code if isinstance(error, SandboxError) else "MODEL-002"
             self.host.telemetry.log(
-                "error", "artefact not loaded", artifact=artifact, version=version, code=code,
-                error=str(error)[:400],
-            )  # fmt: skip
+                "error", "artefact not loaded", artifact=artifact, version=version, code=code, error=str(error)[:400]
+            )
 
 
 def checked(request: Any) -> tuple[bytes, np.ndarray, int]:
@@ -221,9 +204,12 @@ def checked(request: Any) -> tuple[bytes, np.ndarray, int]:
     size = 4 * len(USER_PROFILE.columns)
     if request.personalised and len(request.profile) != size:
         raise SandboxError(
-            "WIRE-001", where="RetrieveRequest.profile", seen=f"{len(request.profile)} bytes",
-            expected=f"{size} bytes", fix="send one float32 per column of user_profile",
-        )  # fmt: skip
+            "WIRE-001",
+            where="RetrieveRequest.profile",
+            seen=f"{len(request.profile)} bytes",
+            expected=f"{size} bytes",
+            fix="send one float32 per column of user_profile",
+        )
     return request.profile, np.frombuffer(request.recent, "<i8"), request.region
 
 
@@ -232,20 +218,13 @@ def candidate_rows(found: dict[str, Found], now: float, request_id: str) -> Iter
     for source, answer in found.items():
         pairs = zip(answer.ids.tolist(), answer.scores.tolist(), strict=True)
         for rank, (item, score) in enumerate(pairs, 1):
-            yield row_of.candidates(
-                ts=now, request_id=request_id, source=source, item_id=item, rank=rank, score=score
-            )
+            yield row_of.candidates(ts=now, request_id=request_id, source=source, item_id=item, rank=rank, score=score)
 
 
 def _refused(name: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "WIRE-002", where=f"RetrieveRequest.{name}", seen=seen, expected=expected,
-        fix="send a value in range",
-    )  # fmt: skip
+        "WIRE-002", where=f"RetrieveRequest.{name}", seen=seen, expected=expected, fix="send a value in range"
+    )
 
 
-REGISTRATION = Registration(
-    "retrieval",
-    RetrievalServicer,
-    retrieval_pb2.DESCRIPTOR.services_by_name["Retrieval"],
-)
+REGISTRATION = Registration("retrieval", RetrievalServicer, retrieval_pb2.DESCRIPTOR.services_by_name["Retrieval"])

@@ -74,10 +74,7 @@ class Slate:
     decisions: list[Decision] = field(default_factory=list)
 
 
-def apply(
-    policy: Policy, visit: Visit, item_id: Ints, score: Floats, seen: Ints, slate_size: int,
-    now: float,
-) -> Slate:  # fmt: skip
+def apply(policy: Policy, visit: Visit, item_id: Ints, score: Floats, seen: Ints, slate_size: int, now: float) -> Slate:
     """A slate of at most slate_size of the candidates, no item twice.
 
     item_id: int64 [n], best score first; an id the catalogue lacks has no rights anywhere. score:
@@ -86,9 +83,12 @@ def apply(
     """
     if item_id.shape != score.shape:
         raise SandboxError(
-            "WIRE-001", where="rules.apply, score", seen=score.shape,
-            expected=f"{item_id.shape}", fix="send one score per candidate",
-        )  # fmt: skip
+            "WIRE-001",
+            where="rules.apply, score",
+            seen=score.shape,
+            expected=f"{item_id.shape}",
+            fix="send one score per candidate",
+        )
     known = (item_id >= 0) & (item_id < policy.catalogue.n_items)
     at = np.where(known, item_id, 0)
     alive, dropped, spare = _hard(policy, visit, item_id, at, known, seen, now)
@@ -100,9 +100,7 @@ def apply(
         factor = freshness_factor(policy.published_ts[at[rows]], now, freshness.params)
         worth = worth + np.abs(worth) * (factor - 1)
         for i in (factor >= _NOTED).nonzero()[0].tolist():
-            decisions.append(
-                Decision(int(rows[i]), freshness.id, freshness.seq, "boost", float(factor[i]))
-            )
+            decisions.append(Decision(int(rows[i]), freshness.id, freshness.seq, "boost", float(factor[i])))
     order = np.argsort(-worth, kind="stable")
     rows, worth = rows[order], worth[order]
     items = at[rows]
@@ -114,12 +112,9 @@ def apply(
         chance = uniforms(policy.seed, "rules/exploration", *place, np.arange(slate_size))
     creators = policy.catalogue.item_creator[items]
     picked = pick(
-        worth.astype(np.float32), policy.topics[items], creators, slate_size, policy.terms,
-        pinned=pinned, chance=chance,
-    )  # fmt: skip
-    slate = Slate(
-        [int(rows[i]) for i in picked.rows], picked.propensity, picked.randomised, dropped
+        worth.astype(np.float32), policy.topics[items], creators, slate_size, policy.terms, pinned=pinned, chance=chance
     )
+    slate = Slate([int(rows[i]) for i in picked.rows], picked.propensity, picked.randomised, dropped)
     _soft_decisions(policy, picked, rows, pinned, slate, decisions)
     missing = slate_size - len(slate.rows)
     if missing and len(spare):
@@ -153,14 +148,7 @@ def _hard(
 
 
 def _refused(
-    rule: Checked,
-    policy: Policy,
-    visit: Visit,
-    item_id: Ints,
-    at: Ints,
-    known: Mask,
-    seen: Ints,
-    now: float,
+    rule: Checked, policy: Policy, visit: Visit, item_id: Ints, at: Ints, known: Mask, seen: Ints, now: float
 ) -> tuple[Mask | None, NDArray[Any]]:
     """bool [n], True where the rule refuses (None: nowhere), and the value it compared."""
     catalogue = policy.catalogue
@@ -213,9 +201,8 @@ def _sponsored(policy: Policy, items: Ints, slate_size: int) -> tuple[int, int] 
 
 
 def _soft_decisions(
-    policy: Policy, picked: Picked, rows: Ints, pinned: tuple[int, int] | None, slate: Slate,
-    decisions: list[Decision],
-) -> None:  # fmt: skip
+    policy: Policy, picked: Picked, rows: Ints, pinned: tuple[int, int] | None, slate: Slate, decisions: list[Decision]
+) -> None:
     if picked.capped:
         capped = np.array(picked.capped)
         seq = policy.rules["creator_cap"].seq
@@ -226,9 +213,7 @@ def _soft_decisions(
             decisions.append(Decision(int(rows[i]), rule.id, rule.seq, "demote", cosine))
     if pinned is not None:
         rule = policy.rules["sponsored"]
-        decisions.append(
-            Decision(int(rows[pinned[1]]), rule.id, rule.seq, "pin", float(pinned[0] + 1))
-        )
+        decisions.append(Decision(int(rows[pinned[1]]), rule.id, rule.seq, "pin", float(pinned[0] + 1)))
     if any(picked.randomised):
         rule = policy.rules["exploration"]
         for i, p, random in zip(picked.rows, picked.propensity, picked.randomised, strict=True):
@@ -237,9 +222,8 @@ def _soft_decisions(
 
 
 def _refill(
-    policy: Policy, slate: Slate, spare: Ints, item_id: Ints, seen: Ints, missing: int,
-    decisions: list[Decision],
-) -> None:  # fmt: skip
+    policy: Policy, slate: Slate, spare: Ints, item_id: Ints, seen: Ints, missing: int, decisions: list[Decision]
+) -> None:
     """Append what was seen longest ago, below all else, within the creator cap."""
     place = {item: i for i, item in reversed(list(enumerate(seen.tolist())))}  # newest sight counts
     spare_rows = sorted(spare.tolist(), key=lambda row: -place[int(item_id[row])])

@@ -34,7 +34,7 @@ PARAMS: dict[str, dict[str, tuple[Any, float | None, float | None]]] = {
     "diversity": {"relevance_weight": (0.85, 0.0, 1.0)},
     "sponsored": {"position": (5, 1, 100)},
     "exploration": {},
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ def checked(rules: Sequence[Rule]) -> list[Checked]:
                 raise _malformed(where, value, f"a {type(default).__name__}")
             if least is not None and most is not None and not least <= float(value) <= most:  # type: ignore[arg-type]
                 raise SandboxError(
-                    "CFG-001", where=where, seen=value, expected=f"{least}..{most}",
-                    fix="choose a value in range",
-                )  # fmt: skip
+                    "CFG-001", where=where, seen=value, expected=f"{least}..{most}", fix="choose a value in range"
+                )
             params[name] = value
         out.append(Checked(rule.id, seq, rule.enabled, params))
     return out
@@ -81,9 +80,8 @@ def load(path: Path = DEFAULT_DOCUMENT) -> list[Rule]:
             text = file.read(MAX_BYTES + 1).decode("utf-8")
     except OSError as error:
         raise SandboxError(
-            "CFG-002", where="rules document", seen=str(error), expected="a YAML file",
-            fix="name one that exists",
-        ) from error  # fmt: skip
+            "CFG-002", where="rules document", seen=str(error), expected="a YAML file", fix="name one that exists"
+        ) from error
     except UnicodeDecodeError as error:
         raise _malformed(str(path), str(error), "UTF-8") from error
     if len(text) > MAX_BYTES or "&" in text or "*" in text.replace("# ", ""):
@@ -92,9 +90,7 @@ def load(path: Path = DEFAULT_DOCUMENT) -> list[Rule]:
         listed = YAML(typ="safe", pure=True).load(text)
         return [Rule.model_validate(entry) for entry in listed]
     except (YAMLError, ValidationError, TypeError, RecursionError) as error:
-        raise _malformed(
-            str(path), str(error)[:300], "a list of rules with id and params"
-        ) from error
+        raise _malformed(str(path), str(error)[:300], "a list of rules with id and params") from error
 
 
 def _same_kind(value: object, default: object) -> bool:
@@ -109,6 +105,9 @@ def _same_kind(value: object, default: object) -> bool:
 
 def _malformed(where: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "CFG-003", where=where, seen=seen, expected=expected,
+        "CFG-003",
+        where=where,
+        seen=seen,
+        expected=expected,
         fix="see services/rules/document.py for the rules and their parameters",
-    )  # fmt: skip
+    )

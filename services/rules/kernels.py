@@ -18,9 +18,7 @@ CLOSED = np.float32(-np.inf)  # worth of a row that is taken or lost
 
 
 @compiled
-def grid(
-    ids: Ints, scores: Floats, sizes: Ints, width: int, n_items: int
-) -> tuple[Ints, Floats, Bools, Bools]:  # fmt: skip
+def grid(ids: Ints, scores: Floats, sizes: Ints, width: int, n_items: int) -> tuple[Ints, Floats, Bools, Bools]:
     """Lists laid end to end as items and scores [b, width], 0 beyond the end, where there is one, and by
     request whether it has candidates that are all known, all different and of a finite score."""
     items = np.zeros((len(sizes), width), np.int64)
@@ -102,7 +100,7 @@ def refuse(
 @compiled
 def line_up(
     order: Ints, items: Ints, worth: Doubles, there: Bools, creators: NDArray[np.int32], sponsored: Bools
-) -> tuple[Ints, Floats, NDArray[np.int32], Ints, Ints]:  # fmt: skip
+) -> tuple[Ints, Floats, NDArray[np.int32], Ints, Ints]:
     """Items, scores and creators in this order, how many of each row are there, and the place of the first
     sponsored one, -1 for none."""
     of, score = np.empty(items.shape, np.int64), np.empty(items.shape, np.float32)
@@ -132,9 +130,7 @@ def opened(score: Floats, n: Ints, weight: np.float32) -> Floats:
         last = score[row, n[row] - 1]
         span = score[row, 0] - last
         for at in range(n[row]):
-            worth[row, at] = weight * (
-                (score[row, at] - last) / span if span > 0 else np.float32(1)
-            )
+            worth[row, at] = weight * ((score[row, at] - last) / span if span > 0 else np.float32(1))
     return worth
 
 

@@ -17,23 +17,17 @@ from numpy.typing import NDArray
 from sandbox.base.compiled import laid
 from sandbox.base.streams import uniforms
 from services.rules import kernels
-from services.rules.core import (
-    Decision,
-    Dropped,
-    Floats,
-    Ints,
-    Slate,
-    Visit,
-    apply,
-    freshness_factor,
-)
+from services.rules.core import Decision, Dropped, Floats, Ints, Slate, Visit, apply, freshness_factor
 from services.rules.policy import ADULT_YEARS, AGE_YEARS, Policy
 from services.rules.selection_many import Picks, pick_many
 
 _CODES = {
-    "seen": kernels.SEEN, "blocked_creator": kernels.BLOCKED, "region_rights": kernels.REGION,
-    "maturity": kernels.MATURITY, "sensitivity": kernels.SENSITIVITY,
-}  # fmt: skip
+    "seen": kernels.SEEN,
+    "blocked_creator": kernels.BLOCKED,
+    "region_rights": kernels.REGION,
+    "maturity": kernels.MATURITY,
+    "sensitivity": kernels.SENSITIVITY,
+}
 _HELD = {  # by this module and selection_many; of duplicates, requests that have any are left to the core
     "duplicate", "freshness", "creator_cap", "diversity", "sponsored", "exploration",
 }  # fmt: skip
@@ -64,9 +58,7 @@ def apply_many(
     """`core.apply` for each visit. item_id, score, seen: arrays as there, one of each for a visit; now: [b]."""
     alone = [
         partial(apply, policy, visit, ids, worth, shown, slate_size, at)
-        for visit, ids, worth, shown, at in zip(
-            visits, item_id, score, seen, now.tolist(), strict=True
-        )
+        for visit, ids, worth, shown, at in zip(visits, item_id, score, seen, now.tolist(), strict=True)
     ]
     if not policy.rules.keys() <= held():  # a rule that is only written for one request
         return [again() for again in alone]
@@ -83,10 +75,7 @@ def apply_many(
         ends = np.bincount(owner, minlength=len(visits)).cumsum().tolist()
         _share(dropped, "creator_cap", policy, order[owner, which], counts, ends)
     figures = (rows.tolist(), picks.propensity.tolist(), picks.randomised.tolist(), dropped, alone)
-    return [
-        LateSlate(*of) if fine else of[-1]()
-        for fine, *of in zip(usable.tolist(), *figures, strict=True)
-    ]
+    return [LateSlate(*of) if fine else of[-1]() for fine, *of in zip(usable.tolist(), *figures, strict=True)]
 
 
 def held() -> set[str]:
@@ -95,9 +84,8 @@ def held() -> set[str]:
 
 
 def _share(
-    dropped: list[list[Dropped]], rule: str, policy: Policy, rows: Ints, factors: NDArray[Any],
-    ends: list[int],
-) -> None:  # fmt: skip
+    dropped: list[list[Dropped]], rule: str, policy: Policy, rows: Ints, factors: NDArray[Any], ends: list[int]
+) -> None:
     """Gives each request what a rule dropped of it: up to its end in rows and factors."""
     seq, begin = policy.rules[rule].seq, 0
     for of, end in zip(dropped, ends, strict=True):
@@ -126,10 +114,12 @@ class _Tables:
             policy.sensitive, float(policy.label_delay_s), policy.published_ts,
         )  # fmt: skip
         self.compared = {
-            "seen": np.ones(catalogue.n_items, bool), "blocked_creator": catalogue.item_creator,
-            "region_rights": np.zeros(catalogue.n_items, bool), "maturity": catalogue.item_maturity,
+            "seen": np.ones(catalogue.n_items, bool),
+            "blocked_creator": catalogue.item_creator,
+            "region_rights": np.zeros(catalogue.n_items, bool),
+            "maturity": catalogue.item_maturity,
             "sensitivity": catalogue.item_sens_score,
-        }  # fmt: skip
+        }
 
 
 @lru_cache(maxsize=4)
@@ -151,8 +141,11 @@ class _Grid:
         width = -(-int(sizes.max(initial=0)) // 8) * 8
         self.items, self.score, self.there, self.usable = kernels.grid(
             np.concatenate([np.zeros(0, np.int64), *item_id]),
-            np.concatenate([np.zeros(0, np.float32), *score]), sizes, width, policy.catalogue.n_items,
-        )  # fmt: skip
+            np.concatenate([np.zeros(0, np.float32), *score]),
+            sizes,
+            width,
+            policy.catalogue.n_items,
+        )
 
     def hard(self, seen: Sequence[Ints], dropped: list[list[Dropped]]) -> None:
         """Takes away what the hard rules refuse; by request what each of them dropped."""
@@ -178,14 +171,12 @@ class _Grid:
         worth = self.score.astype(np.float64)
         rule = policy.rules.get("freshness")
         if rule is not None:
-            factor = freshness_factor(
-                policy.published_ts[self.items], self.now[:, None], rule.params
-            )
+            factor = freshness_factor(policy.published_ts[self.items], self.now[:, None], rule.params)
             worth = worth + np.abs(worth) * (factor - 1)
         order = np.argsort(np.where(self.there, -worth, np.inf), axis=1, kind="stable")
         items, score, creators, n, sponsored = kernels.line_up(
-            order, self.items, worth, self.there, tables.creator, tables.sponsored,
-        )  # fmt: skip
+            order, self.items, worth, self.there, tables.creator, tables.sponsored
+        )
         params, pinned = policy.params("sponsored"), None
         if params is not None and params["position"] <= slate_size:
             pinned = int(params["position"]) - 1, sponsored

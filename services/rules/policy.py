@@ -36,9 +36,7 @@ class Policy:
         self.published_ts = np.nan_to_num(catalogue.item_published_ts)
         norm = np.linalg.norm(catalogue.item_topics, axis=1, keepdims=True)
         self.topics = np.ascontiguousarray(catalogue.item_topics / np.maximum(norm, 1e-9))
-        self.sensitive = _sensitive(
-            sensitivity, catalogue, topic_names, self.params("sensitivity") or {}
-        )
+        self.sensitive = _sensitive(sensitivity, catalogue, topic_names, self.params("sensitivity") or {})
         self.label_delay_s = sensitivity.label_delay_s
         self.terms = Terms(
             float((self.params("diversity") or {"relevance_weight": 1.0})["relevance_weight"]),
@@ -46,9 +44,7 @@ class Policy:
             explore_share if "exploration" in self.rules else 0.0,
         )
 
-    def refused_as_sensitive(
-        self, user: int, item: NDArray[np.int64], now: float
-    ) -> NDArray[np.bool_]:
+    def refused_as_sensitive(self, user: int, item: NDArray[np.int64], now: float) -> NDArray[np.bool_]:
         """bool [n], by the sensitivity rule. item: int64 [n], of the catalogue. now: world seconds; an
         item without a label yet counts as safe."""
         refused: NDArray[np.bool_] = self.sensitive[int(self.is_minor(user))][item]
@@ -74,10 +70,7 @@ class Policy:
 
 
 def _sensitive(
-    listed: SensitivityList,
-    catalogue: Catalogue,
-    topic_names: Sequence[str],
-    params: dict[str, Any],
+    listed: SensitivityList, catalogue: Catalogue, topic_names: Sequence[str], params: dict[str, Any]
 ) -> NDArray[np.bool_]:
     """bool [2, items]: refused for adults, and for minors and unknown ages. A language's threshold
     replaces the general one, a topic's counts where it is lower. Raises CFG-003 for unknown names."""
@@ -89,9 +82,7 @@ def _sensitive(
         here = main == _code(topic, topic_names, "topic")
         limit[here] = np.minimum(limit[here], threshold)
     banned = [_code(label, SENSITIVITIES, "label") for label in listed.blocked_labels]
-    banned_minors = [
-        _code(label, SENSITIVITIES, "label") for label in params.get("minor_labels", [])
-    ]
+    banned_minors = [_code(label, SENSITIVITIES, "label") for label in params.get("minor_labels", [])]
     score, label = catalogue.item_sens_score, catalogue.item_sensitivity
     adults = (score >= limit) | np.isin(label, banned)
     minors = (score >= limit * params.get("minor_factor", 1.0)) | np.isin(label, banned_minors)
@@ -101,7 +92,10 @@ def _sensitive(
 def _code(name: str, names: Sequence[str], kind: str) -> int:
     if name not in names:
         raise SandboxError(
-            "CFG-003", where=f"sensitivity list, {kind}", seen=name,
-            expected=f"one of {list(names)}", fix="correct the list",
-        )  # fmt: skip
+            "CFG-003",
+            where=f"sensitivity list, {kind}",
+            seen=name,
+            expected=f"one of {list(names)}",
+            fix="correct the list",
+        )
     return list(names).index(name)

@@ -84,9 +84,8 @@ class _Open:
     """Which rows may still be chosen; `worth` is -inf for the others."""
 
     def __init__(
-        self, worth: NDArray[np.float32], creator: NDArray[np.int32], most: int,
-        held: dict[int, int], out: Picked,
-    ) -> None:  # fmt: skip
+        self, worth: NDArray[np.float32], creator: NDArray[np.int32], most: int, held: dict[int, int], out: Picked
+    ) -> None:
         self.worth, self.creator, self.most, self.held, self.out = worth, creator, most, held, out
         self.n, self.top = len(worth), 0
 

@@ -46,7 +46,7 @@ def pick_many(
     nobody = np.full(len(n), -1)
     slot_of_pin, pin = pinned if pinned is not None else (-1, nobody)
     for row in np.flatnonzero(pin >= 0).tolist():
-        n_capped = kernels.take(row, int(pin[row]), 0, worth, creator, n, held, terms.max_per_creator, capped, n_capped)  # fmt: skip
+        n_capped = kernels.take(row, int(pin[row]), 0, worth, creator, n, held, terms.max_per_creator, capped, n_capped)
     above = np.zeros((len(n), topics.shape[2], 1), np.float32)
     near, closest = np.zeros((*score.shape, 1), np.float32), np.zeros(score.shape, np.float32)
     rows, propensity = np.zeros((len(n), n_slots), np.int64), np.ones((len(n), n_slots))

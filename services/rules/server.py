@@ -68,11 +68,7 @@ def checked(request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise _refused("slate_size", request.slate_size, f"1..{SLATE_MAX}")
     if request.region >= len(REGIONS):
         raise _refused("region", request.region, f"a code below {len(REGIONS)}")
-    for name, width, most in (
-        ("item_ids", 8, N_MAX),
-        ("scores", 4, N_MAX),
-        ("seen", 8, N_SEEN),
-    ):
+    for name, width, most in (("item_ids", 8, N_MAX), ("scores", 4, N_MAX), ("seen", 8, N_SEEN)):
         size = len(getattr(request, name))
         if size % width or size > most * width:
             raise _refused(name, f"{size} bytes", f"at most {most} times {width} bytes")
@@ -83,9 +79,7 @@ def checked(request: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def policy_of(
-    config: RulesConfig, catalogue: Catalogue, names: list[str], seed: int
-) -> Policy:  # fmt: skip
+def policy_of(config: RulesConfig, catalogue: Catalogue, names: list[str], seed: int) -> Policy:
     """The policy that a configuration asks for. names: the world's topics by slot. Raises CFG-001, CFG-003."""
     return Policy(
         document.checked(config.rules or document.load()), config.sensitivity, catalogue,
@@ -143,13 +137,8 @@ def topic_names(world: Path) -> list[str]:
 
 def _refused(name: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "WIRE-002", where=f"ApplyRequest.{name}", seen=seen, expected=expected,
-        fix="send a value in range",
-    )  # fmt: skip
+        "WIRE-002", where=f"ApplyRequest.{name}", seen=seen, expected=expected, fix="send a value in range"
+    )
 
 
-REGISTRATION = Registration(
-    "rules",
-    RulesServicer,
-    rules_pb2.DESCRIPTOR.services_by_name["Rules"],
-)
+REGISTRATION = Registration("rules", RulesServicer, rules_pb2.DESCRIPTOR.services_by_name["Rules"])

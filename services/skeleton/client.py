@@ -30,10 +30,7 @@ OPTIONS = (
     ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 100),
-    (
-        "grpc.max_reconnect_backoff_ms",
-        200,
-    ),  # a callee that came up is found at once: it is on this host
+    ("grpc.max_reconnect_backoff_ms", 200),  # a callee that came up is found at once: it is on this host
 )
 MARGIN_S = 0.002  # kept back from the caller's own budget, to answer with a fallback
 _STATES = ("IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN")
@@ -67,7 +64,7 @@ class Callee:
         breaker = self._breaker(edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
             try:
-                return await self._attempt(op, request, edge.path, context, until, attempt, n_keys, breaker)  # fmt: skip
+                return await self._attempt(op, request, edge.path, context, until, attempt, n_keys, breaker)
             except SandboxError as error:
                 retry = error.kind.code == "WIRE-005" and attempt < edge.attempts
                 if not retry or time.perf_counter() >= until:
@@ -122,9 +119,7 @@ class Callee:
                 attempt=attempt, n_keys=n_keys, bytes=size,
             ))  # fmt: skip
 
-    async def _send(
-        self, op: str, request: Any, path: str, context: Context, span_id: str, until: float
-    ) -> Any:
+    async def _send(self, op: str, request: Any, path: str, context: Context, span_id: str, until: float) -> Any:
         left = until - time.perf_counter()
         metadata = headers(context, span_id, self.service)
         method = getattr(self._stubs[path], op)
@@ -156,16 +151,21 @@ class Callee:
 
     def _late(self, seen: str) -> SandboxError:
         return SandboxError(
-            "WIRE-004", where=self._edge, seen=seen, expected="an answer within the deadline",
+            "WIRE-004",
+            where=self._edge,
+            seen=seen,
+            expected="an answer within the deadline",
             fix="see the spans of both sides; the slower one is the cause",
-        )  # fmt: skip
+        )
 
     def _left_alone(self, breaker: CircuitBreaker) -> SandboxError:
         return SandboxError(
-            "WIRE-008", where=self._edge, seen=f"a breaker that is {breaker.state}",
+            "WIRE-008",
+            where=self._edge,
+            seen=f"a breaker that is {breaker.state}",
             expected="a callee that answered of late",
             fix="see the caller's logs for when it opened, and the spans before that for why",
-        )  # fmt: skip
+        )
 
     def sample(self, seconds: float) -> None:
         """Writes one row of rpc_edges per path that was used since the last sample."""

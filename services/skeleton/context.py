@@ -62,14 +62,8 @@ class SpanIds:
 def headers(context: Context, span_id: str, caller: str) -> tuple[tuple[str, str], ...]:
     """Metadata for a call made in `context` from the span `span_id`."""
     flags = "01" if context.sampled else "00"
-    place = (
-        f"{context.user},{context.session},{context.depth},{context.region},{int(context.sampled)}"
-    )
-    return (
-        ("traceparent", f"00-{context.trace_id}-{span_id}-{flags}"),
-        ("x-caller", caller),
-        ("x-place", place),
-    )
+    place = f"{context.user},{context.session},{context.depth},{context.region},{int(context.sampled)}"
+    return (("traceparent", f"00-{context.trace_id}-{span_id}-{flags}"), ("x-caller", caller), ("x-place", place))
 
 
 def parse(metadata: object, span_id: str, remaining_s: float | None) -> Context:
@@ -85,16 +79,12 @@ def parse(metadata: object, span_id: str, remaining_s: float | None) -> Context:
         elif key == "x-place":
             place = value
     # A client without a deadline shows as a remaining time of years: nobody waits that long.
-    deadline = (
-        None if remaining_s is None or remaining_s > 1e6 else time.perf_counter() + remaining_s
-    )
+    deadline = None if remaining_s is None or remaining_s > 1e6 else time.perf_counter() + remaining_s
     context = Context(trace_id, span_id, parent_id, caller, deadline=deadline)
     numbers = place.split(",")
     if len(numbers) == 5:
         try:
-            context.user, context.session, context.depth, context.region, sampled = map(
-                int, numbers
-            )
+            context.user, context.session, context.depth, context.region, sampled = map(int, numbers)
             context.sampled = bool(sampled)
         except ValueError:
             pass

@@ -50,9 +50,7 @@ class RedisFeatures:
     slot's command then goes out in the same round trip.
     """
 
-    def __init__(
-        self, client: Store, *, spread: bool = False, where: str = "feature store"
-    ) -> None:
+    def __init__(self, client: Store, *, spread: bool = False, where: str = "feature store") -> None:
         self.client, self.spread, self._where = client, spread, where
 
     async def fetch(self, keys: Sequence[bytes]) -> list[bytes | None]:

@@ -99,17 +99,16 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     async def Describe(self, request: Any, context: Any) -> Any:
         config = self.host.config
         return admin_pb2.DescribeResponse(
-            service=self.host.name, instance=self.host.instance, config_version=config.version,
+            service=self.host.name,
+            instance=self.host.instance,
+            config_version=config.version,
             config_json=getattr(config, self.host.name).model_dump_json(),
             dropped_rows=self.host.telemetry.dropped,
-        )  # fmt: skip
+        )
 
 
 def _handler(
-    host: Host,
-    op: str,
-    method: Callable[..., Awaitable[Any]],
-    parse_request: Callable[[bytes], Any],
+    host: Host, op: str, method: Callable[..., Awaitable[Any]], parse_request: Callable[[bytes], Any]
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """`method` with its context, queue, span, metrics and typed errors around it; bytes in, bytes out."""
     telemetry, metrics, quiet = host.telemetry, host.metrics, op in ("Reload", "Describe")
@@ -127,9 +126,7 @@ def _handler(
         host.inflight += 1
         answer = b""
         try:
-            answer = (
-                await method(_parsed(parse_request, raw, host, op), context)
-            ).SerializeToString()
+            answer = (await method(_parsed(parse_request, raw, host, op), context)).SerializeToString()
             return answer
         except SandboxError as error:
             status = error.kind.status
@@ -142,9 +139,12 @@ def _handler(
             status = "INTERNAL"
             telemetry.log("error", "handler failed", context.trace_id, op=op, error=repr(error))
             failure = SandboxError(
-                "WIRE-006", where=f"{host.name}.{op}", seen=repr(error)[:300], expected="an answer",
+                "WIRE-006",
+                where=f"{host.name}.{op}",
+                seen=repr(error)[:300],
+                expected="an answer",
                 fix=f"see the log of {host.name}",
-            )  # fmt: skip
+            )
             await call.abort_with_status(grpc_status(failure))
             raise  # never reached: the abort raises
         finally:
@@ -168,9 +168,12 @@ def _parsed(parse_request: Callable[[bytes], Any], raw: bytes, host: Host, op: s
         return parse_request(raw)
     except DecodeError as error:
         raise SandboxError(
-            "WIRE-007", where=f"{host.name}.{op}", seen=raw[:40].hex(), expected="the request's protobuf",
+            "WIRE-007",
+            where=f"{host.name}.{op}",
+            seen=raw[:40].hex(),
+            expected="the request's protobuf",
             fix="send a message of services/proto/recsys/v1",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _handlers(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> grpc.GenericRpcHandler:
@@ -178,9 +181,7 @@ def _handlers(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> grpc.
     handlers = {}
     for method in descriptor.methods:
         request_class = GetMessageClass(method.input_type)
-        handle = _handler(
-            host, method.name, getattr(servicer, method.name), request_class.FromString
-        )
+        handle = _handler(host, method.name, getattr(servicer, method.name), request_class.FromString)
         handlers[method.name] = grpc.unary_unary_rpc_method_handler(handle)
     return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
 
@@ -191,8 +192,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     The servicer's methods take (request, Context) and may raise SandboxError.
     """
     servicer = registration.build(host)
-    server = aio.server(options=(("grpc.max_receive_message_length", 16 << 20),
-                                 ("grpc.so_reuseport", 0)))  # fmt: skip
+    server = aio.server(options=(("grpc.max_receive_message_length", 16 << 20), ("grpc.so_reuseport", 0)))
     admin = AdminServicer(host, servicer)
     descriptors = {admin_pb2.DESCRIPTOR.services_by_name["Admin"]: admin}
     if registration.descriptor:
@@ -202,9 +202,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     names = [d.full_name for d in descriptors]
-    reflection.enable_server_reflection(
-        (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-    )
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     address, metrics_address = host.run.addresses[host.name], host.run.metrics[host.name]
     host.metrics.inflight.set_function(lambda: host.inflight)
     try:
@@ -212,9 +210,12 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
         host.metrics.listen(metrics_address)
     except (RuntimeError, OSError) as error:
         raise SandboxError(
-            "RUN-006", where=f"{host.name}, {address} and {metrics_address}", seen=str(error),
-            expected="free ports", fix="stop what listens there, or start the stack anew: it picks free ports",
-        ) from error  # fmt: skip
+            "RUN-006",
+            where=f"{host.name}, {address} and {metrics_address}",
+            seen=str(error),
+            expected="free ports",
+            fix="stop what listens there, or start the stack anew: it picks free ports",
+        ) from error
     await host.telemetry.start()
     sampler = asyncio.create_task(host.sample_edges())
     await servicer.start()

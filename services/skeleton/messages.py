@@ -34,6 +34,9 @@ def checked(message: Any, kind: type[Message], where: str) -> Any:
     if isinstance(message, kind):
         return message
     raise SandboxError(
-        "WIRE-006", where=where, seen=repr(message)[:100], expected=f"a {kind.__name__}",
+        "WIRE-006",
+        where=where,
+        seen=repr(message)[:100],
+        expected=f"a {kind.__name__}",
         fix="hand on a message of the method's own kind",
-    )  # fmt: skip
+    )

@@ -13,13 +13,14 @@ class Metrics:
     def __init__(self, service: str) -> None:
         self.registry = CollectorRegistry()
         labels = {"service": service}
-        self._calls = Counter(
-            "recsys_calls", "RPCs handled", ["service", "op", "status"], registry=self.registry
-        )
+        self._calls = Counter("recsys_calls", "RPCs handled", ["service", "op", "status"], registry=self.registry)
         self._latency = Histogram(
-            "recsys_call_seconds", "Wall time of handlers", ["service", "op"],
-            buckets=_BUCKETS_S, registry=self.registry,
-        )  # fmt: skip
+            "recsys_call_seconds",
+            "Wall time of handlers",
+            ["service", "op"],
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
         inflight = Gauge("recsys_inflight", "RPCs in progress", ["service"], registry=self.registry)
         self.inflight = inflight.labels(**labels)
         self._service = service

@@ -25,17 +25,7 @@ ANY = "(any)"  # a peer that is named when a run goes on: a version, a key
 LOAD = "load"  # the generator of traffic
 MATERIALISER = "materialiser"
 # Parts of a scope, in the order in which they are told.
-PARTS = (
-    "callee",
-    "ops",
-    "regions",
-    "paths",
-    "user_buckets",
-    "items",
-    "groups",
-    "segments",
-    "surfaces",
-)
+PARTS = ("callee", "ops", "regions", "paths", "user_buckets", "items", "groups", "segments", "surfaces")
 _USER = ("regions", "user_buckets")
 
 
@@ -63,9 +53,7 @@ class Point:
     ends: bool = True
     why: str = ""
     stage: bool = False
-    knows: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # peer -> parts, where peers differ
+    knows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # peer -> parts, where peers differ
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -98,12 +86,15 @@ class Point:
 
 _EDGES: Mapping[str, Peers] = {
     "gateway": {
-        "features": ("GetUser",), "retrieval": ("Retrieve",), "ranking": ("Rank",), "rules": ("Apply",),
+        "features": ("GetUser",),
+        "retrieval": ("Retrieve",),
+        "ranking": ("Rank",),
+        "rules": ("Apply",),
         "events": ("Append", "AppendImpressions"),
     },
     "retrieval": {"model": ("EncodeUser",)},
     "ranking": {"features": ("GetItems",), "model": ("Score",)},
-}  # fmt: skip
+}
 _UPDATES = "a list of (entity id, event time, row as float32 [columns])"
 _STREAMED, _BATCH = (USER_SESSION.name, USER_SEEN.name), (USER_PROFILE.name, ITEM_STATS.name)
 _BY_COLUMN = {"user_id": "user_buckets", "region": "regions", "segment": "segments", "surface": "surfaces",

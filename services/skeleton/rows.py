@@ -20,15 +20,17 @@ def logged(seam: Seam, service: str, table: str, row: Row) -> Row | None:
     of another width."""
     place = place_of(table, row)
     call = Call(
-        "log", service, table, "row", place.user, place.session, place.position, place.region, payload=row,
-        about=place,
-    )  # fmt: skip
+        "log", service, table, "row", place.user, place.session, place.position, place.region, payload=row, about=place
+    )
     passed: Row | None = seam.run_sync(call, payload_of)
     if passed is not None and len(passed) != len(row):
         raise SandboxError(
-            "WIRE-006", where=f"{service}, row of {table}", seen=f"{len(passed)} columns",
-            expected=f"{len(row)} columns", fix="see what is put on the seam",
-        )  # fmt: skip
+            "WIRE-006",
+            where=f"{service}, row of {table}",
+            seen=f"{len(passed)} columns",
+            expected=f"{len(row)} columns",
+            fix="see what is put on the seam",
+        )
     return passed
 
 
@@ -53,7 +55,8 @@ def _columns(table: str) -> tuple[dict[str, int], list[int]]:
     parts = ("user_id", "item_id", "region", "segment", "surface", "session_id")
     of_request = any(name in names for name in _OF_REQUESTS)
     named = [
-        i for i, column in enumerate(TABLES[table].columns)
+        i
+        for i, column in enumerate(TABLES[table].columns)
         if not of_request or column.type not in ("TIMESTAMP", "DOUBLE")
-    ]  # fmt: skip
+    ]
     return {name: names.index(name) for name in parts if name in names}, named

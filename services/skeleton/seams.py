@@ -120,9 +120,7 @@ class Seam:
         self.wrappers = tuple(w for w in self.wrappers if w is not wrapper)
 
 
-def _around(
-    wrappers: Sequence[Wrapper], method: str, proceed: Callable[[Call], Any]
-) -> Callable[[Call], Any]:
+def _around(wrappers: Sequence[Wrapper], method: str, proceed: Callable[[Call], Any]) -> Callable[[Call], Any]:
     """The one place where wrappers are put around what they wrap, the first of them outermost."""
     for wrapper in reversed(wrappers):
         proceed = _bind(getattr(wrapper, method), proceed)
@@ -136,18 +134,20 @@ def _bind(around: Callable[..., Any], proceed: Callable[[Call], Any]) -> Callabl
 def _typed(error: Exception, call: Call) -> SandboxError:
     code = "WIRE-004" if isinstance(error, TimeoutError) else "WIRE-006"
     return SandboxError(
-        code, where=_where(call), seen=repr(error)[:300], expected="an answer",
-        fix=f"see the log of {call.service}",
-    )  # fmt: skip
+        code, where=_where(call), seen=repr(error)[:300], expected="an answer", fix=f"see the log of {call.service}"
+    )
 
 
 def _checked(answer: Any, call: Call) -> Any:
     if fits(call.seam, answer):
         return answer
     raise SandboxError(
-        "WIRE-006", where=_where(call), seen=repr(answer)[:100], expected=POINTS[call.seam].answer,
+        "WIRE-006",
+        where=_where(call),
+        seen=repr(answer)[:100],
+        expected=POINTS[call.seam].answer,
         fix=f"see the log of {call.service}",
-    )  # fmt: skip
+    )
 
 
 def _where(call: Call) -> str:

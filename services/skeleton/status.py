@@ -20,15 +20,15 @@ def to_status(error: SandboxError) -> status_pb2.Status:
             reason=error.kind.code,
             domain=_DOMAIN,
             metadata={
-                "where": error.where, "seen": str(error.seen)[:500],
-                "expected": error.expected, "fix": error.fix,
+                "where": error.where,
+                "seen": str(error.seen)[:500],
+                "expected": error.expected,
+                "fix": error.fix,
             },
         )
-    )  # fmt: skip
-    code = code_pb2.Code.Value(error.kind.status)
-    return status_pb2.Status(
-        code=code, message=f"{error.kind.code} {error.kind.title}", details=[detail]
     )
+    code = code_pb2.Code.Value(error.kind.status)
+    return status_pb2.Status(code=code, message=f"{error.kind.code} {error.kind.title}", details=[detail])
 
 
 def grpc_status(error: SandboxError) -> grpc.Status:
@@ -44,18 +44,23 @@ def from_rpc_error(error: grpc.RpcError, edge: str) -> SandboxError:
     text = error.details() or ""
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return SandboxError(
-            "WIRE-004", where=edge, seen=text[:200], expected="an answer within the deadline",
+            "WIRE-004",
+            where=edge,
+            seen=text[:200],
+            expected="an answer within the deadline",
             fix="see the callee's spans; raise the edge's deadline only if the callee is right to be slow",
-        )  # fmt: skip
+        )
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return SandboxError(
-            "WIRE-005", where=edge, seen=text[:200], expected="a callee that accepts calls",
+            "WIRE-005",
+            where=edge,
+            seen=text[:200],
+            expected="a callee that accepts calls",
             fix="see `sandbox status`; the supervisor restarts a service that died",
-        )  # fmt: skip
+        )
     return SandboxError(
-        "WIRE-006", where=edge, seen=f"{code.name}: {text[:200]}", expected="OK",
-        fix="see the callee's log",
-    )  # fmt: skip
+        "WIRE-006", where=edge, seen=f"{code.name}: {text[:200]}", expected="OK", fix="see the callee's log"
+    )
 
 
 def _error_info(error: grpc.RpcError) -> SandboxError | None:
@@ -68,7 +73,6 @@ def _error_info(error: grpc.RpcError) -> SandboxError | None:
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info) and info.reason in KINDS:
             said = info.metadata
             return SandboxError(
-                info.reason, where=said["where"], seen=said["seen"],
-                expected=said["expected"], fix=said["fix"],
-            )  # fmt: skip
+                info.reason, where=said["where"], seen=said["seen"], expected=said["expected"], fix=said["fix"]
+            )
     return None

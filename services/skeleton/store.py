@@ -99,9 +99,7 @@ class Store:
                     wire = await self._connected()
                 futures = self._sent(wire, commands)
                 # Most ask for one thing, on the serving path: they are spared the gathering.
-                answers = (
-                    [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
-                )
+                answers = [await futures[0]] if len(futures) == 1 else await asyncio.gather(*futures)
         except builtins.TimeoutError:
             raise TimeoutError(f"no answer within {self.timeout_s} s") from None
         for answer in answers:
@@ -139,10 +137,16 @@ def unreachable(where: str, error: Exception) -> SandboxError:
     """STORE-001 for a command that failed, STORE-004 where the store is there and takes no writes."""
     if isinstance(error, ResponseError) and any(word in str(error) for word in _NO_WRITES):
         return SandboxError(
-            "STORE-004", where=where, seen=str(error)[:200], expected="a store that takes writes",
+            "STORE-004",
+            where=where,
+            seen=str(error)[:200],
+            expected="a store that takes writes",
             fix="see redis_stats: is its memory full? Restart it, or the writer that fills it",
-        )  # fmt: skip
+        )
     return SandboxError(
-        "STORE-001", where=where, seen=f"{type(error).__name__}: {error}"[:200], expected="a store that answers",
+        "STORE-001",
+        where=where,
+        seen=f"{type(error).__name__}: {error}"[:200],
+        expected="a store that answers",
         fix="see `sandbox status`: is redis up?",
-    )  # fmt: skip
+    )

@@ -17,9 +17,8 @@ class Tally:
     inflight: int = 0
 
     def sampled(
-        self, ts: float, seconds: float, *, caller: str, callee: str, instance: str, path: str,
-        conn_state: str,
-    ) -> Row | None:  # fmt: skip
+        self, ts: float, seconds: float, *, caller: str, callee: str, instance: str, path: str, conn_state: str
+    ) -> Row | None:
         """A row of rpc_edges, None where nothing was called; the counts begin anew.
 
         ts: world seconds. seconds: wall, since the last sample. The tally stays the same object: calls in

@@ -18,9 +18,7 @@ from sandbox.base.rows import row_of
 from services.skeleton.rows import logged
 from services.skeleton.seams import Seams
 
-FLUSH_S = (
-    0.4  # wall seconds between sends: fresh enough for the lake's 2 s, rare enough to be cheap
-)
+FLUSH_S = 0.4  # wall seconds between sends: fresh enough for the lake's 2 s, rare enough to be cheap
 MAX_BUFFERED_ROWS = 50_000  # while the collector is away; about 10 MB
 MAX_UNSENT_BYTES = 8 << 20
 

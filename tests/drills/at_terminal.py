@@ -74,9 +74,7 @@ class AtTerminal:
     def __enter__(self) -> AtTerminal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:  # fmt: skip
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.process.poll() is None and kind is not None:
             self.process.kill()
         self.close()

@@ -39,9 +39,7 @@ def commands() -> list[str]:
     found = []
     for one in examples("sh", "bash", ""):
         for line in one.text.replace("\\\n", " ").splitlines():
-            words = (
-                shlex.split(line.removeprefix("$ "), comments=True) if "sandbox " in line else []
-            )
+            words = shlex.split(line.removeprefix("$ "), comments=True) if "sandbox " in line else []
             if words[:1] == ["sandbox"]:
                 found.append(shlex.join(words))
     return list(dict.fromkeys(found))

@@ -105,9 +105,7 @@ def test_every_sentence_that_states_something_has_a_claim(scenario):
 
 
 def test_a_sentence_that_is_added_without_a_claim_is_found(scenario):
-    longer = scenario.model_copy(
-        update={"explanation": scenario.explanation + " Besides, the store was full."}
-    )
+    longer = scenario.model_copy(update={"explanation": scenario.explanation + " Besides, the store was full."})
 
     assert "Besides, the store was full." in unclaimed(longer)
 

@@ -35,9 +35,7 @@ def test_what_a_drill_teaches_is_told_after_its_debrief(capsys, tmp_path, monkey
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
     played = library.named("all-new")
     (tmp_path / "run").mkdir()
-    drill = store.create(
-        played, run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True
-    )
+    drill = store.create(played, run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)
 
     def taught() -> dict[str, str]:
         rows = json.loads(run(capsys, "list", "--json")[1])
@@ -56,11 +54,7 @@ def test_an_instructor_sees_all_of_it_whole(capsys):
     for row in rows:
         of = library.named(row["name"])
         faults = [step.fault.name for step in of.timeline if step.fault]
-        assert (row["teaches"], row["precedent"], row["faults"]) == (
-            of.teaches,
-            of.precedent,
-            faults,
-        )
+        assert (row["teaches"], row["precedent"], row["faults"]) == (of.teaches, of.precedent, faults)
         assert row["truth"] == of.truth.model_dump(mode="json")
         assert all(name in shown for name in faults), "names are not cut"
 
@@ -93,9 +87,7 @@ def test_a_scenario_shows_its_briefing_and_keeps_its_truth(capsys):
         (["stop"], "CFG-004"),
     ],
 )
-def test_what_cannot_be_done_is_an_error_for_programs(
-    capsys, tmp_path, monkeypatch, arguments, code
-):
+def test_what_cannot_be_done_is_an_error_for_programs(capsys, tmp_path, monkeypatch, arguments, code):
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
 
     status, out, err = run(capsys, *arguments, "--json")

@@ -43,8 +43,7 @@ NOT_RUN = {
     "sandbox twin RUN --plot harm.svg": _MINUTES + "test_virtual.py",
     "sandbox twin RUN --json": _MINUTES + "test_virtual.py",
     "sandbox simulate --days 28 --users 20000 --arm more:rules.explore_share=0.1": _MINUTES + "the short one runs",
-    "sandbox simulate --days 28 --users 20000 --arm explore:rules.explore_share=0.05": _MINUTES
-    + "the short one runs",
+    "sandbox simulate --days 28 --users 20000 --arm explore:rules.explore_share=0.05": _MINUTES + "the short one runs",
     "sandbox bench parity --json": _MINUTES + "tests/unit/bench",
     "sandbox bench parity --minutes 2 --seeds 1 --timing timing.json": _STACK,
     "sandbox calibrate --out sandbox/virtual/machine/timing.json": _STACK,
@@ -52,11 +51,11 @@ NOT_RUN = {
     "sandbox world import movielens '~/ml-100k' --name films": "needs files that do not ship; tests/unit/importers",
     "sandbox world import csv --interactions shop.csv --items products.csv --name shop --map user=customer"
     " --map item=sku --map time=when --map value=stars": "as above",
-}  # fmt: skip
+}
 EXCERPTS = {  # parts of files that tests cover: page and first line
     "writing-a-fault.md: class EdgeLatency(Fault):": "faults/rpc/edge_latency.py, shortened",
     "writing-a-fault.md: def test_a_call_in_scope_takes_the_delay_longer(bench):": "a test of tests/unit/faults",
-}  # fmt: skip
+}
 # A page that walks through a drill gives it away, and says so at its top.
 GIVES_AWAY = {("trainee.md", "slow-home")}
 
@@ -74,10 +73,7 @@ def test_what_is_not_run_is_still_on_a_page():
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_one_with_these_options(command):
     """Parsed as it would be, down to its last option, and not carried out."""
-    context, words = (
-        root().make_context("sandbox", shlex.split(command)[1:]),
-        shlex.split(command)[1:],
-    )
+    context, words = (root().make_context("sandbox", shlex.split(command)[1:]), shlex.split(command)[1:])
     kind = root()
     while hasattr(kind, "get_command") and words:
         found = kind.get_command(context, words[0])
@@ -129,15 +125,7 @@ def test_every_piece_of_yaml_is_what_it_is_said_to_be(example, tmp_path):
             if part.keys() <= kind.model_fields.keys():
                 return of_a_scenario(kind, part)
     if isinstance(part, dict):
-        whole = checked(
-            {
-                "incident": True,
-                "component": "gateway",
-                "mechanism": "latency",
-                "started_at": 1.0,
-                **part,
-            }
-        )
+        whole = checked({"incident": True, "component": "gateway", "mechanism": "latency", "started_at": 1.0, **part})
         assert part.keys() <= whole.model_dump().keys()
         return
     with SqlWorker(tmp_path / "lake") as lake:
@@ -148,9 +136,7 @@ def test_every_piece_of_yaml_is_what_it_is_said_to_be(example, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "example", [e for e in examples("python") if e.name not in EXCERPTS], ids=lambda e: e.name
-)
+@pytest.mark.parametrize("example", [e for e in examples("python") if e.name not in EXCERPTS], ids=lambda e: e.name)
 def test_every_script_runs_as_it_stands_and_without_a_guard(example, home, tmp_path):
     """On the smallest world. The workers that compute the twin import nothing of it."""
     script = example.text.replace('DrillEnv("slow-home"', 'DrillEnv("slow-home", world="tiny"')
@@ -160,7 +146,7 @@ def test_every_script_runs_as_it_stands_and_without_a_guard(example, home, tmp_p
 
     done = subprocess.run(
         [sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, timeout=580, check=False
-    )  # fmt: skip
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("begins") == 1

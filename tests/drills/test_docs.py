@@ -67,8 +67,7 @@ def test_the_weights_in_the_docs_are_those_of_the_grader():
 def fragments() -> list[dict]:
     """The YAML of the page on scenarios that is a step or traffic."""
     found = [
-        strict_yaml.parse(text.encode(), "scenarios.md", "DRILL-002").value
-        for text in blocks("scenarios.md", "yaml")
+        strict_yaml.parse(text.encode(), "scenarios.md", "DRILL-002").value for text in blocks("scenarios.md", "yaml")
     ]
     return [f for f in found if isinstance(f, dict) and ("fault" in f or "load" in f)]
 

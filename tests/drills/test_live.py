@@ -63,17 +63,7 @@ def test_the_scripted_responder_finds_the_gentlest_fault_from_up_to_down(own_hom
     name = library.gentlest().id
 
     done = sandbox(
-        "drill",
-        "start",
-        name,
-        "--seed",
-        "5",
-        "--world",
-        "tiny",
-        "--speed",
-        f"{SPEED:g}",
-        "--autopilot",
-        "--json",
+        "drill", "start", name, "--seed", "5", "--world", "tiny", "--speed", f"{SPEED:g}", "--autopilot", "--json"
     )
 
     assert done.returncode == 0, done.stderr
@@ -84,9 +74,7 @@ def test_the_scripted_responder_finds_the_gentlest_fault_from_up_to_down(own_hom
     assert document["score"] > document["baseline_score"] + 0.2
     told = json.loads(sandbox("twin", document["run"], "--json").stdout)
     assert told["harm"]["p99_ms"]["estimate"] > 0
-    assert {"p50_ms", "ctr"} <= set(told["calibration"]), (
-        "how far the virtual arms are from the live run"
-    )
+    assert {"p50_ms", "ctr"} <= set(told["calibration"]), "how far the virtual arms are from the live run"
     assert children_of_drills() == [], "everything is down"
 
 
@@ -154,19 +142,12 @@ def _wait_for(drill, what: str) -> None:
 
 def _leaks(run_dir: Path) -> list[str]:
     """Places in the run, or in process arguments, that use a word of the truth."""
-    words = re.compile(
-        "|".join([*CATALOGUE, *MECHANISMS, "inject", "fault", "scenario", "sabotage"]).encode(),
-        re.I,
-    )
+    words = re.compile("|".join([*CATALOGUE, *MECHANISMS, "inject", "fault", "scenario", "sabotage"]).encode(), re.I)
     found = []
     for path in run_dir.rglob("*"):
         if words.search(path.name.encode()):
             found.append(f"name {path.name}")
-        if (
-            path.is_file()
-            and path.suffix != ".parquet"
-            and (hit := words.search(path.read_bytes()))
-        ):
+        if path.is_file() and path.suffix != ".parquet" and (hit := words.search(path.read_bytes())):
             found.append(f"{path.name}: {hit.group().decode()}")
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or ())

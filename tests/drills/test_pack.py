@@ -32,9 +32,7 @@ def course(scenario: Scenario, *actions: str) -> Course:
     """The drill as planned; the actions a quarter of an hour after the page, the report soon after."""
     at_s = scenario.pager.at_s + 900
     deeds = tuple(Action.of(at_s, *parse_action(text)) for text in actions)
-    return Course(
-        0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + 300, deeds
-    )
+    return Course(0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + 300, deeds)
 
 
 def gold(scenario: Scenario) -> Report:
@@ -43,7 +41,7 @@ def gold(scenario: Scenario) -> Report:
     causes = [
         {"component": c.component, "mechanism": c.mechanism, "segment": c.segment, "started_at": c.onset_s}
         for c in scenario.truth.causes
-    ]  # fmt: skip
+    ]
     return Report(incident=True, causes=causes, detected_at=scenario.pager.at_s + 300)
 
 
@@ -78,9 +76,12 @@ def test_who_does_nothing_gets_nothing_unless_nothing_is_right(scenario):
 
 def test_a_vandal_fails_whatever_he_writes(scenario):
     havoc = [
-        "restart service=redis", "restart service=model", "promote artifact=ranker version=rk-0",
-        "disable-source source=ann", "skip-backlog",
-    ]  # fmt: skip
+        "restart service=redis",
+        "restart service=model",
+        "promote artifact=ranker version=rk-0",
+        "disable-source source=ann",
+        "skip-backlog",
+    ]
     rubbish = Report.blaming("monitoring", "dead-metric", 0)
 
     for written in (rubbish, Report(incident=False, confidence=1.0)):
@@ -105,16 +106,12 @@ def test_innocent_changes_stand_around_the_cause(scenario):
 
 
 def test_nothing_that_is_shown_gives_the_answer_away(scenario):
-    shown = " ".join(
-        [scenario.id, scenario.title, scenario.briefing, scenario.pager.text, scenario.teaches]
-    ).lower()
+    shown = " ".join([scenario.id, scenario.title, scenario.briefing, scenario.pager.text, scenario.teaches]).lower()
     forbidden = {*CATALOGUE, *(c.mechanism for c in scenario.truth.causes)}
     words = {word for name in forbidden for word in (name, name.replace("-", " "))}
 
     assert not [word for word in words if word in shown]
-    notes = " ".join(
-        (s.change or s.release).note for s in scenario.timeline if s.change or s.release
-    )
+    notes = " ".join((s.change or s.release).note for s in scenario.timeline if s.change or s.release)
     assert not re.search(r"fault|inject|drill|scenario|broken|skew|overblock", notes.lower())
 
 
@@ -138,10 +135,7 @@ def test_accepted_and_penalised_actions_are_actions_there_are(scenario):
 def test_the_first_accepted_action_is_not_penalised(scenario):
     for text in scenario.helpful:
         pattern = ActionPattern.parse(text)
-        assert not any(
-            ActionPattern.parse(p).matches(pattern.op, dict(pattern.arguments))
-            for p in scenario.penalise
-        )
+        assert not any(ActionPattern.parse(p).matches(pattern.op, dict(pattern.arguments)) for p in scenario.penalise)
 
 
 def test_the_words_of_the_truth_are_those_of_the_taxonomy(scenario):

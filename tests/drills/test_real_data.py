@@ -26,24 +26,24 @@ def dataset(name: str) -> Path:
 def sandbox(home: Path, *arguments: str) -> dict:
     done = subprocess.run(
         [sys.executable, "-m", "sandbox.cli.app", *arguments, "--json"],
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
         env={**os.environ, "SANDBOX_HOME": str(home)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_the_gentlest_drill_is_found_and_mended_on_movielens(tmp_path):
-    imported = sandbox(
-        tmp_path, "world", "import", "movielens", str(dataset("ml-100k")), "--name", "ml-100k"
-    )
+    imported = sandbox(tmp_path, "world", "import", "movielens", str(dataset("ml-100k")), "--name", "ml-100k")
     assert (imported["users"], imported["items"]) == (943, 1682)
     assert all(check["ok"] for check in sandbox(tmp_path, "world", "check", "ml-100k"))
 
     graded = sandbox(
-        tmp_path, "drill", "start", "slow-home", "--world", "ml-100k", "--seed", "3", "--autopilot",
-        "--no-twin",
-    )  # fmt: skip
+        tmp_path, "drill", "start", "slow-home", "--world", "ml-100k", "--seed", "3", "--autopilot", "--no-twin"
+    )
 
     assert graded["reported_incident"]
     assert graded["score"] >= 0.9
@@ -52,12 +52,7 @@ def test_the_gentlest_drill_is_found_and_mended_on_movielens(tmp_path):
 def ratings(folder: Path) -> Path:
     """JSON lines: 40 people rate 60 things, a few of them twice."""
     rows = [
-        {
-            "user": f"u{k % 40}",
-            "item": f"i{k * k % 61}",
-            "rating": 1 + k % 5,
-            "ts": 1_433_000_000 + 2_700 * k,
-        }
+        {"user": f"u{k % 40}", "item": f"i{k * k % 61}", "rating": 1 + k % 5, "ts": 1_433_000_000 + 2_700 * k}
         for k in range(900)
     ]
     (folder / "log.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
@@ -84,9 +79,7 @@ def few(folder: Path) -> Path:
 
 @pytest.mark.parametrize("log", [ratings, behaviours, few])
 def test_a_world_that_imports_builds_its_models_and_runs_a_drill(tmp_path, log):
-    imported = sandbox(
-        tmp_path, "world", "import", "csv", "--interactions", str(log(tmp_path)), "--name", "mine"
-    )
+    imported = sandbox(tmp_path, "world", "import", "csv", "--interactions", str(log(tmp_path)), "--name", "mine")
     assert imported["rows"] == imported["interactions"] + sum(imported["skipped"].values())
     assert sandbox(tmp_path, "model", "build", "--world", "mine")["versions"]
 

@@ -41,12 +41,8 @@ def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_a_virtual_drill_from_page_to_debrief_with_a_hang_up_between(
-    own_home: Path, quieter: Path
-) -> None:
-    with AtTerminal(
-        "drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--no-twin"
-    ) as at:
+def test_a_virtual_drill_from_page_to_debrief_with_a_hang_up_between(own_home: Path, quieter: Path) -> None:
+    with AtTerminal("drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--no-twin") as at:
         at.sees("drill>", START_S)
         at.types("foo bar")
         at.sees("no such command")
@@ -105,12 +101,8 @@ def test_a_virtual_drill_from_page_to_debrief_with_a_hang_up_between(
     assert any(line["what"] == "you act" for line in debrief["timeline"])
 
 
-def test_a_drill_that_was_left_can_be_given_up_and_tells_its_truth(
-    own_home: Path, quieter: Path
-) -> None:
-    with AtTerminal(
-        "drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--no-twin"
-    ) as at:
+def test_a_drill_that_was_left_can_be_given_up_and_tells_its_truth(own_home: Path, quieter: Path) -> None:
+    with AtTerminal("drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--no-twin") as at:
         at.sees("drill>", START_S)
         at.types("quit")
         at.sees("leave it running")

@@ -47,9 +47,7 @@ def quieter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def answered(
-    home: Path, quieter: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict]:
+def answered(home: Path, quieter: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """It, answered by the scripted responder on the smallest world."""
     run_dir = tmp_path_factory.mktemp("virtual") / "run"
     graded = run("drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--autopilot",
@@ -94,17 +92,13 @@ def test_whoever_looks_from_outside_finds_it_where_it_ended(answered: tuple[Path
         assert "a virtual run" in str(refused.exception)
 
 
-def test_without_a_run_it_is_the_latest_drills(
-    answered: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_run_it_is_the_latest_drills(answered: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch) -> None:
     run_dir, _ = answered
     monkeypatch.setattr(store, "latest_run", lambda: run_dir)
     assert run("twin")["run"] == str(run_dir)
 
 
-def test_what_happened_can_be_repeated_from_the_journal(
-    answered: tuple[Path, dict], tmp_path: Path
-) -> None:
+def test_what_happened_can_be_repeated_from_the_journal(answered: tuple[Path, dict], tmp_path: Path) -> None:
     run_dir, _ = answered
     story, notices = twin.story_of(store.of_run(run_dir))
     assert notices == []
@@ -115,16 +109,14 @@ def test_what_happened_can_be_repeated_from_the_journal(
     assert len(lake["tables"]) > 20
 
 
-def test_the_drill_and_its_incident_arm_are_one_run(
-    home: Path, quieter: Path, tmp_path: Path
-) -> None:
+def test_the_drill_and_its_incident_arm_are_one_run(home: Path, quieter: Path, tmp_path: Path) -> None:
     scenario = library.load(quieter)
     with VirtualDesk.start(scenario, "tiny", run_dir=tmp_path / "run") as drill:
         report, finding = respond(scenario, drill, drill.began_ts)
         assert finding.convinced
         drill.wait(drill.now() + 600)
         held = drill.course.stack.ledger
-        drill.drill.journal.append(drill.now(), "trainee", "report", report=report.model_dump(mode="json"))  # fmt: skip
+        drill.drill.journal.append(drill.now(), "trainee", "report", report=report.model_dump(mode="json"))
         story, _ = twin.story_of(drill.drill)
     arm = run_arm(story.plan, tmp_path / "arm", telemetry=False)
     until = held.requests.ts[-1]
@@ -148,9 +140,7 @@ def test_a_drill_that_is_over_takes_nothing_more(home: Path, tmp_path: Path) -> 
 
 def test_a_speed_and_nobody_to_answer_are_refused(home: Path) -> None:
     for extra in (["--autopilot", "--speed", "10"], ["--no-shell"]):
-        result = CliRunner().invoke(
-            app, ["drill", "start", "slow-home", "--backend", "virtual", *extra, "--json"]
-        )
+        result = CliRunner().invoke(app, ["drill", "start", "slow-home", "--backend", "virtual", *extra, "--json"])
         assert result.exit_code != 0
 
 
@@ -190,9 +180,7 @@ def test_in_its_shell_time_passes_when_told_and_a_slate_can_be_asked_for(
         assert "features.path" in said("changes")
 
 
-def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(
-    home: Path, quieter: Path, tmp_path: Path
-) -> None:
+def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(home: Path, quieter: Path, tmp_path: Path) -> None:
     def asked(shell: Shell, line: str) -> str:
         shell.console.file = io.StringIO()
         assert shell.answer(line)
@@ -213,13 +201,9 @@ def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(
 
     with VirtualDesk.resume(drill.drill) as again:
         assert again.now() == now
-        assert [(e.world_ts, e.what) for e in again.drill.entries()] == [
-            (e.world_ts, e.what) for e in journal
-        ]
+        assert [(e.world_ts, e.what) for e in again.drill.entries()] == [(e.world_ts, e.what) for e in journal]
         for name in ("ts", "user", "clicks", "latency_ms"):
-            assert np.array_equal(
-                getattr(again.course.stack.ledger.requests, name), getattr(kept.requests, name)
-            )
+            assert np.array_equal(getattr(again.course.stack.ledger.requests, name), getattr(kept.requests, name))
         shell = Shell(again, Console(file=io.StringIO(), width=160))
         assert shell.asked[0] == "select count(*) from requests"
         assert "features.path" in asked(shell, "changes")
@@ -231,9 +215,7 @@ def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(
         assert held.value.kind.code == "DRILL-004", "this process has it"
 
 
-def test_a_drill_that_does_not_come_out_as_it_was_is_not_taken_up(
-    home: Path, quieter: Path, tmp_path: Path
-) -> None:
+def test_a_drill_that_does_not_come_out_as_it_was_is_not_taken_up(home: Path, quieter: Path, tmp_path: Path) -> None:
     with VirtualDesk.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
         drill.course.advance(drill.began_ts + 4_000)  # as no shell does: it is written down nowhere
 

@@ -35,11 +35,7 @@ def test_nothing_that_a_trainee_can_read_tells(name, home, tmp_path):
         drill.ask("SELECT count(*) FROM requests")  # what is not written yet is written now
 
         files = [p for d in (drill.drill.directory, tmp_path / "run") for p in d.rglob("*")]
-        told = {
-            str(p): found
-            for p in files
-            if p.is_file() and (found := found_in(p.read_bytes(), placed))
-        }
+        told = {str(p): found for p in files if p.is_file() and (found := found_in(p.read_bytes(), placed))}
         named = [str(p) for p in files if any(word in p.name for word in faults_of(placed))]
 
         assert told == {}

@@ -17,7 +17,7 @@ values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 lines = st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode())
 
 

@@ -21,7 +21,7 @@ done = st.lists(
         Reaction, st.floats(0, 20_000) | st.integers(0, 40).map(float), st.just(1), st.just("click"), st.just(1.0)
     ),
     max_size=30,
-)  # fmt: skip
+)
 speeds = st.sampled_from([1.0, 60.0, 600.0])
 next_asked = st.floats(0.1, 300).map(lambda s: ANSWERED + s) | st.just(math.inf)
 
@@ -37,9 +37,7 @@ def test_each_thing_is_told_once_and_not_before_it_has_happened(what, next_ts, s
 
 
 @given(done, next_asked, speeds)
-def test_nothing_waits_longer_than_the_gathering_and_what_is_done_is_told_before_more_is_asked(
-    what, next_ts, speed
-):
+def test_nothing_waits_longer_than_the_gathering_and_what_is_done_is_told_before_more_is_asked(what, next_ts, speed):
     for n_before, call in enumerate(sendings(what, ANSWERED, next_ts, speed)):
         happened = [ANSWERED + what[n].after_s for n in call.numbers]
         late = min(happened) >= next_ts or (n_before > 0 and next_ts == math.inf)
@@ -80,10 +78,13 @@ def some_response(seed: int, leaves: bool) -> SlateResponse:
     click = draw.random((1, K)) < 0.5
     converts = click & (draw.random((1, K)) < 0.5)
     columns = {
-        "click": click, "dwell_s": np.where(click, draw.exponential(30, (1, K)) + 0.01, np.nan),
-        "like": click & (draw.random((1, K)) < 0.5), "hide": draw.random((1, K)) < 0.2,
+        "click": click,
+        "dwell_s": np.where(click, draw.exponential(30, (1, K)) + 0.01, np.nan),
+        "like": click & (draw.random((1, K)) < 0.5),
+        "hide": draw.random((1, K)) < 0.2,
         "conversion_delay_s": np.where(converts, draw.exponential(100, (1, K)) + 0.01, np.nan),
-        "revenue": np.where(converts, 5.0, 0.0), "leave": np.array([leaves]),
-    }  # fmt: skip
+        "revenue": np.where(converts, 5.0, 0.0),
+        "leave": np.array([leaves]),
+    }
     blank = np.zeros((1, K), bool)
     return SlateResponse(**{f.name: columns.get(f.name, blank) for f in fields(SlateResponse)})

@@ -15,28 +15,25 @@ from sandbox.world.importers.table import Options
 
 _QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 KEYS = ["a", "b", "c", "nan", "NULL", "\\N", "", " ", "7", '"a"', '"', 'b"', '"c', "é", "a b", "-"]
-TIMES = [
-    "1700000000",
-    "1700090000",
-    "1700180000",
-    "1700270000",
-    "4102358400",
-    "",
-    "soon",
-    '"1700000000"',
-]
+TIMES = ["1700000000", "1700090000", "1700180000", "1700270000", "4102358400", "", "soon", '"1700000000"']
 VALUES = ["5", "3", "0", "", "NaN", "4,5", '"4.0"', "good"]
 CLICKS = ["0", "1", "", "x"]
 DELIMITERS = [",", "\t", ";", "|"]
 
 fields = st.tuples(
-    st.sampled_from(KEYS), st.sampled_from(KEYS), st.sampled_from(VALUES), st.sampled_from(TIMES),
+    st.sampled_from(KEYS),
+    st.sampled_from(KEYS),
+    st.sampled_from(VALUES),
+    st.sampled_from(TIMES),
     st.sampled_from(CLICKS),
-)  # fmt: skip
+)
 sound = st.tuples(
-    st.sampled_from("abcdefg"), st.sampled_from("pqrstuv"), st.sampled_from("12345"),
-    st.integers(1_700_000_000, 1_700_600_000).map(str), st.sampled_from("01"),
-)  # fmt: skip
+    st.sampled_from("abcdefg"),
+    st.sampled_from("pqrstuv"),
+    st.sampled_from("12345"),
+    st.integers(1_700_000_000, 1_700_600_000).map(str),
+    st.sampled_from("01"),
+)
 rows = st.lists(st.one_of(sound, sound, sound, fields), min_size=1, max_size=60)
 widths = st.lists(st.integers(-3, 2), max_size=60)
 
@@ -119,9 +116,7 @@ def test_dates_mean_what_they_say_where_any_of_them_tells_day_from_month(
 ) -> None:
     dates = np.datetime64("2005-01-13") + np.array([0, *days])  # the 13th is a day
     form = "{2}/{1}/{0}" if first else "{1}/{2}/{0}"
-    lines = [
-        f"u{k % 3},i{k % 5},{form.format(*str(day).split('-'))}" for k, day in enumerate(dates)
-    ]
+    lines = [f"u{k % 3},i{k % 5},{form.format(*str(day).split('-'))}" for k, day in enumerate(dates)]
     source = read(tmp_path, lines, "user,item,date", Options())
     assume(source is not None)  # all on one day
     assert source is not None

@@ -23,9 +23,7 @@ def x_of(seed: int, n: int) -> np.ndarray:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 600), st.data())
-def test_a_score_does_not_depend_on_the_rows_beside_it(
-    seed: int, n: int, data: st.DataObject
-) -> None:
+def test_a_score_does_not_depend_on_the_rows_beside_it(seed: int, n: int, data: st.DataObject) -> None:
     rng, x = np.random.default_rng(seed), x_of(seed, n)
     users, items = rng.integers(-1, USERS, n), rng.integers(0, ITEMS, n)
     row = data.draw(st.integers(0, n - 1))
@@ -44,9 +42,7 @@ def test_an_id_the_model_never_saw_is_the_unknown_user(user: int) -> None:
     x, items = x_of(1, 3), np.arange(3)
     profile, recent = np.zeros((1, core.N_PROFILE), np.float32), np.full((1, 20), -1)
 
-    np.testing.assert_array_equal(
-        core.score(RANKER, user, items, x), core.score(RANKER, -1, items, x)
-    )
+    np.testing.assert_array_equal(core.score(RANKER, user, items, x), core.score(RANKER, -1, items, x))
     np.testing.assert_array_equal(
         core.encode_user(TOWERS, np.array([user]), profile, recent),
         core.encode_user(TOWERS, np.array([-1]), profile, recent),
@@ -70,9 +66,7 @@ def test_models_come_back_from_their_bytes_as_they_were() -> None:
     ranker_again = core.load_ranker(*core.dump(RANKER))
     towers_again = core.load_two_tower(*core.dump(TOWERS))
 
-    np.testing.assert_array_equal(
-        core.score(ranker_again, 1, items, x), core.score(RANKER, 1, items, x)
-    )
+    np.testing.assert_array_equal(core.score(ranker_again, 1, items, x), core.score(RANKER, 1, items, x))
     np.testing.assert_array_equal(core.encode_items(towers_again), core.encode_items(TOWERS))
 
 

@@ -29,9 +29,7 @@ def rows(seed: int, users: int, n: int) -> tuple[np.ndarray, ...]:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(0, 30))
-def test_training_on_many_users_builds_the_rows_that_serving_builds_for_each(
-    seed: int, users: int, n: int
-) -> None:
+def test_training_on_many_users_builds_the_rows_that_serving_builds_for_each(seed: int, users: int, n: int) -> None:
     profile, session, stats, item, status, who = rows(seed, users, n)
 
     together = assemble_rows(profile, session, stats, item, status, CATALOGUE, Contract("c"), who)
@@ -39,15 +37,7 @@ def test_training_on_many_users_builds_the_rows_that_serving_builds_for_each(
     assert together.shape == (n, len(INPUTS))
     for user in range(users):
         mine = who == user
-        alone = assemble(
-            profile[user],
-            session[user],
-            stats[mine],
-            item[mine],
-            status[mine],
-            CATALOGUE,
-            Contract("c"),
-        )
+        alone = assemble(profile[user], session[user], stats[mine], item[mine], status[mine], CATALOGUE, Contract("c"))
         np.testing.assert_array_equal(alone, together[mine])
 
 

@@ -8,16 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.retrieval.core import (
-    IMPERSONAL,
-    NOTHING,
-    SOURCES,
-    Covisit,
-    Found,
-    Shelves,
-    merge,
-    top_up,
-)
+from services.retrieval.core import IMPERSONAL, NOTHING, SOURCES, Covisit, Found, Shelves, merge, top_up
 from services.retrieval.many import Shelf
 
 N_ITEMS, N_USERS, N_CREATORS, N_REGIONS = 90, 12, 7, 3
@@ -28,14 +19,17 @@ def catalogue(rng):
     """A small one with many ties: several items come out at the same second, some only later."""
     follows = [rng.choice(N_CREATORS, rng.integers(0, 5), replace=False) for _ in range(N_USERS)]
     return SimpleNamespace(
-        item_creator=rng.integers(0, N_CREATORS, N_ITEMS), n_users=N_USERS, n_items=N_ITEMS,
+        item_creator=rng.integers(0, N_CREATORS, N_ITEMS),
+        n_users=N_USERS,
+        n_items=N_ITEMS,
         item_published_ts=NOW + rng.integers(-40, 8, N_ITEMS) * 600.0,
         item_regions=rng.integers(0, 1 << N_REGIONS, N_ITEMS).astype(np.uint16),
         item_language=rng.integers(0, 8, N_ITEMS).astype(np.int8),
-        creator_group=np.zeros(N_CREATORS, np.int8), follows=lambda user: follows[user],
+        creator_group=np.zeros(N_CREATORS, np.int8),
+        follows=lambda user: follows[user],
         follows_indptr=np.cumsum([0, *map(len, follows)]),
         follows_creator=np.concatenate(follows).astype(np.int32),
-    )  # fmt: skip
+    )
 
 
 def covisit(rng):
@@ -65,11 +59,7 @@ class Setting:
 
     def __init__(self, seed, n):
         rng = self.rng = np.random.default_rng(seed)
-        self.shelves, self.covisit, self.popular = (
-            Shelves(catalogue(rng)),
-            covisit(rng),
-            popular(rng),
-        )
+        self.shelves, self.covisit, self.popular = (Shelves(catalogue(rng)), covisit(rng), popular(rng))
         self.many = Shelf(self.shelves, self.covisit, self.popular)
         self.n = n
         self.users = rng.integers(-1, N_USERS + 1, n)
@@ -131,9 +121,11 @@ def test_the_merge_and_what_fills_it_up(on, n_wanted, disabled):
     ids[~personalised] = -1
     found = {
         "ann": on.many.found(scores, ids, np.arange(on.n), on.n),
-        "covisit": on.many.covisit(recent, 9), "followed": on.many.followed(nobody, 5, on.now),
-        "popular": on.many.popular(on.region, 12), "fresh": on.many.fresh(4, on.now, on.region, on.language),
-    }  # fmt: skip
+        "covisit": on.many.covisit(recent, 9),
+        "followed": on.many.followed(nobody, 5, on.now),
+        "popular": on.many.popular(on.region, 12),
+        "fresh": on.many.fresh(4, on.now, on.region, on.language),
+    }
     found = {s: on.many.visible(of, on.now) for s, of in found.items() if s not in disabled}
     merged = on.many.merge(found, n_wanted, on.n)
     filled = on.many.top_up(merged, on.region, on.now, n_wanted)
@@ -142,7 +134,7 @@ def test_the_merge_and_what_fills_it_up(on, n_wanted, disabled):
         alone = merge({s: of.of(i) for s, of in found.items() if s in asked}, n_wanted)
         deeper = on.popular[on.region[i]].ids
         deeper = deeper[on.shelves.visible(deeper, on.now[i])]
-        for many, one in ((merged, alone), (filled, top_up(alone, Found(deeper, NOTHING.scores), n_wanted))):  # fmt: skip
+        for many, one in ((merged, alone), (filled, top_up(alone, Found(deeper, NOTHING.scores), n_wanted))):
             n = int(many.n[i])
             assert many.ids[i, :n].tolist() == one.ids.tolist()
             assert many.scores[i, :n].tobytes() == one.scores.tobytes()

@@ -113,9 +113,7 @@ def test_usual_requests_are_not_left_to_the_rules_of_one():
     slates = check(policy, rng, 40, {3}, 5)
     assert sum(isinstance(slate, LateSlate) for slate in slates) > 25
     assert any(any(slate.randomised) for slate in slates if isinstance(slate, LateSlate))
-    assert any(
-        d.rule == "creator_cap" for s in slates if isinstance(s, LateSlate) for d in s.dropped
-    )
+    assert any(d.rule == "creator_cap" for s in slates if isinstance(s, LateSlate) for d in s.dropped)
 
 
 def test_no_requests_are_no_slates():

@@ -91,12 +91,7 @@ def test_reactions_hang_together(seed: int, n: int) -> None:
     assert np.nanmin(got.dwell_s, initial=1.0) > 0
 
 
-@given(
-    start=st.integers(0, 10**6),
-    cut=st.floats(0.05, 0.95),
-    length=st.floats(10, 900),
-    seed=st.integers(0, 99),
-)
+@given(start=st.integers(0, 10**6), cut=st.floats(0.05, 0.95), length=st.floats(10, 900), seed=st.integers(0, 99))
 def test_a_window_asked_for_in_two_pieces_holds_the_same_sessions(
     start: int, cut: float, length: float, seed: int
 ) -> None:
@@ -149,6 +144,4 @@ def test_the_reactions_are_those_of_every_history_so_far() -> None:
     assert np.flatnonzero(got.leave).tolist() == [3]
     assert got.examined.sum() == 20
     assert got.satisfaction[:3] == pytest.approx([0.28866604, 0.77982849, 0.66995543], rel=1e-6)
-    assert got.dwell_s[got.click][:3] == pytest.approx(
-        [52.0286484, 40.8073654, 4.1578512], rel=1e-6
-    )
+    assert got.dwell_s[got.click][:3] == pytest.approx([52.0286484, 40.8073654, 4.1578512], rel=1e-6)

@@ -12,23 +12,14 @@ from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.features import N_RECENT, USER_PROFILE
 from sandbox.pipeline import index
-from services.model.core import (
-    Ranker,
-    RankerConfig,
-    TowerConfig,
-    TwoTower,
-    dump,
-    encode_items,
-)
+from services.model.core import Ranker, RankerConfig, TowerConfig, TwoTower, dump, encode_items
 from services.ranking.core import INPUTS
 from tests.services.harness import N_CREATORS, N_ITEMS, N_USERS, WORLD_START
 
 _LINEAGE = Lineage(from_ts=0, to_ts=WORLD_START, rows=1, digest="0")
 
 
-def register(
-    place: Path, artifact: str, version: str, files: dict[str, bytes], **manifest: object
-) -> Path:
+def register(place: Path, artifact: str, version: str, files: dict[str, bytes], **manifest: object) -> Path:
     """The directory of the version."""
     described = Manifest.model_validate(
         {"artifact": artifact, "version": version, "created_ts": WORLD_START, "code_hash": "0",
@@ -41,8 +32,7 @@ def ranker(place: Path, version: str = "rk-1", seed: int = 1) -> Path:
     torch.manual_seed(seed)
     model = Ranker(RankerConfig(N_USERS, N_ITEMS, N_CREATORS, INPUTS))
     tensors, config = dump(model)
-    return register(place, "ranker", version, {"model.safetensors": tensors}, config=config,
-                    inputs=list(INPUTS))  # fmt: skip
+    return register(place, "ranker", version, {"model.safetensors": tensors}, config=config, inputs=list(INPUTS))
 
 
 def two_tower(place: Path, number: int = 1) -> Path:
@@ -72,9 +62,11 @@ def everything(world: Path) -> Path:
     register(place, "popular", "pp-1", {"popular.safetensors": artefacts.pack_arrays(packed)})
     user = np.arange(4)
     golden = {
-        "user": user, "profile": np.zeros((4, len(USER_PROFILE.columns)), np.float32),
-        "recent": np.full((4, N_RECENT), -1), "held_out": user[:, None] + 20,
-    }  # fmt: skip
+        "user": user,
+        "profile": np.zeros((4, len(USER_PROFILE.columns)), np.float32),
+        "recent": np.full((4, N_RECENT), -1),
+        "held_out": user[:, None] + 20,
+    }
     register(place, "features", "fs-1", {"golden.safetensors": artefacts.pack_arrays(golden)})
     return place
 

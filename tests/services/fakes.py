@@ -44,9 +44,7 @@ class FakeRetrieval(Fake):
     """Items 20..49, best first; the last one comes from two sources."""
 
     registration = property(
-        lambda self: Registration(
-            "retrieval", self.build, retrieval_pb2.DESCRIPTOR.services_by_name["Retrieval"]
-        )
+        lambda self: Registration("retrieval", self.build, retrieval_pb2.DESCRIPTOR.services_by_name["Retrieval"])
     )
 
     async def Retrieve(self, request, context):
@@ -61,8 +59,10 @@ class FakeRetrieval(Fake):
             item_ids=ids.astype("<i8").tobytes(),
             scores=np.linspace(1, 0.1, len(ids), dtype="<f4").tobytes(),
             sources=(b"\x01" * len(ids))[:-1] + b"\x03" * bool(len(ids)),
-            counts=counts, encoder_version="" if failed else "tt-1", index_version="ix-1",
-        )  # fmt: skip
+            counts=counts,
+            encoder_version="" if failed else "tt-1",
+            index_version="ix-1",
+        )
 
 
 class FakeModel(Fake):
@@ -70,7 +70,7 @@ class FakeModel(Fake):
 
     registration = property(
         lambda self: Registration("model", self.build, model_pb2.DESCRIPTOR.services_by_name["Model"])
-    )  # fmt: skip
+    )
 
     async def Score(self, request, context):
         await self._behave(request)
@@ -88,9 +88,7 @@ class FakeModel(Fake):
         return model_pb2.EncodeUserResponse(vector=bytes(256), encoder_version="tt-1")
 
     async def ListVersions(self, request, context):
-        version = model_pb2.ModelVersion(
-            artifact="ranker", version="rk-1", active=True, inputs=INPUTS
-        )
+        version = model_pb2.ModelVersion(artifact="ranker", version="rk-1", active=True, inputs=INPUTS)
         return model_pb2.ListVersionsResponse(versions=[version])
 
 
@@ -99,7 +97,7 @@ class FakeRules(Fake):
 
     registration = property(
         lambda self: Registration("rules", self.build, rules_pb2.DESCRIPTOR.services_by_name["Rules"])
-    )  # fmt: skip
+    )
 
     async def Apply(self, request, context):
         await self._behave(request)
@@ -107,5 +105,7 @@ class FakeRules(Fake):
         rows = range(1, min(n, request.slate_size + 1))
         return rules_pb2.ApplyResponse(
             slate=[rules_pb2.Placed(row=row, propensity=1.0) for row in rows],
-            rules_version="ru-1", dropped_row=[0], dropped_rule=["seen"],
-        )  # fmt: skip
+            rules_version="ru-1",
+            dropped_row=[0],
+            dropped_rule=["seen"],
+        )

@@ -78,9 +78,7 @@ def answers(path: str) -> bool:
 @contextmanager
 def redis_at(run: RunInfo):
     """The store of the run, answering; killed at the end."""
-    process = subprocess.Popen(
-        command(find_redis(), run.path, run.redis), stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command(find_redis(), run.path, run.redis), stdout=subprocess.DEVNULL)
     try:
         wait_for(lambda: answers(run.redis), 5, "a store that answers")
         yield process

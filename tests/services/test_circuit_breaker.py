@@ -74,7 +74,7 @@ async def test_a_callee_beyond_its_deadline_is_left_alone_and_taken_back_when_it
         ("circuit breaker opened", {"callee": "rules", "path": "a", "calls": 4, "failed": 4, "open_s": 0.2}),
         ("circuit breaker half-open", {"callee": "rules", "path": "a", "trial_calls": 2}),
         ("circuit breaker closed", {"callee": "rules", "path": "a"}),
-    ]  # fmt: skip
+    ]
 
 
 async def test_calls_that_fail_at_once_show_in_spans_and_in_the_edges_figures(tmp_path):
@@ -153,9 +153,7 @@ async def test_the_gateways_stand_in_answers_at_once_while_it_is_open(tmp_path):
         n, took = len(on.rules.requests), on.recorded()["rules_ms"]
         answer = await on.ask()
         record = on.recorded()
-        codes = [
-            json.loads(r[5])["code"] for r in rows(on.hosts["gateway"], "logs") if "fell" in r[4]
-        ]
+        codes = [json.loads(r[5])["code"] for r in rows(on.hosts["gateway"], "logs") if "fell" in r[4]]
 
     assert answer.degraded
     assert answer.items
@@ -192,7 +190,7 @@ async def live_story(tmp_path) -> tuple[list[str], list[tuple[str, dict]]]:
         seen = []
         for what, _ in STORY:
             if what == "nothing left":
-                CURRENT.set(Context("0" * 32, "0" * 16, None, "client", deadline=time.perf_counter()))  # fmt: skip
+                CURRENT.set(Context("0" * 32, "0" * 16, None, "client", deadline=time.perf_counter()))
             wanted = edge(SIX, deadline_ms=60 if what == "late" else 2_000)
             seen.append(await outcome(callee, does.get(what, ask(1)), wanted))
             CURRENT.set(None)
@@ -217,7 +215,7 @@ def virtual_story() -> tuple[list[str], list[tuple[str, dict]]]:
 
     async def call(what: str) -> None:
         until = loop.now if what == "nothing left" else float("inf")
-        context = VirtualContext("t", "s", None, "client", 1, 1, 1, 0, False, until, repeat((0.0, 1.0)))  # fmt: skip
+        context = VirtualContext("t", "s", None, "client", 1, 1, 1, 0, False, until, repeat((0.0, 1.0)))
         wanted = edge(SIX, deadline_ms=60 if what == "late" else 2_000)
         try:
             await fabric.call("gateway", "rules", "Apply", wanted, context, lambda _: handler(what))

@@ -59,9 +59,7 @@ def environment_of(name: str) -> dict[str, str]:
 class Local:
     """One service of the file as a process of this machine."""
 
-    def __init__(
-        self, name: str, service: dict[str, Any], environment: dict[str, str], log: Path
-    ) -> None:
+    def __init__(self, name: str, service: dict[str, Any], environment: dict[str, str], log: Path) -> None:
         self.name, self.service = name, service
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.environment = {"PATH": path, "HOME": str(log.parent), **environment}
@@ -139,9 +137,7 @@ def test_every_process_of_a_run_is_a_service_with_a_health_check() -> None:
     settings = ContainerSettings.read(environment_of("gateway"))
     assert set(settings.addresses) == set(settings.metrics) == set(GRPC_PROCESSES)
     assert set(settings.controls) == set(CONTROLLED)
-    used = [
-        *settings.addresses.values(), *settings.metrics.values(), *settings.controls.values(), settings.redis
-    ]  # fmt: skip
+    used = [*settings.addresses.values(), *settings.metrics.values(), *settings.controls.values(), settings.redis]
     assert len({place.split(":")[1] for place in used}) == len(used)  # also on one machine
     assert all(place.split(":")[0] in services for place in used)
 
@@ -166,9 +162,7 @@ def test_the_image_copies_what_the_package_is_made_of() -> None:
 
 @pytest.mark.stack
 @pytest.mark.parametrize("name", PROCESSES)
-def test_each_service_becomes_healthy_by_its_own_check(
-    containers: dict[str, Local], name: str
-) -> None:
+def test_each_service_becomes_healthy_by_its_own_check(containers: dict[str, Local], name: str) -> None:
     wait_for(containers[name].passes_its_health_check, 60, f"{name} healthy")
 
 
@@ -183,14 +177,8 @@ def test_the_containers_together_recommend_and_tell_the_lake(containers: dict[st
         slate = stub.Recommend(request, timeout=20, wait_for_ready=True)
 
     assert len(slate.items) == 5
-    count = (
-        "select count(*) from requests",
-        "select count(*) from items",
-        "select count(*) from redis_stats",
-    )
-    wait_for(
-        lambda: all(query(run.lake, sql).rows[0][0] > 0 for sql in count), 15, "rows in the lake"
-    )
+    count = ("select count(*) from requests", "select count(*) from items", "select count(*) from redis_stats")
+    wait_for(lambda: all(query(run.lake, sql).rows[0][0] > 0 for sql in count), 15, "rows in the lake")
 
 
 @pytest.mark.stack
@@ -209,25 +197,22 @@ def test_a_health_check_fails_where_nothing_runs(containers: dict[str, Local]) -
 
     done = subprocess.run(
         [sys.executable, "-m", "sandbox.runtime.local.health", "redis"],
-        env=environment, cwd=ROOT, capture_output=True, timeout=60,
-    )  # fmt: skip
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+    )
 
     assert done.returncode == 1
 
 
 @pytest.mark.stack
-def test_preparing_again_beside_a_running_stack_leaves_it_alone(
-    containers: dict[str, Local],
-) -> None:
+def test_preparing_again_beside_a_running_stack_leaves_it_alone(containers: dict[str, Local]) -> None:
     before = run_of(containers)
     prepare = containers["prepare"]
 
     done = subprocess.run(
-        prepare.service["command"],
-        env=prepare.environment,
-        cwd=ROOT,
-        capture_output=True,
-        timeout=60,
+        prepare.service["command"], env=prepare.environment, cwd=ROOT, capture_output=True, timeout=60
     )
 
     assert done.returncode == 0
@@ -251,13 +236,9 @@ def armed_on(run: RunInfo, name: str) -> list[str]:
 
 
 @pytest.mark.stack
-def test_a_fault_is_armed_in_a_container_seen_and_taken_off_again(
-    containers: dict[str, Local],
-) -> None:
+def test_a_fault_is_armed_in_a_container_seen_and_taken_off_again(containers: dict[str, Local]) -> None:
     stack = Stack(run_of(containers).path)
-    slow = (
-        "select count(*) from spans where service = 'gateway' and kind = 'client' and dur_ms > 90"
-    )
+    slow = "select count(*) from spans where service = 'gateway' and kind = 'client' and dur_ms > 90"
     before = slate_ms(stack.run)
 
     stack.arm("gateway", {"id": "c1", "fault": "rpc-edge-latency", "params": {"delay_ms": 90}})
@@ -289,15 +270,11 @@ def test_what_cannot_be_armed_in_a_container_is_refused_by_code(
 
 
 @pytest.mark.stack
-def test_a_container_takes_no_order_without_the_token_of_its_run(
-    containers: dict[str, Local],
-) -> None:
+def test_a_container_takes_no_order_without_the_token_of_its_run(containers: dict[str, Local]) -> None:
     run = run_of(containers)
     for token in ("", "0" * 64):
         with pytest.raises(SandboxError, match="RUN-010"):
-            control.ask(
-                Endpoint(run.controls["gateway"], token), "arm", id="x", fault="rpc-edge-latency"
-            )
+            control.ask(Endpoint(run.controls["gateway"], token), "arm", id="x", fault="rpc-edge-latency")
 
     assert armed_on(run, "gateway") == []
 
@@ -347,9 +324,7 @@ def test_operations_reach_the_containers_and_are_reverted(containers: dict[str, 
 
 
 @pytest.mark.stack
-def test_what_needs_a_supervisor_is_refused_with_what_does_it_instead(
-    containers: dict[str, Local],
-) -> None:
+def test_what_needs_a_supervisor_is_refused_with_what_does_it_instead(containers: dict[str, Local]) -> None:
     stack = Stack(run_of(containers).path)
     with pytest.raises(SandboxError, match="docker compose restart redis") as restart:
         stack.restart("redis")
@@ -363,9 +338,7 @@ def test_what_needs_a_supervisor_is_refused_with_what_does_it_instead(
 
 
 @pytest.mark.stack
-def test_a_restart_is_an_order_to_end_and_dockers_to_start_again(
-    containers: dict[str, Local],
-) -> None:
+def test_a_restart_is_an_order_to_end_and_dockers_to_start_again(containers: dict[str, Local]) -> None:
     run, rules = run_of(containers), containers["rules"]
     assert rules.service["restart"] == "unless-stopped"
     with ThreadPoolExecutor(1) as other:
@@ -394,9 +367,7 @@ def test_a_restart_that_nobody_completes_is_said_in_time(containers: dict[str, L
 
 
 @pytest.mark.stack
-def test_a_container_that_was_restarted_gets_its_wrappers_again(
-    containers: dict[str, Local],
-) -> None:
+def test_a_container_that_was_restarted_gets_its_wrappers_again(containers: dict[str, Local]) -> None:
     run, ranking = run_of(containers), containers["ranking"]
     kept = Kept(run)
     kept.arm("ranking", {"id": "c2", "fault": "rpc-edge-latency", "params": {"delay_ms": 1}})
@@ -417,9 +388,7 @@ def test_a_container_that_was_restarted_gets_its_wrappers_again(
 
 @pytest.mark.stack
 @pytest.mark.slow
-def test_a_drill_is_played_on_the_containers_from_its_start_to_its_grade(
-    containers: dict[str, Local],
-) -> None:
+def test_a_drill_is_played_on_the_containers_from_its_start_to_its_grade(containers: dict[str, Local]) -> None:
     run = run_of(containers)
     drill = ("drill", "start", "--gentlest", "--run-dir", run.run_dir, "--seed", "5", "--autopilot", "--no-twin", "--json")  # fmt: skip
 

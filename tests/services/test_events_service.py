@@ -129,7 +129,7 @@ def next_process(run):
 
 
 async def test_what_a_dead_processor_had_read_is_done_once(run):
-    entries = [Entry(IMPRESSIONS, 3, 7, WORLD_START, (1, 2)), Entry("click", 3, 7, WORLD_START + 1, (2,))]  # fmt: skip
+    entries = [Entry(IMPRESSIONS, 3, 7, WORLD_START, (1, 2)), Entry("click", 3, 7, WORLD_START + 1, (2,))]
     with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
         store.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
         for entry in entries:
@@ -146,8 +146,11 @@ async def test_what_a_dead_processor_had_read_is_done_once(run):
 
 
 async def test_rows_that_were_written_and_not_acknowledged_are_done_again_to_no_effect(run):
-    entries = [Entry(IMPRESSIONS, 3, 7, WORLD_START, (1, 2)), Entry("click", 3, 7, WORLD_START + 1, (2,)),
-               Entry("click", 3, 8, WORLD_START + 2, (1,))]  # fmt: skip
+    entries = [
+        Entry(IMPRESSIONS, 3, 7, WORLD_START, (1, 2)),
+        Entry("click", 3, 7, WORLD_START + 1, (2,)),
+        Entry("click", 3, 8, WORLD_START + 2, (1,)),
+    ]
     with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
         for entry in entries:
             store.xadd(STREAM, {"e": entry.encode()})
@@ -156,9 +159,7 @@ async def test_rows_that_were_written_and_not_acknowledged_are_done_again_to_no_
         once = {name: store.get(name) for name in store.keys("*{3}")}
         store.xgroup_destroy(STREAM, GROUP)
         store.xgroup_create(STREAM, GROUP, id="0")
-        store.xreadgroup(
-            GROUP, CONSUMER, {STREAM: ">"}
-        )  # the rows of these were written; then it died
+        store.xreadgroup(GROUP, CONSUMER, {STREAM: ">"})  # the rows of these were written; then it died
         async with serving(next_process(run), PROCESSOR):
             await until(lambda: pending(store) == 0)
         again = {name: store.get(name) for name in store.keys("*{3}")}
@@ -178,11 +179,7 @@ async def test_a_store_that_is_full_refuses_events_by_code_and_the_processor_wai
             gate.open.set()
             with pytest.raises(SandboxError) as refused:
                 await callee.call("Append", batch(click("b", 2)), EDGE)
-            await until(
-                lambda: any(
-                    row[4] == "event store takes no writes" for row in rows(hosts["stream"], "logs")
-                )
-            )
+            await until(lambda: any(row[4] == "event store takes no writes" for row in rows(hosts["stream"], "logs")))
             assert store.get(key(USER_SESSION, 3)) is None
             store.config_set("maxmemory", 0)
             assert (await callee.call("Append", batch(click("b", 2)), EDGE)).accepted == 1
@@ -233,7 +230,7 @@ async def test_a_dead_store_refuses_events_and_the_processor_returns_with_it(run
         with pytest.raises(SandboxError) as caught:
             await callee.call("Append", batch(click("a", 1)), EDGE)
         assert caught.value.kind.code == "STORE-001"
-        await until(lambda: any(row[4] == "event store unreachable" for row in rows(hosts["stream"], "logs")))  # fmt: skip
+        await until(lambda: any(row[4] == "event store unreachable" for row in rows(hosts["stream"], "logs")))
         with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
             assert (await callee.call("Append", batch(click("a", 1)), EDGE)).accepted == 1
             await until(lambda: store.get(key(USER_SESSION, 3)) is not None)

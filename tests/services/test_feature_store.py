@@ -13,15 +13,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import (
-    ITEM_STATS,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    VIEWS,
-    Status,
-    key,
-)
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, VIEWS, Status, key
 from sandbox.virtual.processes.store import Store as VirtualStore
 from services.events import core
 from services.skeleton.feature_store import ROWS_PER_WRITE, FeatureStore, RedisFeatures, together
@@ -38,15 +30,11 @@ def ids(*numbers):
 
 def rows_of(view, n, value=0.5):
     """n rows that can be told apart. float32 [n, columns]."""
-    return (
-        np.full((n, len(view.columns)), value, np.float32) + np.arange(n, dtype=np.float32)[:, None]
-    )
+    return np.full((n, len(view.columns)), value, np.float32) + np.arange(n, dtype=np.float32)[:, None]
 
 
 async def fill(store, view, numbers, ts=NOW - 60, run=7, value=0.5):
-    await store.write(
-        view, numbers, rows_of(view, len(numbers), value), np.full(len(numbers), ts), run
-    )
+    await store.write(view, numbers, rows_of(view, len(numbers), value), np.full(len(numbers), ts), run)
 
 
 async def refused(doing):
@@ -76,12 +64,7 @@ class Contract:
 
         rows = await backend.store.read(view, ids(2, 1, -1, 10**9), NOW)
 
-        assert rows.status.tolist() == [
-            Status.MISSING,
-            Status.PRESENT,
-            Status.MISSING,
-            Status.MISSING,
-        ]
+        assert rows.status.tolist() == [Status.MISSING, Status.PRESENT, Status.MISSING, Status.MISSING]
         for i in (0, 2, 3):
             assert (rows.values[i] == view.default_row).all()
             assert np.isnan(rows.event_ts[i])
@@ -255,11 +238,7 @@ class TestRedisSpreadOverNodes(TestRedis):
 
     async def test_no_command_names_keys_of_two_slots(self, backend):
         await fill(backend.store, ITEM_STATS, np.arange(20))
-        users = [
-            key(view, user).encode()
-            for user in (1, 2)
-            for view in (USER_PROFILE, USER_SESSION, USER_SEEN)
-        ]
+        users = [key(view, user).encode() for user in (1, 2) for view in (USER_PROFILE, USER_SESSION, USER_SEEN)]
         await backend.store.put(dict.fromkeys(users, b"row"))
         found = await backend.store.fetch([*users, b"none", users[0]])
 
@@ -310,9 +289,7 @@ def test_a_users_rows_lie_in_one_slot_and_the_items_are_spread():
 
     assert len(users) == 1
     assert len(items) > N_ITEMS // 2
-    assert (
-        len({key_slot(key(USER_PROFILE, user).encode()) for user in range(N_USERS)}) > N_USERS // 2
-    )
+    assert len({key_slot(key(USER_PROFILE, user).encode()) for user in range(N_USERS)}) > N_USERS // 2
 
 
 @pytest.mark.parametrize(

@@ -21,16 +21,7 @@ from services.ranking.core import INPUTS
 from services.ranking.server import REGISTRATION as RANKING
 from services.skeleton.status import from_rpc_error
 from tests.services.fakes import FakeModel, FakeRetrieval, FakeRules
-from tests.services.harness import (
-    BLOCKER,
-    NO_CONSENT,
-    WORLD_START,
-    catalogue,
-    make_run,
-    redis_at,
-    rows,
-    serving,
-)
+from tests.services.harness import BLOCKER, NO_CONSENT, WORLD_START, catalogue, make_run, redis_at, rows, serving
 from tests.services.waiting import until
 
 WORLD = catalogue()
@@ -52,7 +43,7 @@ class Around:
 
     def recorded(self):
         """The last row of `requests`, by column."""
-        return dict(zip(TABLES["requests"].names, rows(self.hosts["gateway"], "requests")[-1], strict=True))  # fmt: skip
+        return dict(zip(TABLES["requests"].names, rows(self.hosts["gateway"], "requests")[-1], strict=True))
 
 
 @asynccontextmanager
@@ -71,11 +62,10 @@ async def around(tmp_path, config=None):
         store.set(key(USER_SEEN, 3), pack(USER_SEEN, seen, WORLD_START - 60, run=1))
         async with (
             serving(
-                run, FEATURES, EVENTS, RANKING, GATEWAY,
-                retrieval.registration, model.registration, rules.registration,
+                run, FEATURES, EVENTS, RANKING, GATEWAY, retrieval.registration, model.registration, rules.registration
             ) as hosts,
             aio.insecure_channel(run.addresses["gateway"]) as channel,
-        ):  # fmt: skip
+        ):
             stub = gateway_pb2_grpc.RecommenderStub(channel)
             surroundings = Around(stub, hosts, retrieval, model, rules, store)
             surroundings.redis_process, surroundings.channel = process, channel
@@ -185,8 +175,7 @@ async def test_without_consent_nothing_about_the_user_is_read_or_handed_on(tmp_p
 
 @pytest.mark.parametrize("mode", ["slow", "broken", "refuse"])
 @pytest.mark.parametrize(
-    ("stage", "fell"),
-    [("retrieval", ["retrieval"]), ("model", ["ranking"]), ("rules", ["rules"])],
+    ("stage", "fell"), [("retrieval", ["retrieval"]), ("model", ["ranking"]), ("rules", ["rules"])]
 )
 async def test_a_stage_that_fails_is_stood_in_for_in_time_and_flagged(tmp_path, stage, mode, fell):
     async with around(tmp_path) as on:

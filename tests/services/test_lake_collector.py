@@ -55,8 +55,10 @@ class Running:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox.runtime.local.child", "collector", self.run.run_dir],
-                stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         wait_for(self.listens, 30)
 
     def listens(self) -> bool:
@@ -158,15 +160,13 @@ def test_a_refused_connection_is_an_entry_in_the_logs(running):
 def test_on_sigterm_everything_that_was_sent_is_published(running):
     rows = [metric(number) for number in range(20_000)]
 
-    running.send(
-        *(encode("load", "load-0", "metrics", rows[i : i + 500]) for i in range(0, 20_000, 500))
-    )
+    running.send(*(encode("load", "load-0", "metrics", rows[i : i + 500]) for i in range(0, 20_000, 500)))
     code = running.stop()
 
     assert code == 0
-    assert running.lake().query(
-        "SELECT count(*), count(DISTINCT value) FROM metrics WHERE name = 'test'"
-    ) == [(20_000, 20_000)]
+    assert running.lake().query("SELECT count(*), count(DISTINCT value) FROM metrics WHERE name = 'test'") == [
+        (20_000, 20_000)
+    ]
     assert not running.run.collector_socket.exists()
 
 
@@ -218,10 +218,7 @@ def test_processes_redis_and_the_stream_are_sampled_with_their_gauges(running):
     store.xgroup_create("events", "session-features", id="0", mkstream=True)
     for number in range(50):
         store.xadd("events", {"n": number})
-    store.hset(
-        PROGRESS,
-        mapping={"written_ts": WORLD_START + 50, "processed_ts": WORLD_START + 20},
-    )
+    store.hset(PROGRESS, mapping={"written_ts": WORLD_START + 50, "processed_ts": WORLD_START + 20})
     ((_, entries),) = store.xreadgroup("session-features", "c", {"events": ">"}, count=20)
     store.xack("events", "session-features", *(entry for entry, _ in entries[:15]))
 
@@ -230,21 +227,15 @@ def test_processes_redis_and_the_stream_are_sampled_with_their_gauges(running):
         link.sendall(encode("gateway", "gateway-0", GAUGES, [[3, 7, 12.5]]))
         query = "SELECT pool_queue, inflight FROM procs WHERE service = 'gateway' AND inflight IS NOT NULL"
         assert wait_for(lambda: lake.query(query))[0] == (3, 7)
-    assert wait_for(
-        lambda: lake.query("SELECT count(DISTINCT service) FROM procs WHERE rss_mb > 1") == [(3,)]
-    )
+    assert wait_for(lambda: lake.query("SELECT count(DISTINCT service) FROM procs WHERE rss_mb > 1") == [(3,)])
     query = "SELECT length, backlog, epoch(last_event_ts) - epoch(last_processed_ts) FROM stream_stats ORDER BY ts DESC LIMIT 1"
-    assert wait_for(lambda: lake.query(query)) == [
-        (50, 35, 30.0)
-    ]  # 30 not given, 5 not acknowledged
+    assert wait_for(lambda: lake.query(query)) == [(50, 35, 30.0)]  # 30 not given, 5 not acknowledged
 
     ((_, entries),) = store.xreadgroup("session-features", "c", {"events": ">"}, count=30)
     store.xack("events", "session-features", *(entry for entry, _ in entries))
     wait_for(lambda: lake.query(query)[0][1] == 5)
     assert lake.query("SELECT max(rate_out) > 10 FROM stream_stats") == [(True,)]
-    assert lake.query("SELECT count(*) > 0 FROM redis_stats WHERE used_mb > 0 AND ops >= 0") == [
-        (True,)
-    ]
+    assert lake.query("SELECT count(*) > 0 FROM redis_stats WHERE used_mb > 0 AND ops >= 0") == [(True,)]
 
 
 def test_metrics_and_alerts_are_derived_from_what_passes_through(running):

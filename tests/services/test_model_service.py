@@ -34,10 +34,12 @@ class Model:
     async def score(self, items=ITEMS, inputs=INPUT_ROWS, user=3, version="", n_columns=None):
         CURRENT.set(Context("ab" * 16, "1" * 16, None, "test"))
         request = model_pb2.ScoreRequest(
-            user_id=user, item_ids=np.asarray(items, "<i8").tobytes(), version=version,
+            user_id=user,
+            item_ids=np.asarray(items, "<i8").tobytes(),
+            version=version,
             inputs=np.asarray(inputs, "<f4").tobytes(),
             n_columns=len(INPUTS) if n_columns is None else n_columns,
-        )  # fmt: skip
+        )
         answer = await self.callee.call("Score", request, EDGE)
         p = np.frombuffer(answer.probabilities, "<f4").reshape(-1, 3)
         return p, answer.model_version
@@ -45,9 +47,11 @@ class Model:
     async def encode(self, user=3, profile=None, recent=(), version=""):
         row = np.zeros(len(USER_PROFILE.columns)) if profile is None else profile
         request = model_pb2.EncodeUserRequest(
-            user_id=user, profile=np.asarray(row, "<f4").tobytes(), version=version,
+            user_id=user,
+            profile=np.asarray(row, "<f4").tobytes(),
+            version=version,
             recent=np.asarray(recent, "<i8").tobytes(),
-        )  # fmt: skip
+        )
         return await self.callee.call("EncodeUser", request, EDGE)
 
     async def reload(self, **changes):
@@ -159,9 +163,7 @@ async def test_several_versions_are_held_and_asked_by_name(tmp_path):
 
     assert named == "rk-2"
     assert np.abs(first - second).max() > 1e-3
-    assert {(v.version, v.active) for v in listed.versions} == {
-        ("rk-1", True), ("rk-2", False), ("tt-1", True),
-    }  # fmt: skip
+    assert {(v.version, v.active) for v in listed.versions} == {("rk-1", True), ("rk-2", False), ("tt-1", True)}
     assert tuple(listed.versions[1].inputs) == INPUTS
 
 

@@ -110,9 +110,7 @@ async def test_a_release_that_leaves_columns_out_serves_their_defaults_and_says_
         ({"weights": [1.0]}, "CFG-001"),
     ],
 )
-async def test_a_release_that_cannot_be_is_refused_and_the_old_one_serves_on(
-    tmp_path, changes, code
-):
+async def test_a_release_that_cannot_be_is_refused_and_the_old_one_serves_on(tmp_path, changes, code):
     async with ranking(tmp_path) as on:
         with pytest.raises(SandboxError, match=code):
             await on.reload(**changes)

@@ -12,12 +12,7 @@ from sandbox.base.config import Config, Edge, RetrievalConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_PROFILE
 from services.model.server import REGISTRATION as MODEL
-from services.proto.recsys.v1 import (
-    admin_pb2,
-    admin_pb2_grpc,
-    retrieval_pb2,
-    retrieval_pb2_grpc,
-)
+from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, retrieval_pb2, retrieval_pb2_grpc
 from services.retrieval.core import SOURCES
 from services.retrieval.server import REGISTRATION as RETRIEVAL
 from services.skeleton.context import CURRENT, Context
@@ -105,10 +100,7 @@ async def test_without_a_model_server_the_other_sources_answer_and_the_loss_is_n
 async def test_a_damaged_index_costs_its_source_until_a_reload_brings_a_whole_one(tmp_path):
     async with retrieval(tmp_path, spoil="index/ix-1/index.faiss") as served:
         assert failed(await served.find()) == {"ann"}
-        assert any(
-            row[4] == "artefact not loaded" and "MODEL-002" in row[5]
-            for row in rows(served.host, "logs")
-        )
+        assert any(row[4] == "artefact not loaded" and "MODEL-002" in row[5] for row in rows(served.host, "logs"))
 
         two_tower(tmp_path / "registry")
         await served.reload(index_version="ix-1")
@@ -168,9 +160,7 @@ async def test_strange_ids_and_profiles_do_no_harm(tmp_path):
     nan = np.full(len(USER_PROFILE.columns), np.nan, "<f4").tobytes()
 
     async with retrieval(tmp_path) as served:
-        answer = await served.find(
-            user_id=12345, profile=nan, recent=np.array([-7, 999], "<i8").tobytes()
-        )
+        answer = await served.find(user_id=12345, profile=nan, recent=np.array([-7, 999], "<i8").tobytes())
 
     assert not failed(answer)
     assert len(ids_of(answer)) == 40

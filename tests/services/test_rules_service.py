@@ -30,9 +30,11 @@ class Rules:
         scores = np.linspace(1, 0.5, len(items)).astype("<f4")
         asked = {"user_id": 2, "slate_size": 8, "session": 4, "depth": 1} | fields
         request = rules_pb2.ApplyRequest(
-            item_ids=np.asarray(items, "<i8").tobytes(), scores=scores.tobytes(),
-            seen=np.asarray(seen, "<i8").tobytes(), **asked,
-        )  # fmt: skip
+            item_ids=np.asarray(items, "<i8").tobytes(),
+            scores=scores.tobytes(),
+            seen=np.asarray(seen, "<i8").tobytes(),
+            **asked,
+        )
         return await self.callee.call("Apply", request, EDGE)
 
     async def reload(self, **changes):
@@ -92,9 +94,7 @@ async def test_a_wrong_document_is_refused_and_the_one_in_force_stays(tmp_path):
         with pytest.raises(SandboxError, match="CFG-003"):
             await served.reload(version="ru-2", rules=[Rule(id="no_such_rule")])
         with pytest.raises(SandboxError, match="CFG-003"):
-            await served.reload(
-                version="ru-3", sensitivity=SensitivityList(by_language={"klingon": 0.1})
-            )
+            await served.reload(version="ru-3", sensitivity=SensitivityList(by_language={"klingon": 0.1}))
 
         assert (await served.slate()).rules_version == "ru-1"
 

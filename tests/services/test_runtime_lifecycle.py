@@ -74,9 +74,7 @@ def test_two_stacks_side_by_side_and_down_leaves_nothing(tmp_path: Path) -> None
     assert not json.loads(after.stdout)["ready"]
 
 
-def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(
-    tmp_path: Path,
-) -> None:
+def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(tmp_path: Path) -> None:
     stack = Stack.up("tiny", run_dir=tmp_path)
     supervisor = stack.status()["services"][0]["pid"]
     pids = [s.pid for s in load_services(tmp_path)]
@@ -100,8 +98,10 @@ def at_a_terminal() -> None:
 def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=at_a_terminal,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=at_a_terminal,
+    )
     wait_for(lambda: len(load_services(tmp_path)) > 5, 60, "services starting")
 
     up.send_signal(signal.SIGINT)
@@ -111,13 +111,14 @@ def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_ctrl_c_and_a_kill_in_the_foreground_take_all_down(
-    tmp_path: Path, number: signal.Signals, code: int
-) -> None:
+def test_ctrl_c_and_a_kill_in_the_foreground_take_all_down(tmp_path: Path, number: signal.Signals, code: int) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path), "--foreground", "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=at_a_terminal,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=at_a_terminal,
+    )
     assert up.stdout is not None
     assert json.loads(up.stdout.readline())["ready"]
 
@@ -135,8 +136,11 @@ def test_a_damaged_model_stops_the_start_with_its_own_error(home: Path, tmp_path
 
     up = subprocess.run(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path / "run"), "--json"],
-        capture_output=True, text=True, timeout=170, env={**os.environ, "SANDBOX_HOME": str(other)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=170,
+        env={**os.environ, "SANDBOX_HOME": str(other)},
+    )
 
     assert up.returncode == 3
     assert up.stdout == ""
@@ -147,9 +151,7 @@ def test_a_damaged_model_stops_the_start_with_its_own_error(home: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", ["catalogue.npz", "users.parquet"])
-def test_a_damaged_world_stops_the_start_with_its_own_error(
-    home: Path, tmp_path: Path, name: str
-) -> None:
+def test_a_damaged_world_stops_the_start_with_its_own_error(home: Path, tmp_path: Path, name: str) -> None:
     other = tmp_path / "home"
     shutil.copytree(home / "worlds" / "tiny", other / "worlds" / "tiny")
     table = other / "worlds/tiny/public" / name
@@ -157,8 +159,11 @@ def test_a_damaged_world_stops_the_start_with_its_own_error(
 
     up = subprocess.run(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path / "run"), "--json"],
-        capture_output=True, text=True, timeout=170, env={**os.environ, "SANDBOX_HOME": str(other)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=170,
+        env={**os.environ, "SANDBOX_HOME": str(other)},
+    )
 
     error = json.loads(up.stderr.splitlines()[-1])
     assert error["code"] == "WORLD-003"
@@ -167,9 +172,7 @@ def test_a_damaged_world_stops_the_start_with_its_own_error(
     assert processes_of(tmp_path / "run") == []
 
 
-async def test_a_port_that_was_taken_meanwhile_is_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = prepare("tiny", 60.0, tmp_path, 1, None, quiet).run_dir
     pick = ports.pick
 
@@ -198,9 +201,7 @@ async def test_a_port_that_was_taken_meanwhile_is_replaced(
     assert all(not p.running for p in supervisor.processes.values())
 
 
-def test_a_full_disk_is_an_error_before_anything_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_an_error_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1 << 20)
     monkeypatch.setattr(rundir.shutil, "disk_usage", lambda _: usage)
 

@@ -12,9 +12,7 @@ import grpc
 import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from faults.arming import wrapper_for
 from sandbox.base.config import Config, Edge
@@ -47,9 +45,7 @@ class SlowRules(rules_pb2_grpc.RulesServicer):
         self.calls += 1
         self.remaining_s = context.remaining_s()
         if request.slate_size == 0:
-            raise SandboxError(
-                "WIRE-002", where="slate_size", seen=0, expected="1..100", fix="ask for more"
-            )
+            raise SandboxError("WIRE-002", where="slate_size", seen=0, expected="1..100", fix="ask for more")
         if request.user_id == -1:
             raise ZeroDivisionError("a bug")
         try:
@@ -79,8 +75,7 @@ async def stack(tmp_path):
         servicers.append(SlowRules(host))
         return servicers[0]
 
-    registration = Registration("rules", build,
-    rules_pb2.DESCRIPTOR.services_by_name["Rules"])  # fmt: skip
+    registration = Registration("rules", build, rules_pb2.DESCRIPTOR.services_by_name["Rules"])
     server = asyncio.create_task(serve(Host("rules", run, "rules-0"), registration, stop))
     caller = Host("gateway", run, "gateway-0")
     callee = caller.callee("rules", rules_pb2_grpc.RulesStub)
@@ -233,11 +228,7 @@ async def test_reflection_lists_the_service(tmp_path):
 
 async def test_an_armed_edge_is_slow_on_the_client_side_only_and_heals_when_disarmed(tmp_path):
     async with stack(tmp_path) as (_, callee, caller, *_rest):
-        spec = {
-            "fault": "rpc-edge-latency",
-            "params": {"delay_ms": 120},
-            "scope": {"callee": "rules", "paths": ["a"]},
-        }
+        spec = {"fault": "rpc-edge-latency", "params": {"delay_ms": 120}, "scope": {"callee": "rules", "paths": ["a"]}}
         seam, wrapper = wrapper_for(spec, caller.seams, "gateway")
         caller.seams.named(seam).put(wrapper)
         took = {}
@@ -338,9 +329,7 @@ async def test_a_port_that_was_taken_meanwhile_is_said_by_code(tmp_path, ports):
         taken.listen()
         addresses = {name: {"rules": free_address()} for name in ("addresses", "metrics")}
         addresses[ports]["rules"] = f"127.0.0.1:{taken.getsockname()[1]}"
-        run = RunInfo(
-            str(tmp_path), "none", str(tmp_path), 1e9, time.time(), 60.0, 1, "", **addresses
-        )
+        run = RunInfo(str(tmp_path), "none", str(tmp_path), 1e9, time.time(), 60.0, 1, "", **addresses)
         Config().save(tmp_path)
         registration = Registration("rules", SlowRules)
 

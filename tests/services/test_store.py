@@ -22,7 +22,7 @@ async def test_answers_belong_to_their_commands(run):
     with redis_at(run):
         store = Store(run.redis)
         await asyncio.gather(*(store.command("SET", f"k{i}", i) for i in range(50)))
-        many = await asyncio.gather(*(store.command("MGET", f"k{i}", "none", b"k1") for i in range(50)))  # fmt: skip
+        many = await asyncio.gather(*(store.command("MGET", f"k{i}", "none", b"k1") for i in range(50)))
         await store.close()
     assert many == [[str(i).encode(), None, b"1"] for i in range(50)]
 
@@ -55,7 +55,7 @@ async def test_a_store_that_hangs_costs_the_timeout_and_answers_in_order_afterwa
         await store.command("SET", "a", "1")
         process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
-        late = await asyncio.gather(*(store.command("ECHO", i) for i in range(5)), return_exceptions=True)  # fmt: skip
+        late = await asyncio.gather(*(store.command("ECHO", i) for i in range(5)), return_exceptions=True)
         took = time.monotonic() - began
         process.send_signal(signal.SIGCONT)
         assert all(isinstance(error, TimeoutError) for error in late)

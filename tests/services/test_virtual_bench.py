@@ -56,9 +56,7 @@ def test_the_cost_of_a_run_is_told_with_its_requests(home, tmp_path):
     assert cost["cpu_s"] > 0
 
 
-def test_the_command_fits_to_a_run_and_writes_what_the_backend_reads(
-    home, lake, tmp_path, capsys, monkeypatch
-):
+def test_the_command_fits_to_a_run_and_writes_what_the_backend_reads(home, lake, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(paired, "REFINEMENTS", 0)
     path = tmp_path / "timing.json"
 

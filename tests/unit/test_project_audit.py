@@ -25,9 +25,8 @@ OURS = sorted(
     if "_pb2" not in path.name
 )
 COMMANDS = list(command_paths())
-ARMED = {
-    step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault
-}  # that it is a look-alike of something is not enough
+# That it is a look-alike of something is not enough
+ARMED = {step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault}
 SHELLS = {  # of services: what they do is I/O
     "behind", "record", "server", "processor", "batching", "probe", "client", "host", "status", "store", "feature_store", "telemetry",
     "generate",
@@ -53,9 +52,7 @@ def test_every_fault_is_documented_tested_and_used(name):
 
 
 def test_every_module_of_the_services_is_a_shell_or_held_to_do_no_io():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
-        "contracts"
-    ]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     held = next(c for c in contracts if c["name"] == "Cores do no I/O")["source_modules"]
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -111,9 +108,7 @@ def test_rows_of_the_lake_are_built_by_the_names_of_their_columns(path):
                 continue
             built = {ast.unparse(n.func) for n in ast.walk(values) if isinstance(n, ast.Call)}
             built = {of for of in built if of.startswith("row_of.")}
-            assert not isinstance(values, ast.Tuple), (
-                f"line {node.lineno}: use row_of.{table.value}"
-            )
+            assert not isinstance(values, ast.Tuple), f"line {node.lineno}: use row_of.{table.value}"
             assert built <= {f"row_of.{table.value}"}, f"line {node.lineno}"
 
 
@@ -139,16 +134,16 @@ BANNED = {  # call -> where it is allowed, and what to use instead
     "pickle.loads": (set(), "safetensors, npz or JSON"),
     "torch.load": (set(), "safetensors"),
     # A manifest says when it was built; nothing is computed from that.
-    "datetime.now": (
-        {"sandbox/world/store.py", "sandbox/cli/world_import.py"},
-        "a clock that was handed in",
-    ),
+    "datetime.now": ({"sandbox/world/store.py", "sandbox/cli/world_import.py"}, "a clock that was handed in"),
 }
 # Programs that wait for other processes or for people, by polling a condition; only ever shorter.
 POLLS = {
-    "sandbox/runtime/operate/operations.py", "sandbox/cli/load.py", "sandbox/runtime/stack.py",
-    "sandbox/bench/serving.py", "sandbox/bench/stack.py",
-}  # fmt: skip
+    "sandbox/runtime/operate/operations.py",
+    "sandbox/cli/load.py",
+    "sandbox/runtime/stack.py",
+    "sandbox/bench/serving.py",
+    "sandbox/bench/stack.py",
+}
 
 
 def calls(path: Path) -> set[str]:
@@ -168,9 +163,10 @@ def test_no_banned_call(path):
 
 
 WAITS = {  # the helpers; calls that are asked again until a breaker lets one through
-    "tests/services/waiting.py", "tests/services/test_circuit_breaker.py",
+    "tests/services/waiting.py",
+    "tests/services/test_circuit_breaker.py",
     "tests/unit/runtime/test_control.py",  # a stranger that drips
-}  # fmt: skip
+}
 
 
 def test_tests_wait_by_the_helpers():

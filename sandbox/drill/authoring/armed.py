@@ -49,46 +49,51 @@ def _names(draft: Draft, place: Place, raw: dict[str, Any]) -> Iterator[Finding]
     name = fault.get("name") if isinstance(fault, dict) else None
     if isinstance(name, str) and name not in CATALOGUE:
         yield draft.error(
-            "unknown-name", (*place, "fault", "name"), name, listed(CATALOGUE),
+            "unknown-name",
+            (*place, "fault", "name"),
+            name,
+            listed(CATALOGUE),
             guess(name, CATALOGUE, "see `sandbox fault list`"),
-        )  # fmt: skip
+        )
     target = raw.get("target")
     there = {*PROCESSES, "load", *taxonomy.COMPONENTS} - {taxonomy.NONE}
     if isinstance(target, str) and fault is None and target not in there:
         yield draft.error(
-            "unknown-name", (*place, "target"), target, listed(sorted(there), 40),
+            "unknown-name",
+            (*place, "target"),
+            target,
+            listed(sorted(there), 40),
             guess(target, there, "name a service, an edge caller->callee or a component: sandbox drill words"),
-        )  # fmt: skip
+        )
 
 
 def _use(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Iterator[Finding]:
     assert step.fault is not None
-    for part, seen, expected in reach.unreachable(
-        kind, step.target, step.scope, step.share, step.onset, step.until_s
-    ):
+    for part, seen, expected in reach.unreachable(kind, step.target, step.scope, step.share, step.onset, step.until_s):
         keys = tuple(int(k) if k.isdigit() else k for k in part.split("."))
-        names = (
-            expected.removeprefix("one of ").split(", ")
-            if expected.startswith("one of ")
-            else reach.targets(kind)
-        )
+        names = expected.removeprefix("one of ").split(", ") if expected.startswith("one of ") else reach.targets(kind)
         fix = guess(seen, names, f"see `sandbox fault show {kind.name}`")
         yield draft.error("unreachable", (*place, *keys), seen, expected, fix)
     if (kind.seam in STAGES) != (step.release is not None):
         stage = kind.seam in STAGES
         yield draft.error(
-            "unreachable", (*place, "fault"), kind.name,
+            "unreachable",
+            (*place, "fault"),
+            kind.name,
             "the release that it spoils beside it" if stage else "no release beside it",
             f"it acts on {reach.place(kind)}" if stage else "give the release a step of its own",
-        )  # fmt: skip
+        )
     params = yield from _params(draft, place, step, kind)
     if params is not None:
         yield from _idle(draft, place, step, kind, params)
     if step.ends_on and kind.seam in STAGES:
         yield draft.error(
-            "no-effect", (*place, "ends_on"), list(step.ends_on), "nothing: a release ends when it is taken back",
+            "no-effect",
+            (*place, "ends_on"),
+            list(step.ends_on),
+            "nothing: a release ends when it is taken back",
             "take it out",
-        )  # fmt: skip
+        )
     if step.share < LEAST_SHARE:
         yield draft.finding(
             "error" if step.share < NO_SHARE else "warning", "no-effect", (*place, "share"), step.share, f"{LEAST_SHARE:g} or more",
@@ -110,20 +115,19 @@ def _params(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Any:
             knobs = list(kind.Params.model_fields)
             if told["type"] == "extra_forbidden":
                 yield draft.error(
-                    "unknown-key", at, told["loc"][0], f"a knob of {kind.name}: {', '.join(knobs) or 'it has none'}",
+                    "unknown-key",
+                    at,
+                    told["loc"][0],
+                    f"a knob of {kind.name}: {', '.join(knobs) or 'it has none'}",
                     guess(told["loc"][0], knobs, f"see `sandbox fault show {kind.name}`"),
-                )  # fmt: skip
+                )
                 continue
             at, message = split(draft.document, at, str(told["msg"]).removeprefix("Value error, "))
-            yield draft.error(
-                "bad-value", at, told.get("input"), message, f"see `sandbox fault show {kind.name}`"
-            )
+            yield draft.error("bad-value", at, told.get("input"), message, f"see `sandbox fault show {kind.name}`")
     return None
 
 
-def _idle(
-    draft: Draft, place: Place, step: Step, kind: type[Fault], params: Any
-) -> Iterator[Finding]:
+def _idle(draft: Draft, place: Place, step: Step, kind: type[Fault], params: Any) -> Iterator[Finding]:
     assert step.fault is not None
     patches = step.release.patches if step.release is not None else {}
     if step.release is not None:
@@ -131,15 +135,21 @@ def _idle(
             service, name = setting.split(".")
             if name not in patches.get(service, {}):
                 yield draft.error(
-                    "no-effect", (*place, "release", "patches"), listed([f"{s}.{k}" for s, v in patches.items() for k in v]).removeprefix("one of "),
-                    f"a release of {setting}, which {kind.name} spoils", f"release {setting} there, as it should be",
-                )  # fmt: skip
+                    "no-effect",
+                    (*place, "release", "patches"),
+                    listed([f"{s}.{k}" for s, v in patches.items() for k in v]).removeprefix("one of "),
+                    f"a release of {setting}, which {kind.name} spoils",
+                    f"release {setting} there, as it should be",
+                )
                 return
         if kind.seam == "training_log" and step.release.retrain is None:
             yield draft.error(
-                "no-effect", (*place, "release"), "nothing is trained", "retrain: 2 or more",
+                "no-effect",
+                (*place, "release"),
+                "nothing is trained",
+                "retrain: 2 or more",
                 f"{kind.name} spoils what a release trains",
-            )  # fmt: skip
+            )
             return
     try:
         why = kind.idle(params, patches)
@@ -156,9 +166,12 @@ def _idle(
     for (name, knob), least in LEAST.items():
         if name == kind.name and getattr(params, knob) < least:
             yield draft.error(
-                "no-effect", (*place, "fault", "params", knob), getattr(params, knob), f"{least:g} or more",
+                "no-effect",
+                (*place, "fault", "params", knob),
+                getattr(params, knob),
+                f"{least:g} or more",
                 "less of it is lost in the noise of a drill",
-            )  # fmt: skip
+            )
 
 
 def _empty_path(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Iterator[Finding]:
@@ -168,18 +181,18 @@ def _empty_path(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> It
     if kind.seam != "rpc" or not step.scope.paths or not isinstance(edge, Edge):
         return
     moved = any(
-        isinstance(
-            patch := (s.release.patches if s.release else {}).get(caller, {}).get(callee), dict
-        )
+        isinstance(patch := (s.release.patches if s.release else {}).get(caller, {}).get(callee), dict)
         and patch.get("path") in step.scope.paths
         for _, s in draft.steps
     )
     if edge.path not in step.scope.paths and not moved:
         yield draft.warning(
-            "no-effect", (*place, "scope", "paths"), list(step.scope.paths),
+            "no-effect",
+            (*place, "scope", "paths"),
+            list(step.scope.paths),
             f"{edge.path}, the path that calls of {step.target} take",
             "it does nothing until somebody sends the calls there, which may be the accepted action",
-        )  # fmt: skip
+        )
 
 
 def _same_seam(draft: Draft) -> Iterator[Finding]:
@@ -192,10 +205,12 @@ def _same_seam(draft: Draft) -> Iterator[Finding]:
         where = (kind.seam, step.target)
         if where in seen:
             yield draft.warning(
-                "two-causes", ("timeline", n, "fault"), f"{kind.name} at {step.target}",
+                "two-causes",
+                ("timeline", n, "fault"),
+                f"{kind.name} at {step.target}",
                 f"one fault at a place: timeline[{seen[where]}] acts there already",
                 "see with `sandbox scenario prove` whether what is accepted ends both",
-            )  # fmt: skip
+            )
         seen.setdefault(where, n)
 
 
@@ -208,13 +223,14 @@ def _look_alikes(draft: Draft) -> Iterator[Finding]:
             continue
         if name not in KNOWN:
             yield draft.error(
-                "unknown-name", place, name, "a fault, or a mechanism that is known beside them",
+                "unknown-name",
+                place,
+                name,
+                "a fault, or a mechanism that is known beside them",
                 guess(name, KNOWN, "see `sandbox fault list` and the look-alikes in docs/faults.md"),
-            )  # fmt: skip
-        elif name in own:
-            yield draft.error(
-                "no-effect", place, name, "another fault than the scenario's own", "take it out"
             )
+        elif name in own:
+            yield draft.error("no-effect", place, name, "another fault than the scenario's own", "take it out")
         if name in listed_before:
             yield draft.error("duplicate", place, name, "each look-alike once", "take it out")
         listed_before.add(name)

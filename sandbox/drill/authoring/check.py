@@ -10,17 +10,7 @@ from threading import Thread
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.authoring import (
-    armed,
-    deeds,
-    place,
-    points,
-    queries,
-    settings,
-    times,
-    truths,
-    words,
-)
+from sandbox.drill.authoring import armed, deeds, place, points, queries, settings, times, truths, words
 from sandbox.drill.authoring.rehearsal import empty, rehearse
 from sandbox.drill.scenario import strict_yaml
 from sandbox.drill.scenario.draft import Draft
@@ -62,9 +52,7 @@ def check(path: Path) -> Checked:
             raise
         _, _, line = error.where.partition(":")
         number = int(line.split(",")[0]) if line.split(",")[0].isdigit() else 1
-        found = Finding(
-            "error", "not-yaml", "", number, shown(error.seen), error.expected, error.fix
-        )
+        found = Finding("error", "not-yaml", "", number, shown(error.seen), error.expected, error.fix)
         return Checked(str(path), (found,))
     return checked(document, str(path))
 

@@ -28,9 +28,7 @@ def document(scenario: Scenario, world: str, progress: ProgressFn) -> list[dict[
     runs = arm_runs.run_all(list(plans.values()), telemetry=list(plans.values()), progress=progress)
     began = load_manifest(world).history_end_ts
     times = {"began": began, "paged": began + asked.pager.at_s, "now": began + asked.evidence_by_s}
-    rows: list[dict[str, Any]] = [
-        {"query": e.id, "claim": e.claim, "predicate": e.predicate} for e in asked.evidence
-    ]
+    rows: list[dict[str, Any]] = [{"query": e.id, "claim": e.claim, "predicate": e.predicate} for e in asked.evidence]
     for day, plan in plans.items():
         run_dir = runs[plan.key].run_dir
         assert run_dir is not None  # telemetry was asked for

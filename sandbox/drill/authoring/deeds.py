@@ -25,9 +25,10 @@ _FAR_S = 1e6  # after every step
 def findings(draft: Draft, stack: Rehearsal) -> Iterator[Finding]:
     known = _known(draft, stack)
     whole = all(
-        n in stack.rolled for n, step in enumerate(draft.raw_list("timeline"))
+        n in stack.rolled
+        for n, step in enumerate(draft.raw_list("timeline"))
         if isinstance(step, dict) and step.get("release") is not None
-    )  # fmt: skip
+    )
     read: dict[Place, ActionPattern] = {}
     for place, texts, own in _lists(draft):
         before: dict[str, int] = {}
@@ -110,18 +111,14 @@ def _first_ones(draft: Draft, accepted: dict[Place, ActionPattern]) -> Iterator[
     """The first action of each list is the one that the scripted responder carries out."""
     for at, pattern in accepted.items():
         if at[-1] == 0 and not patterns.complete(pattern):
-            why = (
-                "says what an action came to, and is none itself"
-                if pattern.op == "set"
-                else "leaves something open"
-            )
+            why = "says what an action came to, and is none itself" if pattern.op == "set" else "leaves something open"
             yield draft.error("not-carried-out", at, str(pattern), "an action as `sandbox act` takes it, without wildcards",
                               f"the first one {why}: put one that can be carried out before it")  # fmt: skip
 
 
 def _tried(
     draft: Draft, at: Place, pattern: ActionPattern, stack: Rehearsal, penalised: dict[Place, ActionPattern]
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[Finding]:
     text = str(pattern)
     if pattern.op == "revert" and not _takes_back(pattern, stack):
         return  # told of already, or made by a step that could not be rehearsed
@@ -141,17 +138,16 @@ def _tried(
         yield draft.error("no-effect", at, text, "an index that is an inverted file",
                           "an exact index searches everything, whatever nprobe says")  # fmt: skip
         return
-    moved = before.model_copy(update={"version": 0}) != aside.config.model_copy(
-        update={"version": 0}
-    )
+    moved = before.model_copy(update={"version": 0}) != aside.config.model_copy(update={"version": 0})
     if not moved and pattern.op not in _MOVES_NOTHING:
         yield draft.error("no-effect", at, text, "an action after which something is otherwise",
                           "it is so already; name the value that puts it right")  # fmt: skip
     done = rollout.actions_of(aside.operations, BEGAN_TS + _FAR_S)[-1]
     for other, theirs in penalised.items():
         if done.is_one_of([str(theirs)]) and not patterns.meet(pattern, theirs):
-            yield draft.error("both-ways", at, text, f"none that comes to penalise[{other[-1]}]: {theirs}",
-                              "narrow one of the two")  # fmt: skip
+            yield draft.error(
+                "both-ways", at, text, f"none that comes to penalise[{other[-1]}]: {theirs}", "narrow one of the two"
+            )
 
 
 def _takes_back(pattern: ActionPattern, stack: Rehearsal) -> bool:

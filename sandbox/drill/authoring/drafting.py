@@ -22,14 +22,18 @@ def source_of(fault: str) -> Path:
     DRILL-001 where no scenario uses it."""
     fault_named(fault)
     uses = [
-        s for s in library.load_all().values()
+        s
+        for s in library.load_all().values()
         if any(step.fault is not None and step.fault.name == fault for step in s.timeline)
-    ]  # fmt: skip
+    ]
     if not uses:
         raise SandboxError(
-            "DRILL-001", where="sandbox scenario new, --fault", seen=fault,
-            expected=f"a fault that a scenario uses, of {list(CATALOGUE)}", fix="start from another: --from SCENARIO",
-        )  # fmt: skip
+            "DRILL-001",
+            where="sandbox scenario new, --fault",
+            seen=fault,
+            expected=f"a fault that a scenario uses, of {list(CATALOGUE)}",
+            fix="start from another: --from SCENARIO",
+        )
     alone = [s for s in uses if sum(step.fault is not None for step in s.timeline) == 1]
     found = min(alone or uses, key=lambda s: (s.stars, s.minutes, s.id))
     return library.path_of(found.id)
@@ -40,9 +44,12 @@ def written(source: str, name: str, head: Mapping[str, object]) -> str:
     leaves the source's. Raises CFG-004 for a name that is none."""
     if re.fullmatch(SLUG, name) is None or len(name) > 60:
         raise SandboxError(
-            "CFG-004", where="sandbox scenario new, NAME", seen=name,
-            expected="small letters and digits, joined by hyphens, at most 60", fix="such as slow-mornings",
-        )  # fmt: skip
+            "CFG-004",
+            where="sandbox scenario new, NAME",
+            seen=name,
+            expected="small letters and digits, joined by hyphens, at most 60",
+            fix="such as slow-mornings",
+        )
     text = _said(source, "id", name)
     for key, value in head.items():
         assert key in HEAD, f"{key} is no part of the head"
@@ -60,9 +67,7 @@ def _said(text: str, key: str, value: object) -> str:
     """The text with a top-level key of one line said anew, or said at all."""
     # JSON is YAML, and quotes what would read as something else. A lambda: no escapes in what is put in.
     plain = (
-        isinstance(value, str)
-        and re.fullmatch(r"[a-z][a-z0-9-]*", value)
-        and value not in ("null", "true", "false")
+        isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9-]*", value) and value not in ("null", "true", "false")
     )
     line = f"{key}: {value if plain else json.dumps(value, ensure_ascii=False)}"
     if re.search(rf"^{key}: .*$", text, re.M):

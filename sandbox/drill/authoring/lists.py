@@ -36,15 +36,15 @@ def findings(draft: Draft, world: str) -> Iterator[Finding]:
         hit = _hit(step, kind, catalogue, manifest.topics, manifest.history_end_ts)
         if hit is not None and hit < LEAST_ITEMS:
             yield draft.error(
-                "no-effect", ("timeline", n, "fault", "params"), f"{hit} items of {world}",
+                "no-effect",
+                ("timeline", n, "fault", "params"),
+                f"{hit} items of {world}",
                 f"{LEAST_ITEMS} or more that the list treats otherwise than before",
                 "choose a threshold, languages or topics, or a delay that reach more",
-            )  # fmt: skip
+            )
 
 
-def _hit(
-    step: Step, kind: type[Fault], catalogue: Catalogue, topics: list[str], now_ts: float
-) -> int | None:
+def _hit(step: Step, kind: type[Fault], catalogue: Catalogue, topics: list[str], now_ts: float) -> int | None:
     """Items that are refused, or let through, as they were not before; None where that cannot be told."""
     patches = step.release.patches if step.release is not None else {}
     listed = patches.get("rules", {}).get("sensitivity")
@@ -54,18 +54,12 @@ def _hit(
     except (ValueError, TypeError):
         return None
     score = catalogue.item_sens_score
-    banned = [
-        SENSITIVITIES.index(label) for label in usual.blocked_labels if label in SENSITIVITIES
-    ]
-    refused: NDArray[np.bool_] = (score >= usual.threshold) | np.isin(
-        catalogue.item_sensitivity, banned
-    )
+    banned = [SENSITIVITIES.index(label) for label in usual.blocked_labels if label in SENSITIVITIES]
+    refused: NDArray[np.bool_] = (score >= usual.threshold) | np.isin(catalogue.item_sensitivity, banned)
     if kind.name == "sensitivity-label-lag":
         young = catalogue.item_published_ts > now_ts - params.delay_s
         return int((refused & young).sum())
     spoken = [LANGUAGES.index(name) for name in params.languages]
     about = [topics.index(name) for name in params.topics if name in topics]
-    meant = np.isin(catalogue.item_language, spoken) | np.isin(
-        catalogue.item_topics.argmax(axis=1), about
-    )
+    meant = np.isin(catalogue.item_language, spoken) | np.isin(catalogue.item_topics.argmax(axis=1), about)
     return int((meant & (score >= params.threshold) & ~refused).sum())

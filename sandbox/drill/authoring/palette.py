@@ -44,6 +44,8 @@ def document(world: str) -> dict[str, Any]:
 def _range(info: FieldInfo) -> str:
     limits = [
         f"{word} {getattr(part, field):g}"
-        for part in info.metadata for kind, field, word in _SIGNS if isinstance(part, kind)
-    ]  # fmt: skip
+        for part in info.metadata
+        for kind, field, word in _SIGNS
+        if isinstance(part, kind)
+    ]
     return ", ".join(limits)

@@ -16,8 +16,11 @@ from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.runtime.operate.actions import EDGES
 from services.retrieval.core import SOURCES
 
-VERSIONED = {"ranker": ("model", "ranker"), "two_tower": ("model", "two_tower"),
-             "index": ("retrieval", "index_version")}  # fmt: skip
+VERSIONED = {
+    "ranker": ("model", "ranker"),
+    "two_tower": ("model", "two_tower"),
+    "index": ("retrieval", "index_version"),
+}
 _FREE = {("retrieval", "nprobe"), ("retrieval", "disabled")}  # what actions bring any value of
 _NUMBERS = {"ms": (1.0, 10_000.0), "n": (1.0, 65_536.0), "minutes": (0.0, 1e9)}
 _WILD = "*?["
@@ -66,9 +69,7 @@ def parsed(draft: Draft, place: Place, text: Any) -> Iterator[Finding | ActionPa
         yield pattern
 
 
-def values(
-    draft: Draft, place: Place, pattern: ActionPattern, known: Known, own: bool
-) -> Iterator[Finding]:
+def values(draft: Draft, place: Place, pattern: ActionPattern, known: Known, own: bool) -> Iterator[Finding]:
     """Values that nothing can have. own: only what the timeline made can be taken back."""
     given = dict(pattern.arguments)
     for name, there in _plain(given, pattern, known).items():
@@ -77,11 +78,7 @@ def values(
                               guess(given[name], there, "see `sandbox act --help`"))  # fmt: skip
     for name, (least, most) in _ranges(pattern.op).items():
         text = given.get(name)
-        if (
-            text is not None
-            and not any(mark in text for mark in _WILD)
-            and not _within(text, least, most)
-        ):
+        if text is not None and not any(mark in text for mark in _WILD) and not _within(text, least, most):
             yield draft.error("bad-action", place, f"{name}={text}", f"a number from {least:g} to {most:g}",
                               "choose a value that the action takes")  # fmt: skip
     if pattern.op in ("path", "deadline", "breaker"):
@@ -95,9 +92,7 @@ def values(
 def meet(one: ActionPattern, other: ActionPattern) -> bool:
     """Whether some action is one of both."""
     mine, theirs = dict(one.arguments), dict(other.arguments)
-    return overlap(one.op, other.op) and all(
-        overlap(mine[name], theirs[name]) for name in mine.keys() & theirs.keys()
-    )
+    return overlap(one.op, other.op) and all(overlap(mine[name], theirs[name]) for name in mine.keys() & theirs.keys())
 
 
 def complete(pattern: ActionPattern) -> bool:
@@ -150,9 +145,7 @@ def _edge(draft: Draft, place: Place, given: dict[str, str]) -> Iterator[Finding
                           guess(f"{caller}->{callee}", there, "name an edge that there is"))  # fmt: skip
 
 
-def _revert(
-    draft: Draft, place: Place, given: dict[str, str], known: Known, own: bool
-) -> Iterator[Finding]:
+def _revert(draft: Draft, place: Place, given: dict[str, str], known: Known, own: bool) -> Iterator[Finding]:
     if "change" in given and not any(mark in given["change"] for mark in _WILD):
         yield draft.error("no-such-change", place, f"change={given['change']}", "target=... key=... of a change",
                           "numbers differ from drill to drill: name what was changed")  # fmt: skip
@@ -168,9 +161,7 @@ def _revert(
         return
     noted = any(overlap(target, t) and overlap(key, k) for t, k in known.noted)
     told = [f"target={t} key={k}" for t, k in sorted(known.released)]
-    fix = guess(
-        f"target={target} key={key}", told, "name target and key of a release of the timeline"
-    )
+    fix = guess(f"target={target} key={key}", told, "name target and key of a release of the timeline")
     if noted:
         fix = "that change is only an entry of the log, nothing can be put back: make it a release, or name another"
     yield draft.error("no-such-change", place, f"target={target} key={key}", listed(told), fix)
@@ -196,8 +187,9 @@ def _set(draft: Draft, place: Place, given: dict[str, str], known: Known) -> Ite
     by_version = {setting: artefact for artefact, setting in VERSIONED.items()}
     reached = {
         key: known.values.get(key, set()) | known.versions.get(by_version.get(key, ""), set())
-        for key in matched if key in known.values or key in by_version
-    }  # fmt: skip
+        for key in matched
+        if key in known.values or key in by_version
+    }
     if not reached:
         yield draft.error("bad-action", place, f"{service}.{name}", "a setting that a release or an action changes",
                           "no release of the timeline touches it, so nothing brings it back")  # fmt: skip

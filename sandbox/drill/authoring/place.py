@@ -62,16 +62,15 @@ def _spoken(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...
 
     try:
         with np.load(world_dir(name) / "public" / "catalogue.npz", allow_pickle=False) as arrays:
-            codes = [
-                np.unique(arrays[of]) for of in ("user_region", "user_language", "item_language")
-            ]
+            codes = [np.unique(arrays[of]) for of in ("user_region", "user_language", "item_language")]
     except (OSError, ValueError, KeyError):
         return REGIONS, LANGUAGES, LANGUAGES
     regions, spoken, written = codes
     return (
-        tuple(REGIONS[c] for c in regions), tuple(LANGUAGES[c] for c in spoken),
+        tuple(REGIONS[c] for c in regions),
+        tuple(LANGUAGES[c] for c in spoken),
         tuple(LANGUAGES[c] for c in written),
-    )  # fmt: skip
+    )
 
 
 def findings(draft: Draft, place: Place) -> Iterator[Finding]:
@@ -79,24 +78,33 @@ def findings(draft: Draft, place: Place) -> Iterator[Finding]:
     if place.name is None:
         world = draft.raw_at(("world",))
         yield draft.error(
-            "unknown-name", ("world",), world, listed(worlds()),
+            "unknown-name",
+            ("world",),
+            world,
+            listed(worlds()),
             guess(world, worlds(), "build or import it first: sandbox world --help"),
-        )  # fmt: skip
+        )
     for n, step in draft.steps:
         for m, code in enumerate(step.scope.regions):
             if REGIONS[code] not in place.regions:
                 yield draft.error(
-                    "no-effect", ("timeline", n, "scope", "regions", m), REGIONS[code],
-                    listed(place.regions), f"no user of {place.name} lives there",
-                )  # fmt: skip
+                    "no-effect",
+                    ("timeline", n, "scope", "regions", m),
+                    REGIONS[code],
+                    listed(place.regions),
+                    f"no user of {place.name} lives there",
+                )
         for key, there, whose in _knobs(step.fault.name if step.fault else "", place):
             for m, value in enumerate(draft.raw_list("timeline", n, "fault", "params", key)):
                 known = value in (*LANGUAGES, *REGIONS) or key == "topics"
                 if known and value not in there:
                     yield draft.error(
-                        "no-effect", ("timeline", n, "fault", "params", key, m), value, listed(there, 30),
+                        "no-effect",
+                        ("timeline", n, "fault", "params", key, m),
+                        value,
+                        listed(there, 30),
                         guess(value, there, f"no {whose} of {place.name} has it"),
-                    )  # fmt: skip
+                    )
     if place.name is not None:
         yield from lists.findings(draft, place.name)
     yield from _traffic(draft)
@@ -116,19 +124,28 @@ def _traffic(draft: Draft) -> Iterator[Finding]:
     rate = getattr(load, "rate_per_s", None)
     if rate is not None and rate < LITTLE_PER_S:
         yield draft.warning(
-            "traffic", ("load", "rate_per_s"), rate, f"{LITTLE_PER_S:g} or more requests per second",
+            "traffic",
+            ("load", "rate_per_s"),
+            rate,
+            f"{LITTLE_PER_S:g} or more requests per second",
             "with so few, neither alerts nor shares say anything",
-        )  # fmt: skip
+        )
     peak = getattr(load, "peak_per_s", None)
     if peak is not None and peak > MUCH_PER_S:
         key = "rate_per_s" if rate == peak else "to_per_s"
         yield draft.warning(
-            "traffic", ("load", key), peak, f"at most {MUCH_PER_S:g} requests per second",
+            "traffic",
+            ("load", key),
+            peak,
+            f"at most {MUCH_PER_S:g} requests per second",
             "two cores do not bear it live: the overload would hide the fault",
-        )  # fmt: skip
+        )
     length, first = draft.length_s, min(draft.onsets(), default=None)
     if length is not None and first is not None and 0 < length - first < LITTLE_MINUTES * 60:
         yield draft.warning(
-            "order", ("truth", "onset_s"), first, f"{length - LITTLE_MINUTES * 60:g} or earlier",
+            "order",
+            ("truth", "onset_s"),
+            first,
+            f"{length - LITTLE_MINUTES * 60:g} or earlier",
             "the drill is over before the fault can show",
-        )  # fmt: skip
+        )

@@ -34,10 +34,7 @@ def findings(draft: Draft) -> Iterator[Finding]:
         if idle > NOTHING:
             yield draft.warning("points", ("truth",), f"{idle:.2f} for doing and finding nothing", f"at most {NOTHING:g}",
                                 "let the fault do harm that a trainee can end")  # fmt: skip
-    for written in (
-        Report.blaming("monitoring", "dead-metric", 0),
-        Report(incident=False, confidence=1.0),
-    ):
+    for written in (Report.blaming("monitoring", "dead-metric", 0), Report(incident=False, confidence=1.0)):
         havoc = _score(scenario, HAVOC, written)
         if havoc >= LITTLE:
             yield draft.warning("points", ("penalise",), f"{havoc:.2f} for havoc and a wrong report", f"less than {LITTLE:g}",
@@ -53,9 +50,7 @@ def _score(scenario: Scenario, actions: Sequence[str], report: Report) -> float:
     """The drill as planned; the actions a quarter of an hour after the page, the report soon after."""
     at_s = scenario.pager.at_s + _ACTS_AFTER_S
     deeds = tuple(Action.of(at_s, *parse_action(text)) for text in actions)
-    course = Course(
-        0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + _REPORTS_AFTER_S, deeds
-    )  # fmt: skip
+    course = Course(0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + _REPORTS_AFTER_S, deeds)
     return float(grade(scenario, course, report).score)
 
 
@@ -65,11 +60,9 @@ def _right(scenario: Scenario) -> Report:
     causes = [
         {"component": c.component, "mechanism": c.mechanism, "segment": c.segment, "started_at": c.onset_s}
         for c in scenario.truth.causes
-    ]  # fmt: skip
+    ]
     known_s = max(scenario.pager.at_s, *(c.onset_s or 0.0 for c in scenario.truth.causes))
-    return Report.model_validate(
-        {"incident": True, "causes": causes, "detected_at": known_s + _REPORTS_AFTER_S}
-    )
+    return Report.model_validate({"incident": True, "causes": causes, "detected_at": known_s + _REPORTS_AFTER_S})
 
 
 def _blind(scenario: Scenario) -> float:
@@ -77,6 +70,4 @@ def _blind(scenario: Scenario) -> float:
     from sandbox.drill.scenario import library
 
     others = [s for s in library.load_all().values() if s.id != scenario.id]
-    return float(
-        baseline.blind_answer(scenario, baseline.planned(scenario), [*others, scenario]).score
-    )
+    return float(baseline.blind_answer(scenario, baseline.planned(scenario), [*others, scenario]).score)

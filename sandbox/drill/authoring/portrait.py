@@ -36,9 +36,7 @@ class Line:
 
 def horizon_s(scenario: Scenario) -> float:
     """World seconds that the picture spans: all that happens, and some time after it."""
-    return min(
-        scenario.length_s, 1.3 * max(line.at_s for line in _lines(scenario, scenario.length_s))
-    )
+    return min(scenario.length_s, 1.3 * max(line.at_s for line in _lines(scenario, scenario.length_s)))
 
 
 def lines_of(scenario: Scenario) -> list[Line]:
@@ -86,15 +84,9 @@ def as_svg(scenario: Scenario, width: int = 980) -> str:
     ]
     for part in range(7):
         at = length * part / 6
-        parts.append(
-            f'<line x1="{x(at):.1f}" y1="{top}" x2="{x(at):.1f}" y2="{height - 36}" stroke="#eeeeee"/>'
-        )
+        parts.append(f'<line x1="{x(at):.1f}" y1="{top}" x2="{x(at):.1f}" y2="{height - 36}" stroke="#eeeeee"/>')
         anchor = "start" if part == 0 else "end" if part == 6 else "middle"
-        parts.append(
-            _text(
-                x(at), height - 18, f"{at / 60:g}" + (" world minutes" if part == 6 else ""), anchor
-            )
-        )
+        parts.append(_text(x(at), height - 18, f"{at / 60:g}" + (" world minutes" if part == 6 else ""), anchor))
     for n, line in enumerate(lines):
         y = top + row * 2 * n + row
         parts += _drawn(line, x, y, length)
@@ -105,7 +97,9 @@ def _lines(scenario: Scenario, length_s: float) -> list[Line]:
     found = [line for step in scenario.timeline for line in _of_step(step, length_s)]
     if scenario.load.to_per_s is not None:
         rates = scenario.load.per_s(_grid(length_s)) / scenario.load.peak_per_s
-        told = f"traffic: {scenario.load.shape} from {scenario.load.rate_per_s:g} to {scenario.load.to_per_s:g} per second"
+        told = (
+            f"traffic: {scenario.load.shape} from {scenario.load.rate_per_s:g} to {scenario.load.to_per_s:g} per second"
+        )
         found.append(Line("traffic", scenario.load.at_s or 0.0, told, rates))
     pager = scenario.pager
     told = f"alert {pager.rule}, or now" if pager.kind == "alert" else "somebody writes"
@@ -118,41 +112,19 @@ def _of_step(step: Step, length_s: float) -> list[Line]:
     found = []
     if step.change is not None:
         found.append(
-            Line(
-                "change",
-                step.at_s,
-                f"{step.target}: {step.change.key} {step.change.old or '-'} -> {step.change.new}",
-            )
+            Line("change", step.at_s, f"{step.target}: {step.change.key} {step.change.old or '-'} -> {step.change.new}")
         )
     if step.release is not None:
-        found.append(
-            Line(
-                "release",
-                step.at_s,
-                f"{step.target}: {step.release.key} -> {step.release.new}, released",
-            )
-        )
+        found.append(Line("release", step.at_s, f"{step.target}: {step.release.key} -> {step.release.new}, released"))
     if step.fault is not None:
         since = _grid(length_s) - step.at_s
         until = np.inf if step.until_s is None else step.until_s
-        strength = np.array([step.onset.strength(float(s)) for s in since]) * (
-            _grid(length_s) < until
-        )
+        strength = np.array([step.onset.strength(float(s)) for s in since]) * (_grid(length_s) < until)
         whom = ", ".join(_held(step.scope))
-        parts = [
-            step.fault.name,
-            *(f"{k}={v}" for k, v in step.fault.params.items()),
-            *([whom] if whom else []),
-        ]
+        parts = [step.fault.name, *(f"{k}={v}" for k, v in step.fault.params.items()), *([whom] if whom else [])]
         share = "" if step.share == 1 else f", {step.share:.0%} of calls"
         found.append(
-            Line(
-                "fault",
-                step.at_s,
-                f"{step.target}: {' '.join(parts)}{share}",
-                strength * step.share,
-                step.harmful,
-            )
+            Line("fault", step.at_s, f"{step.target}: {' '.join(parts)}{share}", strength * step.share, step.harmful)
         )
     return found
 
@@ -183,22 +155,16 @@ def _drawn(line: Line, x: object, y: float, length_s: float) -> list[str]:
     colour = _COLOURS[line.kind]
     shown = line.label if len(line.label) <= 110 else line.label[:109] + "…"
     text = f"{line.at_s / 60:g}  {shown}"
-    anchor, at = (
-        ("start", x(line.at_s) + 8) if line.at_s < length_s * 0.55 else ("end", x(line.at_s) - 8)
-    )
+    anchor, at = ("start", x(line.at_s) + 8) if line.at_s < length_s * 0.55 else ("end", x(line.at_s) - 8)
     parts = [_text(at, y - 2, text, anchor, bold=line.guilty)]
     if line.curve is None:
         return [f'<circle cx="{x(line.at_s):.1f}" cy="{y - 6:.1f}" r="5" fill="{colour}"/>', *parts]
     base, high = y + 18, 14
     points = " ".join(
-        f"{x(at_s):.1f},{base - high * float(v):.1f}"
-        for at_s, v in zip(_grid(length_s), line.curve, strict=True)
+        f"{x(at_s):.1f},{base - high * float(v):.1f}" for at_s, v in zip(_grid(length_s), line.curve, strict=True)
     )
     edge = f"{x(0.0):.1f},{base} {points} {x(length_s):.1f},{base}"
-    return [
-        f'<polygon points="{edge}" fill="{colour}" fill-opacity="0.35" stroke="{colour}"/>',
-        *parts,
-    ]
+    return [f'<polygon points="{edge}" fill="{colour}" fill-opacity="0.35" stroke="{colour}"/>', *parts]
 
 
 def _text(x: float, y: float, words: str, anchor: str = "start", bold: bool = False) -> str:

@@ -26,13 +26,7 @@ def kind_of(duckdb_type: str) -> Kind:
         return "other"
     if name == "BOOLEAN":
         return "truth"
-    if ("INT" in name and name != "INTERVAL") or name in (
-        "DOUBLE",
-        "FLOAT",
-        "DECIMAL",
-        "NUMBER",
-        "REAL",
-    ):
+    if ("INT" in name and name != "INTERVAL") or name in ("DOUBLE", "FLOAT", "DECIMAL", "NUMBER", "REAL"):
         return "number"
     if name.startswith("TIMESTAMP") or name in ("DATE", "DATETIME"):
         return "time"
@@ -73,13 +67,7 @@ def undecided(
 
 def _kind(node: ast.expr, kinds: Mapping[str, Kind]) -> Kind:
     if isinstance(node, ast.Constant):
-        return (
-            "truth"
-            if isinstance(node.value, bool)
-            else "text"
-            if isinstance(node.value, str)
-            else "number"
-        )
+        return "truth" if isinstance(node.value, bool) else "text" if isinstance(node.value, str) else "number"
     if isinstance(node, ast.Name):
         return kinds.get(node.id, "other")
     if isinstance(node, ast.BoolOp):
@@ -119,14 +107,10 @@ def _same(left: ast.expr, right: ast.expr, one: Kind, other: Kind) -> None:
     numeric = {"number", "truth"}
     if (one == other and one != "other") or {one, other} <= numeric:
         return
-    raise TypeError(
-        f"{ast.unparse(left)} is a {one}, {ast.unparse(right)} a {other}: they do not compare"
-    )
+    raise TypeError(f"{ast.unparse(left)} is a {one}, {ast.unparse(right)} a {other}: they do not compare")
 
 
-def _verdicts(
-    tree: ast.expr, kinds: Mapping[str, Kind], counts: Sequence[str], text: str
-) -> set[bool]:
+def _verdicts(tree: ast.expr, kinds: Mapping[str, Kind], counts: Sequence[str], text: str) -> set[bool]:
     """What it comes to over the values tried."""
     predicate = Predicate(text, tree)
     names = sorted(predicate.names)
@@ -163,11 +147,7 @@ def _pool(kind: Kind, constants: Sequence[Any], count: bool) -> list[Any]:
         for d in (-1, 0, 1)
     }
     pool = sorted({*_NUMBERS, *near})
-    return (
-        [int(v) for v in sorted({*_COUNTS, *(v for v in pool if v >= 0 and v == int(v))})]
-        if count
-        else pool
-    )
+    return [int(v) for v in sorted({*_COUNTS, *(v for v in pool if v >= 0 and v == int(v))})] if count else pool
 
 
 def _combinations(pools: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]:
@@ -187,9 +167,6 @@ def _plain(tree: ast.expr) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp | ast.Call):
             return False
-        if (
-            isinstance(node, ast.Compare)
-            and sum(isinstance(s, ast.Name) for s in (node.left, *node.comparators)) > 1
-        ):
+        if isinstance(node, ast.Compare) and sum(isinstance(s, ast.Name) for s in (node.left, *node.comparators)) > 1:
             return False
     return True

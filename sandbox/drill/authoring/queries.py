@@ -101,10 +101,7 @@ def _predicate(draft: Draft, place: Place, evidence: Evidence, answer: Result) -
         predicate = Predicate.parse(evidence.predicate)
     except PredicateError:
         return False  # the schema says so
-    kinds = {
-        name: predicates.kind_of(type_)
-        for name, type_ in zip(answer.columns, answer.types, strict=True)
-    }
+    kinds = {name: predicates.kind_of(type_) for name, type_ in zip(answer.columns, answer.types, strict=True)}
     known: dict[str, predicates.Kind] = {**kinds, "rows": "number"}
     for name in sorted(predicate.names - set(known)):
         yield draft.error("predicate", at, name, f"a column of the answer: {', '.join(known)}",
@@ -134,9 +131,7 @@ def _counts(sql: str) -> list[str]:
     """Columns that count something, and `rows`: never below 0. Empty where the parse does not say."""
     try:
         with duckdb.connect(":memory:") as parser:  # not the one that all of a process share
-            row = parser.execute(
-                "SELECT json_serialize_sql(?::VARCHAR)", [re.sub(r"\$(\w+)", "now()", sql)]
-            ).fetchone()
+            row = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [re.sub(r"\$(\w+)", "now()", sql)]).fetchone()
         node = json.loads(row[0])["statements"][0]["node"] if row else {}
     except (duckdb.Error, KeyError, IndexError, ValueError):
         node = {}
@@ -148,11 +143,7 @@ def _counts(sql: str) -> list[str]:
 def _together(draft: Draft, asked: list[_Asked]) -> Iterator[Finding]:
     """What convinces where nothing was recorded convinces anybody."""
     evidence = [a for a in asked if a.place[0] == "evidence"]
-    if (
-        evidence
-        and len(evidence) == len(draft.raw_list("evidence"))
-        and all(a.holds for a in evidence)
-    ):
+    if evidence and len(evidence) == len(draft.raw_list("evidence")) and all(a.holds for a in evidence):
         yield draft.error("predicate", ("evidence",), "every predicate holds on an empty lake",
                           "evidence that nothing recorded cannot give", "compare before with after, and ask for a least number of rows")  # fmt: skip
         return
@@ -175,13 +166,7 @@ def _twice(draft: Draft) -> Iterator[Finding]:
     ids = [raw.get("id") for raw in draft.raw_list("evidence") if isinstance(raw, dict)]
     for n, name in enumerate(ids):
         if name is not None and name in ids[:n]:
-            yield draft.error(
-                "duplicate",
-                ("evidence", n, "id"),
-                name,
-                "an id used once",
-                "give each its own",
-            )
+            yield draft.error("duplicate", ("evidence", n, "id"), name, "an id used once", "give each its own")
 
 
 def _normal(sql: str) -> str:

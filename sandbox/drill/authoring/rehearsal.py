@@ -53,9 +53,7 @@ class StillPlatform:
         refusal = next(refusals(config, self.versions, self.topics), None)
         if refusal is not None:
             setting, seen, expected, _ = refusal
-            raise SandboxError(
-                "CFG-001", where=setting, seen=seen, expected=expected, fix="correct it"
-            )
+            raise SandboxError("CFG-001", where=setting, seen=seen, expected=expected, fix="correct it")
         return dict.fromkeys(services, config.version)
 
     def rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -77,17 +75,16 @@ class StillPlatform:
         return sorted(self.versions[artifact])
 
 
-Refusal = tuple[
-    str, object, str, list[str]
-]  # service.setting, what stands there, expected, names there are
+Refusal = tuple[str, object, str, list[str]]  # service.setting, what stands there, expected, names there are
 
 
-def refusals(
-    config: Config, versions: dict[str, set[str]], topics: Sequence[str]
-) -> Iterator[Refusal]:
+def refusals(config: Config, versions: dict[str, set[str]], topics: Sequence[str]) -> Iterator[Refusal]:
     """What services would refuse, or silently not use, of these documents."""
-    for setting, artefact in (("model.ranker", "ranker"), ("model.two_tower", "two_tower"),
-                              ("retrieval.index_version", "index")):  # fmt: skip
+    for setting, artefact in (
+        ("model.ranker", "ranker"),
+        ("model.two_tower", "two_tower"),
+        ("retrieval.index_version", "index"),
+    ):
         service, name = setting.split(".")
         wanted, there = getattr(getattr(config, service), name), sorted(versions[artefact])
         if wanted not in there:
@@ -98,19 +95,10 @@ def refusals(
     yield from _strangers("retrieval.disabled", config.retrieval.disabled, SOURCES)
     yield from _strangers("features.max_age_s", config.features.max_age_s, list(VIEWS))
     yield from _strangers("ranking.contract", config.ranking.contract, INPUTS)
-    if any(n < 0 for n in config.retrieval.quotas.values()) or not any(
-        config.retrieval.quotas.values()
-    ):
+    if any(n < 0 for n in config.retrieval.quotas.values()) or not any(config.retrieval.quotas.values()):
         yield "retrieval.quotas", config.retrieval.quotas, "numbers of candidates, some above 0", []
-    if len(config.ranking.weights) != 3 or not all(
-        w == w and abs(w) < 1e9 for w in config.ranking.weights
-    ):
-        yield (
-            "ranking.weights",
-            config.ranking.weights,
-            "three finite weights: click, long dwell, conversion",
-            [],
-        )
+    if len(config.ranking.weights) != 3 or not all(w == w and abs(w) < 1e9 for w in config.ranking.weights):
+        yield ("ranking.weights", config.ranking.weights, "three finite weights: click, long dwell, conversion", [])
     try:
         rules_document.checked(config.rules.rules)
     except SandboxError as error:
@@ -154,8 +142,9 @@ class Rehearsal:
 
 
 def _stack(directory: Path, versions: dict[str, set[str]], world: World, ts: float) -> Rehearsal:
-    run = RunInfo(str(directory), world.name or "", str(directory), BEGAN_TS, 0.0, 60.0, 1, "", {}, {},
-                  backend="virtual")  # fmt: skip
+    run = RunInfo(
+        str(directory), world.name or "", str(directory), BEGAN_TS, 0.0, 60.0, 1, "", {}, {}, backend="virtual"
+    )
     platform = StillPlatform(directory, versions, world.topics, ts)
     return Rehearsal(run, platform, Operations(run, platform), world)
 
@@ -236,8 +225,7 @@ def _roll(draft: Draft, n: int, step: Step, stack: Rehearsal) -> Iterator[Findin
         service, *rest = setting.split(".")
         code = (
             "unknown-version"
-            if setting
-            in ("model.ranker", "model.two_tower", "retrieval.index_version", "model.keep_loaded")
+            if setting in ("model.ranker", "model.two_tower", "retrieval.index_version", "model.keep_loaded")
             else "unknown-setting"
         )
         yield draft.error(code, (*place, "patches", service, *rest), seen, expected,
@@ -247,9 +235,7 @@ def _roll(draft: Draft, n: int, step: Step, stack: Rehearsal) -> Iterator[Findin
     try:
         rollout.release(step, 1, True, stack.operations, _clock(stack), _clock(stack))
     except SandboxError as error:
-        yield draft.error(
-            "release-fails", place, error.seen, error.expected, f"{error.where}: {error.fix}"
-        )
+        yield draft.error("release-fails", place, error.seen, error.expected, f"{error.where}: {error.fix}")
         return
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         yield draft.error("release-fails", place, repr(error), "a release that its fault can spoil",
@@ -283,17 +269,22 @@ def _moved(draft: Draft, n: int, step: Step, before: Config, stack: Rehearsal) -
     place, after = ("timeline", n, "release"), stack.config
     patches = step.release.patches
     same = [
-        (service, name) for service, fields in patches.items() for name in fields
+        (service, name)
+        for service, fields in patches.items()
+        for name in fields
         if getattr(getattr(before, service), name) == getattr(getattr(after, service), name)
-    ]  # fmt: skip
+    ]
     moves = before.model_copy(update={"version": after.version}) != after
     if step.fault is None and not moves:
         where = (*place, "patches") if patches else place
         seen = ", ".join(f"{s}.{k}" for s, k in same) or "no patches"
         yield draft.error(
-            "no-effect", where, seen, "a setting that becomes another than is in force",
+            "no-effect",
+            where,
+            seen,
+            "a setting that becomes another than is in force",
             "release another value, or make it a change, which is only an entry of the log",
-        )  # fmt: skip
+        )
     elif step.fault is not None and not moves and step.fault.name != "benign-coincident-deploy":
         kind = kind_of(step)
         if kind is not None and kind.seam == "release":
@@ -308,20 +299,13 @@ def _moved(draft: Draft, n: int, step: Step, before: Config, stack: Rehearsal) -
         yield draft.error("unknown-name", ("timeline", n, "target"), step.target, listed(patches),
                           "the target of a release is a service whose settings it changes")  # fmt: skip
     if step.release.retrain is not None and not any(
-        str(v).endswith(f"-{step.release.retrain}")
-        for fields in patches.values()
-        for v in fields.values()
+        str(v).endswith(f"-{step.release.retrain}") for fields in patches.values() for v in fields.values()
     ):
         yield draft.error("no-effect", (*place, "retrain"), step.release.retrain,
                           "a patch that brings one of the trained versions", f"patch model.ranker: rk-{step.release.retrain}, or take it out")  # fmt: skip
     retrieval = patches.get("retrieval", {})
     spoiled = step.fault is not None and step.fault.name == "ann-recall-collapse"
     if ("nprobe" in retrieval or spoiled) and after.retrieval.index_version not in stack.lists:
-        at = (
-            *place,
-            "patches",
-            "retrieval",
-            "nprobe" if "nprobe" in retrieval else "index_version",
-        )
+        at = (*place, "patches", "retrieval", "nprobe" if "nprobe" in retrieval else "index_version")
         yield draft.error("no-effect", at, after.retrieval.index_version, "an index that is an inverted file",
                           "give the release an inverted_file; an exact index searches everything")  # fmt: skip

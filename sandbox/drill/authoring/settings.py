@@ -27,9 +27,12 @@ def findings(draft: Draft) -> Iterator[Finding]:
         change, release = step.get("change"), step.get("release")
         if isinstance(change, dict) and change.get("old") and change["old"] == change.get("new"):
             yield draft.error(
-                "no-effect", ("timeline", n, "change", "new"), change["new"], "another value than old",
+                "no-effect",
+                ("timeline", n, "change", "new"),
+                change["new"],
+                "another value than old",
                 "nobody enters a change that is none",
-            )  # fmt: skip
+            )
         patches = release.get("patches") if isinstance(release, dict) else None
         if isinstance(patches, dict):
             yield from _patches(draft, ("timeline", n, "release", "patches"), patches)
@@ -49,15 +52,11 @@ def _patches(draft: Draft, place: Place, patches: dict[str, Any]) -> Iterator[Fi
         for name, value in fields.items():
             at = (*place, service, name)
             if name not in names:
-                yield draft.error(
-                    "unknown-setting", at, name, listed(names, 20), guess(name, names, _HERE)
-                )
+                yield draft.error("unknown-setting", at, name, listed(names, 20), guess(name, names, _HERE))
                 continue
             try:
                 setattr(document.model_copy(deep=True), name, value)
             except ValidationError as error:
                 for told in error.errors():
                     inner = (*at, *told["loc"][1:])
-                    yield draft.error(
-                        "unknown-setting", inner, told.get("input"), told["msg"], _HERE
-                    )
+                    yield draft.error("unknown-setting", inner, told.get("input"), told["msg"], _HERE)

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox.base.catalogue import (
-    AGE_BANDS,
-    CREATOR_GROUPS,
-    REGIONS,
-    SENSITIVITIES,
-)
+from sandbox.base.catalogue import AGE_BANDS, CREATOR_GROUPS, REGIONS, SENSITIVITIES
 from sandbox.base.features import SEGMENTS
 from sandbox.drill.authoring.armed import kind_of
 from sandbox.drill.authoring.place import Place as World
@@ -31,12 +26,7 @@ def alert_rules() -> list[str]:
     settings = AlertSettings()
     windows = {w.suffix for w in settings.windows}
     return [
-        *(
-            f"{o.name}-{suffix}"
-            for o in settings.objectives
-            for suffix in o.windows
-            if suffix in windows
-        ),
+        *(f"{o.name}-{suffix}" for o in settings.objectives for suffix in o.windows if suffix in windows),
         *(f"{b.name}-low" for b in settings.baselines),
     ]
 
@@ -63,13 +53,13 @@ def findings(draft: Draft, world: World) -> Iterator[Finding]:
 
 
 def _words(draft: Draft, place: Place, cause: dict[str, Any]) -> Iterator[Finding]:
-    for key, there, fix in (("component", taxonomy.COMPONENTS, "see `sandbox drill words`"),
-                            ("mechanism", taxonomy.MECHANISMS, "see `sandbox drill words`")):  # fmt: skip
+    for key, there, fix in (
+        ("component", taxonomy.COMPONENTS, "see `sandbox drill words`"),
+        ("mechanism", taxonomy.MECHANISMS, "see `sandbox drill words`"),
+    ):
         name = cause.get(key)
         if isinstance(name, str) and name not in there:
-            yield draft.error(
-                "unknown-name", (*place, key), name, listed(there), guess(name, there, fix)
-            )
+            yield draft.error("unknown-name", (*place, key), name, listed(there), guess(name, there, fix))
     given = cause.get("neighbours")
     neighbours = given if isinstance(given, list) else []
     for n, name in enumerate(neighbours):
@@ -107,18 +97,12 @@ def _segment(draft: Draft, place: Place, segment: Any, world: World) -> Iterator
             text = str(value).lower() if isinstance(value, bool) else str(value)
             if there is not None and text not in there:
                 yield draft.error(
-                    "segment",
-                    where,
-                    value,
-                    listed(there, 30),
-                    guess(text, there, f"{column} never holds it"),
+                    "segment", where, value, listed(there, 30), guess(text, there, f"{column} never holds it")
                 )
             elif value in several[:n]:
                 yield draft.error("duplicate", where, value, "each value once", "take it out")
         if there is not None and len(there) > 1 and {str(v) for v in several} >= set(there):
-            yield draft.warning(
-                "segment", at, given, "less than all there is", "everyone is an empty segment: {}"
-            )
+            yield draft.warning("segment", at, given, "less than all there is", "everyone is an empty segment: {}")
     yield from _told_by_the_fault(draft, place, segment)
 
 
@@ -127,9 +111,7 @@ def _buckets(draft: Draft, at: Place, given: list[Any]) -> Iterator[Finding]:
         try:
             segments.require_known({segments.BUCKET: value})
         except (ValueError, TypeError, AttributeError) as error:
-            yield draft.error(
-                "segment", at, value, str(error).removeprefix("segment: "), 'write it as "0-24"'
-            )
+            yield draft.error("segment", at, value, str(error).removeprefix("segment: "), 'write it as "0-24"')
 
 
 def _told_by_the_fault(draft: Draft, place: Place, segment: dict[str, Any]) -> Iterator[Finding]:
@@ -140,14 +122,13 @@ def _told_by_the_fault(draft: Draft, place: Place, segment: dict[str, Any]) -> I
             continue
         said = {
             "region": [REGIONS[code] for code in step.scope.regions],
-            "lang": list(step.fault.params.get("languages", ())), "category": list(step.fault.params.get("topics", ())),
+            "lang": list(step.fault.params.get("languages", ())),
+            "category": list(step.fault.params.get("topics", ())),
             "creator_group": [step.fault.params["group"]] if "group" in step.fault.params else [],
-        }  # fmt: skip
+        }
         if step.scope.user_buckets is not None and segments.BUCKET in segment:
             low, high = step.scope.user_buckets
-            yield from _other_bucket(
-                draft, (*place, "segment", segments.BUCKET), segment, low, high - 1
-            )
+            yield from _other_bucket(draft, (*place, "segment", segments.BUCKET), segment, low, high - 1)
         for column, hit in said.items():
             given = segment.get(column)
             named = given if isinstance(given, list) else [given]
@@ -156,9 +137,7 @@ def _told_by_the_fault(draft: Draft, place: Place, segment: dict[str, Any]) -> I
                                     "name whom the fault hits")  # fmt: skip
 
 
-def _other_bucket(
-    draft: Draft, at: Place, segment: dict[str, Any], low: int, high: int
-) -> Iterator[Finding]:  # fmt: skip
+def _other_bucket(draft: Draft, at: Place, segment: dict[str, Any], low: int, high: int) -> Iterator[Finding]:
     """A share of the users that the fault's own does not touch."""
     given = segment[segments.BUCKET]
     for value in given if isinstance(given, list) else [given]:
@@ -167,13 +146,7 @@ def _other_bucket(
         except ValueError:
             continue  # told of already
         if first > high or last < low:
-            yield draft.warning(
-                "segment",
-                at,
-                value,
-                f"what the fault hits: {low}-{high}",
-                "name whom the fault hits",
-            )
+            yield draft.warning("segment", at, value, f"what the fault hits: {low}-{high}", "name whom the fault hits")
 
 
 def _component(draft: Draft, place: Place, cause: dict[str, Any]) -> Iterator[Finding]:
@@ -186,11 +159,7 @@ def _component(draft: Draft, place: Place, cause: dict[str, Any]) -> Iterator[Fi
         if kind is None or kind.seam in STAGES or step.at_s != onset or step.anyway or kind.control:
             continue
         target = "traffic" if step.target == "load" else step.target
-        if (
-            target not in taxonomy.COMPONENTS
-            or target == component
-            or taxonomy.are_neighbours(target, component)
-        ):
+        if target not in taxonomy.COMPONENTS or target == component or taxonomy.are_neighbours(target, component):
             continue
         yield draft.warning("unknown-name", (*place, "component"), component, f"{target}, where {kind.name} acts, or a component next to it",
                             "the component is where the fault acts")  # fmt: skip
@@ -203,11 +172,7 @@ def _pager(draft: Draft) -> Iterator[Finding]:
     there = alert_rules()
     if draft.raw_at(("pager", "kind")) == "human":
         yield draft.error(
-            "no-effect",
-            ("pager", "rule"),
-            rule,
-            "none: a person writes at at_s",
-            "take it out, or make it kind: alert",
+            "no-effect", ("pager", "rule"), rule, "none: a person writes at at_s", "take it out, or make it kind: alert"
         )
     elif not any(fnmatchcase(name, rule) for name in there):
         yield draft.error("unknown-name", ("pager", "rule"), rule, listed(there, 20),

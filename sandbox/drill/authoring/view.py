@@ -37,7 +37,5 @@ def _count(found: Checked) -> str:
     errors, warnings = len(found.errors), len(found.findings) - len(found.errors)
     if not found.findings:
         return f"{found.file}: nothing to mend"
-    told = [
-        f"{n} {word}{'s' * (n != 1)}" for n, word in ((errors, "error"), (warnings, "warning")) if n
-    ]
+    told = [f"{n} {word}{'s' * (n != 1)}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
     return f"{found.file}: {', '.join(told)}"

@@ -22,39 +22,25 @@ def findings(draft: Draft) -> Iterator[Finding]:
     for place, text in _shown(draft):
         for words, why in answers:
             if _holds(text, words):
-                yield draft.warning(
-                    "spoiler", place, words, f"no {why} in what a trainee reads", "say it otherwise"
-                )
+                yield draft.warning("spoiler", place, words, f"no {why} in what a trainee reads", "say it otherwise")
     for place, text in _log(draft):
         if place[-1] != "note":
             continue
         found = _INNER.search(text.lower())
         if found:
             yield draft.warning(
-                "spoiler",
-                place,
-                found[0],
-                "a note as a colleague writes it, who knows nothing",
-                "say it otherwise",
+                "spoiler", place, found[0], "a note as a colleague writes it, who knows nothing", "say it otherwise"
             )
     own = [step.fault.name for _, step in draft.steps if step.fault is not None]
     for n, hint in enumerate(draft.raw_list("hints")):
         for name in own if isinstance(hint, str) else ():
             if _holds(hint, name):
                 yield draft.warning(
-                    "spoiler",
-                    ("hints", n),
-                    name,
-                    "a hint that leaves something to find",
-                    "point at a table",
+                    "spoiler", ("hints", n), name, "a hint that leaves something to find", "point at a table"
                 )
         if hint in draft.raw_list("hints")[:n]:
             yield draft.error(
-                "duplicate",
-                ("hints", n),
-                hint,
-                "three hints, each another",
-                "from a nudge to nearly there",
+                "duplicate", ("hints", n), hint, "three hints, each another", "from a nudge to nearly there"
             )
 
 

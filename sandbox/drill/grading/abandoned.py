@@ -32,9 +32,12 @@ def unmarked(
     can be run. run, workers: as in `arm_runs.run_all`. Raises DRILL-006 for a drill that never began."""
     if drill.began() is None:
         raise SandboxError(
-            "DRILL-006", where="debrief", seen="a drill that never began", expected="one that did",
+            "DRILL-006",
+            where="debrief",
+            seen="a drill that never began",
+            expected="one that did",
             fix="start another: sandbox drill start NAME",
-        )  # fmt: skip
+        )
     drill.unseal()  # its debrief follows
     kept = drill.directory / "grade.json"
     if with_twin and kept.exists():
@@ -51,7 +54,7 @@ def unmarked(
     if incident and course_of(drill.scenario, drill.entries()).onset_s is None:
         notices.append("it was given up before it went wrong: what is told would have come")
     full = grading.weights(incident, () if found else ("impact", "evidence", "ruled_out"))
-    items = [{"item": name, "score": 0.0, "max": round(most, 4), "why": WHY} for name, most in full.items()]  # fmt: skip
+    items = [{"item": name, "score": 0.0, "max": round(most, 4), "why": WHY} for name, most in full.items()]
     document = {
         "run": drill.plan.run_dir, "score": 0.0, "reported_incident": None, "items": items,
         "baseline_score": 0.0, "notices": notices, "incident": incident,

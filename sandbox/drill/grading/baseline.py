@@ -98,9 +98,7 @@ def best_constant(pack: Iterable[Scenario]) -> Guess:
     loud = improved(loud, (replace(loud, mechanism=m) for m in _mechanisms(scenarios)))
     loud = improved(loud, (replace(loud, onset_before_page_s=s) for s in ONSET_GUESSES_S))
     loud = improved(loud, (replace(loud, segment=s) for s in _segments(scenarios)))
-    deeds = sorted(
-        {text for s in scenarios for text in s.helpful if ActionPattern.parse(text).concrete}
-    )
+    deeds = sorted({text for s in scenarios for text in s.helpful if ActionPattern.parse(text).concrete})
     loud = improved(loud, (replace(loud, action=deed) for deed in deeds))
     return max((quiet, loud), key=total)
 
@@ -186,7 +184,6 @@ def _mechanisms(scenarios: list[Scenario]) -> list[str]:
 
 
 def _segments(scenarios: list[Scenario]) -> list[tuple[tuple[str, str], ...]]:
-    return sorted({
-        tuple(sorted((c, v) for c, v in cause.segment.items() if isinstance(v, str)))
-        for cause in _causes(scenarios)
-    })  # fmt: skip
+    return sorted(
+        {tuple(sorted((c, v) for c, v in cause.segment.items() if isinstance(v, str))) for cause in _causes(scenarios)}
+    )

@@ -14,8 +14,7 @@ from sandbox.drill.scenario import taxonomy
 
 # Component -> tables, columns and words of the lake in which it shows. Its own name shows it too.
 _SHOWN_IN: dict[str, str] = {
-    "gateway": "latency_ms fallback degraded deadline_ms grpc_status n_items rt_ms queue_ms pool_queue "
-               "inflight",
+    "gateway": "latency_ms fallback degraded deadline_ms grpc_status n_items rt_ms queue_ms pool_queue inflight",
     "retrieval": "candidates retrieval_ms n_candidates cand_source sources source source_score",
     "index": "index_stats recall_probe candidates index_version cand_source nprobe nlist recall_at_50",
     "two_tower": "encoder_version recall_probe training_rows train_runs eval_metrics registry_events",
@@ -28,18 +27,18 @@ _SHOWN_IN: dict[str, str] = {
     "materialisation": "materialization_runs served_features offline_features feature_reads feature_age_s",
     "ranking": "model_inputs ranking_ms model_rank n_ranked contract_version default_share score",
     "ranker": "model_version model_inputs p_click score model_rank training_rows train_runs eval_metrics "
-              "registry_events",
+    "registry_events",
     "model": "model_version encoder_version batch_size registry_events",
     "training_set": "training_rows train_runs eval_metrics model_version creator_group",
     "rules": "rule_decisions explain rules_ms rules_version dropped_by randomised propensity sensitivity "
-             "sens_score age_rating",
+    "sens_score age_rating",
     "sensitivity_list": "rule_decisions sens_score sensitivity sens_labelled_ts rules_version dropped_by",
     "events": "outcomes stream_stats ingest_ts event_id",
     "stream": "stream_stats redis_stats session_age_s backlog",
     "experiments": "arm propensity randomised",
     "traffic": "locust client user_class user_id session_id region home_region segment surface",
     "monitoring": "alerts metrics logs",
-}  # fmt: skip
+}
 # Tables with a row for each service or edge: there it is the service's name, or the column that holds it.
 _BY_SERVICE = {"spans", "rpc_edges", "procs", "process_events", "logs"}
 _NAMING = {"service", "peer", "caller", "callee", "op"}

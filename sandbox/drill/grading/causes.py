@@ -30,14 +30,13 @@ def cause_shares(
     causes: Sequence[Cause], named: Sequence[NamedCause], weights: dict[str, float], began_ts: float
 ) -> dict[str, Scored]:
     """By item (component, mechanism, onset, segment): its share, 0..1, and why. weights: of these items."""
-    judged = {
-        item: [[judge(c, n, began_ts) for n in named] for c in causes]
-        for item, judge in JUDGES.items()
-    }
-    worth = np.array([
-        [sum(weights[item] * judged[item][i][j][0] for item in JUDGES) for j in range(len(named))]
-        for i in range(len(causes))
-    ])  # fmt: skip
+    judged = {item: [[judge(c, n, began_ts) for n in named] for c in causes] for item, judge in JUDGES.items()}
+    worth = np.array(
+        [
+            [sum(weights[item] * judged[item][i][j][0] for item in JUDGES) for j in range(len(named))]
+            for i in range(len(causes))
+        ]
+    )
     pairs = list(zip(*linear_sum_assignment(-worth), strict=True))
     most = max(len(causes), len(named))
     found = {}
@@ -96,9 +95,7 @@ def segment(cause: Cause, named: NamedCause, began_ts: float) -> Scored:
     return share, f"it hit {hit}" if share == 1.0 else f"it hit {hit}, not {said}"
 
 
-JUDGES: dict[str, Judge] = {
-    "component": component, "mechanism": mechanism, "onset": onset, "segment": segment,
-}  # fmt: skip
+JUDGES: dict[str, Judge] = {"component": component, "mechanism": mechanism, "onset": onset, "segment": segment}
 
 
 def _truth_of(item: str, cause: Cause) -> str:

@@ -25,9 +25,7 @@ SAVED = (*GOODS, "users_lost", "policy_breaches", "exposure_gap", SLOW, SEGMENT_
 BROKEN = (*GOODS, "users_lost", "policy_breaches")
 MOST_SURE = 20.0  # standard errors beyond which a metric is no surer
 HELPS_Z = 3.0  # standard errors, and
-HELPS_SHARE = (
-    0.2  # of the harm had nothing been done: that much an action saves that is not needless
-)
+HELPS_SHARE = 0.2  # of the harm had nothing been done: that much an action saves that is not needless
 ACCEPTED_SHARE = 0.05  # the same of one that is accepted, which may be against a lesser cause
 
 Scored = tuple[float, str]  # share 0..1, and why
@@ -55,9 +53,7 @@ class Deed:
     def why(self) -> str:
         if self.penalised:
             return f"`{self.action.text}` does harm"
-        return f"`{self.action.text}` was not needed" + (
-            ": without it nothing is worse" if self.known else ""
-        )
+        return f"`{self.action.text}` was not needed" + (": without it nothing is worse" if self.known else "")
 
 
 def mitigation(scenario: Scenario, course: Course, twin: TwinResult | None) -> Scored:
@@ -74,9 +70,7 @@ def mitigation(scenario: Scenario, course: Course, twin: TwinResult | None) -> S
     return share * max(0.0, 1.0 - sum(d.blame for d in blamed)), why
 
 
-def side_effects(
-    scenario: Scenario, course: Course, twin: TwinResult | None, incident: bool
-) -> Scored:
+def side_effects(scenario: Scenario, course: Course, twin: TwinResult | None, incident: bool) -> Scored:
     """All of it for who did nothing but what helps."""
     done = deeds(scenario, course, twin, incident)
     blamed = [d for d in done if d.blame > 0]
@@ -90,9 +84,7 @@ def side_effects(
     return max(0.0, 1.0 - blame), "; ".join(told[:4]) or "no needless action"
 
 
-def deeds(
-    scenario: Scenario, course: Course, twin: TwinResult | None, incident: bool
-) -> list[Deed]:
+def deeds(scenario: Scenario, course: Course, twin: TwinResult | None, incident: bool) -> list[Deed]:
     """Each action of the course, judged by the step of the twin that it belongs to. In a step of several
     those that the scenario accepts are the ones that helped, where there are such."""
     found: list[Deed] = []
@@ -103,10 +95,9 @@ def deeds(
         least = ACCEPTED_SHARE if any(accepted) else HELPS_SHARE
         helped = known and step is not None and twin is not None and _helps(step, twin, least)
         for action, fits in zip(actions, accepted, strict=True):
-            found.append(Deed(
-                action, helped and (fits or not any(accepted)), fits,
-                action.is_one_of(scenario.penalise), known,
-            ))  # fmt: skip
+            found.append(
+                Deed(action, helped and (fits or not any(accepted)), fits, action.is_one_of(scenario.penalise), known)
+            )
     return found
 
 
@@ -176,9 +167,7 @@ def _against(scenario: Scenario, course: Course, cause: Cause) -> Scored:
             took = (action.at_s - onset_s) / course.length_s
             promptness = 1.0 - min(1.0, max(0.0, took - 0.3) / 0.6)
             minutes = (action.at_s - onset_s) / 60
-            return 0.5 + 0.5 * promptness, (
-                f"`{action.text}`, {minutes:.0f} world minutes after it began"
-            )
+            return 0.5 + 0.5 * promptness, (f"`{action.text}`, {minutes:.0f} world minutes after it began")
     return 0.0, f"nothing was done that helps; `{accepted[0]}` would have"
 
 
@@ -189,10 +178,12 @@ def _broken(twin: TwinResult, done: Sequence[Deed]) -> tuple[float, str, float]:
     for metric in BROKEN:
         scale = max(twin.unmitigated[metric].estimate, TRIFLE * abs(twin.healthy[metric]), 1e-9)
         more = sum(
-            step.cost[metric].estimate for step in twin.steps
-            if step.cost[metric].clear and math.isfinite(step.cost[metric].estimate)
+            step.cost[metric].estimate
+            for step in twin.steps
+            if step.cost[metric].clear
+            and math.isfinite(step.cost[metric].estimate)
             and not any(d.helped or d.accepted for d in done[step.n_before : step.n_after])
-        )  # fmt: skip
+        )
         if more / scale > worst:
             worst, of, amount = more / scale, metric, more
     return worst, of, amount

@@ -31,9 +31,7 @@ from sandbox.drill.grading.tables import Answer, Cell, Since
 from sandbox.drill.play.report import Statement
 from sandbox.drill.scenario.queries import filled
 
-Ask = Callable[
-    [str], tuple[list[str], list[list[Any]]]
-]  # SQL -> columns, rows; raises SandboxError
+Ask = Callable[[str], tuple[list[str], list[list[Any]]]]  # SQL -> columns, rows; raises SandboxError
 
 LEAST_HEALTHY = 4  # days for a grade; fewer tell too little of what days differ by
 Z_NONE = 1.0  # a difference of a healthy day's own size says nothing
@@ -85,9 +83,7 @@ def strength(statement: Statement, incident: Day, healthy: Sequence[Day]) -> Str
     return judged(none, statement.sql, seen, again, usual)
 
 
-def judged(
-    none: Strength, sql: str, seen: Answer, again: Answer, usual: Sequence[Answer]
-) -> Strength:
+def judged(none: Strength, sql: str, seen: Answer, again: Answer, usual: Sequence[Answer]) -> Strength:
     """The strength of an answer beside usual ones. none: what is returned where nothing stands out. again:
     the same asked once more, in which a draw by lots would differ."""
     cells = tables.cells(seen, [again, *usual])
@@ -95,9 +91,7 @@ def judged(
     return _strongest(none, found, len(cells), tables.width(seen, sql), len(usual))
 
 
-def ruled_out_by(
-    claim: str, sql: str, seen: Answer, strange: Answer, usual: Sequence[Answer]
-) -> Strength:
+def ruled_out_by(claim: str, sql: str, seen: Answer, strange: Answer, usual: Sequence[Answer]) -> Strength:
     """How well an answer rules a look-alike out: by how far the answer under it is from the one that was
     seen, in what healthy days differ by. strange: under the look-alike."""
     none = Strength(claim, 0.0, "", "would say the same if it were that")
@@ -116,9 +110,7 @@ def _strongest(
     for z, cell in found:
         share = focus * share_of(z, correction)
         if share > best.value:
-            best = replace(
-                none, value=round(share, 4), column=cell.name, why=_why(cell, n_cells, n_columns)
-            )
+            best = replace(none, value=round(share, 4), column=cell.name, why=_why(cell, n_cells, n_columns))
     return best
 
 

@@ -67,9 +67,8 @@ class Grade:
 
 
 def grade(
-    scenario: Scenario, course: Course, report: Report,
-    twin: TwinResult | None = None, looked: Looked | None = None,
-) -> Grade:  # fmt: skip
+    scenario: Scenario, course: Course, report: Report, twin: TwinResult | None = None, looked: Looked | None = None
+) -> Grade:
     """What the report and the actions are worth.
 
     twin: the arms of this drill, None where none were run. looked: None where what the report quotes was not
@@ -157,10 +156,7 @@ def _detection(incident: bool, course: Course, report: Report, restraint: float)
         return 0.6, "the incident was found, but it is said to have been seen before it began"
     took = (detected - course.onset_s) / course.length_s
     promptness = 1.0 - min(1.0, max(0.0, took - 0.25) / 0.5)
-    return (
-        0.6 + 0.4 * promptness,
-        f"found {(detected - course.onset_s) / 60:.0f} world minutes after it began",
-    )
+    return (0.6 + 0.4 * promptness, f"found {(detected - course.onset_s) / 60:.0f} world minutes after it began")
 
 
 def _evidence(strengths: Sequence[Strength]) -> Scored:

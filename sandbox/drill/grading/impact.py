@@ -61,10 +61,7 @@ def impact_share(claims: Mapping[str, Claim], twin: TwinResult) -> Scored:
     parts, told = [], []
     for name, claim in claims.items():
         if name == AFFECTED_USERS:
-            share, was = (
-                claim_share(claim, twin.affected, LEAST_USERS),
-                f"{twin.affected:.4g} users",
-            )
+            share, was = (claim_share(claim, twin.affected, LEAST_USERS), f"{twin.affected:.4g} users")
         elif name in clear:
             truth = twin.so_far[name]
             share = claim_share(claim, truth.estimate, _noise(truth, twin.healthy_slice[name]))

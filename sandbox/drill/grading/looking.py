@@ -69,9 +69,7 @@ class Looking:
         actions = same_actions(plan, moment_s)
         whole_s = self.story.course.filed_s if not actions else moment_s
         until_s = min(plan.until_s, math.ceil(whole_s / STEP_S) * STEP_S)
-        own_until_s = (
-            plan.until_s if not actions else until_s
-        )  # without any, an arm that is run anyway
+        own_until_s = plan.until_s if not actions else until_s  # without any, an arm that is run anyway
         own = replace(plan, faults=False, actions=actions, until_s=own_until_s)
         others = other_healthy(replace(own, until_s=until_s), LEAST_HEALTHY - 1)
         return [plan, own, *others]
@@ -82,11 +80,13 @@ class Looking:
         until_s = min(plan.until_s, math.ceil(self.story.course.filed_s / STEP_S) * STEP_S)
         return [
             replace(
-                plan, scenario=lookalikes.variant(plan.scenario, donor.step), until_s=until_s,
+                plan,
+                scenario=lookalikes.variant(plan.scenario, donor.step),
+                until_s=until_s,
                 actions=same_actions(plan, moment_s),
             )
             for donor in lookalikes.meant(one.what, plan.scenario, self.pack)
-        ]  # fmt: skip
+        ]
 
     def first_runs(self) -> list[ArmPlan]:
         """Runs with a lake that will be wanted, so that they can be run beside others."""
@@ -97,8 +97,7 @@ class Looking:
     def looked(self) -> Looked:
         """How strong what the report quotes is. Raises what a run raises."""
         evidence: list[Strength | None] = [
-            None if s in self._bearing else irrelevant(s, self._blamed)
-            for s in self.report.evidence
+            None if s in self._bearing else irrelevant(s, self._blamed) for s in self.report.evidence
         ]
         excluded: list[Strength | None] = [None] * len(self._quoted)
         for moment_s in self.moments:
@@ -106,9 +105,7 @@ class Looking:
                 self._ask_again(moment_s, evidence, excluded)
         return Looked([e for e in evidence if e is not None], self._ruled_out(excluded))
 
-    def _ask_again(
-        self, moment_s: float, evidence: list[Strength | None], excluded: list[Strength | None]
-    ) -> None:
+    def _ask_again(self, moment_s: float, evidence: list[Strength | None], excluded: list[Strength | None]) -> None:
         """Puts what is stronger at that moment in place of what was known of each query."""
         with ExitStack() as lakes:
             days = self._open(self.days(moment_s), moment_s, lakes)
@@ -149,9 +146,7 @@ class Looking:
         possible = lookalikes.runnable(self.story.plan.scenario, self.pack)
         return found if found or possible else None
 
-    def _excluded(
-        self, one: RuledOut, days: Sequence[Day], moment_s: float, lakes: ExitStack
-    ) -> Strength:
+    def _excluded(self, one: RuledOut, days: Sequence[Day], moment_s: float, lakes: ExitStack) -> Strength:
         assert one.sql is not None
         claim = f"not {one.what}"
         if self._is_true(one):
@@ -167,17 +162,13 @@ class Looking:
         return min(told, key=lambda s: s.value)  # ruled out is what holds against all of them
 
     def _open(self, plans: Sequence[ArmPlan], moment_s: float, lakes: ExitStack) -> list[Day]:
-        done = arm_runs.run_all(
-            [], telemetry=plans, run=self.run, workers=self.workers, progress=self.progress
-        )
+        done = arm_runs.run_all([], telemetry=plans, run=self.run, workers=self.workers, progress=self.progress)
         return [self._day(done[plan.key], moment_s, lakes) for plan in plans]
 
     def _day(self, finished: arm_runs.Finished, moment_s: float, lakes: ExitStack) -> Day:
         assert finished.run_dir is not None
         course, began_ts = self.story.course, finished.ledger.began_ts
-        times = {
-            "began": began_ts, "paged": began_ts + course.paged_s, "now": began_ts + moment_s,
-        }  # fmt: skip
+        times = {"began": began_ts, "paged": began_ts + course.paged_s, "now": began_ts + moment_s}
         lake = lakes.enter_context(SqlWorker(finished.run_dir / "lake", until_ts=times["now"]))
 
         def ask(sql: str) -> tuple[list[str], list[list[Any]]]:

@@ -45,9 +45,12 @@ def marked(
     filed = first(entries, "report")
     if filed is None:
         raise SandboxError(
-            "DRILL-006", where="debrief", seen=f"phase {drill.phase}", expected="a report that was handed in",
+            "DRILL-006",
+            where="debrief",
+            seen=f"phase {drill.phase}",
+            expected="a report that was handed in",
             fix="hand one in: sandbox drill report; or give it up: sandbox drill debrief --abandon",
-        )  # fmt: skip
+        )
     kept = _kept(drill) if with_twin else None
     if kept is not None:
         return kept
@@ -103,9 +106,7 @@ def _result(run: str, report: Report, marks: Grade, blind: Blind) -> dict[str, A
         "run": run,
         "score": marks.score,
         "reported_incident": report.incident,
-        "items": [
-            {"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items
-        ],
+        "items": [{"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items],
         "baseline_score": round(blind.score, 4),
         "baseline_answer": blind.told,
     }

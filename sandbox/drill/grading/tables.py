@@ -22,9 +22,7 @@ from typing import Any
 ROWS = "number of rows"
 PARTS = 4  # of a series over time, where it has more than
 SERIES = 12  # rows
-ALIKE = (
-    0.5  # share of keys that any two other answers have in common, from which they are keys at all
-)
+ALIKE = 0.5  # share of keys that any two other answers have in common, from which they are keys at all
 STABLE = 0.8  # and from which a row that is not there says something
 _UNION = re.compile(r"\bunion\b", re.IGNORECASE)
 
@@ -59,9 +57,10 @@ def plain(columns: Sequence[str], rows: Sequence[Sequence[Any]], began_ts: float
     names = _once(columns)
     told = tuple(tuple(_value(value, began_ts) for value in row) for row in rows)
     whole = frozenset(
-        name for i, name in enumerate(names)
+        name
+        for i, name in enumerate(names)
         if rows and all(isinstance(row[i], int) and not isinstance(row[i], bool) for row in rows)
-    )  # fmt: skip
+    )
     return Answer(names, told, whole)
 
 
@@ -212,9 +211,7 @@ def _may_key(answer: Answer, name: str) -> bool:
 
 def _by_key(answer: Answer, keys: tuple[str, ...]) -> dict[Key, dict[str, Any]]:
     at = [answer.columns.index(name) for name in keys]
-    return {
-        tuple(row[i] for i in at): dict(zip(answer.columns, row, strict=True)) for row in answer.rows
-    }  # fmt: skip
+    return {tuple(row[i] for i in at): dict(zip(answer.columns, row, strict=True)) for row in answer.rows}
 
 
 def _alike(keys: list[set[Key]], share: float) -> bool:

@@ -22,13 +22,9 @@ class Action:
     forms: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
     @classmethod
-    def of(
-        cls, at_s: float, op: str, arguments: Mapping[str, str], effects: Iterable[str] = ()
-    ) -> Action:
+    def of(cls, at_s: float, op: str, arguments: Mapping[str, str], effects: Iterable[str] = ()) -> Action:
         """effects: what it came to, each written as an action."""
-        typed = " ".join(
-            (op, *(f"{k}={v}" for k, v in arguments.items() if k not in ("target", "key")))
-        )
+        typed = " ".join((op, *(f"{k}={v}" for k, v in arguments.items() if k not in ("target", "key"))))
         forms = [(op, dict(arguments)), *(parse_action(text) for text in effects)]
         return cls(at_s, typed, tuple((o, tuple(sorted(a.items()))) for o, a in forms))
 
@@ -76,8 +72,5 @@ def course_of(scenario: Scenario, entries: list[Entry]) -> Course:
 
 
 def _action(entry: Entry, began_ts: float) -> Action:
-    forms = tuple(
-        (str(op), tuple((str(k), str(v)) for k, v in arguments))
-        for op, arguments in entry.fields["forms"]
-    )
+    forms = tuple((str(op), tuple((str(k), str(v)) for k, v in arguments)) for op, arguments in entry.fields["forms"])
     return Action(entry.world_ts - began_ts, str(entry.fields["text"]), forms)

@@ -115,9 +115,7 @@ class Engine:
             self.stage.arm(name, step.service, spec)
             self._armed[name] = step
         if step.harmful:
-            self.journal.append(
-                now_ts, "engine", "armed", id=name, fault=kind.name, target=step.target
-            )
+            self.journal.append(now_ts, "engine", "armed", id=name, fault=kind.name, target=step.target)
 
     def _disarm(self, name: str, now_ts: float, why: str) -> None:
         step = self._armed.pop(name)
@@ -133,9 +131,7 @@ class Engine:
     def _follow_actions(self, now_ts: float) -> None:
         actions = self.stage.actions()
         for action in actions[self._seen_actions :]:
-            self.journal.append(
-                action.at_s, "trainee", "action", text=action.text, forms=action.forms
-            )
+            self.journal.append(action.at_s, "trainee", "action", text=action.text, forms=action.forms)
             for name, step in list(self._armed.items()):
                 if action.is_one_of(step.ends_on):
                     self._disarm(name, now_ts, action.text)

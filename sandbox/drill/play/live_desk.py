@@ -18,9 +18,7 @@ from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import Result, SqlWorker
 
-_LOOK_S = (
-    0.5  # wall seconds between two looks at whether the drill still runs, or the page has come
-)
+_LOOK_S = 0.5  # wall seconds between two looks at whether the drill still runs, or the page has come
 
 
 class LiveDesk:
@@ -86,7 +84,7 @@ class LiveDesk:
         answered = slates.ask(run, user, k)
         cards = slates.read_cards(Path(run.world_dir), [item.item_id for item in answered.items])
         columns, rows = slates.cells(answered.items, cards)
-        note = f"degraded: a fallback answered for {', '.join(answered.fallbacks)}" if answered.degraded else ""  # fmt: skip
+        note = f"degraded: a fallback answered for {', '.join(answered.fallbacks)}" if answered.degraded else ""
         return Slate(answered.request_id, columns, rows, note)
 
     def status(self) -> dict[str, Any]:

@@ -93,9 +93,12 @@ def _drive(drill: Drill) -> None:
     with (drill.directory / "driver.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sandbox.drill.play.driver", str(drill.directory)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
             env={**os.environ, **ONE_THREAD},
-        )  # fmt: skip
+        )
 
     def begun() -> bool:
         return process.poll() is not None or drill.phase in ("baseline", "failed")
@@ -118,10 +121,12 @@ def failure(drill: Drill) -> SandboxError:
     told = (entry.fields.get("error") or {}) if entry else {}
     code = told.get("code", "DRILL-006")
     return SandboxError(
-        code, where=str(told.get("where", "the drill's driver")), seen=told.get("seen", "it ended"),
+        code,
+        where=str(told.get("where", "the drill's driver")),
+        seen=told.get("seen", "it ended"),
         expected=str(told.get("expected", "a driver that runs until the report")),
         fix=str(told.get("fix", f"see {drill.directory / 'driver.log'}")),
-    )  # fmt: skip
+    )
 
 
 def hand_in(drill: Drill, report: Report) -> None:
@@ -161,12 +166,5 @@ def let_stack_go(drill: Drill, progress: ProgressFn) -> None:
 
 
 def _until_closed(drill: Drill) -> None:
-    with suppress(
-        SandboxError
-    ):  # a driver that was killed closes nothing: what was said stands all the same
-        wait_for(
-            lambda: not store.running_on(Path(drill.plan.run_dir)),
-            END_S,
-            "the drill",
-            drill.directory,
-        )
+    with suppress(SandboxError):  # a driver that was killed closes nothing: what was said stands all the same
+        wait_for(lambda: not store.running_on(Path(drill.plan.run_dir)), END_S, "the drill", drill.directory)

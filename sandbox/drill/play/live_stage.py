@@ -56,9 +56,7 @@ class LiveStage:
             self._arms.look()
 
     def release(self, step: Step, seed: int, faulty: bool) -> str:
-        return rollout.release(
-            step, seed, faulty, self._operations, self._run.clock(), WallClock()
-        )  # fmt: skip
+        return rollout.release(step, seed, faulty, self._operations, self._run.clock(), WallClock())
 
     def note(self, step: Step) -> str:
         return rollout.note(step, self._operations)
@@ -72,9 +70,7 @@ class LiveStage:
         if now_ts - self._looked_ts >= self._run.speed:
             self._looked_ts = now_ts
             query = f"SELECT epoch(ts), rule, state FROM alerts WHERE ts >= {sql_time(since_ts)} ORDER BY ts"
-            with suppress(
-                SandboxError
-            ):  # a busy lake: what was known before stands, the next look tells
+            with suppress(SandboxError):  # a busy lake: what was known before stands, the next look tells
                 rows = self._sql.query(query).rows
                 self._alerts = [Alert(float(ts), str(rule), str(state)) for ts, rule, state in rows]
         return self._alerts

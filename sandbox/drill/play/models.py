@@ -16,14 +16,7 @@ from sandbox.pipeline.training_set import Stages
 RELEASE_SEED = 1  # of the trainings behind releases: one cache for all drills of a world
 
 
-def stage_models(
-    scenario: Scenario,
-    world_dir: Path,
-    registry: Path,
-    *,
-    faults: bool,
-    progress: ProgressFn,
-) -> None:
+def stage_models(scenario: Scenario, world_dir: Path, registry: Path, *, faults: bool, progress: ProgressFn) -> None:
     """Trains, or takes from the cache, the versions that the scenario's releases bring.
 
     registry: RUN/registry, where services look first. What a release brings waits in `COMING` below it and is

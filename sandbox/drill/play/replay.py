@@ -35,17 +35,14 @@ class Course(Protocol):
 C = TypeVar("C", bound=Course)
 
 
-def replayed(
-    drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]],
-    progress: ProgressFn,
-) -> C:  # fmt: skip
+def replayed(drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]], progress: ProgressFn) -> C:
     """begin: the course at its beginning. read: the entries that its engine has made since.
 
     Raises DRILL-006 for a drill that is over, or that does not come out as its journal has it.
     """
     written = drill.entries()
     if any(e.what in ("report", "abandoned") or e.fields.get("name") == "debrief" for e in written):
-        raise _refused("a drill that is over", "one that was left running", "see it: sandbox drill debrief")  # fmt: skip
+        raise _refused("a drill that is over", "one that was left running", "see it: sandbox drill debrief")
     run_dir = Path(drill.plan.run_dir)
     for name in _MADE_ANEW:
         shutil.rmtree(run_dir / name, ignore_errors=True)

@@ -139,9 +139,7 @@ class Report(BaseModel, extra="forbid", frozen=True):
         segment: Mapping[str, str | list[str]] | None = None, **fields: Any,
     ) -> Report:  # fmt: skip
         """A report of an incident with one cause. fields: the other ones."""
-        cause = NamedCause(
-            component=component, mechanism=mechanism, started_at=started_at, segment=dict(segment or {})
-        )  # fmt: skip
+        cause = NamedCause(component=component, mechanism=mechanism, started_at=started_at, segment=dict(segment or {}))
         return cls(incident=True, causes=(cause,), **fields)
 
     @model_validator(mode="before")
@@ -164,18 +162,14 @@ class Report(BaseModel, extra="forbid", frozen=True):
         at_work = [c.component != taxonomy.NONE and not c.benign for c in self.causes]
         if not self.incident:
             if any(c.component != taxonomy.NONE or not c.benign for c in self.causes):
-                raise ValueError(
-                    "incident: without one the component is none, the mechanism benign"
-                )
+                raise ValueError("incident: without one the component is none, the mechanism benign")
             return self
         if not all(at_work):
             raise ValueError("incident: with one there is a component and a mechanism at work")
         started = [c.started_at for c in self.causes]
         if None in started:
             raise ValueError("started_at: a world time, when it began")
-        if self.detected_at is not None and self.detected_at < min(
-            filter(None, started), default=0.0
-        ):
+        if self.detected_at is not None and self.detected_at < min(filter(None, started), default=0.0):
             raise ValueError("detected_at: not before started_at")
         return self
 
@@ -203,9 +197,7 @@ def checked(fields: dict[str, Any], document: strict_yaml.Document | None = None
         raise origin.refusal(place, seen=seen, expected=message, fix=fix) from error
 
 
-def _first_error(
-    error: ValidationError, fields: dict[str, Any]
-) -> tuple[strict_yaml.Place, str, object]:
+def _first_error(error: ValidationError, fields: dict[str, Any]) -> tuple[strict_yaml.Place, str, object]:
     """Where the first thing refused stands, what was expected and what is there. A check on a whole part
     names the field itself; a single cause's fields may stand in the report directly."""
     first = error.errors()[0]
@@ -223,11 +215,7 @@ def _first_error(
         try:
             seen = seen[part]
         except (KeyError, IndexError, TypeError):
-            return (
-                place,
-                message,
-                None if first["type"] in ("value_error", "missing") else first["input"],
-            )
+            return (place, message, None if first["type"] in ("value_error", "missing") else first["input"])
     return place, message, seen
 
 
@@ -241,10 +229,12 @@ def within(report: Report, began_ts: float, now_ts: float) -> Report:
     for name, value in times:
         if value is not None and not began_ts - 3600 <= value <= now_ts + 1:
             raise SandboxError(
-                _CODE, where=f"report, {name}", seen=world_time(value),
+                _CODE,
+                where=f"report, {name}",
+                seen=world_time(value),
                 expected=f"a world time from {world_time(began_ts)} to {world_time(now_ts)}",
                 fix="world time is what `ts` says in every table",
-            )  # fmt: skip
+            )
     return report
 
 
@@ -252,9 +242,12 @@ def require_paged(paged_ts: float | None) -> None:
     """Raises DRILL-003 before the page: an all-clear then would be right of every day."""
     if paged_ts is None:
         raise SandboxError(
-            _CODE, where="report", seen="a report before the page", expected="one that answers the page",
+            _CODE,
+            where="report",
+            seen="a report before the page",
+            expected="one that answers the page",
             fix="look around until it comes; `page` shows it",
-        )  # fmt: skip
+        )
 
 
 def world_time(ts: float) -> str:

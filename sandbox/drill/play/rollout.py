@@ -18,17 +18,13 @@ COMING = ".coming"  # in RUN/registry: versions that a release of the day will b
 OPERATOR = "operator"  # the actor under which `sandbox act` records what a trainee does
 
 
-def release(
-    step: Step, seed: int, faulty: bool, operations: Operations, world: Clock, wall: Clock
-) -> str:
+def release(step: Step, seed: int, faulty: bool, operations: Operations, world: Clock, wall: Clock) -> str:
     """Rolls the step's release out, through its fault where that sits at this stage. Returns old -> new."""
     assert step.release is not None
     patches = {service: dict(fields) for service, fields in step.release.patches.items()}
     if patches.get("ranking", {}).get("contract") == []:
         patches["ranking"]["contract"] = list(INPUTS)
-    wanted = Release(
-        step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches
-    )  # fmt: skip
+    wanted = Release(step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches)
     stage = Seam("release")
     if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
         stage.put(wrapper(step.spec(seed), world, wall))

@@ -60,9 +60,12 @@ class Seal:
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
             raise SandboxError(
-                "CFG-003", where=str(path), seen=f"{len(key)} bytes", expected=f"a key of {KEY_BYTES} bytes",
+                "CFG-003",
+                where=str(path),
+                seen=f"{len(key)} bytes",
+                expected=f"a key of {KEY_BYTES} bytes",
                 fix="the drill cannot be read without it: start another one, sandbox drill start",
-            )  # fmt: skip
+            )
         return cls(key)
 
     def close(self, text: bytes) -> str:

@@ -34,14 +34,10 @@ def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
         "world_time": iso(now),
         "elapsed_s": round(elapsed),
         "left_s": round(max(0.0, scenario.length_s - elapsed)) if ended is None else 0,
-        "pages": [
-            {"ts": iso(e.world_ts), "text": e.fields["text"]} for e in seen if e.what == "page"
-        ],
+        "pages": [{"ts": iso(e.world_ts), "text": e.fields["text"]} for e in seen if e.what == "page"],
         "hints_given": hints,
         "hints_left": len(scenario.hints) - len(hints),
-        "actions": [
-            {"ts": iso(e.world_ts), "action": e.fields["text"]} for e in seen if e.what == "action"
-        ],
+        "actions": [{"ts": iso(e.world_ts), "action": e.fields["text"]} for e in seen if e.what == "action"],
     }
 
 
@@ -69,18 +65,18 @@ def hint_offer(drill: Drill) -> str:
 
 def _no_hints(given: int, hints: int) -> SandboxError:
     return SandboxError(
-        "DRILL-006", where="hint", seen=f"{given} given", expected=f"at most {hints}",
+        "DRILL-006",
+        where="hint",
+        seen=f"{given} given",
+        expected=f"at most {hints}",
         fix="all hints are out: see `sandbox drill status`, or hand in what you have",
-    )  # fmt: skip
+    )
 
 
 def is_over(drill: Drill) -> bool:
     """Whether a report is in, it was given up, or it ended by itself."""
     entries = drill.entries()
-    ends = (
-        *(first(entries, what) for what in ("report", "abandoned")),
-        first(entries, "phase", name="debrief"),
-    )
+    ends = (*(first(entries, what) for what in ("report", "abandoned")), first(entries, "phase", name="debrief"))
     return any(entry is not None for entry in ends) or drill.phase == "failed"
 
 
@@ -101,4 +97,4 @@ def require_running(drill: Drill) -> None:
         fix = f"{again if drill.plan.backend == 'virtual' else ''}give it up: sandbox drill debrief --abandon"
     raise SandboxError(
         "DRILL-006", where="drill", seen=f"phase {drill.phase}", expected="a drill that is running", fix=fix
-    )  # fmt: skip
+    )

@@ -78,9 +78,12 @@ class Drill:
 
     def _malformed(self, seen: str, expected: str) -> SandboxError:
         return SandboxError(
-            "CFG-003", where=str(self.directory / "plan.json"), seen=seen, expected=expected,
+            "CFG-003",
+            where=str(self.directory / "plan.json"),
+            seen=seen,
+            expected=expected,
             fix="run the drill again: sandbox drill start",
-        )  # fmt: skip
+        )
 
     @property
     def scenario(self) -> Scenario:
@@ -178,9 +181,7 @@ def debriefed() -> set[str]:
 
 def announce(drill: Drill) -> None:
     """Leaves the drill's id in its run directory."""
-    write_atomically(
-        Path(drill.plan.run_dir) / "drill.json", json.dumps({"drill": drill.plan.drill})
-    )
+    write_atomically(Path(drill.plan.run_dir) / "drill.json", json.dumps({"drill": drill.plan.drill}))
 
 
 def of_run(run_dir: Path | None) -> Drill:
@@ -194,17 +195,23 @@ def of_run(run_dir: Path | None) -> Drill:
         _ = drill.plan
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SandboxError(
-            "DRILL-006", where="drill", seen=str(where), expected="a run directory with a drill",
+            "DRILL-006",
+            where="drill",
+            seen=str(where),
+            expected="a run directory with a drill",
             fix="start one: sandbox drill start NAME",
-        ) from error  # fmt: skip
+        ) from error
     return drill
 
 
 def occupied(run_dir: Path) -> SandboxError:
     return SandboxError(
-        "DRILL-004", where="run directory", seen=str(run_dir), expected="no drill running on that stack",
+        "DRILL-004",
+        where="run directory",
+        seen=str(run_dir),
+        expected="no drill running on that stack",
         fix="end it first (sandbox drill report, or sandbox down), or start with another --run-dir",
-    )  # fmt: skip
+    )
 
 
 def running_on(run_dir: Path) -> bool:

@@ -64,6 +64,9 @@ def _numbered(text: str, operations: Operations) -> str:
         if record.before and all(getattr(record, name) == value for name, value in wanted.items()):
             return f"revert change={record.n}"
     raise SandboxError(
-        "DRILL-007", where="act revert", seen=text, expected="a change that was made and can be reverted",
+        "DRILL-007",
+        where="act revert",
+        seen=text,
+        expected="a change that was made and can be reverted",
         fix="see `sandbox act --list-changes`",
-    )  # fmt: skip
+    )

@@ -38,9 +38,7 @@ class VirtualStage:
 
     def release(self, step: Step, seed: int, faulty: bool) -> str:
         stack = self._stack
-        return rollout.release(
-            step, seed, faulty, stack.operations, stack.world, Wall(stack.loop)
-        )  # fmt: skip
+        return rollout.release(step, seed, faulty, stack.operations, stack.world, Wall(stack.loop))
 
     def note(self, step: Step) -> str:
         return rollout.note(step, self._stack.operations)
@@ -91,9 +89,7 @@ def open_course(
     scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path, journal: Any,
     telemetry: bool, progress: ProgressFn = quiet,
 ) -> VirtualCourse:  # fmt: skip
-    stage_models(
-        scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress
-    )  # fmt: skip
+    stage_models(scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress)
     stack = VirtualStack(
         world, run_dir, seed=seed, load=scenario.load, speed=scenario.world_rate,
         telemetry=telemetry, watched=[cause.segment for cause in scenario.truth.causes],

@@ -72,9 +72,7 @@ class VirtualDesk:
         return cls(drill, course)
 
     @classmethod
-    def resume(
-        cls, drill: Drill, progress: ProgressFn = quiet
-    ) -> VirtualDesk:  # fmt: skip
+    def resume(cls, drill: Drill, progress: ProgressFn = quiet) -> VirtualDesk:
         """Takes up a drill whose process has ended: what moved its world is done again, with the same outcome.
 
         Raises DRILL-004 where another process holds it, DRILL-006 where it is over, or does not come out
@@ -88,9 +86,7 @@ class VirtualDesk:
         pages = Pages()
 
         def begin() -> VirtualCourse:
-            return open_course(
-                drill.scenario, plan.world, plan.seed, plan.faults, directory, pages, True, progress
-            )
+            return open_course(drill.scenario, plan.world, plan.seed, plan.faults, directory, pages, True, progress)
 
         course = replayed(drill, begin, pages.read, progress)
         course.engine.journal = drill.journal
@@ -141,9 +137,12 @@ class VirtualDesk:
         n_users = self.course.stack.catalogue.n_users
         if not 0 <= user < n_users:
             raise SandboxError(
-                "WIRE-002", where="recommend", seen=f"user {user}", expected=f"a user from 0 to {n_users - 1}",
+                "WIRE-002",
+                where="recommend",
+                seen=f"user {user}",
+                expected=f"a user from 0 to {n_users - 1}",
                 fix="name another",
-            )  # fmt: skip
+            )
         standing.require_running(self.drill)
         self._notebook.note_move("probe", user)
         request = self.course.stack.clients.probe(user)

@@ -19,8 +19,9 @@ def alternatives(scenario: Scenario) -> tuple[str, ...]:
     found = [text for text in scenario.helpful if _typed(text)]
     found += [
         f"revert target={step.target} key={step.release.key}"
-        for step in scenario.timeline if step.release is not None and step.at_s <= onset_s
-    ]  # fmt: skip
+        for step in scenario.timeline
+        if step.release is not None and step.at_s <= onset_s
+    ]
     for cause in scenario.truth.causes:
         caller, edge, callee = cause.component.partition("->")
         if edge:
@@ -31,9 +32,7 @@ def alternatives(scenario: Scenario) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*found, "rebuild-index", "skip-backlog"]))
 
 
-def averted(
-    incident: Mapping[str, tuple[float, float]], after: Mapping[str, float], least_z: float
-) -> float | None:
+def averted(incident: Mapping[str, tuple[float, float]], after: Mapping[str, float], least_z: float) -> float | None:
     """Share of the harm that an action averts, over the metrics whose harm stands out, weighted by how far.
 
     incident: metric -> harm and its z. after: metric -> harm with the action. At most 1, below 0 where it
@@ -41,8 +40,9 @@ def averted(
     """
     weighed = [
         (min(z, MOST_SURE), max(-1.0, min(1.0, (was - after[metric]) / was)))
-        for metric, (was, z) in incident.items() if z >= least_z and was > 0 and metric in after
-    ]  # fmt: skip
+        for metric, (was, z) in incident.items()
+        if z >= least_z and was > 0 and metric in after
+    ]
     if not weighed:
         return None
     return sum(w * share for w, share in weighed) / sum(w for w, _ in weighed)

@@ -23,9 +23,7 @@ def contradictions(scenario: Scenario, pack: Iterable[Scenario]) -> list[str]:
 
 def _armed(scenario: Scenario) -> list[tuple[Step, Cause]]:
     by_onset = {cause.onset_s: cause for cause in scenario.truth.causes}
-    return [
-        (s, by_onset[s.at_s]) for s in scenario.timeline if s.harmful and s.at_s in by_onset
-    ]  # fmt: skip
+    return [(s, by_onset[s.at_s]) for s in scenario.timeline if s.harmful and s.at_s in by_onset]
 
 
 def _place(step: Step) -> tuple[str, str]:
@@ -38,9 +36,7 @@ def _between(scenario: Scenario, cause: Cause, other: Scenario, theirs: Cause) -
     for field in ("component", "mechanism"):
         mine, its = getattr(cause, field), getattr(theirs, field)
         if mine != its:
-            found.append(
-                f"the {field} is {mine} here and {its} in {other.id}, for one fault in one place"
-            )
+            found.append(f"the {field} is {mine} here and {its} in {other.id}, for one fault in one place")
     for here, there, name in ((scenario, other, "there"), (other, scenario, "here")):
         of = cause if here is scenario else theirs
         for text in here.accepted_for(of):
@@ -51,6 +47,4 @@ def _between(scenario: Scenario, cause: Cause, other: Scenario, theirs: Cause) -
 
 def _penalised(text: str, scenario: Scenario) -> bool:
     action = ActionPattern.parse(text)
-    return any(
-        ActionPattern.parse(p).matches(action.op, dict(action.arguments)) for p in scenario.penalise
-    )
+    return any(ActionPattern.parse(p).matches(action.op, dict(action.arguments)) for p in scenario.penalise)

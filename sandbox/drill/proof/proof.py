@@ -81,9 +81,7 @@ class Proof:
     def _of_evidence(self) -> list[str]:
         found = []
         if silent := [e["query"] for e in self.evidence if not e["holds"]]:
-            told = ", ".join(
-                f"{e['query']} ({e['seen']})" for e in self.evidence if e["query"] in silent
-            )
+            told = ", ".join(f"{e['query']} ({e['seen']})" for e in self.evidence if e["query"] in silent)
             found.append(f"the incident does not show {told}")
         if max(e["strength"] for e in self.evidence) < STRENGTH:
             found.append("no piece of its evidence differs clearly from a healthy day")
@@ -102,9 +100,7 @@ class Proof:
         better = {text: of for text, of in others if of > share + BETTER_BY}
         if better:
             text = max(better, key=lambda t: better[t])
-            found.append(
-                f"`{text}` averts {better[text]:.0%} of the harm, what is accepted {share:.0%}"
-            )
+            found.append(f"`{text}` averts {better[text]:.0%} of the harm, what is accepted {share:.0%}")
         return found
 
     def _of_responders(self) -> list[str]:
@@ -119,10 +115,7 @@ class Proof:
             found.append(f"the others score {mean:.2f} on average, {BLIND_MOST} or more")
         if scores.get("vandal", 0.0) > scores.get("do-nothing", 1.0):
             found.append("the vandal beats do-nothing")
-        if (
-            scores.get(CHEATS, 0.0) > scores.get(BLIND, 1.0) + NEARLY
-            and self.scenario.truth.incident
-        ):
+        if scores.get(CHEATS, 0.0) > scores.get(BLIND, 1.0) + NEARLY and self.scenario.truth.incident:
             found.append(f"{CHEATS} scores {scores[CHEATS]:.2f}, more than {BLIND}")
         if self.no_fault is not None and self.no_fault < GOLD_LEAST:
             found.append(f"without the fault gold scores {self.no_fault:.2f}: no all-clear")

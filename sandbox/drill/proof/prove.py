@@ -57,15 +57,16 @@ def prove(
     pack = tuple(library.load_all().values())
     runs = _Runs(scenario, world or scenario.world, pack, quick)
     done = run_all(
-        [*runs.days, *runs.acted.values()], telemetry=[*runs.days, *runs.strange_days], run=run,
-        workers=workers, progress=_named("the incident, healthy days, actions", progress),
-    )  # fmt: skip
+        [*runs.days, *runs.acted.values()],
+        telemetry=[*runs.days, *runs.strange_days],
+        run=run,
+        workers=workers,
+        progress=_named("the incident, healthy days, actions", progress),
+    )
     days = [_Seen(done[plan.key], plan) for plan in runs.days]
     since_s = _since(scenario)
     harms = _harms(days, since_s)
-    first = signals.first_signal(
-        days[0].shown, [day.shown for day in days[1:]], days[0].began + since_s
-    )
+    first = signals.first_signal(days[0].shown, [day.shown for day in days[1:]], days[0].began + since_s)
     proof = partial(
         Proof, asked, harms, first, _evidence(scenario, days, runs, done), runs.not_run,
         claims=_claims(done[runs.incident.key], runs.incident),
@@ -76,9 +77,12 @@ def prove(
     seeds = seeds_of(asked.seed, n_seeds)
     trials = [Trial(asked, responder, seed, world) for seed in seeds for responder in SHIPPED]
     *played, quiet = play_all(
-        [*trials, Trial(asked, GOLD, asked.seed, world, faults=False)], timeout_s=timeout_s, workers=workers,
-        opener=opener, progress=_named("responders play it", progress),
-    )  # fmt: skip
+        [*trials, Trial(asked, GOLD, asked.seed, world, faults=False)],
+        timeout_s=timeout_s,
+        workers=workers,
+        opener=opener,
+        progress=_named("responders play it", progress),
+    )
     return proof({row["responder"]: row["score"] for row in rows_of(played)}, round(quiet.score, 4))
 
 
@@ -86,23 +90,18 @@ class _Runs:
     """The plans of a proof. strange: look-alike -> the run with it, and its own healthy day. not_run: why a
     look-alike is not among them. acted: action -> the incident with it at onset, the best response first."""
 
-    def __init__(
-        self, scenario: Scenario, world: str, pack: Sequence[Scenario], quick: bool
-    ) -> None:
+    def __init__(self, scenario: Scenario, world: str, pack: Sequence[Scenario], quick: bool) -> None:
         until_s = math.ceil(scenario.evidence_by_s / STEP_S) * STEP_S
         self.incident = incident = ArmPlan(scenario, world, scenario.seed, True, (), until_s)
-        self.days = [
-            incident, replace(incident, faults=False), *other_healthy(incident, OTHER_DAYS)
-        ]  # fmt: skip
+        self.days = [incident, replace(incident, faults=False), *other_healthy(incident, OTHER_DAYS)]
         others = lookalikes.runnable(scenario, pack) if scenario.truth.incident else {}
         self.strange: dict[str, tuple[ArmPlan, ArmPlan]] = {}
         for name, donor in ({} if quick else others).items():
             plan = replace(incident, scenario=lookalikes.variant(scenario, donor.step))
             self.strange[name] = (plan, replace(plan, faults=False))
         self.not_run = {
-            name: _why_not(name, name in others)
-            for name in scenario.look_alikes if name not in self.strange
-        }  # fmt: skip
+            name: _why_not(name, name in others) for name in scenario.look_alikes if name not in self.strange
+        }
         self.acted = self._acted(scenario) if scenario.truth.incident else {}
 
     @property
@@ -114,21 +113,14 @@ class _Runs:
         acted = {" and ".join(text for _, text in best): best}
         at_s = max(at_s for at_s, _ in best)
         acted |= {text: ((at_s, text),) for text in alternatives(scenario) if text not in acted}
-        until_s = (
-            scenario.evidence_by_s
-        )  # nothing later is looked at, and no lake is kept for others
-        return {
-            text: replace(self.incident, actions=done, until_s=until_s)
-            for text, done in acted.items()
-        }
+        until_s = scenario.evidence_by_s  # nothing later is looked at, and no lake is kept for others
+        return {text: replace(self.incident, actions=done, until_s=until_s) for text, done in acted.items()}
 
 
 def _why_not(look_alike: str, runnable: bool) -> str:
     if runnable:
         return "left out of a quick proof"
-    return (
-        "no scenario arms it" if look_alike in CATALOGUE else "no such fault in the catalogue yet"
-    )
+    return "no scenario arms it" if look_alike in CATALOGUE else "no such fault in the catalogue yet"
 
 
 class _Seen:
@@ -165,7 +157,7 @@ class _Seen:
         return signals.Shown(
             [(float(ts), str(name), str(label), float(value)) for ts, name, label, value in metrics],
             [(float(ts), str(rule)) for ts, rule in alerts],
-        )  # fmt: skip
+        )
 
     def told(self, evidence: Evidence) -> tuple[bool, str]:
         """Whether its predicate holds, and what the answer was."""
@@ -186,9 +178,7 @@ def _verdict(predicate: str, ask: Callable[[], Answer]) -> tuple[bool, str]:
     try:
         columns, rows = ask()
         row = first_row(columns, rows)
-        shown = ", ".join(
-            f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()
-        )
+        shown = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items())
         return Predicate.parse(predicate).holds(row, len(rows)), shown[:200] or "no rows"
     except SandboxError as error:
         return False, f"{error.kind.title}: {error.seen}"[:200]
@@ -212,7 +202,7 @@ def _harms(days: Sequence[_Seen], since_s: float) -> dict[str, tuple[float, floa
 
 def _averted(
     harms: dict[str, tuple[float, float]], runs: _Runs, done: Found, days: Sequence[_Seen], since_s: float
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Share of the harm that each action averts at onset, the best response first."""
     healthy, window = days[1], (days[0].began + since_s, days[0].times["now"])
     found = {}
@@ -224,9 +214,7 @@ def _averted(
     return found
 
 
-def _evidence(
-    scenario: Scenario, days: Sequence[_Seen], runs: _Runs, done: Found
-) -> list[dict[str, Any]]:
+def _evidence(scenario: Scenario, days: Sequence[_Seen], runs: _Runs, done: Found) -> list[dict[str, Any]]:
     """A row for each query: what it says of the incident, of healthy days and of look-alikes."""
     incident, own, *others = days
     usual = [day.day for day in others]
@@ -260,19 +248,14 @@ def _claims(done: Finished, plan: ArmPlan) -> list[dict[str, Any]]:
         times = _times(done, plan, scenario.pager.at_s if by == "page" else scenario.evidence_by_s)
         with _lake(done, times["now"]) as worker:
 
-            def ask(
-                sql: str, worker: SqlWorker = worker, times: dict[str, float] = times
-            ) -> Answer:
+            def ask(sql: str, worker: SqlWorker = worker, times: dict[str, float] = times) -> Answer:
                 answer = worker.query(filled(sql, times))
                 return answer.columns, answer.rows
 
             for claim in scenario.claims:
                 if claim.by == by:
                     found[claim] = _verdict(claim.predicate, partial(ask, claim.sql))
-    return [
-        {"says": c.says, "by": c.by, "holds": found[c][0], "seen": found[c][1]}
-        for c in scenario.claims
-    ]
+    return [{"says": c.says, "by": c.by, "holds": found[c][0], "seen": found[c][1]} for c in scenario.claims]
 
 
 def _named(what: str, progress: ProgressFn) -> ProgressFn:

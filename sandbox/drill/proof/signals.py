@@ -54,17 +54,14 @@ def first_signal(incident: Shown, healthy: Sequence[Shown], onset_ts: float) -> 
         if len(run) == STEADY:
             found.append((run[0], name if label == "all" else f"{name} {label}"))
     usual = {rule for day in healthy for _, rule in day.alerts}
-    found += [(ts, f"alert {rule}") for ts, rule in incident.alerts
-              if ts >= onset_ts and rule not in usual]  # fmt: skip
+    found += [(ts, f"alert {rule}") for ts, rule in incident.alerts if ts >= onset_ts and rule not in usual]
     if not found:
         return None
     ts, name = min(found, key=lambda one: (one[0], one[1].startswith("alert "), one[1]))
     return Signal(name, ts - onset_ts)
 
 
-def _ranges(
-    days: Iterable[Sequence[Reading]], onset_ts: float
-) -> dict[tuple[str, str], tuple[float, float]]:
+def _ranges(days: Iterable[Sequence[Reading]], onset_ts: float) -> dict[tuple[str, str], tuple[float, float]]:
     seen: dict[tuple[str, str], list[float]] = defaultdict(list)
     for readings in days:
         for ts, name, label, value in readings:

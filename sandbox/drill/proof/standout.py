@@ -40,9 +40,7 @@ def harms(run: Ledger, healthy: Ledger, start_ts: float, end_ts: float) -> dict[
     return {m: float(harm(m, np.array(was[m]), np.array(usual[m]))) for m in LOOKED_AT}
 
 
-def of_values(
-    more: float, healthy: Sequence[float], *, counts: bool = False
-) -> tuple[float, float]:
+def of_values(more: float, healthy: Sequence[float], *, counts: bool = False) -> tuple[float, float]:
     """A harm and its z. counts: a handful of days may agree by chance, so that noise is no less than a
     count's own."""
     noise = statistics.stdev(healthy)

@@ -35,9 +35,7 @@ def of_pack(documents: Sequence[dict[str, Any]]) -> list[str]:
     blind = statistics.fmean(v for scores in played for k, v in scores.items() if k != GOLD)
     if blind > BLIND_MOST:
         found.append(f"who does not look scores {blind:.2f} on average, above {BLIND_MOST}")
-    cheats, constant = (
-        statistics.fmean(s[who] for s in played if who in s) for who in (CHEATS, BLIND)
-    )
+    cheats, constant = (statistics.fmean(s[who] for s in played if who in s) for who in (CHEATS, BLIND))
     if cheats > constant:
         found.append(f"{CHEATS} scores {cheats:.3f} on average, {BLIND} {constant:.3f}")
     return found
@@ -56,10 +54,8 @@ def _lines(documents: Sequence[dict[str, Any]]) -> list[str]:
     wrong = [f"- {d['scenario']}: {d['why']}" for d in documents if not d["ok"]]
     wrong += [f"- the pack: {text}" for text in of_pack(documents)]
     claims = sum(len(d["claims"]) for d in documents)
-    told = (
-        f"{claims} sentences of title, briefing, page and explanation were held against the lake."
-    )
-    return [*table, "", told, "", *(["Not as it should be:", "", *wrong] if wrong else ["All is as it should be."])]  # fmt: skip
+    told = f"{claims} sentences of title, briefing, page and explanation were held against the lake."
+    return [*table, "", told, "", *(["Not as it should be:", "", *wrong] if wrong else ["All is as it should be."])]
 
 
 def _row(document: dict[str, Any]) -> tuple[str, ...]:
@@ -67,15 +63,18 @@ def _row(document: dict[str, Any]) -> tuple[str, ...]:
     others = [score for name, score in scores.items() if name != GOLD]
     averted = list(document["averted"].values())
     return (
-        document["scenario"], "yes" if document["ok"] else "no",
+        document["scenario"],
+        "yes" if document["ok"] else "no",
         f"{document['harm_metric']}, {document['harm_z']:.1f}",
         f"{signal['name']}, {signal['after_s'] / 60:.0f} min" if signal["name"] else "none",
         " ".join(f"{row['strength']:.2f}" for row in document["evidence"]),
-        f"{averted[0]:.0%}" if averted else "-", f"{max(averted[1:]):.0%}" if averted[1:] else "-",
+        f"{averted[0]:.0%}" if averted else "-",
+        f"{max(averted[1:]):.0%}" if averted[1:] else "-",
         *(_score(scores.get(GOLD)), _score(document["no_fault"])),
-        _score(statistics.fmean(others) if others else None), _score(scores.get(BLIND)),
+        _score(statistics.fmean(others) if others else None),
+        _score(scores.get(BLIND)),
         _score(scores.get(CHEATS)),
-    )  # fmt: skip
+    )
 
 
 def _score(value: float | None) -> str:

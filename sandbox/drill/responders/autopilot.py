@@ -20,15 +20,10 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.queries import filled, first_row, verdict
 from sandbox.drill.scenario.scenario import Evidence, Scenario
 
-BUSY = (
-    "LAKE-002",
-    "LAKE-003",
-)  # a query stopped at its limits: no answer, and nothing wrong with it
+BUSY = ("LAKE-002", "LAKE-003")  # a query stopped at its limits: no answer, and nothing wrong with it
 EVERY_S = 120.0  # world seconds between two rounds of queries
 STEADY = 2  # rounds in a row in which everything must hold: one could be luck
-LEAST_ROUNDS = (
-    4  # however late it has become: on a busy machine world time runs ahead of the answers
-)
+LEAST_ROUNDS = 4  # however late it has become: on a busy machine world time runs ahead of the answers
 
 
 class Answer(Protocol):
@@ -92,21 +87,20 @@ def _causes(scenario: Scenario, began_ts: float, started_ts: float) -> tuple[Nam
     first = scenario.truth.first
     return tuple(
         NamedCause(
-            component=c.component, mechanism=c.mechanism, segment=c.segment,
+            component=c.component,
+            mechanism=c.mechanism,
+            segment=c.segment,
             started_at=started_ts if c is first else began_ts + (c.onset_s or 0.0),
         )
         for c in scenario.truth.causes
-    )  # fmt: skip
+    )
 
 
 def _ruled_out(scenario: Scenario) -> list[RuledOut]:
     """Each look-alike that the pack arms, by what would show it there and does not show here."""
     others = lookalikes.runnable(scenario, library.load_all().values())
     tells = {of.cause.mechanism: of.scenario.evidence[0] for of in others.values()}
-    return [
-        RuledOut(what=word, sql=tell.sql, claim=f"not so: {tell.claim}"[:400])
-        for word, tell in tells.items()
-    ]
+    return [RuledOut(what=word, sql=tell.sql, claim=f"not so: {tell.claim}"[:400]) for word, tell in tells.items()]
 
 
 def _size(scenario: Scenario, desk: Hands, began_ts: float, started_ts: float) -> Claims:
@@ -126,13 +120,15 @@ def _size(scenario: Scenario, desk: Hands, began_ts: float, started_ts: float) -
 
 def _all_clear(scenario: Scenario, finding: Finding) -> Report:
     return Report(
-        incident=False, confidence=0.8,
+        incident=False,
+        confidence=0.8,
         evidence=[
             Statement(claim=f"does not hold: {e.claim}"[:400], sql=e.sql)
-            for e in scenario.evidence if not finding.held.get(e.id, False)
+            for e in scenario.evidence
+            if not finding.held.get(e.id, False)
         ],
         notes="Written by the scripted responder.",
-    )  # fmt: skip
+    )
 
 
 def _investigate(
@@ -163,9 +159,7 @@ def _investigate(
     return finding
 
 
-def _ask_all(
-    evidence: tuple[Evidence, ...], desk: Hands, times: Mapping[str, float], finding: Finding
-) -> None:
+def _ask_all(evidence: tuple[Evidence, ...], desk: Hands, times: Mapping[str, float], finding: Finding) -> None:
     for one in evidence:
         try:
             answer = desk.ask(filled(one.sql, times))

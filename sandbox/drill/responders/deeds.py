@@ -11,20 +11,14 @@ SOURCES = ("ann", "covisit", "followed", "popular", "fresh")
 RESTARTS = tuple(f"restart service={name}" for name in PROCESSES)
 SWITCHED_OFF = tuple(f"disable-source source={name}" for name in SOURCES)
 OTHER_PATHS = tuple(
-    f"path caller={caller} callee={callee} path=b"
-    for caller, callees in EDGES.items()
-    for callee in callees
+    f"path caller={caller} callee={callee} path=b" for caller, callees in EDGES.items() for callee in callees
 )
-OLDEST = tuple(
-    f"promote artifact={a} version={v}-0" for a, v in (("ranker", "rk"), ("two_tower", "tt"))
-)
+OLDEST = tuple(f"promote artifact={a} version={v}-0" for a, v in (("ranker", "rk"), ("two_tower", "tt")))
 
 
 def reverts(env: DrillEnv) -> tuple[str, ...]:
     """A revert of every change on record, the latest first."""
-    changes = env.observe(
-        "SELECT target, key, max(ts) AS ts FROM changes GROUP BY ALL ORDER BY ts DESC, 1, 2"
-    )
+    changes = env.observe("SELECT target, key, max(ts) AS ts FROM changes GROUP BY ALL ORDER BY ts DESC, 1, 2")
     return tuple(f"revert target={row['target']} key={row['key']}" for row in changes.records())
 
 

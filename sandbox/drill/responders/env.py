@@ -151,7 +151,7 @@ class DrillEnv:
         except SandboxError as error:
             refusal = SandboxError(
                 error.kind.code, where=error.where, seen=error.seen, expected=error.expected, fix=error.fix
-            )  # fmt: skip
+            )
         # Afresh, and without a way to the hosts: the frames of an error that was caught tell all they hold.
         del call
         raise refusal

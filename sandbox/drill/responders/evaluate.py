@@ -25,9 +25,7 @@ def scenarios_of(names: Sequence[str]) -> list[Scenario]:
     """Those scenarios, each once; `all` stands for the core pack and what can be played of
     packs of one's own. Raises DRILL-001, DRILL-002."""
     pack = library.shelf().scenarios
-    wanted = [
-        one for name in names for one in (pack.values() if name == "all" else [library.named(name)])
-    ]
+    wanted = [one for name in names for one in (pack.values() if name == "all" else [library.named(name)])]
     return list({s.id: s for s in wanted}.values())
 
 
@@ -48,9 +46,7 @@ def evaluate(
         for seed in seeds_of(scenario.seed, n_seeds)
         for responder in responders
     ]
-    return rows_of(
-        play_all(trials, timeout_s=timeout_s, workers=workers, opener=opener, progress=progress)
-    )
+    return rows_of(play_all(trials, timeout_s=timeout_s, workers=workers, opener=opener, progress=progress))
 
 
 def require(n_seeds: int, timeout_s: float) -> None:
@@ -94,6 +90,5 @@ def interval(scores: Sequence[float]) -> tuple[float, float]:
 
 def _out_of_range(where: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "CFG-001", where=f"sandbox evaluate, {where}", seen=seen, expected=expected,
-        fix="choose a number in that range",
-    )  # fmt: skip
+        "CFG-001", where=f"sandbox evaluate, {where}", seen=seen, expected=expected, fix="choose a number in that range"
+    )

@@ -39,18 +39,14 @@ class FirstAlert:
 
     def respond(self, env: DrillEnv) -> Report:
         env.wait_for_page()
-        fired = env.observe(
-            "SELECT ts, rule FROM alerts WHERE state = 'firing' ORDER BY ts LIMIT 1"
-        )
+        fired = env.observe("SELECT ts, rule FROM alerts WHERE state = 'firing' ORDER BY ts LIMIT 1")
         paged = env.paged_ts
         assert paged is not None
         began, reading = paged, _GREEN
         if fired.rows:
             began, reading = moment(fired.first["ts"]), _reading(str(fired.first["rule"]))
         done = [reading.action] if reading.action and deeds.tried(env, reading.action) else []
-        return Report.blaming(
-            reading.component, reading.mechanism, began, detected_at=max(began, paged), actions=done
-        )  # fmt: skip
+        return Report.blaming(reading.component, reading.mechanism, began, detected_at=max(began, paged), actions=done)
 
 
 def _reading(rule: str) -> Reading:

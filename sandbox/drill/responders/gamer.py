@@ -36,9 +36,12 @@ class Gamer:
         quoted.append(Statement(claim="something has moved", sql=_WIDE_NET))
         started = min(env.now, env.began + _TYPICAL_ONSET_S)
         return Report.blaming(
-            "monitoring", "dead-metric", started, detected_at=max(started, env.paged_ts or started),
-            actions=done, evidence=quoted, confidence=1.0,
-            ruled_out=[
-                RuledOut(what=word, sql=_OWN_DEEDS[0]) for word in ("retry-storm", "recall-collapse")
-            ],
-        )  # fmt: skip
+            "monitoring",
+            "dead-metric",
+            started,
+            detected_at=max(started, env.paged_ts or started),
+            actions=done,
+            evidence=quoted,
+            confidence=1.0,
+            ruled_out=[RuledOut(what=word, sql=_OWN_DEEDS[0]) for word in ("retry-storm", "recall-collapse")],
+        )

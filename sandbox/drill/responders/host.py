@@ -88,7 +88,7 @@ class Host:
         self._score, self._touched = None, False
         self._drill, self._outcome = self._opener(
             scenario=self.scenario, world=self.world, seed=self.seed, faults=self._faults, run_dir=place
-        )  # fmt: skip
+        )
         return self._observation()
 
     def now(self) -> float:
@@ -117,9 +117,12 @@ class Host:
         self._busy("wait")
         if not 0 <= seconds < float("inf"):
             raise SandboxError(
-                "CFG-001", where="env.wait, seconds", seen=seconds, expected="0 or more, finite",
+                "CFG-001",
+                where="env.wait, seconds",
+                seen=seconds,
+                expected="0 or more, finite",
                 fix="wait for a number of world seconds",
-            )  # fmt: skip
+            )
         self._pass(seconds)
 
     def wait_for_page(self) -> str:
@@ -141,9 +144,12 @@ class Host:
         written = checked(report) if isinstance(report, dict) else report
         if not isinstance(written, Report):
             raise SandboxError(
-                "DRILL-003", where="report", seen=type(report).__name__, expected="a Report or a dict",
+                "DRILL-003",
+                where="report",
+                seen=type(report).__name__,
+                expected="a Report or a dict",
                 fix="fill in the fields of sandbox.drill.play.report.Report",
-            )  # fmt: skip
+            )
         within(written, drill.began_ts, drill.now())
         if drill.paged() is None:
             self.wait_for_page()
@@ -233,14 +239,15 @@ def _mechanisms() -> dict[str, tuple[str, ...]]:
 
 def _not_now(what: str, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "DRILL-006", where=f"env.{what}" if what != "env" else "env", seen=seen, expected=expected,
+        "DRILL-006",
+        where=f"env.{what}" if what != "env" else "env",
+        seen=seen,
+        expected=expected,
         fix="reset, wait for the page, investigate, submit once",
-    )  # fmt: skip
+    )
 
 
-def _virtual(
-    scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path
-) -> tuple[OpenDrill, Outcome]:
+def _virtual(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> tuple[OpenDrill, Outcome]:
     from sandbox.drill.play.virtual_desk import VirtualDesk  # torch: only when a drill begins
 
     desk = VirtualDesk.start(scenario, world=world, seed=seed, faults=faults, run_dir=run_dir)

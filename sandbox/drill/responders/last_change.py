@@ -30,6 +30,5 @@ class LastChange:
         action = f"revert target={target} key={key}"
         done = [action] if deeds.tried(env, action) else []
         return Report.blaming(
-            component, _MECHANISMS.get(target, "slow-edge"), moment(last["ts"]),
-            detected_at=env.paged_ts, actions=done,
-        )  # fmt: skip
+            component, _MECHANISMS.get(target, "slow-edge"), moment(last["ts"]), detected_at=env.paged_ts, actions=done
+        )

@@ -31,9 +31,7 @@ class RandomAnswer:
             explained = (NamedCause(mechanism=mechanism),)
             return Report(incident=False, causes=explained, actions=done, confidence=confidence)
         started = env.began + float(draw.random()) * (env.now - env.began)
-        return Report.blaming(
-            component, mechanism, started, segment, actions=done, confidence=confidence
-        )  # fmt: skip
+        return Report.blaming(component, mechanism, started, segment, actions=done, confidence=confidence)
 
     def _segment(self, env: DrillEnv, draw: np.random.Generator) -> dict[str, str | list[str]]:
         """Everyone, or one value of one column."""

@@ -39,10 +39,12 @@ def checked(names: list[str]) -> list[str]:
         module, colon, cls = name.partition(":")
         if not (colon and cls.isidentifier() and _found(module)):
             raise SandboxError(
-                "CFG-004", where="--responder", seen=name,
+                "CFG-004",
+                where="--responder",
+                seen=name,
                 expected=f"all, {', '.join(SHIPPED)}, or module:Class that can be imported from here",
                 fix="check the spelling, and the directory that the command runs in",
-            )  # fmt: skip
+            )
     return list(dict.fromkeys(wanted))
 
 

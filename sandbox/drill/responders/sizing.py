@@ -108,14 +108,10 @@ def _exposure(observe: Observe, onset_ts: float) -> Claims:
 
 def _slice_exposure(observe: Observe, onset_ts: float, segments: Sequence[Segment]) -> Claims:
     """Points of all impressions that the items of the segments lost, where items are what they name."""
-    if not segments or not all(
-        segment and set(segment) <= set(ITEM_COLUMNS) for segment in segments
-    ):
+    if not segments or not all(segment and set(segment) <= set(ITEM_COLUMNS) for segment in segments):
         return {}
     hit = " OR ".join(
-        "("
-        + " AND ".join(f"t.{column} IN ({_listed(values)})" for column, values in segment.items())
-        + ")"
+        "(" + " AND ".join(f"t.{column} IN ({_listed(values)})" for column, values in segment.items()) + ")"
         for segment in segments
     )
     fall = _fall(observe, onset_ts, x=f"({hit})::INT", y="n_items")
@@ -146,22 +142,22 @@ def _tail(observe: Observe, onset_ts: float) -> Claims:
 
     Source of the bounds: Zou and Donner, "Construction of confidence limits about effect measures", Statistics
     in Medicine 2008 (both sides' own, combined)."""
-    sides = {
-        str(row["side"]): row for row in observe(_TAIL.format(onset=sql_time(onset_ts))).records()
-    }
+    sides = {str(row["side"]): row for row in observe(_TAIL.format(onset=sql_time(onset_ts))).records()}
     if len(sides) < 2 or min(int(row["n"]) for row in sides.values()) < LEAST_REQUESTS:
         return {}
     (low, p99, high), (least, before, most) = (
-        (float(row["low"]), float(row["p99"]), float(row["high"]))
-        for row in (sides["after"], sides["before"])
+        (float(row["low"]), float(row["p99"]), float(row["high"])) for row in (sides["after"], sides["before"])
     )
     rise, usual = p99 - before, float(sides["before"]["median"])
     if rise < SLOWER * before and float(sides["after"]["median"]) - usual < SLOWER * usual:
         return {}
-    return {"p99_ms": {
-        "estimate": rise, "low": rise - math.hypot(p99 - low, most - before),
-        "high": rise + math.hypot(high - p99, before - least),
-    }}  # fmt: skip
+    return {
+        "p99_ms": {
+            "estimate": rise,
+            "low": rise - math.hypot(p99 - low, most - before),
+            "high": rise + math.hypot(high - p99, before - least),
+        }
+    }
 
 
 def _fall(observe: Observe, onset_ts: float, *, x: str, y: str) -> tuple[float, float] | None:

@@ -78,9 +78,7 @@ def play(trial: Trial, run_dir: Path, tell: Tell, opener: Opener | None = None) 
             written = made(trial.responder, trial.scenario.placed(trial.seed)).respond(env)
             if not env.submitted:
                 env.submit(_report(written))
-        except (
-            BaseException
-        ) as error:  # SystemExit too: its own drill is all that a responder can end
+        except BaseException as error:  # SystemExit too: its own drill is all that a responder can end
             if filing and not env.submitted:
                 raise
             if not env.submitted:
@@ -122,9 +120,8 @@ class _Round:
     """All trials, handed out and gathered."""
 
     def __init__(
-        self, trials: Sequence[Trial], crew: list[_Worker], place: Path, timeout_s: float,
-        progress: ProgressFn,
-    ) -> None:  # fmt: skip
+        self, trials: Sequence[Trial], crew: list[_Worker], place: Path, timeout_s: float, progress: ProgressFn
+    ) -> None:
         self._trials, self._crew, self._place = trials, crew, place
         self._timeout_s, self._progress = timeout_s, progress
         self._open = list(range(len(trials)))
@@ -142,9 +139,7 @@ class _Round:
             for worker in busy:
                 if worker.connection in ready:
                     self._listen(worker)
-                elif (
-                    worker.since is not None and time.monotonic() >= worker.since + self._timeout_s
-                ):
+                elif worker.since is not None and time.monotonic() >= worker.since + self._timeout_s:
                     self._close(worker, f"no report within {self._timeout_s:g} s: it was stopped")
         return [self._outcomes[i] for i in range(len(self._trials))]
 
@@ -169,9 +164,12 @@ class _Round:
             code = worker.exit_code()
             if worker.since is None:  # before or after the responder's turn
                 raise SandboxError(
-                    "RUN-008", where=f"evaluate, {worker.drill}", seen=f"a worker ended with exit code {code}",
-                    expected="a drill that begins and is graded", fix="check that memory suffices; run it again",
-                ) from None  # fmt: skip
+                    "RUN-008",
+                    where=f"evaluate, {worker.drill}",
+                    seen=f"a worker ended with exit code {code}",
+                    expected="a drill that begins and is graded",
+                    fix="check that memory suffices; run it again",
+                ) from None
             return self._close(worker, f"its process ended with exit code {code}")
         if what == BEGUN:
             worker.since = time.monotonic()
@@ -257,19 +255,24 @@ def _fields(error: BaseException, trial: Trial) -> dict[str, Any]:
         told = error.as_json()
         return {k: told[k] for k in ("code", "where", "seen", "expected", "fix")}
     return {
-        "code": "RUN-008", "where": f"evaluate, {trial.scenario.id} by {trial.responder}",
+        "code": "RUN-008",
+        "where": f"evaluate, {trial.scenario.id} by {trial.responder}",
         "seen": f"{type(error).__name__}: {error}"[:NOTE_LENGTH],
-        "expected": "a drill that begins and is graded", "fix": "run it again; if it stays, report it",
-    }  # fmt: skip
+        "expected": "a drill that begins and is graded",
+        "fix": "run it again; if it stays, report it",
+    }
 
 
 def _report(written: object) -> Report | dict[str, Any]:
     if isinstance(written, Report | dict):
         return written
     raise SandboxError(
-        "DRILL-003", where="what the responder returned", seen=type(written).__name__,
-        expected="a Report or a dict of its fields", fix="return one, or call env.submit",
-    )  # fmt: skip
+        "DRILL-003",
+        where="what the responder returned",
+        seen=type(written).__name__,
+        expected="a Report or a dict of its fields",
+        fix="return one, or call env.submit",
+    )
 
 
 def _told(error: BaseException) -> str:

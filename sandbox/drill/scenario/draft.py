@@ -55,13 +55,9 @@ class Draft:
                 draft._take(name, info)
         return draft
 
-    def finding(
-        self, severity: Severity, code: str, place: Place, seen: object, expected: str, fix: str
-    ) -> Finding:
+    def finding(self, severity: Severity, code: str, place: Place, seen: object, expected: str, fix: str) -> Finding:
         """A finding about that place. The line is its own, or that of the nearest key around it."""
-        return Finding(
-            severity, code, dotted(place), self.document.line_of(place), shown(seen), expected, fix
-        )
+        return Finding(severity, code, dotted(place), self.document.line_of(place), shown(seen), expected, fix)
 
     def error(self, code: str, place: Place, seen: object, expected: str, fix: str) -> Finding:
         return self.finding("error", code, place, seen, expected, fix)
@@ -107,9 +103,7 @@ class Draft:
             return
         several = truth.get("causes")
         if isinstance(several, list):
-            yield from (
-                (("truth", "causes", n), c) for n, c in enumerate(several) if isinstance(c, dict)
-            )
+            yield from ((("truth", "causes", n), c) for n, c in enumerate(several) if isinstance(c, dict))
         elif several is None:
             yield ("truth",), truth
 
@@ -127,9 +121,7 @@ class Draft:
     def _take(self, name: str, info: FieldInfo) -> None:
         try:
             self.parts[name] = (
-                _read(info, self.raw[name])
-                if name in self.raw
-                else info.get_default(call_default_factory=True)
+                _read(info, self.raw[name]) if name in self.raw else info.get_default(call_default_factory=True)
             )
         except ValidationError:
             self.parts[name] = None
@@ -208,29 +200,26 @@ def _of_schema(draft: Draft, error: Any) -> Finding:
         there = list(keys) if isinstance(keys, dict) else []
         fix = "add it; docs/scenarios.md shows every key"
         if isinstance(place[-1], int):
-            return draft.error(
-                "missing-key", place[:-1], f"{place[-1]} of them", f"{place[-1] + 1} or more", fix
-            )
+            return draft.error("missing-key", place[:-1], f"{place[-1]} of them", f"{place[-1] + 1} or more", fix)
         meant = [key for key in near(place[-1], there) if key not in _keys_at(place[:-1])]
         fix = f"did you mean {place[-1]} by {meant[0]}?" if meant else fix
         return draft.error("missing-key", place, "nothing", f"a key {place[-1]!r}", fix)
     if kind == "extra_forbidden":
         keys_there = _keys_at(place[:-1])
         return draft.error(
-            "unknown-key", place, place[-1], listed(keys_there, 20),
+            "unknown-key",
+            place,
+            place[-1],
+            listed(keys_there, 20),
             guess(place[-1], keys_there, "take it out; docs/scenarios.md shows every key"),
-        )  # fmt: skip
+        )
     place, message = split(draft.document, place, message)
     seen = draft.raw_at(place)
     fix = "change that line; docs/scenarios.md shows every key"
     if kind == "literal_error":
-        names = [
-            w.strip("' ") for w in str(error["ctx"]["expected"]).replace(" or ", ", ").split(",")
-        ]
+        names = [w.strip("' ") for w in str(error["ctx"]["expected"]).replace(" or ", ", ").split(",")]
         fix = guess(seen, names, fix)
-    return draft.error(
-        "bad-value", place, error.get("input") if seen is None else seen, message, fix
-    )
+    return draft.error("bad-value", place, error.get("input") if seen is None else seen, message, fix)
 
 
 def _in_file(draft: Draft, loc: Any) -> Place:

@@ -37,7 +37,7 @@ CODES = {
     "traffic": "traffic with which a drill shows little",
     "two-causes": "faults that one action may not reach together",
     "points": "a way to score that the scenario should not allow",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,9 @@ def checked(document: strict_yaml.Document) -> Scenario:
     """Raises DRILL-002 for the first thing that the schema does not allow; all of them are told by
     sandbox.drill.authoring."""
     if not isinstance(document.value, dict):
-        raise document.refusal((), seen=type(document.value).__name__, expected="a mapping",
-                               fix="start from a scenario of scenarios/core")  # fmt: skip
+        raise document.refusal(
+            (), seen=type(document.value).__name__, expected="a mapping", fix="start from a scenario of scenarios/core"
+        )
     draft = Draft.of(document)
     if draft.scenario is not None:
         return draft.scenario
@@ -87,9 +88,12 @@ def _placed(path: Path, before: dict[str, Scenario]) -> Scenario:
     scenario = load(path)
     if scenario.id in before or scenario.id != path.stem:
         raise SandboxError(
-            _CODE, where=f"{path.name}, id", seen=scenario.id,
-            expected="the name of its file, used once", fix="rename the file or the id",
-        )  # fmt: skip
+            _CODE,
+            where=f"{path.name}, id",
+            seen=scenario.id,
+            expected="the name of its file, used once",
+            fix="rename the file or the id",
+        )
     return scenario
 
 
@@ -103,9 +107,12 @@ def path_of(name: str, folder: Path | None = None) -> Path:
             return path
     names = [path.stem for path in there]
     raise SandboxError(
-        "DRILL-001", where="scenario", seen=name, expected=f"one of {names}",
+        "DRILL-001",
+        where="scenario",
+        seen=name,
+        expected=f"one of {names}",
         fix=guess(name, names, "see `sandbox drill list`"),
-    )  # fmt: skip
+    )
 
 
 def named(name: str, folder: Path | None = None) -> Scenario:

@@ -25,12 +25,7 @@ def donor(name: str, scenario: Scenario, pack: Iterable[Scenario]) -> Donor | No
     """Another scenario that arms this fault."""
     for other in pack:
         for step in other.timeline:
-            if (
-                other.id == scenario.id
-                or not step.harmful
-                or not step.fault
-                or step.fault.name != name
-            ):
+            if other.id == scenario.id or not step.harmful or not step.fault or step.fault.name != name:
                 continue
             cause = next((c for c in other.truth.causes if c.onset_s == step.at_s), None)
             if cause is not None:
@@ -51,9 +46,7 @@ def variant(scenario: Scenario, look_alike: Step) -> Scenario:
 def runnable(scenario: Scenario, pack: Iterable[Scenario]) -> dict[str, Donor]:
     """Its look-alikes that some scenario of the pack arms, by name of the fault."""
     known = list(pack)
-    found = {
-        name: donor(name, scenario, known) for name in scenario.look_alikes if name in CATALOGUE
-    }
+    found = {name: donor(name, scenario, known) for name in scenario.look_alikes if name in CATALOGUE}
     return {name: of for name, of in found.items() if of is not None}
 
 
@@ -78,7 +71,4 @@ def is_called(word: str, cause: Cause) -> bool:
 
 def is_true(cause: Cause, scenario: Scenario) -> bool:
     """Whether it is one of the scenario's own."""
-    return any(
-        (c.component, c.mechanism) == (cause.component, cause.mechanism)
-        for c in scenario.truth.causes
-    )
+    return any((c.component, c.mechanism) == (cause.component, cause.mechanism) for c in scenario.truth.causes)

@@ -52,9 +52,7 @@ class ActionPattern:
         for word in rest:
             name, equals, value = word.partition("=")
             if not (name and equals and value) or name in pairs:
-                raise ValueError(
-                    f"{word!r} is not a name=value that stands here for the first time"
-                )
+                raise ValueError(f"{word!r} is not a name=value that stands here for the first time")
             pairs[name] = value
         return cls(op, tuple(sorted(pairs.items())))
 
@@ -67,19 +65,14 @@ class ActionPattern:
         allowed = set(CHANGED).union(*taken)
         for name, value in self.arguments:
             if name not in allowed:
-                raise ValueError(
-                    f"{name!r} is no argument of {self.op}: {', '.join(sorted(allowed))}"
-                )
+                raise ValueError(f"{name!r} is no argument of {self.op}: {', '.join(sorted(allowed))}")
             if name in _NAMES_SERVICE and not any(fnmatchcase(p, value) for p in PROCESSES):
-                raise ValueError(
-                    f"{name}={value}: there is no such service, but {', '.join(PROCESSES)}"
-                )
+                raise ValueError(f"{name}={value}: there is no such service, but {', '.join(PROCESSES)}")
 
     def matches(self, op: str, arguments: Mapping[str, object]) -> bool:
         """True when the action is one of those meant."""
         return fnmatchcase(op, self.op) and all(
-            name in arguments and fnmatchcase(str(arguments[name]), wanted)
-            for name, wanted in self.arguments
+            name in arguments and fnmatchcase(str(arguments[name]), wanted) for name, wanted in self.arguments
         )
 
     @property

@@ -39,9 +39,12 @@ def filled(sql: str, times: Mapping[str, float | None]) -> str:
     def literal(found: re.Match[str]) -> str:
         if found[1] not in known:
             raise SandboxError(
-                "LAKE-004", where="SQL", seen=found[0], expected=f"only ${', $'.join(known)}",
+                "LAKE-004",
+                where="SQL",
+                seen=found[0],
+                expected=f"only ${', $'.join(known)}",
                 fix="write the time out, or use one of these; $paged stands for one once the page has come",
-            )  # fmt: skip
+            )
         return known[found[1]]
 
     return _NAME.sub(literal, sql)

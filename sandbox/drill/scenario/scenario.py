@@ -163,11 +163,7 @@ class Step(Part):
         if (seam in STAGES) != (self.release is not None):
             raise ValueError(
                 f"fault: {self.fault.name} sits at {seam}, so it "
-                + (
-                    "needs the release that it spoils"
-                    if seam in STAGES
-                    else "comes without a release"
-                )
+                + ("needs the release that it spoils" if seam in STAGES else "comes without a release")
             )
         for part, seen, expected in self.unreachable():
             raise ValueError(f"{part}: {expected}; {seen!r} cannot hold")
@@ -177,9 +173,7 @@ class Step(Part):
         """What of its fault can never hold. Only for steps that have one."""
         assert self.fault is not None
         kind = fault_named(self.fault.name)
-        found = list(
-            unreachable(kind, self.target, self.scope, self.share, self.onset, self.until_s)
-        )
+        found = list(unreachable(kind, self.target, self.scope, self.share, self.onset, self.until_s))
         if self.until_s is not None and self.until_s <= self.at_s:
             found.append(Unreachable("until_s", self.until_s, f"after its at_s, {self.at_s:g}"))
         return [*found, *self._unspoilt(kind)]
@@ -192,17 +186,10 @@ class Step(Part):
             if name not in brought.get(service, {}):
                 there = [f"{s}.{key}" for s, fields in brought.items() for key in fields]
                 yield Unreachable(
-                    "release.patches", ", ".join(there) or "none",
-                    f"a release of {setting}, which {kind.name} spoils",
-                )  # fmt: skip
-        if (
-            kind.seam == "training_log"
-            and self.release is not None
-            and self.release.retrain is None
-        ):
-            yield Unreachable(
-                "release.retrain", None, f"2 or more: {kind.name} spoils what is trained"
-            )
+                    "release.patches", ", ".join(there) or "none", f"a release of {setting}, which {kind.name} spoils"
+                )
+        if kind.seam == "training_log" and self.release is not None and self.release.retrain is None:
+            yield Unreachable("release.retrain", None, f"2 or more: {kind.name} spoils what is trained")
 
     @property
     def harmful(self) -> bool:
@@ -214,8 +201,9 @@ class Step(Part):
         assert self.fault is not None
         callee = self.target.partition("->")[2] or None
         scope = self.scope if callee is None else self.scope.model_copy(update={"callee": callee})
-        return Spec(fault=self.fault.name, params=self.fault.params, scope=scope, share=self.share,
-                    onset=self.onset, seed=seed)  # fmt: skip
+        return Spec(
+            fault=self.fault.name, params=self.fault.params, scope=scope, share=self.share, onset=self.onset, seed=seed
+        )
 
     @property
     def service(self) -> str:
@@ -330,8 +318,7 @@ class Scenario(Part):
 
         by_s, later_s = drawn_s("scenario", self.vary_s), drawn_s("page", self.pager.vary_s)
         causes = tuple(
-            c if c.onset_s is None else c.model_copy(update={"onset_s": c.onset_s + by_s})
-            for c in self.truth.causes
+            c if c.onset_s is None else c.model_copy(update={"onset_s": c.onset_s + by_s}) for c in self.truth.causes
         )
         return self.model_copy(update={
             "vary_s": 0.0, "load": self.load.later(by_s), "evidence_by_s": self.evidence_by_s + by_s,
@@ -345,12 +332,10 @@ class Scenario(Part):
         times = [step.at_s for step in self.timeline]
         if times != sorted(times):
             raise ValueError("timeline: steps stand in the order of at_s")
-        for name, at_s in (("timeline", times[-1]), ("pager", self.pager.at_s),
-                           ("evidence_by_s", self.evidence_by_s)):  # fmt: skip
+        for name, at_s in (("timeline", times[-1]), ("pager", self.pager.at_s), ("evidence_by_s", self.evidence_by_s)):
             if at_s + self.vary_s >= self.length_s:
                 raise ValueError(
-                    f"{name}: {at_s:g} s, and {self.vary_s:g} s later by seed, is past the drill's "
-                    f"{self.length_s:g} s"
+                    f"{name}: {at_s:g} s, and {self.vary_s:g} s later by seed, is past the drill's {self.length_s:g} s"
                 )
         self._require_causes()
         if len({e.id for e in self.evidence}) < len(self.evidence):
@@ -372,6 +357,4 @@ class Scenario(Part):
                 raise ValueError("truth: of several causes each has an `accept` of its own")
             accepted = self.accepted_for(cause)
             if not (accepted and ActionPattern.parse(accepted[0]).concrete):
-                raise ValueError(
-                    "accept: its first action holds no wildcard, it is the one carried out"
-                )
+                raise ValueError("accept: its first action holds no wildcard, it is the one carried out")

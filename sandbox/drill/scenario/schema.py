@@ -12,10 +12,7 @@ from sandbox.drill.scenario.scenario import Scenario
 
 def schema() -> dict[str, Any]:
     """Of one scenario file, draft 2020-12."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Scenario.model_json_schema(),
-    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Scenario.model_json_schema()}
 
 
 def text() -> str:

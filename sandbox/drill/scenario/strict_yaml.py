@@ -12,13 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    DocumentStartEvent,
-    NodeEvent,
-)
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sandbox.base.errors import SandboxError
@@ -73,26 +67,25 @@ def contents(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SandboxError(
-            "CFG-002", where="document", seen=str(path), expected="a file that can be read",
+            "CFG-002",
+            where="document",
+            seen=str(path),
+            expected="a file that can be read",
             fix=f"check the path ({error.strerror})",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def parse(raw: bytes, name: str, code: str) -> Document:
     """raw: UTF-8. name: how errors call the document. Raises `code` with line and path."""
     if len(raw) > MAX_BYTES:
-        raise _refused(
-            name, code, 1, f"more than {MAX_BYTES} bytes", "a document of at most 256 kB"
-        )
+        raise _refused(name, code, 1, f"more than {MAX_BYTES} bytes", "a document of at most 256 kB")
     try:
         text = raw.decode("utf-8-sig")
         yaml = YAML(typ="safe", pure=True)
         _survey(yaml, text, name, code)
         node = yaml.compose(text)
     except UnicodeDecodeError as error:
-        raise _refused(
-            name, code, 1, f"byte {error.start} is no UTF-8", "a UTF-8 document"
-        ) from error
+        raise _refused(name, code, 1, f"byte {error.start} is no UTF-8", "a UTF-8 document") from error
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
@@ -142,16 +135,17 @@ def _plain(node: Node, place: Place, document: Document) -> Any:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
-                raise _refused(
-                    document.name, document.code, line, "a key that is no scalar", "a name"
-                )
+                raise _refused(document.name, document.code, line, "a key that is no scalar", "a name")
             key = str(key_node.value)
             inner = (*place, key)
             if key in mapping:
                 raise _refused(
-                    document.name, document.code, line, f"{dotted(inner)} a second time",
+                    document.name,
+                    document.code,
+                    line,
+                    f"{dotted(inner)} a second time",
                     f"each key once (it stands on line {document.lines[inner]} too)",
-                )  # fmt: skip
+                )
             document.lines[inner] = line
             mapping[key] = _plain(value_node, inner, document)
         return mapping
@@ -183,6 +177,9 @@ def _scalar(node: ScalarNode) -> Any:
 
 def _refused(name: str, code: str, line: int, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        code, where=f"{name}:{line}", seen=seen, expected=expected,
+        code,
+        where=f"{name}:{line}",
+        seen=seen,
+        expected=expected,
         fix="change that line; docs/scenarios.md shows the form",
-    )  # fmt: skip
+    )

@@ -30,9 +30,11 @@ class Mechanism:
 
 
 _COMPONENTS = (
-    Component("gateway", "answers users, holds the deadline budget and the fallbacks",
-              ("gateway->features", "gateway->retrieval", "gateway->ranking", "gateway->rules",
-               "gateway->events")),
+    Component(
+        "gateway",
+        "answers users, holds the deadline budget and the fallbacks",
+        ("gateway->features", "gateway->retrieval", "gateway->ranking", "gateway->rules", "gateway->events"),
+    ),
     Component("gateway->features", "the calls from gateway to features", ("features",)),
     Component("gateway->retrieval", "the calls from gateway to retrieval", ("retrieval",)),
     Component("gateway->ranking", "the calls from gateway to ranking", ("ranking",)),
@@ -48,17 +50,16 @@ _COMPONENTS = (
     Component("store", "the Redis that holds feature rows and the event stream", ("stream",)),
     Component("user_profile", "long-term features of a user, written by a batch job", ("materialisation",)),
     Component("item_stats", "features of an item, written by a batch job", ("materialisation",)),
-    Component("user_session", "recent clicks of a user, written by the stream processor",
-              ("stream", "features", "user_seen")),
+    Component(
+        "user_session", "recent clicks of a user, written by the stream processor", ("stream", "features", "user_seen")
+    ),
     Component("user_seen", "items a user was shown, written by the stream processor", ("stream", "rules")),
     Component("materialisation", "the batch jobs that write features to the store", ("store",)),
     Component("ranking", "builds the ranker's inputs and orders candidates", ("ranker", "features")),
-    Component("ranker", "the model that predicts click, long dwell and conversion",
-              ("model", "training_set")),
+    Component("ranker", "the model that predicts click, long dwell and conversion", ("model", "training_set")),
     Component("model", "the service that runs both models"),
     Component("training_set", "the rows that a model is trained on", ("events",)),
-    Component("rules", "the business rules: hard filters, caps, boosts, exploration",
-              ("sensitivity_list",)),
+    Component("rules", "the business rules: hard filters, caps, boosts, exploration", ("sensitivity_list",)),
     Component("sensitivity_list", "the list and thresholds that the sensitivity rule applies"),
     Component("events", "takes in feedback and writes it to the stream", ("stream",)),
     Component("stream", "the processor that turns the stream into session features"),
@@ -66,7 +67,7 @@ _COMPONENTS = (
     Component("traffic", "how many users come, and which"),
     Component("monitoring", "dashboards, alerts and the telemetry behind them"),
     Component(NONE, "nothing is wrong"),
-)  # fmt: skip
+)
 
 _FAMILIES: dict[str, dict[str, str]] = {
     "latency": {
@@ -150,9 +151,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
 COMPONENTS = {component.name: component for component in _COMPONENTS}
 FAMILIES = tuple(_FAMILIES)
 MECHANISMS = {
-    name: Mechanism(name, family, about)
-    for family, members in _FAMILIES.items()
-    for name, about in members.items()
+    name: Mechanism(name, family, about) for family, members in _FAMILIES.items() for name, about in members.items()
 }
 assert len(COMPONENTS) == len(_COMPONENTS), "a component is declared twice"
 assert not set(FAMILIES) & set(MECHANISMS), "a family and a mechanism share a name"

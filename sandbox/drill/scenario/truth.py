@@ -78,15 +78,9 @@ class Truth(Part, json_schema_extra=_directly):
     @model_validator(mode="after")
     def _consistent(self) -> Truth:
         for cause in self.causes:
-            at_work = (
-                cause.onset_s is not None,
-                cause.component != taxonomy.NONE,
-                not cause.benign,
-            )
+            at_work = (cause.onset_s is not None, cause.component != taxonomy.NONE, not cause.benign)
             if set(at_work) != {self.incident}:
-                raise ValueError(
-                    "incident: an incident has an onset, a component and a mechanism at work"
-                )
+                raise ValueError("incident: an incident has an onset, a component and a mechanism at work")
         if not self.incident and len(self.causes) > 1:
             raise ValueError("causes: one explanation is enough where nothing is wrong")
         return self

@@ -16,10 +16,7 @@ import numpy as np
 from sandbox.drill.scenario.harms import METRICS, UNITS
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_MEANS = (
-    "p99_ms",
-    "exposure_gap",
-)  # what is no sum over minutes is averaged over the minutes of a bin
+_MEANS = ("p99_ms", "exposure_gap")  # what is no sum over minutes is averaged over the minutes of a bin
 COLOURS = ("#7f8c8d", "#c0392b")
 
 
@@ -44,18 +41,19 @@ class Curves:
             parts = [values[i : i + size] for i in starts]
             return np.array([float(how(p)) if np.isfinite(p).any() else 0.0 for p in parts])
 
-        return Curves(self.metric, self.minutes[starts], each(self.as_it_went),
-                      each(self.nothing_done), self.marks)  # fmt: skip
+        return Curves(self.metric, self.minutes[starts], each(self.as_it_went), each(self.nothing_done), self.marks)
 
 
 def curves(document: dict[str, Any], metric: str) -> Curves:
     """Of the document of `sandbox twin`. metric: one of METRICS."""
     marks = [(document["onset_s"], "onset"), (document["filed_s"], "report")]
     return Curves(
-        metric, np.array([row["minute"] for row in document["per_minute"]], np.int64),
-        _column(document["per_minute"], metric), _column(document["with_nothing_done"], metric),
+        metric,
+        np.array([row["minute"] for row in document["per_minute"]], np.int64),
+        _column(document["per_minute"], metric),
+        _column(document["with_nothing_done"], metric),
         tuple((s / 60.0, name) for s, name in marks if s is not None),
-    )  # fmt: skip
+    )
 
 
 def tells_most(document: dict[str, Any]) -> str:
@@ -79,13 +77,8 @@ def in_blocks(found: Curves, width: int = 64, height: int = 4) -> str:
     top = max(1e-9, float(binned.as_it_went.max()), float(binned.nothing_done.max()))
     size = len(found.minutes) / len(binned.minutes)
     per = f"{math.ceil(size)} world minutes" if size > 1 else "world minute"
-    lines = [
-        f"{found.metric} lost or made worse ({UNITS[found.metric]}) per {per}, at most {top:.4g}"
-    ]
-    for name, values in (
-        ("as it went", binned.as_it_went),
-        ("had nothing been done", binned.nothing_done),
-    ):
+    lines = [f"{found.metric} lost or made worse ({UNITS[found.metric]}) per {per}, at most {top:.4g}"]
+    for name, values in (("as it went", binned.as_it_went), ("had nothing been done", binned.nothing_done)):
         lines.append(name)
         lines += ["  " + row for row in _bars(values / top, height)]
     first, last = int(binned.minutes[0]), int(found.minutes[-1]) + 1
@@ -128,12 +121,8 @@ def as_svg(found: Curves, width: int = 860, height: int = 320) -> str:
             parts.append(_text(x(minute) + 4, top + 10, name))
     legend = (("had nothing been done", binned.nothing_done), ("as it went", binned.as_it_went))
     for (name, curve), colour, at in zip(legend, COLOURS, (0, 1), strict=True):
-        points = " ".join(
-            f"{x(m):.1f},{y(v):.1f}" for m, v in zip(binned.minutes, curve, strict=True)
-        )
-        parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
-        )
+        points = " ".join(f"{x(m):.1f},{y(v):.1f}" for m, v in zip(binned.minutes, curve, strict=True))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(_line(width - 190, 14 + 16 * at, width - 170, 14 + 16 * at, colour))
         parts.append(_text(width - 164, 18 + 16 * at, name))
     return "\n".join([*parts, "</svg>", ""])
@@ -141,10 +130,7 @@ def as_svg(found: Curves, width: int = 860, height: int = 320) -> str:
 
 def _bars(shares: np.ndarray, height: int) -> list[str]:
     eighths = np.round(np.clip(shares, 0.0, 1.0) * height * 8).astype(int)
-    return [
-        "".join(_EIGHTHS[min(8, max(0, int(e) - 8 * row))] for e in eighths)
-        for row in reversed(range(height))
-    ]
+    return ["".join(_EIGHTHS[min(8, max(0, int(e) - 8 * row))] for e in eighths) for row in reversed(range(height))]
 
 
 def _column(rows: Sequence[dict[str, Any]], metric: str) -> np.ndarray:
@@ -153,8 +139,7 @@ def _column(rows: Sequence[dict[str, Any]], metric: str) -> np.ndarray:
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str, dashes: str = "none") -> str:
     return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
-        f'stroke-dasharray="{dashes}"/>'
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-dasharray="{dashes}"/>'
     )
 
 

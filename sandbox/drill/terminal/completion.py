@@ -23,9 +23,7 @@ class ShellCompleter(Completer):
         self._commands = sorted({*commands, "quit"})
         self._names = sorted({*TABLES, "ic", *(c.name for t in TABLES.values() for c in t.columns)})
 
-    def get_completions(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> Iterable[Completion]:
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         text = document.text_before_cursor.lstrip()
         typed = document.get_word_before_cursor(pattern=None, WORD=True)
         word, _, rest = text.partition(" ")

@@ -37,21 +37,18 @@ def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -
         "accepted": list(scenario.helpful),
         "timeline": [
             {"ts": world_time(e.world_ts), "what": _TOLD[e.what], "words": _words(e)}
-            for e in sorted(entries, key=lambda e: e.world_ts) if _worth_telling(e)
+            for e in sorted(entries, key=lambda e: e.world_ts)
+            if _worth_telling(e)
         ],
-    }  # fmt: skip
+    }
 
 
-def render(
-    scenario: Scenario, entries: list[Entry], report: Report | None, result: dict[str, Any]
-) -> RenderableType:
+def render(scenario: Scenario, entries: list[Entry], report: Report | None, result: dict[str, Any]) -> RenderableType:
     """The debrief for people. report: None for a drill that ended without one."""
     score, baseline = result["score"], result["baseline_score"]
     happened = course_of(scenario, entries).onset_s is not None or result.get("incident", False)
     graded = f"score [bold]{score:.0%}[/]    (an answer without looking: {baseline:.0%})"
-    head = Text.from_markup(
-        f"[bold]{escape(scenario.title)}[/]    {graded if report else 'given up, without marks'}"
-    )
+    head = Text.from_markup(f"[bold]{escape(scenario.title)}[/]    {graded if report else 'given up, without marks'}")
     if blind := result.get("baseline_answer"):
         head.append(f"\nwithout looking: {blind}", style="dim")
     parts: list[RenderableType] = [head, _items(result)]
@@ -64,9 +61,7 @@ def render(
     if happened or not scenario.truth.incident:
         parts.append(Panel(escape(scenario.explanation.strip()), title="What happened"))
     else:
-        parts.append(
-            Panel("This time the fault was left out: nothing was wrong.", title="What happened")
-        )
+        parts.append(Panel("This time the fault was left out: nothing was wrong.", title="What happened"))
     parts.append(_evidence(scenario))
     parts.append(
         Text.from_markup(
@@ -98,21 +93,19 @@ def _truth(scenario: Scenario, happened: bool, report: Report | None) -> Table:
     silent = "-" if report is None else "none"
     if not causes and not scenario.truth.incident:
         table.add_row(
-            "explained by",
-            scenario.truth.first.mechanism,
-            _said(report, "mechanism") if report is not None else silent,
+            "explained by", scenario.truth.first.mechanism, _said(report, "mechanism") if report is not None else silent
         )
     for n in range(max(1, len(causes), len(named))):
         was = causes[n] if n < len(causes) else None
         said = named[n] if n < len(named) else None
         number = f" {n + 1}" if max(len(causes), len(named)) > 1 else ""
-        table.add_row(f"component{number}", was.component if was else "none",
-                      said.component if said else silent)  # fmt: skip
+        table.add_row(f"component{number}", was.component if was else "none", said.component if said else silent)
+        table.add_row("mechanism", was.mechanism if was else "none", said.mechanism if said else silent)
         table.add_row(
-            "mechanism", was.mechanism if was else "none", said.mechanism if said else silent
+            "whom",
+            segments.told(was.segment) if was else "nobody",
+            segments.told(said.segment) if said else "nobody" if report else silent,
         )
-        table.add_row("whom", segments.told(was.segment) if was else "nobody",
-                      segments.told(said.segment) if said else "nobody" if report else silent)  # fmt: skip
     return table
 
 
@@ -135,17 +128,13 @@ def _timeline(entries: list[Entry]) -> Table:
 def _worth_telling(entry: Entry) -> bool:
     """Steps that released nothing are told by the fault that they armed."""
     fields = entry.fields
-    return entry.what in _TOLD and (
-        entry.what != "step" or "change" in fields or "release" in fields
-    )
+    return entry.what in _TOLD and (entry.what != "step" or "change" in fields or "release" in fields)
 
 
 def _words(entry: Entry) -> str:
     fields = entry.fields
     if entry.what == "step":
-        return f"{fields['target']}: " + "; ".join(
-            str(fields[k]) for k in ("change", "release") if k in fields
-        )
+        return f"{fields['target']}: " + "; ".join(str(fields[k]) for k in ("change", "release") if k in fields)
     if entry.what == "armed":
         return f"{fields['fault']} on {fields['target']}"
     if entry.what == "disarmed":
@@ -162,6 +151,5 @@ def _words(entry: Entry) -> str:
 def _evidence(scenario: Scenario) -> Text:
     """Each claim and below it its query, nothing beside it, so that it can be copied."""
     return Text("\n").join(
-        Text.assemble((f"{one.claim}\n", "bold"), (f"{one.sql.strip()}\n", "dim"))
-        for one in scenario.evidence
+        Text.assemble((f"{one.claim}\n", "bold"), (f"{one.sql.strip()}\n", "dim")) for one in scenario.evidence
     )

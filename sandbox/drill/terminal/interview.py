@@ -13,15 +13,7 @@ from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play.notebook import Notebook
-from sandbox.drill.play.report import (
-    MOST_NAMED,
-    SIZED,
-    Report,
-    checked,
-    require_paged,
-    within,
-    world_time,
-)
+from sandbox.drill.play.report import MOST_NAMED, SIZED, Report, checked, require_paged, within, world_time
 from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario import taxonomy
 from sandbox.drill.terminal import replies
@@ -61,9 +53,8 @@ def interview(
 
 class _Interview:
     def __init__(
-        self, drill: Drill, ask: Ask, say: Say, now: Callable[[], float], queries: Sequence[str],
-        values_of: ValuesOf,
-    ) -> None:  # fmt: skip
+        self, drill: Drill, ask: Ask, say: Say, now: Callable[[], float], queries: Sequence[str], values_of: ValuesOf
+    ) -> None:
         self._ask, self._say, self._now, self._values_of = ask, say, now, values_of
         self._began, self._paged = drill.began() or 0.0, drill.paged() or 0.0
         self._queries = list(dict.fromkeys(reversed(queries)))[:OFFERED][::-1]
@@ -71,17 +62,17 @@ class _Interview:
         self._draft = self._notebook.draft()
 
     def through(self) -> Report | None:
-        self._say(
-            "Enter takes what stands in brackets, `-` empties it, Ctrl-C goes back to the drill."
-        )
+        self._say("Enter takes what stands in brackets, `-` empties it, Ctrl-C goes back to the drill.")
         for part in PARTS:
             self._part(part)
         while True:
             self._say("\n".join(["", "the report:", *lines_of(self._draft)]))
             wanted = self._answer(
                 "File it, change a part, or go back to the drill (file, the part's name, back)?",
-                self._step, words=_STEPS, about=lambda: f"one of {', '.join(_STEPS)}",
-            )  # fmt: skip
+                self._step,
+                words=_STEPS,
+                about=lambda: f"one of {', '.join(_STEPS)}",
+            )
             if wanted == "back":
                 return None
             if wanted != "file":
@@ -108,16 +99,13 @@ class _Interview:
     def _incident(self) -> None:
         known = self._draft.get("incident", True)
         self._draft["incident"] = self._answer(
-            "Was there an incident, yes or no?",
-            replies.yes_no,
-            "yes" if known else "no",
-            ("yes", "no"),
+            "Was there an incident, yes or no?", replies.yes_no, "yes" if known else "no", ("yes", "no")
         )
 
     def _causes(self) -> None:
         if not self._draft["incident"]:
             known = self._draft.get("mechanism", "chance")
-            self._draft["mechanism"] = self._word("What explains what was seen?", _BENIGN, "explanation", known)  # fmt: skip
+            self._draft["mechanism"] = self._word("What explains what was seen?", _BENIGN, "explanation", known)
             return
         before: list[dict[str, Any]] = self._draft.get("causes", [])
         n = 0
@@ -139,10 +127,11 @@ class _Interview:
             cause[name] = value
             self._keep()
 
-        put("component", self._word(f"{which}Which component?", _COMPONENTS, "component",
-                                    cause.get("component", "")))  # fmt: skip
-        put("mechanism", self._word(f"{which}Which mechanism, or family?", _AT_WORK, "mechanism",
-                                    cause.get("mechanism", "")))  # fmt: skip
+        put("component", self._word(f"{which}Which component?", _COMPONENTS, "component", cause.get("component", "")))
+        put(
+            "mechanism",
+            self._word(f"{which}Which mechanism, or family?", _AT_WORK, "mechanism", cause.get("mechanism", "")),
+        )
         question = f"{which}When did it begin (world time, the day may be left out)?"
         put("started_at", self._answer(question, self._moment, cause.get("started_at", "")))
         columns = [f"{column}=" for column in taxonomy.SEGMENT_COLUMNS]
@@ -187,13 +176,19 @@ class _Interview:
         known = " ".join(str(n) for n, sql in enumerate(self._queries, 1) if sql in before)
         chosen = self._answer(
             "Which of these queries show it (numbers, nothing for none; `?` lists them)?",
-            lambda text: replies.numbers(text, len(self._queries)), known, about=self._numbered, empty=[],
-        )  # fmt: skip
+            lambda text: replies.numbers(text, len(self._queries)),
+            known,
+            about=self._numbered,
+            empty=[],
+        )
         found: list[dict[str, str]] = []
         for n in chosen:
             found.append(self._shows(n, before))
-            after = [{"claim": before.get(sql, "as the query says"), "sql": sql}
-                     for m in chosen[len(found) :] if (sql := self._queries[m - 1])]  # fmt: skip
+            after = [
+                {"claim": before.get(sql, "as the query says"), "sql": sql}
+                for m in chosen[len(found) :]
+                if (sql := self._queries[m - 1])
+            ]
             self._draft["evidence"] = found + after
             self._keep()
         self._draft["evidence"] = found
@@ -214,17 +209,21 @@ class _Interview:
         while True:
             known = before[len(found)] if len(found) < len(before) else {}
             what = self._word(
-                "What else did you rule out (a component or mechanism; nothing for no more)?", words,
-                "component or mechanism", known.get("what", ""), empty=True,
-            )  # fmt: skip
+                "What else did you rule out (a component or mechanism; nothing for no more)?",
+                words,
+                "component or mechanism",
+                known.get("what", ""),
+                empty=True,
+            )
             if not what:
                 break
-            number = str(self._queries.index(known["sql"]) + 1) if known.get("sql") in self._queries else ""  # fmt: skip
+            number = str(self._queries.index(known["sql"]) + 1) if known.get("sql") in self._queries else ""
             sql = self._answer(
                 "Which query shows that (its number; `?` lists them)?",
-                lambda text: self._queries[replies.numbers(text, len(self._queries))[0] - 1], number,
+                lambda text: self._queries[replies.numbers(text, len(self._queries))[0] - 1],
+                number,
                 about=self._numbered,
-            )  # fmt: skip
+            )
             found.append({"what": what, "sql": sql})
             self._draft["ruled_out"] = found + before[len(found) :]
             self._keep()
@@ -234,9 +233,8 @@ class _Interview:
         known = f"{self._draft.get('confidence', 0.7):g}"
         verdict = "incident" if self._draft["incident"] else "false alarm"
         self._draft["confidence"] = self._answer(
-            f"How sure are you that it is an {verdict}, 0 to 1?".replace("an false", "a false"),
-            replies.share, known,
-        )  # fmt: skip
+            f"How sure are you that it is an {verdict}, 0 to 1?".replace("an false", "a false"), replies.share, known
+        )
 
     def _notes(self) -> None:
         known = self._draft.get("notes", "")
@@ -247,13 +245,10 @@ class _Interview:
 
     def _numbered(self) -> str:
         return "\n".join(
-            f"{number:>3}  {shorten(sql, 110, placeholder=' ...')}"
-            for number, sql in enumerate(self._queries, 1)
+            f"{number:>3}  {shorten(sql, 110, placeholder=' ...')}" for number, sql in enumerate(self._queries, 1)
         )
 
-    def _word(
-        self, question: str, known: Sequence[str], what: str, default: str = "", empty: bool = False
-    ) -> str:
+    def _word(self, question: str, known: Sequence[str], what: str, default: str = "", empty: bool = False) -> str:
         found: str = self._answer(
             question, lambda text: replies.word_of(text, known, what), default, known,
             about=lambda: listed(known), empty="" if empty else None,
@@ -274,9 +269,7 @@ class _Interview:
                 return empty
             try:
                 if not (text or default):
-                    raise UnclearError(
-                        "an answer is needed" + ("; `?` lists them" if about else "")
-                    )
+                    raise UnclearError("an answer is needed" + ("; `?` lists them" if about else ""))
                 return read(text or default)
             except UnclearError as why:
                 self._say(f"  {why}")

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from sandbox.drill.terminal.shell import Shell
 
 GOES_ON = "the drill goes on: sandbox drill attach takes it up again"
-_STILL = (
-    "Time stands still until you ask: a query takes half a world minute, `wait 10` ten of them.\n"
-)
+_STILL = "Time stands still until you ask: a query takes half a world minute, `wait 10` ten of them.\n"
 _BUSY = "The stack is up and its users are busy.\n"
 _WAYS = ("leave", "abandon", "stay")
 
@@ -55,9 +53,7 @@ def open_shell(desk: Desk, twin: bool = True, **streams: Any) -> None:
         terminal = Terminal(shell.commands, bar.parts, **streams)
         shell.ask = terminal.ask
         briefed(console, drill)
-        console.print(
-            f"{_STILL if desk.stands_still else _BUSY}Type SQL, or `help` ({len(shell.help)} commands).\n"
-        )
+        console.print(f"{_STILL if desk.stands_still else _BUSY}Type SQL, or `help` ({len(shell.help)} commands).\n")
         page = desk.paged()
         if page is not None and desk.stands_still:
             announce(drill.scenario.pager.text, world_time(page))
@@ -85,9 +81,12 @@ def left() -> Drill:
             if by_hand and not standing.is_over(drill):
                 return drill
     raise SandboxError(
-        "DRILL-006", where="drill attach", seen="no drill that was left running", expected="one",
+        "DRILL-006",
+        where="drill attach",
+        seen="no drill that was left running",
+        expected="one",
         fix="start one: sandbox drill start NAME",
-    )  # fmt: skip
+    )
 
 
 def briefed(console: Console, drill: Drill) -> None:

@@ -27,9 +27,11 @@ def rows(spoilers: bool = False) -> list[dict[str, Any]]:
     known = {s.id for s in pack} if spoilers else store.debriefed()
     return [
         *(_row(s, s.id in known) | (_answer(s) if spoilers else {}) for s in pack),
-        *({"name": path.stem, "file": str(path), "refused": f"{error.where}: expected {error.expected}"}
-          for path, error in shelf.refused.items()),
-    ]  # fmt: skip
+        *(
+            {"name": path.stem, "file": str(path), "refused": f"{error.where}: expected {error.expected}"}
+            for path, error in shelf.refused.items()
+        ),
+    ]
 
 
 def view(listed: list[dict[str, Any]]) -> RenderableType:
@@ -64,9 +66,12 @@ def _refusal(row: dict[str, Any]) -> RenderableType:
 
 def _row(scenario: Scenario, taught: bool) -> dict[str, Any]:
     return {
-        "name": scenario.id, "title": scenario.title, "difficulty": scenario.stars,
-        "teaches": scenario.teaches if taught else None, "minutes": scenario.minutes,
-    }  # fmt: skip
+        "name": scenario.id,
+        "title": scenario.title,
+        "difficulty": scenario.stars,
+        "teaches": scenario.teaches if taught else None,
+        "minutes": scenario.minutes,
+    }
 
 
 def _answer(scenario: Scenario) -> dict[str, Any]:

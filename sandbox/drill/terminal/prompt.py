@@ -56,7 +56,7 @@ class Terminal:
         """One line. Raises KeyboardInterrupt and EOFError as they are typed."""
         completer = WordCompleter(list(words), sentence=True, match_middle=True) if words else None
         # None would leave the completer of the question before in place.
-        return self._questions.prompt(f"{question} ", completer=completer or WordCompleter([])).strip()  # fmt: skip
+        return self._questions.prompt(f"{question} ", completer=completer or WordCompleter([])).strip()
 
     def _bar(self) -> AnyFormattedText:
         return [("", fitted(self._toolbar(), get_app().output.get_size().columns))]
@@ -81,9 +81,7 @@ def fitted(parts: Sequence[str], width: int) -> str:
     return shown if len(shown) <= width else shown[: width - 1] + "…"
 
 
-def paged(
-    console: Console, what: RenderableType, ask: Callable[[str], str] | None, lines: int | None = None
-) -> None:  # fmt: skip
+def paged(console: Console, what: RenderableType, ask: Callable[[str], str] | None, lines: int | None = None) -> None:
     """Prints it; what is longer than the terminal a screenful at a time. ask: None prints it all. lines: of
     a screen, None for the terminal's."""
     with console.capture() as captured:
@@ -101,7 +99,7 @@ def paged(
         at += screen
         if at >= len(shown):
             break
-        wish = ask(f"-- {len(shown) - at} more lines: Enter goes on, a shows all, q stops --").strip().lower()  # fmt: skip
+        wish = ask(f"-- {len(shown) - at} more lines: Enter goes on, a shows all, q stops --").strip().lower()
         if wish.startswith("q"):
             break
         if wish.startswith("a"):

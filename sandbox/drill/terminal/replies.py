@@ -69,9 +69,7 @@ def moment(text: str, began_ts: float, now_ts: float) -> str:
             ) from None
         ts = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     if not began_ts - GRACE_S <= ts <= now_ts + 1:
-        raise UnclearError(
-            f"{world_time(ts)} is not in the drill: {world_time(began_ts)} to {world_time(now_ts)}"
-        )
+        raise UnclearError(f"{world_time(ts)} is not in the drill: {world_time(began_ts)} to {world_time(now_ts)}")
     return world_time(ts)
 
 

@@ -19,10 +19,7 @@ def values_in(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> ValuesOf:
     def values_of(column: str) -> list[str]:
         if column == BUCKET:  # a range, not a value
             return []
-        sql = (
-            f"SELECT DISTINCT {column} FROM {SEGMENT_COLUMNS[column]} "
-            f"WHERE {column} IS NOT NULL LIMIT {MOST + 1}"
-        )
+        sql = f"SELECT DISTINCT {column} FROM {SEGMENT_COLUMNS[column]} WHERE {column} IS NOT NULL LIMIT {MOST + 1}"
         try:
             found = [row[0] for row in rows_of(sql)]
         except SandboxError:

@@ -81,20 +81,14 @@ class Shell:
     nothing is paged, and what would be asked has to be said. twin: whether a grade is by the drill's twin. Its
     methods named `on_…` are the commands."""
 
-    def __init__(
-        self, desk: Desk, console: Console, ask: Ask | None = None, twin: bool = True
-    ) -> None:
+    def __init__(self, desk: Desk, console: Console, ask: Ask | None = None, twin: bool = True) -> None:
         self.desk, self.drill, self.console, self.ask = desk, desk.drill, console, ask
         self.twin, self.help = twin, HELP
         self.notebook = Notebook(self.drill.directory)
-        self.asked = (
-            self.notebook.asked()
-        )  # queries that were answered: the report quotes from them
+        self.asked = self.notebook.asked()  # queries that were answered: the report quotes from them
         self._told = desk.paged() is not None
         self.commands: dict[str, Callable[[str], RenderableType | None]] = {
-            name.removeprefix("on_"): getattr(self, name)
-            for name in dir(self)
-            if name.startswith("on_")
+            name.removeprefix("on_"): getattr(self, name) for name in dir(self) if name.startswith("on_")
         }
 
     def answer(self, line: str) -> bool:
@@ -130,9 +124,7 @@ class Shell:
         """Raises CFG-004 where there is nobody to ask. fix: the way out there."""
         ask = self.ask
         if ask is None:
-            raise SandboxError(
-                "CFG-004", where="drill shell", seen="nobody to ask", expected="a terminal", fix=fix
-            )
+            raise SandboxError("CFG-004", where="drill shell", seen="nobody to ask", expected="a terminal", fix=fix)
         return agreed(lambda text: ask(text, ("yes", "no")), question)
 
     # -- commands ------------------------------------------------------------------------------------
@@ -160,9 +152,12 @@ class Shell:
     def on_describe(self, name: str) -> RenderableType:
         if name not in TABLES and name != "ic":
             raise SandboxError(
-                "LAKE-004", where="describe", seen=name or "nothing", expected=f"one of {', '.join(TABLES)}, ic",
+                "LAKE-004",
+                where="describe",
+                seen=name or "nothing",
+                expected=f"one of {', '.join(TABLES)}, ic",
                 fix=f"type `tables`{replies.did_you_mean(name, [*TABLES, 'ic'])}",
-            )  # fmt: skip
+            )
         rows = [[c.name, c.type, c.comment] for c in columns_of(name)]
         return listing(["column", "type", "what it holds"], rows)
 
@@ -180,9 +175,7 @@ class Shell:
 
     def on_trace(self, which: str) -> RenderableType:
         """`trace latest`, `trace slowest`, `trace ID`."""
-        return drawn(
-            find(self.desk.lake(), which or "latest", self.drill.run.speed), self.console.width
-        )
+        return drawn(find(self.desk.lake(), which or "latest", self.drill.run.speed), self.console.width)
 
     def on_recommend(self, arguments: str) -> RenderableType:
         """`recommend --user U [--k K]`."""
@@ -201,9 +194,12 @@ class Shell:
             seconds = -1.0
         if not 0 < seconds <= MOST_S:
             raise SandboxError(
-                "CFG-004", where="wait", seen=minutes, expected=f"world minutes, up to {MOST_S / 60:g}",
+                "CFG-004",
+                where="wait",
+                seen=minutes,
+                expected=f"world minutes, up to {MOST_S / 60:g}",
                 fix="type `wait 10`",
-            )  # fmt: skip
+            )
         until = self.desk.now() + seconds
         with self.console.status("the world goes on"):
             self.desk.wait(until, to_the_page=True)
@@ -247,9 +243,12 @@ class Shell:
             written: Report | None = load_report(Path(file).expanduser())
         elif self.ask is None:
             raise SandboxError(
-                "CFG-004", where="report", seen="nobody to ask", expected="a terminal, or a YAML file",
+                "CFG-004",
+                where="report",
+                seen="nobody to ask",
+                expected="a terminal, or a YAML file",
                 fix="type `report FILE`",
-            )  # fmt: skip
+            )
         else:
             standing.require_running(self.drill)
             say = Console.print
@@ -258,9 +257,7 @@ class Shell:
                 values_in(lambda sql: self.desk.ask(sql).rows),
             )  # fmt: skip
         if written is None:
-            return Text(
-                "back in the drill; nothing was filed, and your answers are kept", style="dim"
-            )
+            return Text("back in the drill; nothing was filed, and your answers are kept", style="dim")
         with leaving.progress_on(self.console) as progress:
             self.desk.file(written, progress)
             result = outcome(self.drill, progress, twin=self.twin)
@@ -303,8 +300,10 @@ def _options(arguments: str, example: str) -> dict[str, int]:
     fits = len(names) == len(values) and set(names) <= {"--user", "--k"} and "--user" in names
     if not fits or not all(value.isdecimal() and len(value) < 10 for value in values):
         raise SandboxError(
-            "CFG-004", where="recommend", seen=arguments or "nothing",
+            "CFG-004",
+            where="recommend",
+            seen=arguments or "nothing",
             expected="--user and its number from 0, and if you like --k with the items wanted",
             fix=f"type `{example}`",
-        )  # fmt: skip
+        )
     return {name[2:]: int(value) for name, value in zip(names, values, strict=True)}

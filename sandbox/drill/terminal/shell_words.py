@@ -23,7 +23,7 @@ _INSIDE = (
     (re.compile(r"sandbox drill debrief --abandon"), "quit"),
     (re.compile(r"sandbox drill (status|hint|report|debrief|words)\b"), r"\1"),
     (re.compile(r"; or allow more: --timeout"), ""),
-)  # fmt: skip
+)
 
 
 def inside(text: str) -> str:

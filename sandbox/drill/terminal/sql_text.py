@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_QUERIES = ("select", "with", "from", "values", "table", "pivot", "unpivot", "show", "summarize", "explain")  # fmt: skip
+_QUERIES = ("select", "with", "from", "values", "table", "pivot", "unpivot", "show", "summarize", "explain")
 # Refused by the lake, with the reason, and so better known as SQL than as no such command.
 _REFUSED = (
     "insert", "update", "delete", "create", "drop", "alter", "copy", "attach", "detach", "pragma",
@@ -40,9 +40,7 @@ def statements(text: str) -> list[str]:
 def is_ended(text: str) -> bool:
     """Whether its last statement ends with `;`: one in quotes or in a comment does not."""
     ends = list(_ends(text))
-    return (
-        bool(ends) and not statements(text[ends[-1] + 1 :]) and not _OPEN.search(text[ends[-1] :])
-    )
+    return bool(ends) and not statements(text[ends[-1] + 1 :]) and not _OPEN.search(text[ends[-1] :])
 
 
 def _ends(text: str) -> Iterator[int]:

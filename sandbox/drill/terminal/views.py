@@ -25,9 +25,7 @@ ALERTS = "SELECT rule, arg_max(state, ts) AS state, max(ts) AS since, arg_max(su
 
 def status_view(document: dict[str, Any]) -> RenderableType:
     """`sandbox drill status` for people. document: as session.status makes it."""
-    minutes = (
-        f"{document['elapsed_s'] / 60:.0f} world minutes in, {document['left_s'] / 60:.0f} left"
-    )
+    minutes = f"{document['elapsed_s'] / 60:.0f} world minutes in, {document['left_s'] / 60:.0f} left"
     parts: list[RenderableType] = [
         Text.from_markup(
             f"[bold]{escape(document['title'])}[/]  phase {document['phase']}  "
@@ -78,9 +76,7 @@ def changes_view(records: Sequence[Record]) -> RenderableType:
             number, world_time(r.ts)[5:], escape(f"{r.target} {r.key}"), escape(f"{r.old} -> {r.new}"),
             escape(r.actor), escape(r.note),
         )  # fmt: skip
-    return Group(
-        table, Text("`act revert change=N` takes one back; dim ones cannot be", style="dim")
-    )
+    return Group(table, Text("`act revert change=N` takes one back; dim ones cannot be", style="dim"))
 
 
 def actions_view() -> RenderableType:

@@ -56,9 +56,7 @@ class Watch:
     """Of a live drill, kept up to date by a thread of its own: world time, alerts, the page. announce: shows the page, once, with its time. paged: it was shown
     before."""
 
-    def __init__(
-        self, drill: Drill, announce: Callable[[str, str], None], paged: bool = False
-    ) -> None:
+    def __init__(self, drill: Drill, announce: Callable[[str, str], None], paged: bool = False) -> None:
         self.drill, self._announce = drill, announce
         self._run, self._stop, self._told = drill.run, threading.Event(), paged
         self.firing: list[str] = []
@@ -72,13 +70,14 @@ class Watch:
             return OVER
         now = self._run.clock().now()
         minutes, length = (now - self._began) / 60, self._length_s / 60
-        fires = (
-            f"{len(self.firing)} firing: {', '.join(self.firing)}" if self.firing else "no alert"
-        )
+        fires = f"{len(self.firing)} firing: {', '.join(self.firing)}" if self.firing else "no alert"
         return [
-            f"world {world_time(now)[11:]}", f"{minutes:.0f} of {length:.0f} world min", fires,
-            *([f"{len(self.firing)} firing"] if len(fires) > 40 else []), "help, quit",
-        ]  # fmt: skip
+            f"world {world_time(now)[11:]}",
+            f"{minutes:.0f} of {length:.0f} world min",
+            fires,
+            *([f"{len(self.firing)} firing"] if len(fires) > 40 else []),
+            "help, quit",
+        ]
 
     def start(self) -> None:
         self._thread.start()

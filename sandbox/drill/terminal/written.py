@@ -64,18 +64,18 @@ def _size(named: tuple[str, Any]) -> str:
 def pairs(segment: dict[str, Any]) -> str:
     """A segment as it is typed."""
     return " ".join(
-        f"{column}={value if isinstance(value, str) else ','.join(value)}"
-        for column, value in segment.items()
+        f"{column}={value if isinstance(value, str) else ','.join(value)}" for column, value in segment.items()
     )
 
 
 def ranges(impact: dict[str, Any]) -> str:
     """Sizes of harm as they are typed."""
     return " ".join(
-        f"{name}={size:g}" if not isinstance(size, dict)
+        f"{name}={size:g}"
+        if not isinstance(size, dict)
         else f"{name}={size['low']:g}..{size['estimate']:g}..{size['high']:g}"
         for name, size in impact.items()
-    )  # fmt: skip
+    )
 
 
 def units() -> str:

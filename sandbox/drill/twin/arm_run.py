@@ -15,9 +15,7 @@ def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
     run_dir: where its configuration and, with telemetry, its lake lie. Raises DRILL-005 and DRILL-007
     for actions that there are not, WORLD-*, MODEL-*, RUN-005.
     """
-    course = open_course(
-        plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry
-    )  # fmt: skip
+    course = open_course(plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry)
     began_ts = course.stack.began_ts
     for at_s, text in sorted(plan.actions, key=lambda action: action[0]):
         if at_s < plan.until_s:

@@ -123,9 +123,7 @@ def _in_turn(jobs: list[_Job], told: Callable[[int], None]) -> None:
                 left.remove(job)
 
 
-def _run_one(
-    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None, *, wait: bool = True
-) -> bool:  # fmt: skip
+def _run_one(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None, *, wait: bool = True) -> bool:
     """Runs it and keeps it, unless another process is at it. Whether it is there now; with wait it is.
 
     key: handed in, for in another process the code may by now hash to something else."""
@@ -135,9 +133,7 @@ def _run_one(
     return mine
 
 
-def _run_and_keep(
-    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None
-) -> None:  # fmt: skip
+def _run_and_keep(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None) -> None:
     """The ledger last: whoever sees that sees all of it."""
     run = run or virtual()  # here, so that who only waits for others never loads torch
     run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
@@ -163,9 +159,8 @@ def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) 
     """ended: hears how many have."""
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=Context(),
-        initializer=_begin, initargs=(os.getpid(),),
-    )  # fmt: skip
+        min(workers, len(jobs)), mp_context=Context(), initializer=_begin, initargs=(os.getpid(),)
+    )
     try:
         with one_thread():  # this starts the processes
             futures = [pool.submit(_in_child, *job) for job in jobs]
@@ -175,9 +170,12 @@ def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) 
                 raise SandboxError(told.pop("code"), **told)
     except BrokenProcessPool as error:
         raise SandboxError(
-            "RUN-008", where="a run of the twin", seen="its process died", expected="memory enough for it",
+            "RUN-008",
+            where="a run of the twin",
+            seen="its process died",
+            expected="memory enough for it",
             fix="run it again with fewer seeds, or with less running beside it",
-        ) from error  # fmt: skip
+        ) from error
     except BaseException:  # Ctrl-C too: what runs would run on for minutes
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
@@ -194,9 +192,7 @@ def _begin(parent: int) -> None:
     tether(parent)
 
 
-def _in_child(
-    key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None
-) -> dict[str, Any] | None:
+def _in_child(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None) -> dict[str, Any] | None:
     """An error of ours comes back as its parts: it takes five, and unpickling would give it one."""
     try:
         _run_one(key, plan, lake, scratch, run)

@@ -21,9 +21,7 @@ from sandbox.base.streams import seed_of
 from sandbox.drill.scenario.scenario import Scenario
 
 ARMS = ("incident", "without_faults", "without_actions", "best_response")
-MOST_STEPS = (
-    4  # in which what was done is told apart: of more actions, several in a row are one step
-)
+MOST_STEPS = 4  # in which what was done is told apart: of more actions, several in a row are one step
 TOO_MANY = 12  # actions that nobody tells apart any more: then what is accepted decides
 AT_ONCE_S = 1.0  # world seconds after onset: the best response follows the fault, not the reverse
 _DECIDE = ("sandbox.drill.twin.arm_run", "faults")  # code that a run comes out of

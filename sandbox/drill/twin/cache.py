@@ -51,9 +51,12 @@ def limit_bytes() -> int:
         size = math.nan
     if not 0 <= size < 1e6:
         raise SandboxError(
-            "CFG-001", where=f"environment {LIMIT_GB}", seen=text, expected="gigabytes, 0 or more",
+            "CFG-001",
+            where=f"environment {LIMIT_GB}",
+            seen=text,
+            expected="gigabytes, 0 or more",
             fix=f"leave it out for {DEFAULT_GB:g}",
-        )  # fmt: skip
+        )
     return int(size * 1e9)
 
 
@@ -96,9 +99,7 @@ def kept() -> list[Kept]:
             continue  # another process has just cleared it
         sizes = [_size(p) for p in parts]
         used = max((_used(p) for p in parts), default=0.0)
-        found.append(
-            Kept(key, sum(sizes), used, len(parts) == 2 or parts[0].suffix == ".run", key in held)
-        )
+        found.append(Kept(key, sum(sizes), used, len(parts) == 2 or parts[0].suffix == ".run", key in held))
     return sorted(found, key=lambda one: (one.used_ts, one.key))
 
 
@@ -124,11 +125,14 @@ def document() -> dict[str, Any]:
     """What is there, for `sandbox cache`."""
     there = kept()
     return {
-        "directory": str(root()), "bytes": sum(one.size for one in there), "limit_bytes": limit_bytes(),
-        "runs": len(there), "with_telemetry": sum(one.lake for one in there),
+        "directory": str(root()),
+        "bytes": sum(one.size for one in there),
+        "limit_bytes": limit_bytes(),
+        "runs": len(there),
+        "with_telemetry": sum(one.lake for one in there),
         "in_use": sum(one.in_use for one in there),
         "oldest_ts": min((one.used_ts for one in there), default=None),
-    }  # fmt: skip
+    }
 
 
 def _held() -> set[str]:

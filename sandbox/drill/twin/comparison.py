@@ -49,10 +49,7 @@ _PAIRS = {  # name -> the worse run of the two, and the one it is held against
     "regret": ("incident", "best_response"),
 }
 _AT_STAKE = {"unmitigated": ("without_actions", "without_faults")}
-_LATE = {
-    "saved": ("without_actions", "incident"),
-    "reachable": ("without_actions", "best_response"),
-}
+_LATE = {"saved": ("without_actions", "incident"), "reachable": ("without_actions", "best_response")}
 _SO_FAR = {"so_far": ("incident", "without_faults")}
 _Window = tuple[Mapping[Any, tuple[str, str]], float, float]  # pairs, and from when to when
 
@@ -108,8 +105,9 @@ class TwinResult:
         def told(harm: Harm) -> dict[str, dict[str, float]]:
             return {
                 m: {"estimate": e.estimate, "low": e.low, "high": e.high}
-                for m, e in harm.items() if m in METRICS or (m == SEGMENT_EXPOSURE and e.estimate)
-            }  # fmt: skip
+                for m, e in harm.items()
+                if m in METRICS or (m == SEGMENT_EXPOSURE and e.estimate)
+            }
 
         return {
             "run": run, "arms": list(ARMS), "seeds": list(self.seeds), "onset_s": self.onset_s,
@@ -169,7 +167,7 @@ def _cut(ledgers: Arms) -> Arms:
 
 def _differences(
     arms: Sequence[Arms], seeds: Sequence[int], windows: Sequence[_Window]
-) -> dict[Any, list[dict[str, Difference]]]:  # fmt: skip
+) -> dict[Any, list[dict[str, Difference]]]:
     """By pair, one for each seed."""
     found: dict[Any, list[dict[str, Difference]]] = {}
     for ledgers, seed in zip(arms, seeds, strict=True):
@@ -191,8 +189,10 @@ def _one_seed(
     ledgers: Arms, seed: int, pairs: Mapping[Any, tuple[str, str]], from_s: float, to_s: float
 ) -> dict[Any, dict[str, Difference]]:
     """Of pairs of arms in one window. Slow is what 1 % of the healthy day's requests are."""
-    cut = {name: ledgers[name].between(*_window(ledgers[name], from_s, to_s))
-           for name in {"without_faults", *(arm for pair in pairs.values() for arm in pair)}}  # fmt: skip
+    cut = {
+        name: ledgers[name].between(*_window(ledgers[name], from_s, to_s))
+        for name in {"without_faults", *(arm for pair in pairs.values() for arm in pair)}
+    }
     users = users_of(*cut.values())
     weights = draws(seed, users)
     slow_ms = totals(cut["without_faults"], -np.inf, np.inf)["p99_ms"]
@@ -212,9 +212,7 @@ def _estimates(seeds: Sequence[Mapping[str, Difference]]) -> Harm:
     return {metric: estimate([found[metric] for found in seeds]) for metric in ALL}
 
 
-def _by_minute(
-    arms: Sequence[Arms], name: str, start_s: float, end_s: float
-) -> list[dict[str, Any]]:
+def _by_minute(arms: Sequence[Arms], name: str, start_s: float, end_s: float) -> list[dict[str, Any]]:
     """Harm of an arm beside the one without faults, mean over seeds, None where nobody asked."""
     parts: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
     for ledgers in arms:

@@ -21,16 +21,7 @@ MINUTE_S = 60.0
 TAIL = 0.06  # share of the slowest requests among which a reweighted 99th percentile is looked for
 LEAST_TAIL = 2_000  # requests; with no more of them, all are looked at
 
-_OF_REQUESTS = (
-    "clicks",
-    "conversions",
-    "revenue",
-    "policy_breaches",
-    SLOW,
-    "n_items",
-    "shown_b",
-    "shown_slice",
-)
+_OF_REQUESTS = ("clicks", "conversions", "revenue", "policy_breaches", SLOW, "n_items", "shown_b", "shown_slice")
 _OF_VISITS = ("satisfied_sessions", "users_lost")
 _SUMS = (*_OF_REQUESTS, *_OF_VISITS)
 
@@ -64,9 +55,10 @@ class Counts:
         sums = dict(zip(_SUMS, (w @ self.sums).T, strict=True))
         return {
             **{name: sums[name] for name in ALL if name in sums},
-            "p99_ms": self._p99(w), "exposure_gap": _gap(sums["shown_b"], sums["n_items"]),
+            "p99_ms": self._p99(w),
+            "exposure_gap": _gap(sums["shown_b"], sums["n_items"]),
             SEGMENT_EXPOSURE: _gap(sums["shown_slice"], sums["n_items"]),
-        }  # fmt: skip
+        }
 
     def _p99(self, w: np.ndarray) -> np.ndarray:
         """The greatest latency below which 99 % of the weight lies."""
@@ -97,9 +89,7 @@ def users_of(*ledgers: Ledger) -> np.ndarray:
     return np.unique(np.concatenate([np.zeros(0, np.int64), *parts]))
 
 
-def totals(
-    ledger: Ledger, start_ts: float, end_ts: float, slow_ms: float = np.inf
-) -> dict[str, float]:
+def totals(ledger: Ledger, start_ts: float, end_ts: float, slow_ms: float = np.inf) -> dict[str, float]:
     """Every metric of ALL over [start_ts, end_ts), as `Counts.values` counts them."""
     window = ledger.between(start_ts, end_ts)
     values = counts(window, users_of(window), slow_ms).values()
@@ -118,10 +108,8 @@ def per_minute(ledger: Ledger, start_ts: float, end_ts: float) -> dict[str, np.n
         return np.clip(((ts - zero) / MINUTE_S).astype(np.int64), 0, n - 1)
 
     asked, ended = minute_of(window.requests.ts), minute_of(window.visits.ts)
-    sums = {name: np.bincount(asked, column, n)
-            for name, column in _request_columns(window.requests, np.inf).items()}  # fmt: skip
-    sums |= {name: np.bincount(ended, column, n)
-             for name, column in _visit_columns(window.visits).items()}  # fmt: skip
+    sums = {name: np.bincount(asked, column, n) for name, column in _request_columns(window.requests, np.inf).items()}
+    sums |= {name: np.bincount(ended, column, n) for name, column in _visit_columns(window.visits).items()}
     latency_ms, p99 = window.requests.latency_ms, np.full(n, np.nan)
     order = np.lexsort((latency_ms, asked))
     size = np.bincount(asked, minlength=n)
@@ -129,7 +117,7 @@ def per_minute(ledger: Ledger, start_ts: float, end_ts: float) -> dict[str, np.n
     some = size > 0
     p99[some] = latency_ms[order][(last - 1 - (0.01 * size).astype(np.int64))[some]]
     gap = _gap(sums["shown_b"], sums["n_items"])
-    return {name: {"p99_ms": p99, "exposure_gap": gap}.get(name, sums.get(name, gap)) for name in METRICS}  # fmt: skip
+    return {name: {"p99_ms": p99, "exposure_gap": gap}.get(name, sums.get(name, gap)) for name in METRICS}
 
 
 def minutes_of(began_ts: float, start_ts: float, end_ts: float) -> np.ndarray:

@@ -86,12 +86,13 @@ def differences(run: Runs, other: Runs) -> dict[str, Difference]:
     return {
         name: Difference(
             float(harm(name, np.array(run.whole[name]), np.array(other.whole[name]))),
-            run.whole[name], other.whole[name],
+            run.whole[name],
+            other.whole[name],
             _variance(run.replicates[name] - other.replicates[name]),
             _variance(run.replicates[name]) + _variance(other.replicates[name]),
         )
         for name in ALL
-    }  # fmt: skip
+    }
 
 
 def estimate(seeds: Sequence[Difference]) -> Estimate:

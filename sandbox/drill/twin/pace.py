@@ -21,7 +21,7 @@ class Pace:
 
     def __init__(
         self, plans: Sequence[ArmPlan], workers: int, memory: Path, wall: Callable[[], float] = time.monotonic
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._n, self._workers = len(plans), max(1, min(workers, len(plans)))
         self._memory, self._wall, self._began = memory, wall, wall()
         self._world = plans[0].world if plans else ""

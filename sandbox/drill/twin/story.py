@@ -65,9 +65,7 @@ class Story:
         return arms_of(self.plan if seed is None else replace(self.plan, seed=seed))
 
 
-def told(
-    scenario: Scenario, world: str, seed: int, faults: bool, course: Course, names_changes: bool = False
-) -> Story:  # fmt: skip
+def told(scenario: Scenario, world: str, seed: int, faults: bool, course: Course, names_changes: bool = False) -> Story:
     """The story of a drill that went like that. names_changes: a `revert` says which change by target and
     key, for a run whose changes have other numbers. Raises DRILL-007 for an action that there is not."""
     horizon_s = math.ceil(max(scenario.evidence_by_s, course.filed_s) / STEP_S) * STEP_S + AFTER_S
@@ -85,15 +83,16 @@ def compare(
     Raises CFG-001 for a number of seeds out of range, and what `arm_runs.run_all` raises.
     """
     if not 1 <= n_seeds <= 50:
-        raise SandboxError(
-            "CFG-001", where="seeds", seen=n_seeds, expected="1 to 50", fix="choose fewer"
-        )
+        raise SandboxError("CFG-001", where="seeds", seen=n_seeds, expected="1 to 50", fix="choose fewer")
     seeds = seeds_of(story.plan.seed, n_seeds)
     plans = [story.arms(seed) for seed in seeds]
     done = arm_runs.run_all(
-        [plan for arms in plans for plan in arms.values()], telemetry=telemetry, run=run, workers=workers,
+        [plan for arms in plans for plan in arms.values()],
+        telemetry=telemetry,
+        run=run,
+        workers=workers,
         progress=progress,
-    )  # fmt: skip
+    )
     ledgers = [{name: done[plan.key].ledger for name, plan in arms.items()} for arms in plans]
     return compared(
         ledgers, seeds, onset_s=story.onset_s, prompt_s=story.prompt_s,
@@ -112,9 +111,12 @@ def _typed(action: Action, names_changes: bool) -> str:
         ActionPattern.parse(text).require_known()
     except ValueError as error:
         raise SandboxError(
-            "DRILL-007", where=f"the drill's journal, action at {action.at_s:.0f} s", seen=text,
-            expected=str(error), fix="the journal is damaged, or of another version: run the drill again",
-        ) from error  # fmt: skip
+            "DRILL-007",
+            where=f"the drill's journal, action at {action.at_s:.0f} s",
+            seen=text,
+            expected=str(error),
+            fix="the journal is damaged, or of another version: run the drill again",
+        ) from error
     return text
 
 
@@ -132,9 +134,12 @@ def find(run: str) -> Drill:
         _ = drill.plan
     except (OSError, ValueError) as error:
         raise SandboxError(
-            "DRILL-006", where="sandbox twin", seen=run, expected="the run directory of a drill that is over",
+            "DRILL-006",
+            where="sandbox twin",
+            seen=run,
+            expected="the run directory of a drill that is over",
             fix="name the run directory that `sandbox drill start` printed; or start a drill: sandbox drill start NAME",
-        ) from error  # fmt: skip
+        ) from error
     return drill
 
 
@@ -147,24 +152,24 @@ def story_of(drill: Drill) -> tuple[Story, list[str]]:
     filed = first(entries, "report")
     if drill.began() is None or (filed is None and store.running_on(Path(plan.run_dir))):
         raise SandboxError(
-            "DRILL-006", where="sandbox twin", seen=f"phase {drill.phase}", expected="a drill that is over",
+            "DRILL-006",
+            where="sandbox twin",
+            seen=f"phase {drill.phase}",
+            expected="a drill that is over",
             fix="hand a report in first: sandbox drill report",
-        )  # fmt: skip
+        )
     notices = []
     if filed is None:
-        notices.append(
-            "no report was handed in: the drill counts as over at the journal's last entry"
-        )
+        notices.append("no report was handed in: the drill counts as over at the journal's last entry")
     if lost := drill.journal.damaged():
         notices.append(f"{lost} line(s) of the journal were cut off: what they said is left out")
     course = course_of(drill.scenario, entries)
-    return told(drill.scenario, plan.world, plan.seed, plan.faults, course,
-                names_changes=plan.backend == "live"), notices  # fmt: skip
+    return told(
+        drill.scenario, plan.world, plan.seed, plan.faults, course, names_changes=plan.backend == "live"
+    ), notices
 
 
-def document(
-    drill: Drill, n_seeds: int, progress: ProgressFn, run: RunArm | None = None
-) -> dict[str, Any]:
+def document(drill: Drill, n_seeds: int, progress: ProgressFn, run: RunArm | None = None) -> dict[str, Any]:
     """The document of `sandbox twin RUN --json`: see TwinResult, and `calibration` for a live drill."""
     story, notices = story_of(drill)
     result = compare(story, n_seeds, run=run, progress=progress)
@@ -185,9 +190,9 @@ def calibration(drill: Drill, story: Story, run: RunArm | None = None) -> dict[s
     course = story.course
     with SqlWorker(lake) as worker:
         try:
-            row = worker.query(_MEASURED.format(
-                start=sql_time(course.began_ts), end=sql_time(course.began_ts + course.filed_s)
-            )).rows[0]  # fmt: skip
+            row = worker.query(
+                _MEASURED.format(start=sql_time(course.began_ts), end=sql_time(course.began_ts + course.filed_s))
+            ).rows[0]
         except SandboxError:
             return None
     finished = arm_runs.run_all([story.plan], run=run, workers=1)[story.plan.key]
@@ -198,10 +203,6 @@ def calibration(drill: Drill, story: Story, run: RunArm | None = None) -> dict[s
     p50, p99 = np.percentile(r.latency_ms, (50, 99))
     virtual = (len(r.ts), p50, p99, r.degraded.mean(), r.clicks.sum() / max(1, r.n_items.sum()))
     return {
-        name: {
-            "live": live,
-            "virtual": float(v),
-            "relative": float(v) / live - 1.0 if live else None,
-        }
+        name: {"live": live, "virtual": float(v), "relative": float(v) / live - 1.0 if live else None}
         for name, live, v in zip(_FIGURES, row, virtual, strict=True)
     }

@@ -38,25 +38,32 @@ class Armoury:
                 seam.take_off(wrapper)
             return {"was_armed": wrapper is not None}
         raise SandboxError(
-            "CFG-003", where=f"{self.name} control", seen=op, expected=", ".join(ORDERS),
+            "CFG-003",
+            where=f"{self.name} control",
+            seen=op,
+            expected=", ".join(ORDERS),
             fix="use sandbox.runtime.stack",
-        )  # fmt: skip
+        )
 
     def _arm(self, order: dict[str, Any]) -> None:
         if self.seams is None:
             raise SandboxError(
-                "FLT-003", where=self.name, seen=order.get("fault"), expected="a process with seams",
+                "FLT-003",
+                where=self.name,
+                seen=order.get("fault"),
+                expected="a process with seams",
                 fix=f"name one of {[*GRPC_PROCESSES, 'materialiser', 'load']}",
-            )  # fmt: skip
+            )
         key = str(order.get("id") or "")
         if not key or key in self.armed:
             raise SandboxError(
-                "FLT-003", where=self.name, seen=key, expected="an id that is not armed here",
+                "FLT-003",
+                where=self.name,
+                seen=key,
+                expected="an id that is not armed here",
                 fix="disarm it first, or give another id",
-            )  # fmt: skip
-        arming = importlib.import_module(
-            "faults.arming"
-        )  # nothing of it is here until it is asked for
+            )
+        arming = importlib.import_module("faults.arming")  # nothing of it is here until it is asked for
         spec = {k: v for k, v in order.items() if k not in ("op", "id")}
         seam_name, wrapper = arming.wrapper_for(spec, self.seams, self.name)
         seam = self.seams.named(seam_name)

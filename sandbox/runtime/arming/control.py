@@ -19,16 +19,12 @@ from sandbox.base.errors import KINDS, SandboxError
 from sandbox.runtime.arming.endpoint import Endpoint
 
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-MAX_LINE_BYTES = (
-    1 << 20
-)  # of an order and of an answer; the longest fault names some thousand items
+MAX_LINE_BYTES = 1 << 20  # of an order and of an answer; the longest fault names some thousand items
 MAX_PEERS = 16  # conversations at once of one process: a drill holds one or two
 PATIENCE_S = 10.0  # wall seconds that a peer gets to send its order, and to take the answer
 
 
-async def listen(
-    at: Endpoint, answer: Answer, *, patience_s: float = PATIENCE_S
-) -> asyncio.AbstractServer:
+async def listen(at: Endpoint, answer: Answer, *, patience_s: float = PATIENCE_S) -> asyncio.AbstractServer:
     """Takes orders there. A unix socket is for this user alone, and replaces what a dead process left.
 
     Whoever sends what is no order, too much, nothing in time or a wrong token is told so and let go.
@@ -64,14 +60,17 @@ async def _on_port(at: Endpoint, converse: Any) -> asyncio.AbstractServer:
         return await asyncio.start_server(converse, host, port, limit=MAX_LINE_BYTES)
     except OSError as error:
         raise SandboxError(
-            "RUN-006", where=f"control endpoint {at.address}", seen=str(error), expected="a free port of this host",
+            "RUN-006",
+            where=f"control endpoint {at.address}",
+            seen=str(error),
+            expected="a free port of this host",
             fix="stop what listens there, or give this process another address",
-        ) from error  # fmt: skip
+        ) from error
 
 
 async def _turn(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, at: Endpoint, answer: Answer, patience_s: float,
-) -> bool:  # fmt: skip
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, at: Endpoint, answer: Answer, patience_s: float
+) -> bool:
     """One order and its answer. Whether another may follow."""
     try:
         async with asyncio.timeout(patience_s):
@@ -127,9 +126,12 @@ def _no_secret(line: bytes) -> str:
 
 def _malformed(seen: str) -> SandboxError:
     return SandboxError(
-        "CFG-003", where="control order", seen=seen,
-        expected=f"a JSON object with op, on a line of at most {MAX_LINE_BYTES} bytes", fix="use sandbox.runtime.stack",
-    )  # fmt: skip
+        "CFG-003",
+        where="control order",
+        seen=seen,
+        expected=f"a JSON object with op, on a line of at most {MAX_LINE_BYTES} bytes",
+        fix="use sandbox.runtime.stack",
+    )
 
 
 def _full(at: Endpoint) -> dict[str, Any]:
@@ -142,9 +144,12 @@ def _full(at: Endpoint) -> dict[str, Any]:
 def _refusal(error: Exception) -> dict[str, Any]:
     if not isinstance(error, SandboxError):
         error = SandboxError(
-            "WIRE-006", where="control order", seen=repr(error)[:300], expected="an answer",
+            "WIRE-006",
+            where="control order",
+            seen=repr(error)[:300],
+            expected="an answer",
             fix="see the log of the process",
-        )  # fmt: skip
+        )
     return {"ok": False, "error": error.as_json()}
 
 
@@ -163,9 +168,12 @@ def ask(at: Endpoint, op: str, *, timeout_s: float = 10.0, **fields: Any) -> dic
             return unwrap(_received(link, ends), at)
     except TimeoutError as error:
         raise SandboxError(
-            "WIRE-004", where=at.address, seen=f"no answer to {op} in {timeout_s:g} s", expected="an answer",
+            "WIRE-004",
+            where=at.address,
+            seen=f"no answer to {op} in {timeout_s:g} s",
+            expected="an answer",
             fix="see `sandbox status` and the logs in the run directory",
-        ) from error  # fmt: skip
+        ) from error
     except OSError as error:
         raise absent(at, error) from error
 
@@ -203,9 +211,7 @@ def _left(ends: float) -> float:
     return left
 
 
-async def ask_async(
-    at: Endpoint, op: str, *, timeout_s: float = 10.0, **fields: Any
-) -> dict[str, Any]:
+async def ask_async(at: Endpoint, op: str, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
     """As `ask`, without blocking the event loop. Raises TimeoutError instead of WIRE-004."""
     line = _line(at, op, fields)
     async with asyncio.timeout(timeout_s):
@@ -239,16 +245,22 @@ def _line(at: Endpoint, op: str, fields: dict[str, Any]) -> bytes:
 
 def absent(at: Endpoint, error: OSError) -> SandboxError:
     return SandboxError(
-        "RUN-001", where=at.address, seen=str(error), expected="a running process of a stack",
+        "RUN-001",
+        where=at.address,
+        seen=str(error),
+        expected="a running process of a stack",
         fix="see `sandbox status`; start a stack: sandbox up",
-    )  # fmt: skip
+    )
 
 
 def _stranger(at: Endpoint, seen: str) -> SandboxError:
     return SandboxError(
-        "WIRE-007", where=at.address, seen=seen, expected="a line of JSON with ok, from a process of a stack",
+        "WIRE-007",
+        where=at.address,
+        seen=seen,
+        expected="a line of JSON with ok, from a process of a stack",
         fix="see what else listens at that address",
-    )  # fmt: skip
+    )
 
 
 def unwrap(line: bytes, at: Endpoint) -> dict[str, Any]:
@@ -272,6 +284,9 @@ def from_json(document: dict[str, Any]) -> SandboxError:
     """The SandboxError whose `as_json` this is."""
     code = document.get("code")
     return SandboxError(
-        code if code in KINDS else "WIRE-006", where=str(document.get("where")),
-        seen=document.get("seen"), expected=str(document.get("expected")), fix=str(document.get("fix")),
-    )  # fmt: skip
+        code if code in KINDS else "WIRE-006",
+        where=str(document.get("where")),
+        seen=document.get("seen"),
+        expected=str(document.get("expected")),
+        fix=str(document.get("fix")),
+    )

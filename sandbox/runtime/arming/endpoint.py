@@ -47,9 +47,12 @@ class Endpoint:
         host, _, port = self.address.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
             raise SandboxError(
-                "CFG-001", where="control endpoint", seen=self.address, expected="unix:PATH or HOST:PORT",
+                "CFG-001",
+                where="control endpoint",
+                seen=self.address,
+                expected="unix:PATH or HOST:PORT",
                 fix="correct SANDBOX_CONTROLS, see docker-compose.yml",
-            )  # fmt: skip
+            )
         return host.strip("[]"), int(port)
 
     def require(self, shown: object) -> None:
@@ -60,10 +63,12 @@ class Endpoint:
         given = shown if isinstance(shown, str) else ""
         if not hmac.compare_digest(given.encode(errors="replace"), self.token.encode()):
             raise SandboxError(
-                "RUN-010", where=f"control endpoint {self.address}", seen="another token" if given else "no token",
+                "RUN-010",
+                where=f"control endpoint {self.address}",
+                seen="another token" if given else "no token",
                 expected=f"the token of this run, {TOKEN} in its run directory",
                 fix="name the run directory of the stack that runs there: --run-dir DIR",
-            )  # fmt: skip
+            )
 
 
 def make_token(run_dir: Path) -> None:
@@ -86,7 +91,10 @@ def read_token(run_dir: Path) -> str:
         seen = "an empty file"
     if not token:
         raise SandboxError(
-            "RUN-010", where=str(path), seen=seen, expected="the token that was made when the run began",
+            "RUN-010",
+            where=str(path),
+            seen=seen,
+            expected="the token that was made when the run began",
             fix="ask as the user whose run it is, with its run directory; or begin a new run",
-        )  # fmt: skip
+        )
     return token

@@ -28,9 +28,7 @@ from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether_to_supervisor
 
 PORT_TAKEN = 98  # exit code when a port of the run is in use: the supervisor picks others
-_MODULES = {name: f"services.{name}.server" for name in GRPC_PROCESSES} | {
-    STREAM: "services.events.processor"
-}
+_MODULES = {name: f"services.{name}.server" for name in GRPC_PROCESSES} | {STREAM: "services.events.processor"}
 _PLAIN = ("collector", "materialiser")  # processes without gRPC
 
 
@@ -44,9 +42,7 @@ class Child:
         self.armoury = Armoury(name, None)
         self.extra: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {}
         self._stop, self._may_end = stop, may_end
-        self._life = (
-            f"{os.getpid()}-{time.time_ns()}"  # in containers a pid alone is the same each time
-        )
+        self._life = f"{os.getpid()}-{time.time_ns()}"  # in containers a pid alone is the same each time
 
     async def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         op = order["op"]
@@ -94,9 +90,12 @@ def main(argv: list[str]) -> int:
     try:
         if name not in _MODULES and name not in _PLAIN:
             raise SandboxError(
-                "RUN-007", where="child", seen=name, expected=f"one of {sorted([*_MODULES, *_PLAIN])}",
+                "RUN-007",
+                where="child",
+                seen=name,
+                expected=f"one of {sorted([*_MODULES, *_PLAIN])}",
                 fix="name a process of the stack",
-            )  # fmt: skip
+            )
         asyncio.run(_serve(name, RunInfo.load(run_dir)))
     except SandboxError as error:
         print(f"error {error}", file=sys.stderr, flush=True)  # noqa: T201 the process's own log file

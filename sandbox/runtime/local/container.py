@@ -38,9 +38,12 @@ def prepare(settings: ContainerSettings) -> RunInfo:
         missing = [process for process in processes if process not in pairs]
         if missing:
             raise SandboxError(
-                "CFG-001", where=f"environment {name}", seen=f"nothing for {', '.join(missing)}",
-                expected="name=host:port for every process", fix="see docker-compose.yml",
-            )  # fmt: skip
+                "CFG-001",
+                where=f"environment {name}",
+                seen=f"nothing for {', '.join(missing)}",
+                expected="name=host:port for every process",
+                fix="see docker-compose.yml",
+            )
     run_dir = settings.run_dir
     if (there := _running(run_dir)) is not None:
         return there  # `docker compose up` runs this again beside a stack that is up
@@ -81,9 +84,12 @@ def run_redis(settings: ContainerSettings) -> None:
     host, _, port = settings.redis.rpartition(":")
     if not host or not port.isdigit():
         raise SandboxError(
-            "CFG-001", where="environment SANDBOX_REDIS", seen=settings.redis, expected="host:port",
+            "CFG-001",
+            where="environment SANDBOX_REDIS",
+            seen=settings.redis,
+            expected="host:port",
             fix="see docker-compose.yml",
-        )  # fmt: skip
+        )
     executable = find_redis()
     # Reachable from the other containers only: the compose file publishes no port of it.
     place = ["--bind", host, "--port", port, "--protected-mode", "no"]
@@ -110,9 +116,12 @@ def main(argv: list[str]) -> int:
             run_redis(settings)
         else:
             raise SandboxError(
-                "CFG-004", where="sandbox.runtime.local.container", seen=argv, expected="prepare or redis",
+                "CFG-004",
+                where="sandbox.runtime.local.container",
+                seen=argv,
+                expected="prepare or redis",
                 fix="see docker-compose.yml",
-            )  # fmt: skip
+            )
     except SandboxError as error:
         print(f"error {error}", file=sys.stderr, flush=True)  # noqa: T201
         return 1

@@ -71,9 +71,7 @@ def _libraries() -> Finding:
         except Exception as error:  # whatever a broken wheel raises
             failed.append(f"{name}: {error}"[:200])
     seen = "; ".join(failed) or "grpc, faiss, duckdb, pyarrow and torch load"
-    return Finding(
-        "shared libraries", not failed, seen, f"{_REINSTALL}; on Linux they need glibc 2.28"
-    )
+    return Finding("shared libraries", not failed, seen, f"{_REINSTALL}; on Linux they need glibc 2.28")
 
 
 def _redis() -> Finding:

@@ -18,9 +18,12 @@ async def healthy(name: str, settings: ContainerSettings) -> bool:
     """Raises RUN-007 for a process that no run has, RUN-001 when there is no run yet."""
     if name not in PROCESSES:
         raise SandboxError(
-            "RUN-007", where="health", seen=name, expected=f"one of {list(PROCESSES)}",
+            "RUN-007",
+            where="health",
+            seen=name,
+            expected=f"one of {list(PROCESSES)}",
             fix="name a process of the stack",
-        )  # fmt: skip
+        )
     if name == "redis":  # it may be asked before there is a run
         return await redis_answers(settings.redis)
     process = Process(name, RunInfo.load(settings.run_dir), "")

@@ -69,15 +69,21 @@ def require_speed(speed: float) -> None:
     """Raises CFG-001. speed: world seconds per wall second."""
     if not 0.01 <= speed <= 3600:
         raise SandboxError(
-            "CFG-001", where="speed", seen=speed, expected="0.01 to 3600 world seconds per wall second",
+            "CFG-001",
+            where="speed",
+            seen=speed,
+            expected="0.01 to 3600 world seconds per wall second",
             fix="leave it out for 60",
-        )  # fmt: skip
+        )
 
 
 def require_seed(seed: int) -> None:
     """Raises CFG-001."""
     if not 0 <= seed < 2**63:
         raise SandboxError(
-            "CFG-001", where="seed", seen=seed, expected="a whole number from 0 to 2^63 - 1",
+            "CFG-001",
+            where="seed",
+            seen=seed,
+            expected="a whole number from 0 to 2^63 - 1",
             fix="choose a small one, such as 7",
-        )  # fmt: skip
+        )

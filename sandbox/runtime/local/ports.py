@@ -28,9 +28,12 @@ def pick(n: int, run_dir: Path, attempt: int = 0) -> list[int]:
             if len(free) == n:
                 return free
     raise SandboxError(
-        "RUN-006", where=f"ports {PORTS.start}..{PORTS.stop - 1} on {LOOPBACK}", seen=f"{len(free)} free",
-        expected=f"{n} free ports", fix="stop other programs, or other stacks: sandbox down --run-dir DIR",
-    )  # fmt: skip
+        "RUN-006",
+        where=f"ports {PORTS.start}..{PORTS.stop - 1} on {LOOPBACK}",
+        seen=f"{len(free)} free",
+        expected=f"{n} free ports",
+        fix="stop other programs, or other stacks: sandbox down --run-dir DIR",
+    )
 
 
 def is_free(port: int) -> bool:

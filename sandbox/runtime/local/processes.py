@@ -45,10 +45,7 @@ class Process:
         """Every command ends the process when the supervisor dies."""
         if self.name == "redis":
             tie = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
-            return [
-                *tie,
-                *redis_server.command(self.redis_executable, self.run.path, self.run.redis),
-            ]
+            return [*tie, *redis_server.command(self.redis_executable, self.run.path, self.run.redis)]
         return [sys.executable, "-m", "sandbox.runtime.local.child", self.name, self.run.run_dir]
 
     async def start(self) -> None:
@@ -92,16 +89,22 @@ class Process:
         code = self.child.returncode if self.child else None
         if code == PORT_TAKEN:
             return SandboxError(
-                "RUN-006", where=self.name, seen=self.info.address, expected="a free port",
+                "RUN-006",
+                where=self.name,
+                seen=self.info.address,
+                expected="a free port",
                 fix="start the stack anew: it picks free ports",
-            )  # fmt: skip
+            )
         with suppress(OSError, ValueError):
             return control.from_json(json.loads(failure_file(self.run.path, self.name).read_text()))
         how = f"exit code {code}" if code is not None else f"not ready after {within_s:g} s"
         return SandboxError(
-            "RUN-003", where=self.name, seen=f"{how}; last lines of its log:\n{last_lines(self.log)}",
-            expected="a process that becomes ready", fix=f"read {self.log}; check the machine: sandbox doctor",
-        )  # fmt: skip
+            "RUN-003",
+            where=self.name,
+            seen=f"{how}; last lines of its log:\n{last_lines(self.log)}",
+            expected="a process that becomes ready",
+            fix=f"read {self.log}; check the machine: sandbox doctor",
+        )
 
     async def forget_channel(self) -> None:
         if self._channel is not None:
@@ -159,9 +162,12 @@ async def run_to_end(job: str, run_dir: Path) -> None:
         with suppress(OSError, ValueError):
             raise control.from_json(json.loads(failure_file(run_dir, job).read_text()))
         raise SandboxError(
-            "RUN-003", where=job, seen=f"exit code {code}; last lines of its log:\n{last_lines(log_path)}",
-            expected="a job that succeeds", fix=f"read {log_path}",
-        )  # fmt: skip
+            "RUN-003",
+            where=job,
+            seen=f"exit code {code}; last lines of its log:\n{last_lines(log_path)}",
+            expected="a job that succeeds",
+            fix=f"read {log_path}",
+        )
 
 
 def child_environment() -> dict[str, str]:

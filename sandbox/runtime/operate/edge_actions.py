@@ -38,9 +38,7 @@ def _edge(ops: Operations, a: Arguments, action: str) -> Edge:
     caller, callee = a["caller"], a["callee"]
     if callee not in EDGES.get(caller, ()):
         there = [f"caller={c} callee={e}" for c, es in EDGES.items() for e in es]
-        raise bad_argument(
-            action, "caller, callee", f"{caller}->{callee}", f"one of {', '.join(there)}"
-        )
+        raise bad_argument(action, "caller, callee", f"{caller}->{callee}", f"one of {', '.join(there)}")
     edge: Edge = getattr(getattr(Config.load(ops.run.path), caller), callee)
     return edge
 
@@ -53,9 +51,7 @@ def _set(ops: Operations, a: Arguments, op: str, change: dict[str, Any], warning
     wanted = validated(edge, {name: shown}, op, {"deadline_ms": "ms"})
     caller, callee = a["caller"], a["callee"]
     old, new = _text(getattr(edge, name)), _text(getattr(wanted, name))
-    preview = Preview(
-        f"{caller}->{callee}: {name} {old} becomes {new}", [caller], 1.0, True, warning
-    )
+    preview = Preview(f"{caller}->{callee}: {name} {old} becomes {new}", [caller], 1.0, True, warning)
 
     def carry_out(actor: str) -> Record:
         return ops.apply(
@@ -112,11 +108,13 @@ def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
     on = [f"{name} {_text(edge.breaker)}" for name, edge in edges.items() if edge.breaker]
     defaults = {name: f"{value:g} unless given" for name, value in Breaker()}
     return {
-        "caller": (", ".join(EDGES), ""), "callee": (callees, ""), "path": ("a, b", paths),
+        "caller": (", ".join(EDGES), ""),
+        "callee": (callees, ""),
+        "path": ("a, b", paths),
         "ms": (bounds(Edge, "deadline_ms"), deadlines),
         "switch": ("on, off", "; ".join(on) or "off on every edge"),
         **{name: (bounds(Breaker, name), defaults[name]) for name in _BREAKER},
-    }  # fmt: skip
+    }
 
 
 KINDS = (

@@ -25,16 +25,16 @@ _VERSIONED = {  # artefact -> service, field of its configuration
 
 
 def _promote(ops: Operations, a: Arguments) -> Plan:
-    artifact, version = (
-        one_of("promote", "artifact", a["artifact"], tuple(_VERSIONED)),
-        a["version"],
-    )
+    artifact, version = (one_of("promote", "artifact", a["artifact"], tuple(_VERSIONED)), a["version"])
     there = ops.platform.versions_of(artifact)
     if version not in there:
         raise SandboxError(
-            "MODEL-001", where="act promote, version", seen=f"{artifact} {version}",
-            expected=f"one of {', '.join(there)}", fix="see them with their dates: sandbox model list",
-        )  # fmt: skip
+            "MODEL-001",
+            where="act promote, version",
+            seen=f"{artifact} {version}",
+            expected=f"one of {', '.join(there)}",
+            fix="see them with their dates: sandbox model list",
+        )
     service, field = _VERSIONED[artifact]
     now = getattr(getattr(Config.load(ops.run.path), service), field)
     warning = "" if artifact == "ranker" else "user tower and index must be of one generation"
@@ -45,7 +45,7 @@ def _promote(ops: Operations, a: Arguments) -> Plan:
             key=artifact, new=version,
         )  # fmt: skip
 
-    return Plan(Preview(f"{artifact} {now} becomes {version}", [service], 1.0, True, warning), carry_out)  # fmt: skip
+    return Plan(Preview(f"{artifact} {now} becomes {version}", [service], 1.0, True, warning), carry_out)
 
 
 def _rebuild(ops: Operations, a: Arguments) -> Plan:
@@ -73,7 +73,7 @@ def _nprobe(ops: Operations, a: Arguments) -> Plan:
         raise bad_argument("nprobe", "n", a["n"], "a whole number, 1 or more")
     config = Config.load(ops.run.path).retrieval
     validated(config, {"nprobe": int(n)}, "nprobe", {"nprobe": "n"})
-    was = "as many lists as the index was built for" if config.nprobe is None else f"{config.nprobe} lists"  # fmt: skip
+    was = "as many lists as the index was built for" if config.nprobe is None else f"{config.nprobe} lists"
 
     def carry_out(actor: str) -> Record:
         return ops.apply(
@@ -92,9 +92,7 @@ def _source(op: str, gives: str) -> Kind:
     def plan(ops: Operations, a: Arguments) -> Plan:
         config = Config.load(ops.run.path).retrieval
         source = one_of(op, "source", a["source"], tuple(config.quotas))
-        disabled = (set(config.disabled) | {source}) - (
-            {source} if op == "enable-source" else set()
-        )
+        disabled = (set(config.disabled) | {source}) - ({source} if op == "enable-source" else set())
 
         def carry_out(actor: str) -> Record:
             return ops.apply(
@@ -124,19 +122,14 @@ def _revert(ops: Operations, a: Arguments) -> Plan:
         raise bad_argument("revert", "change", a["change"], expected)
     summary = f"{found.target} {found.key}: {found.new} goes back to {found.old}"
     n = found.n
-    return Plan(
-        Preview(summary, sorted(found.before), 1.0, True), lambda actor: ops.revert(n, actor)
-    )
+    return Plan(Preview(summary, sorted(found.before), 1.0, True), lambda actor: ops.revert(n, actor))
 
 
 def _versions_legal(ops: Operations) -> dict[str, tuple[str, str]]:
     config = Config.load(ops.run.path)
-    there = "; ".join(
-        f"of {name}: {', '.join(ops.platform.versions_of(name))}" for name in _VERSIONED
-    )
+    there = "; ".join(f"of {name}: {', '.join(ops.platform.versions_of(name))}" for name in _VERSIONED)
     now = ", ".join(
-        f"{name} {getattr(getattr(config, service), field)}"
-        for name, (service, field) in _VERSIONED.items()
+        f"{name} {getattr(getattr(config, service), field)}" for name, (service, field) in _VERSIONED.items()
     )
     return {"artifact": (", ".join(_VERSIONED), ""), "version": (there, now)}
 
@@ -153,13 +146,16 @@ def _changes_legal(ops: Operations) -> dict[str, tuple[str, str]]:
 
 
 KINDS = (
-    Kind("promote", "Make a version of a model or index the active one (a rollback names an older one)",
-         {"artifact": "ranker, two_tower or index", "version": "version"}, _promote, _versions_legal),
+    Kind(
+        "promote",
+        "Make a version of a model or index the active one (a rollback names an older one)",
+        {"artifact": "ranker, two_tower or index", "version": "version"},
+        _promote,
+        _versions_legal,
+    ),
     Kind("rebuild-index", "Build an index from the active two-tower version and search it", {}, _rebuild),
-    Kind("nprobe", "Search so many lists of an index that is an inverted file", {"n": "lists"},
-         _nprobe, _nprobe_legal),
-    Kind("revert", "Put back what a change changed", {"change": "number of the change"},
-         _revert, _changes_legal),
+    Kind("nprobe", "Search so many lists of an index that is an inverted file", {"n": "lists"}, _nprobe, _nprobe_legal),
+    Kind("revert", "Put back what a change changed", {"change": "number of the change"}, _revert, _changes_legal),
     _source("disable-source", "gives no candidates"),
     _source("enable-source", "gives candidates again"),
-)  # fmt: skip
+)

@@ -127,14 +127,14 @@ class Operations:
             if old is None:
                 old = ", ".join(shown(v) for fields in before.values() for v in fields.values())
             try:
-                return self._record(Record(
-                    0, self.platform.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
-                ))  # fmt: skip
+                return self._record(
+                    Record(
+                        0, self.platform.now(), actor, op, arguments, target, key, old or "-", new, note, done, before
+                    )
+                )
             except SandboxError:  # what cannot be reverted must not stay in force
                 if patches:
-                    self._switch(
-                        original.model_copy(update={"version": config.version}), config, patches
-                    )
+                    self._switch(original.model_copy(update={"version": config.version}), config, patches)
                 raise
 
     def _switch(self, config: Config, original: Config, patches: Iterable[str]) -> None:
@@ -159,9 +159,7 @@ class Operations:
              old: str, new: str, note: str = "", effects: Iterable[str] = ()) -> Record:  # fmt: skip
         """Records an operation that changed no configuration (a restart, a move in the stream)."""
         ts = self.platform.now()
-        return self._record(
-            Record(0, ts, actor, op, arguments, target, key, old, new, note, list(effects))
-        )
+        return self._record(Record(0, ts, actor, op, arguments, target, key, old, new, note, list(effects)))
 
     def revert(self, n: int, actor: str) -> Record:
         """Puts back what operation `n` changed. Raises DRILL-007 when it changed nothing that can be."""
@@ -169,9 +167,12 @@ class Operations:
         if found is None or not found.before:
             there = [r.n for r in self.records() if r.before]
             raise SandboxError(
-                "DRILL-007", where="act revert, change", seen=n, expected=f"one of {there}",
+                "DRILL-007",
+                where="act revert, change",
+                seen=n,
+                expected=f"one of {there}",
                 fix="see `sandbox act --list-changes`",
-            )  # fmt: skip
+            )
         return self.apply(
             found.before, actor=actor, op="revert", arguments={"change": str(n)},
             target=found.target, key=found.key, old=found.new, new=found.old,
@@ -204,27 +205,34 @@ def _set(document: Any, service: str, name: str, value: Any) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         raise SandboxError(
-            "CFG-001", where=f"{service}.{name}", seen=first.get("input"), expected=first["msg"],
+            "CFG-001",
+            where=f"{service}.{name}",
+            seen=first.get("input"),
+            expected=first["msg"],
             fix="see sandbox.base.config for the range and the reason",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _no_such(service: str, name: str) -> SandboxError:
     return SandboxError(
-        "CFG-001", where=service, seen=name, expected="a field of that service's configuration",
+        "CFG-001",
+        where=service,
+        seen=name,
+        expected="a field of that service's configuration",
         fix="see `sandbox act --help`",
-    )  # fmt: skip
+    )
 
 
-def wait_for(
-    condition: Callable[[], bool], within_s: float, what: str, run_dir: Path, every_s: float = 0.1
-) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float, what: str, run_dir: Path, every_s: float = 0.1) -> None:
     """Returns when the condition holds. Raises RUN-003 when it does not within `within_s` wall seconds."""
     until = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > until:
             raise SandboxError(
-                "RUN-003", where=what, seen=f"not after {within_s:g} s", expected="sooner",
+                "RUN-003",
+                where=what,
+                seen=f"not after {within_s:g} s",
+                expected="sooner",
                 fix=f"see {run_dir / 'logs'}",
-            )  # fmt: skip
+            )
         time.sleep(every_s)

@@ -28,9 +28,7 @@ class Preview:
     def told(self) -> str:
         """Lines for a person."""
         share, undo = f"{self.users_share:.0%}", "can" if self.reversible else "cannot"
-        radius = (
-            f"  blast radius: {', '.join(self.touches)}; {share} of requests; {undo} be reverted"
-        )
+        radius = f"  blast radius: {', '.join(self.touches)}; {share} of requests; {undo} be reverted"
         return "\n".join((self.summary, radius, *([f"  {self.warning}"] if self.warning else ())))
 
 
@@ -78,9 +76,12 @@ class Kind:
 
 def bad_argument(action: str, name: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "DRILL-007", where=f"act {action}, {name}", seen=seen, expected=expected,
+        "DRILL-007",
+        where=f"act {action}, {name}",
+        seen=seen,
+        expected=expected,
         fix=f"see what it takes: sandbox act {action}",
-    )  # fmt: skip
+    )
 
 
 def one_of(action: str, name: str, seen: str, there: Sequence[str]) -> str:

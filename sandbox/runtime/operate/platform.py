@@ -55,9 +55,7 @@ class LivePlatform:
             async with aio.insecure_channel(self.run.addresses[service]) as channel:
                 stub: Any = admin_pb2_grpc.AdminStub(channel)
                 try:
-                    answer = await stub.Reload(
-                        admin_pb2.ReloadRequest(), timeout=RELOAD_S, wait_for_ready=True
-                    )
+                    answer = await stub.Reload(admin_pb2.ReloadRequest(), timeout=RELOAD_S, wait_for_ready=True)
                 except grpc.RpcError as error:
                     raise from_rpc_error(error, f"operator->{service}") from None
             versions[service] = int(answer.config_version)

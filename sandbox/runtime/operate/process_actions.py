@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from sandbox.base.run import PROCESSES
 from sandbox.runtime.operate.operations import Operations, Record
-from sandbox.runtime.operate.planning import (
-    Arguments,
-    Kind,
-    Plan,
-    Preview,
-    bad_argument,
-    number,
-    one_of,
-)
+from sandbox.runtime.operate.planning import Arguments, Kind, Plan, Preview, bad_argument, number, one_of
 
 _UNSEEN = ("stream", "collector", "events")  # no request waits for these
 
@@ -27,7 +19,7 @@ def _restart(ops: Operations, a: Arguments) -> Plan:
         return ops.note(actor=actor, op="restart", arguments=a, target=name, key="process", old="running",
                         new="restarted", effects=[f"restart service={name}"])  # fmt: skip
 
-    return Plan(Preview(f"{name} stops, drains and starts again", [name], share, False, warning), carry_out)  # fmt: skip
+    return Plan(Preview(f"{name} stops, drains and starts again", [name], share, False, warning), carry_out)
 
 
 def _skip(ops: Operations, a: Arguments) -> Plan:

@@ -26,17 +26,7 @@ from services.gateway.core import by_score, popular_items, safe_items
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.ranking.core import OBJECTIVES, Floats, Ints, assemble, combine
 from services.ranking.server import PRIOR, fit_for_use, no_rows
-from services.retrieval.core import (
-    IMPERSONAL,
-    NOTHING,
-    SOURCES,
-    Found,
-    Merged,
-    Shelves,
-    allotted,
-    merge,
-    top_up,
-)
+from services.retrieval.core import IMPERSONAL, NOTHING, SOURCES, Found, Merged, Shelves, allotted, merge, top_up
 from services.retrieval.many import Shelf
 from services.rules.core import Slate, Visit, apply
 from services.rules.server import topic_names
@@ -67,9 +57,8 @@ class Content:
         """Loads what the configuration names, then switches. Raises what the services raise on reload
         (MODEL-001 to -003, CFG-001, CFG-003) and then stays as it was."""
         self._loaded = load(
-            config.model_copy(deep=True), self._loaded, self.registries, self.catalogue, self.topics,
-            self.seed,
-        )  # fmt: skip
+            config.model_copy(deep=True), self._loaded, self.registries, self.catalogue, self.topics, self.seed
+        )
 
     @property
     def loaded(self) -> Loaded:
@@ -103,14 +92,10 @@ class Content:
 
     # -- all stages ------------------------------------------------------------------------------
 
-    def healthy(
-        self, asked: Sequence[Asked], rows: Sequence[UserRows], item_rows: ItemRows
-    ) -> list[Answer]:
+    def healthy(self, asked: Sequence[Asked], rows: Sequence[UserRows], item_rows: ItemRows) -> list[Answer]:
         """The answers when every stage answers in time. item_rows: rows of `item_stats` for ids, as the
         store gives them at world times. A request without consent is answered without its rows."""
-        rows = [
-            r if a.personalised else UserRows.unknown() for a, r in zip(asked, rows, strict=True)
-        ]
+        rows = [r if a.personalised else UserRows.unknown() for a, r in zip(asked, rows, strict=True)]
         by_depth: dict[int, list[int]] = {}
         for i, a in enumerate(asked):
             by_depth.setdefault(self.n_wanted(a), []).append(i)
@@ -146,9 +131,7 @@ class Content:
             return 0
         return allotted(config.quotas, self.n_wanted(asked))["ann"]
 
-    def encoder_inputs(
-        self, asked: Sequence[Asked], rows: Sequence[UserRows]
-    ) -> tuple[Ints, Floats, Ints]:
+    def encoder_inputs(self, asked: Sequence[Asked], rows: Sequence[UserRows]) -> tuple[Ints, Floats, Ints]:
         """What the model's EncodeUser gets: users [n], profiles [n, 36], recent clicks [n, 20]."""
         recent = np.full((len(rows), N_RECENT), -1, np.int64)
         for row, of in zip(recent, rows, strict=True):
@@ -202,20 +185,15 @@ class Content:
 
     # -- ranking ---------------------------------------------------------------------------------
 
-    def inputs(
-        self, asked: Asked, rows: UserRows, candidates: Candidates, stats: Rows | None
-    ) -> Floats:
+    def inputs(self, asked: Asked, rows: UserRows, candidates: Candidates, stats: Rows | None) -> Floats:
         """The ranker's matrix by the contract in force, float32 [n, columns]."""
         stats = no_rows(len(candidates.ids)) if stats is None else stats
         (profile, _), (session, _) = _fit(rows)
         return assemble(
-            profile, session, stats.values, candidates.ids, stats.status, self.catalogue,
-            self.loaded.contract,
-        )  # fmt: skip
+            profile, session, stats.values, candidates.ids, stats.status, self.catalogue, self.loaded.contract
+        )
 
-    def score_inputs(
-        self, asked: Asked, candidates: Candidates, x: Floats
-    ) -> tuple[Ints, Ints, Floats]:
+    def score_inputs(self, asked: Asked, candidates: Candidates, x: Floats) -> tuple[Ints, Ints, Floats]:
         """What the model's Score gets: users [n], items [n] and finite inputs [n, columns]."""
         user = asked.user if asked.personalised else -1
         return np.full(len(candidates.ids), user, np.int64), candidates.ids, finite(x)
@@ -230,9 +208,8 @@ class Content:
         return self.loaded.scorer(users, items, x, [len(items)])
 
     def rank(
-        self, candidates: Candidates, stats: Rows | None, probabilities: Floats | None,
-        rows: UserRows | None = None,
-    ) -> Ranked:  # fmt: skip
+        self, candidates: Candidates, stats: Rows | None, probabilities: Floats | None, rows: UserRows | None = None
+    ) -> Ranked:
         """The order of the candidates. Without usable probabilities the items' own click rate orders them;
         rows: marks the answer as fallen back where a row is not finite."""
         n = len(candidates.ids)
@@ -252,23 +229,19 @@ class Content:
 
     # -- rules -----------------------------------------------------------------------------------
 
-    def apply_rules(
-        self, asked: Asked, rows: UserRows, candidates: Candidates, ranked: Ranked
-    ) -> Slate:
+    def apply_rules(self, asked: Asked, rows: UserRows, candidates: Candidates, ranked: Ranked) -> Slate:
         """The slate by the policy in force; its rows index `ranked.order`."""
         order = ranked.order
         visit = Visit(asked.user, asked.region, asked.session, asked.depth)
         return apply(
-            self.loaded.policy, visit, candidates.ids[order], ranked.scores[order], rows.seen,
-            asked.k, asked.now,
-        )  # fmt: skip
+            self.loaded.policy, visit, candidates.ids[order], ranked.scores[order], rows.seen, asked.k, asked.now
+        )
 
     def safe_slate(self, asked: Asked) -> Ints:
         """int64 [<= k]: the gateway's stand-in where the rules do not answer."""
         return safe_items(
-            self.stand_ins[asked.region], self.catalogue, user=asked.user, region=asked.region,
-            now=asked.now, k=asked.k,
-        )  # fmt: skip
+            self.stand_ins[asked.region], self.catalogue, user=asked.user, region=asked.region, now=asked.now, k=asked.k
+        )
 
     # -- within retrieval ------------------------------------------------------------------------
 
@@ -283,14 +256,12 @@ class Content:
     def _plain(self, source: str, asked: Asked, recent: Ints, n: int) -> Found | None:
         """A source that needs no other service; None when its artefact is not there."""
         if source == "covisit":
-            return (
-                self.sources.covisit.find(recent, n) if self.sources.covisit is not None else None
-            )
+            return self.sources.covisit.find(recent, n) if self.sources.covisit is not None else None
         if source == "popular":
             return self.sources.popular[asked.region].first(n) if self.sources.popular else None
         if source == "followed":
             return self.shelves.followed(self.catalogue.follows(asked.user), n, asked.now)
-        return self.shelves.fresh(n, asked.now, asked.region, int(self.catalogue.user_language[asked.user]))  # fmt: skip
+        return self.shelves.fresh(n, asked.now, asked.region, int(self.catalogue.user_language[asked.user]))
 
     def _candidates(self, asked: Asked, merged: Merged, by_index: bool, failed: bool) -> Candidates:
         if not len(merged.ids):

@@ -42,9 +42,7 @@ class Requests:
     recent: Ints
 
     @classmethod
-    def of(
-        cls, asked: Sequence[Asked], rows: Sequence[UserRows], language: NDArray[np.integer]
-    ) -> Requests:
+    def of(cls, asked: Sequence[Asked], rows: Sequence[UserRows], language: NDArray[np.integer]) -> Requests:
         user = np.array([a.user for a in asked], np.int64)
         known = np.where([a.personalised for a in asked], user, -1)
         recent = np.full((len(asked), N_RECENT), -1, np.int64)
@@ -74,9 +72,7 @@ class Batch:
         candidates = self._candidates(found, merged)
         owner = np.repeat(np.arange(len(self.asked)), merged.n)
         items, ends = merged.ids[merged.ids >= 0], merged.n.cumsum()
-        spans = [
-            slice(*span) for span in zip((ends - merged.n).tolist(), ends.tolist(), strict=True)
-        ]
+        spans = [slice(*span) for span in zip((ends - merged.n).tolist(), ends.tolist(), strict=True)]
         stats = item_rows(items, self.of.now[owner])
         x, fit_for_use = self._inputs(items, stats, owner)
         p = self._probabilities(items, x, owner, merged.n.tolist())
@@ -135,12 +131,15 @@ class Batch:
             versions = (config.model.two_tower, self.loaded.index.version)
         return [
             Candidates(
-                merged.ids[i, :n], merged.scores[i, :n], merged.sources[i, :n].tobytes(), NAMES,
+                merged.ids[i, :n],
+                merged.scores[i, :n],
+                merged.sources[i, :n].tobytes(),
+                NAMES,
                 *(versions if a.personalised else ("", "")),
                 failed=bool(lost if a.personalised else lost.intersection(IMPERSONAL)),
             )
             for i, (a, n) in enumerate(zip(self.asked, merged.n.tolist(), strict=True))
-        ]  # fmt: skip
+        ]
 
     # -- ranking ---------------------------------------------------------------------------------
 
@@ -151,9 +150,7 @@ class Batch:
         x = self.builder.build(profile, session, stats, items, owner, self.loaded.contract)
         return x, fine & fine_too
 
-    def _probabilities(
-        self, items: Ints, x: Floats, owner: Ints, sizes: list[int]
-    ) -> Floats | None:
+    def _probabilities(self, items: Ints, x: Floats, owner: Ints, sizes: list[int]) -> Floats | None:
         """None where the model refuses: the contract has other columns than it was trained with."""
         try:
             return self.loaded.scorer(self.of.known[owner], items, finite(x), sizes)
@@ -162,7 +159,7 @@ class Batch:
 
     def _ranked(
         self, stats: Rows, p: Floats | None, fine: NDArray[np.bool_], owner: Ints, spans: list[slice]
-    ) -> list[Ranked]:  # fmt: skip
+    ) -> list[Ranked]:
         held, n = self.loaded, len(owner)
         known = np.full((n, len(OBJECTIVES)), np.nan, np.float32) if p is None else p
         sizes = np.array([at.stop - at.start for at in spans], np.int64)
@@ -170,9 +167,10 @@ class Batch:
         scored = fine_too.tolist()
         scores = [
             combine(known[at], held.weights)  # each alone: a product's last bits depend on its shape
-            if ok else stats.values[at, PRIOR] * held.weights[0]
+            if ok
+            else stats.values[at, PRIOR] * held.weights[0]
             for at, ok in zip(spans, scored, strict=True)
-        ]  # fmt: skip
+        ]
         version = held.config.model.ranker
         return [
             Ranked(
@@ -190,9 +188,7 @@ class Batch:
         out: list[Slate | None] = [None] * len(self.asked)
         for k in dict.fromkeys(a.k for a in self.asked):
             at = [i for i, a in enumerate(self.asked) if a.k == k]
-            visits = [
-                Visit(a.user, a.region, a.session, a.depth) for a in (self.asked[i] for i in at)
-            ]
+            visits = [Visit(a.user, a.region, a.session, a.depth) for a in (self.asked[i] for i in at)]
             slates = apply_many(
                 self.loaded.policy, visits, [candidates[i].ids[ranked[i].order] for i in at],
                 [ranked[i].scores[ranked[i].order] for i in at], [self.rows[i].seen for i in at], k,

@@ -25,12 +25,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 BIG = 2 * TILE  # rows of a pass over many requests: half the calls, and still in the second cache
-_SIZES = (
-    BIG,
-    TILE,
-    TILE // 2,
-    TILE // 4,
-)  # the small ones end a pass, so that less of it is filling
+_SIZES = (BIG, TILE, TILE // 2, TILE // 4)  # the small ones end a pass, so that less of it is filling
 _ALIGN = 8  # rows: products take rows in pairs or fours, so places that differ by 8 are alike
 
 
@@ -82,13 +77,9 @@ class RankerPass:
         self._item = torch.cat([w.detach() for w in of_item], 1).numpy()
         self._user = torch.cat([w.detach() for w in of_user], 1).numpy()
         n_inputs, k = len(config.inputs), config.id_dim
-        self._mean, self._scale = (
-            laid(of.numpy(), np.float32) for of in (model.x_mean, model.x_scale)
-        )
+        self._mean, self._scale = (laid(of.numpy(), np.float32) for of in (model.x_mean, model.x_scale))
         width = n_inputs + 3 * k + config.creator_dim
-        self._cross = [
-            (_of(down)[0], *_of(up)) for down, up in zip(model.cross_down, model.cross_up, strict=True)
-        ]  # fmt: skip
+        self._cross = [(_of(down)[0], *_of(up)) for down, up in zip(model.cross_down, model.cross_up, strict=True)]
         self._layers, self._heads = [_of(layer) for layer in model.deep], _of(model.heads)
         widths = (width, width, width, width + config.hidden[-1], config.cross_rank, *config.hidden)
         whole = [np.empty((BIG, w), np.float32) for w in widths]
@@ -119,9 +110,7 @@ class RankerPass:
             tile = slice(at, at + size)
             if whole - at < size:  # the last one, which is filled up
                 held, tile = np.arange(whole - at), slice(0, size)
-                user_row, item_row, x = (
-                    _spread(of[at:], held, size) for of in (user_row, item_row, x)
-                )
+                user_row, item_row, x = (_spread(of[at:], held, size) for of in (user_row, item_row, x))
             self._tile(user_row[tile], item_row[tile], x[tile], out[at : at + size])
             at += size
         return out[:n] if rows is None else out[rows]
@@ -132,9 +121,8 @@ class RankerPass:
         given, up, crossed, last, *_ = room.arrays
         given_t, up_t, crossed_t, last_t, down_t, *deep_t = room.tensors
         kernels.embed(
-            x, self._mean, self._scale, self._user, user_row, self._item, item_row,
-            self.model.config.id_dim, given,
-        )  # fmt: skip
+            x, self._mean, self._scale, self._user, user_row, self._item, item_row, self.model.config.id_dim, given
+        )
         so_far, so_far_t = given, given_t
         for to_rank, to_width, bias in self._cross:
             torch.mm(so_far_t, to_rank, out=down_t)
@@ -155,11 +143,7 @@ class RankerPass:
     @torch.inference_mode()
     def _steady(self, n: int) -> bool:
         """Whether a row has the same bits anywhere in a tile of n rows, a multiple of the alignment on."""
-        out, first, most = (
-            np.empty((n, 3), np.float32),
-            np.empty((TILE, 3), np.float32),
-            max(n, TILE),
-        )
+        out, first, most = (np.empty((n, 3), np.float32), np.empty((TILE, 3), np.float32), max(n, TILE))
         for row in range(4):
             made_up = uniforms(0, "ranker pass, steady", row, np.arange(len(self._mean))) - 0.5
             x = np.repeat(6 * made_up[None, :].astype(np.float32), most, axis=0)
@@ -222,6 +206,9 @@ def is_finite(values: Floats) -> bool:
 
 def _bad(name: str, seen: NDArray[np.generic], expected: str) -> SandboxError:
     return SandboxError(
-        "MODEL-003", where=f"model input {name}", seen=f"{seen.shape}, or not finite",
-        expected=expected, fix="build the inputs by the contract of the model's manifest",
-    )  # fmt: skip
+        "MODEL-003",
+        where=f"model input {name}",
+        seen=f"{seen.shape}, or not finite",
+        expected=expected,
+        fix="build the inputs by the contract of the model's manifest",
+    )

@@ -9,22 +9,13 @@ import numpy as np
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.compiled import laid
-from sandbox.base.features import (
-    ITEM_STATS,
-    N_RECENT,
-    N_TOPICS,
-    USER_PROFILE,
-    USER_SESSION,
-    Rows,
-    Status,
-)
+from sandbox.base.features import ITEM_STATS, N_RECENT, N_TOPICS, USER_PROFILE, USER_SESSION, Rows, Status
 from sandbox.virtual.answers import kernels
 from services.ranking.core import CROSSES, INPUTS, Contract, Floats, Ints, default_of
 
 _VIEWS = (USER_PROFILE, USER_SESSION)
 _OF_USER = [
-    np.array([view.columns.index(n.split(".")[1]) for n in INPUTS if n.startswith(f"{view.name}.")])
-    for view in _VIEWS
+    np.array([view.columns.index(n.split(".")[1]) for n in INPUTS if n.startswith(f"{view.name}.")]) for view in _VIEWS
 ]
 _TOPICS = [slice(len(view.columns) - N_TOPICS, len(view.columns)) for view in _VIEWS]
 _RECENT_FROM = USER_SESSION.columns.index("recent_00")
@@ -45,15 +36,13 @@ class InputBuilder:
 
     def build(
         self, profile: Floats, session: Floats, stats: Rows, items: Ints, owner: Ints, contract: Contract
-    ) -> Floats:  # fmt: skip
+    ) -> Floats:
         """float32 [n, columns of the contract]. profile, session: [b, columns]; stats, items: n rows, of
         the requests `owner`, int64 [n]."""
         topics = self.catalogue.item_topics.take(items, axis=0)
         taste, mood = profile[:, _TOPICS[0]], session[:, _TOPICS[1]]
         recent = session[:, _RECENT].astype(np.int64)
-        known = (
-            (recent >= 0) & (recent < self.catalogue.n_items) & session.any(axis=1, keepdims=True)
-        )
+        known = (recent >= 0) & (recent < self.catalogue.n_items) & session.any(axis=1, keepdims=True)
         whole = kernels.inputs(
             np.concatenate([profile[:, _OF_USER[0]], session[:, _OF_USER[1]]], axis=1),
             laid(stats.values, np.float32), stats.status == Status.PRESENT, items, owner,

@@ -106,9 +106,7 @@ def join(crossed: Floats, deep: Floats, out: Floats) -> None:
 
 
 @compiled
-def add_biases(
-    logits: Floats, of_user: Floats, user_row: Ints, of_item: Floats, item_row: Ints
-) -> None:
+def add_biases(logits: Floats, of_user: Floats, user_row: Ints, of_item: Floats, item_row: Ints) -> None:
     """The last column of both tables, to the first of each row."""
     for row in range(len(logits)):
         logits[row, 0] += of_user[user_row[row], -1]

@@ -83,9 +83,8 @@ class Sources:
 
 
 def load(
-    config: Config, held: Loaded | None, registries: Sequence[Path], catalogue: Catalogue,
-    topics: list[str], seed: int,
-) -> Loaded:  # fmt: skip
+    config: Config, held: Loaded | None, registries: Sequence[Path], catalogue: Catalogue, topics: list[str], seed: int
+) -> Loaded:
     """Everything the configuration names; what `held` has already is kept, not read anew.
 
     Raises MODEL-001, MODEL-002, MODEL-003, CFG-001 and CFG-003, as the services' reload does.
@@ -115,9 +114,12 @@ def _models(
         there = [a for a in kept if _exists(registries, a, version)]
         if not there:
             raise SandboxError(
-                "MODEL-001", where="model server, keep_loaded", seen=version,
-                expected="a version in the registry", fix="see what there is: sandbox model list",
-            )  # fmt: skip
+                "MODEL-001",
+                where="model server, keep_loaded",
+                seen=version,
+                expected="a version in the registry",
+                fix="see what there is: sandbox model list",
+            )
         for artifact in there:
             kept[artifact].append(version)
     rankers = held.rankers if held is not None else {}
@@ -142,9 +144,7 @@ def _exists(registries: Sequence[Path], artifact: str, version: str) -> bool:
     return any((r / artifact / version / "manifest.json").exists() for r in registries)
 
 
-def _arrays(
-    registries: Sequence[Path], artifact: str, version: str, name: str
-) -> dict[str, np.ndarray]:
+def _arrays(registries: Sequence[Path], artifact: str, version: str, name: str) -> dict[str, np.ndarray]:
     try:
         return artefacts.find(registries, artifact, version).arrays(name)
     except SandboxError:

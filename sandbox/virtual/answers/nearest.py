@@ -49,7 +49,7 @@ class Nearest:
         inside: Any = self.index.faiss_index  # a flat one, as the groups say
         inside.compute_distance_subset(
             len(ids), faiss.swig_ptr(queries), ids.shape[1], faiss.swig_ptr(scores), faiss.swig_ptr(ids)
-        )  # fmt: skip
+        )
         order = np.argsort(-scores, axis=1, kind="stable")[:, : n + 1]
         scores, ids = np.take_along_axis(scores, order, 1), np.take_along_axis(ids, order, 1)
         alike = np.flatnonzero((scores[:, 1:] == scores[:, :-1]).any(axis=1))

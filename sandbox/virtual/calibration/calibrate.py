@@ -29,9 +29,12 @@ def fit(seen: Observed, prior: Timing) -> Timing:
     keeps its value of `prior`. Raises CFG-002 when there are no requests at all."""
     if len(seen.request_ms) < LEAST:
         raise SandboxError(
-            "CFG-002", where="calibrate", seen=f"{len(seen.request_ms)} answered requests",
-            expected=f"at least {LEAST}", fix="take a run under load, or leave --run out",
-        )  # fmt: skip
+            "CFG-002",
+            where="calibrate",
+            seen=f"{len(seen.request_ms)} answered requests",
+            expected=f"at least {LEAST}",
+            fix="take a run under load, or leave --run out",
+        )
     work = {name: _work(seen.work.get(name), was) for name, was in prior.work.items()}
     wire = {name: _work(seen.wire.get(name), was) for name, was in prior.wire.items()}
     share, tail_ms = _tail(seen, work, wire)
@@ -56,12 +59,15 @@ def refine(timing: Timing, live: Observed, virtual: Observed) -> Timing:
     share, _ = _tail(live, timing.work, timing.wire)
     own_share, _ = _tail(virtual, timing.work, timing.wire)
     share = timing.tail_share * _step(share, own_share)
-    return timing.model_copy(update={
-        "work": scaled(timing.work, "work"), "wire": scaled(timing.wire, "wire"),
-        "store": _scaled(timing.store, live.store, virtual.store),
-        "tail_share": _rounded(min(0.2, max(share, 1e-4))),
-        "tail_ms": _rounded(timing.tail_ms * _step(_above(live), _above(virtual), _TAIL_STEP)),
-    })  # fmt: skip
+    return timing.model_copy(
+        update={
+            "work": scaled(timing.work, "work"),
+            "wire": scaled(timing.wire, "wire"),
+            "store": _scaled(timing.store, live.store, virtual.store),
+            "tail_share": _rounded(min(0.2, max(share, 1e-4))),
+            "tail_ms": _rounded(timing.tail_ms * _step(_above(live), _above(virtual), _TAIL_STEP)),
+        }
+    )
 
 
 def errors(live: Observed, virtual: Observed) -> dict[str, float]:
@@ -88,9 +94,7 @@ def _work(sample: Sample | None, was: Work) -> Work:
     centre = float(np.median(factor))
     low = float(np.quantile(factor, 0.1))
     sigma = float(np.clip(np.log(centre / low) / _Z10, 0.05, 1.5)) if low > 0 else was.sigma
-    return Work(
-        base_ms=_rounded(base * centre), per_key_us=_rounded(per_key * centre * 1000), sigma=_rounded(sigma)
-    )  # fmt: skip
+    return Work(base_ms=_rounded(base * centre), per_key_us=_rounded(per_key * centre * 1000), sigma=_rounded(sigma))
 
 
 def _line(sample: Sample, was: Work) -> tuple[float, float]:
@@ -108,9 +112,7 @@ def _line(sample: Sample, was: Work) -> tuple[float, float]:
     return max(0.0, y[0] - slope * x[0]), slope
 
 
-def _tail(
-    seen: Observed, work: Mapping[str, Work], wire: Mapping[str, Work]
-) -> tuple[float, float]:
+def _tail(seen: Observed, work: Mapping[str, Work], wire: Mapping[str, Work]) -> tuple[float, float]:
     """Share of bursts far above their noise, and how far on average, milliseconds."""
     far: list[np.ndarray] = []
     n = 0
@@ -139,7 +141,7 @@ def _client_share(seen: Observed, was: float) -> float:
     slope, _ = np.polyfit(requests, cpu_s, 1)
     n = len(seen.request_ms)
     own = sum(float(np.median(s.ms)) * len(s) for s in seen.work.values()) / n
-    wires = sum(float(np.median(s.ms)) * len(s) for name, s in seen.wire.items() if "client" not in name) / n  # fmt: skip
+    wires = sum(float(np.median(s.ms)) * len(s) for name, s in seen.wire.items() if "client" not in name) / n
     if slope <= 0 or wires <= 0:
         return was
     return _rounded(float(np.clip((slope * 1000 - own) / wires, 0.05, 0.9)))
@@ -155,9 +157,7 @@ def _scaled(of: Work, live: Sample | None, virtual: Sample | None) -> Work:
     if live is None or virtual is None or min(len(live), len(virtual)) < LEAST:
         return of
     by = _step(float(np.median(live.ms)), float(np.median(virtual.ms)))
-    return of.model_copy(update={
-        "base_ms": _rounded(of.base_ms * by), "per_key_us": _rounded(of.per_key_us * by),
-    })  # fmt: skip
+    return of.model_copy(update={"base_ms": _rounded(of.base_ms * by), "per_key_us": _rounded(of.per_key_us * by)})
 
 
 def _step(wanted: float, got: float, within: tuple[float, float] = _STEP) -> float:

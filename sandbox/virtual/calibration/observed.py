@@ -34,9 +34,7 @@ _WIRE = """
     SELECT 'client->gateway', greatest(l.rt_ms - r.latency_ms, 0.001), 0
     FROM locust l JOIN requests r USING (request_id) WHERE l.ok
 """
-_STORE = (
-    "SELECT 'store', dur_ms, coalesce(n_keys, 1) FROM spans WHERE kind = 'store' AND status = 'OK'"
-)
+_STORE = "SELECT 'store', dur_ms, coalesce(n_keys, 1) FROM spans WHERE kind = 'store' AND status = 'OK'"
 _RESTARTS = """
     SELECT service, epoch(ready) - epoch(stopped) FROM (
       SELECT service, event, ts AS ready,
@@ -89,22 +87,24 @@ def observe(lake_dir: Path, speed: float) -> Observed:
         store = _samples(lake, _STORE)
         restarts = lake.query(_RESTARTS)
         return Observed(
-            work=_samples(lake, _WORK), wire=_samples(lake, _WIRE),
+            work=_samples(lake, _WORK),
+            wire=_samples(lake, _WIRE),
             store=store.get("store", Sample(np.zeros(0), np.zeros(0))),
             request_ms=_column(lake, "SELECT rt_ms FROM locust WHERE ok"),
             restart_s={
                 str(name): float(np.median([s for n, s in restarts if n == name])) / speed
                 for name in {n for n, _ in restarts}
             },
-            blocks=np.array(
-                lake.query(_BLOCKS.format(block=BLOCK_S * speed, services=services)), float
-            ).reshape(-1, 2),
-        )  # fmt: skip
+            blocks=np.array(lake.query(_BLOCKS.format(block=BLOCK_S * speed, services=services)), float).reshape(-1, 2),
+        )
     except (duckdb.Error, ValueError) as error:
         raise SandboxError(
-            "LAKE-007", where=str(lake_dir), seen=str(error)[:300], expected="the lake of a run",
+            "LAKE-007",
+            where=str(lake_dir),
+            seen=str(error)[:300],
+            expected="the lake of a run",
             fix="name the directory of a run that has written telemetry",
-        ) from error  # fmt: skip
+        ) from error
     finally:
         lake.close()
 
@@ -115,25 +115,25 @@ def together(parts: Iterable[Observed]) -> Observed:
 
     def joined(kind: str) -> dict[str, Sample]:
         names = sorted({name for part in parts for name in getattr(part, kind)})
-        return {name: _joined(getattr(p, kind)[name] for p in parts if name in getattr(p, kind)) for name in names}  # fmt: skip
+        return {name: _joined(getattr(p, kind)[name] for p in parts if name in getattr(p, kind)) for name in names}
 
     return Observed(
-        joined("work"), joined("wire"), _joined(p.store for p in parts),
+        joined("work"),
+        joined("wire"),
+        _joined(p.store for p in parts),
         np.concatenate([p.request_ms for p in parts]),
         {name: s for p in parts for name, s in p.restart_s.items()},
         np.concatenate([p.blocks for p in parts]),
-    )  # fmt: skip
+    )
 
 
 def _joined(samples: Iterable[Sample]) -> Sample:
     samples = list(samples)
-    return Sample(
-        np.concatenate([s.ms for s in samples]), np.concatenate([s.keys for s in samples])
-    )
+    return Sample(np.concatenate([s.ms for s in samples]), np.concatenate([s.keys for s in samples]))
 
 
 def _samples(lake: Lake, sql: str) -> dict[str, Sample]:
-    held = lake.connection.execute(f"SELECT * FROM ({sql}) AS t(name, ms, keys) ORDER BY ALL").fetchnumpy()  # fmt: skip
+    held = lake.connection.execute(f"SELECT * FROM ({sql}) AS t(name, ms, keys) ORDER BY ALL").fetchnumpy()
     names = np.asarray(held["name"], str)
     ms, keys = np.asarray(held["ms"], float), np.asarray(held["keys"], float)
     return {str(name): Sample(ms[names == name], keys[names == name]) for name in np.unique(names)}

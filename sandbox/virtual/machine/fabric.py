@@ -55,19 +55,14 @@ class CallError(SandboxError):
 Dice = Iterator[tuple[float, float]]
 
 
-def dice(
-    seed: int, purpose: str, user: np.ndarray, session: np.ndarray, depth: np.ndarray
-) -> list[Dice]:
+def dice(seed: int, purpose: str, user: np.ndarray, session: np.ndarray, depth: np.ndarray) -> list[Dice]:
     """One for each place. user, session, depth: int64 [n]."""
     state = starts(seed, f"timing/{purpose}", f"timing/{purpose}/tail")[:, None]
     for part in (user, session, depth):
         state = further(state, keys(part))
     luck = drawn(further(state[:, :, None], _TURNS))
     normal = ndtri(np.minimum(np.maximum(luck[0], 1e-9), 1 - 1e-9))
-    return [
-        cycle(zip(n, u, strict=True))
-        for n, u in zip(normal.tolist(), luck[1].tolist(), strict=True)
-    ]
+    return [cycle(zip(n, u, strict=True)) for n, u in zip(normal.tolist(), luck[1].tolist(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +105,7 @@ class Fabric:
     """All processes of one run. record: takes telemetry rows, None where nobody wants any."""
 
     def __init__(
-        self,
-        names: tuple[str, ...],
-        loop: Loop,
-        world: World,
-        timing: Timing,
-        record: Recording | None,
+        self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Recording | None
     ) -> None:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
         self.processes = {name: Process(name) for name in names}
@@ -154,9 +144,7 @@ class Fabric:
             yield
 
     @types.coroutine
-    def work(
-        self, op: str, context: Context, n_keys: int = 0, share: float = 1.0
-    ) -> Generator[None, None, None]:
+    def work(self, op: str, context: Context, n_keys: int = 0, share: float = 1.0) -> Generator[None, None, None]:
         """A share of an operation's own work. op: "service.Method". Raises CallError when nobody waits."""
         name, pace = self._works[op]
         seconds = share * self.seconds(pace, n_keys, context.dice)
@@ -176,7 +164,9 @@ class Fabric:
         breaker = self._breaker(caller, callee, edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
             try:
-                answer = await self._attempt(caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire)  # fmt: skip
+                answer = await self._attempt(
+                    caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire
+                )
                 if type(answer) is Answered:
                     return answer.unpacked()
                 return answer
@@ -203,9 +193,7 @@ class Fabric:
             breaker = self._breakers[edge] = CircuitBreaker(settings, log)
         return breaker
 
-    def log(
-        self, service: str, level: str, msg: str, context: Context | None = None, **fields: object
-    ) -> None:
+    def log(self, service: str, level: str, msg: str, context: Context | None = None, **fields: object) -> None:
         """A line of a service's log."""
         if self.record is not None:
             trace = context.trace_id if context is not None else None
@@ -273,14 +261,10 @@ class Fabric:
         if not seam:
             return self._send(caller, callee, op, inner, handler, size)
         assert wire is not None, "a call through an armed seam says how it reads"
-        call = Asking(
-            "rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path
-        )  # fmt: skip
+        call = Asking("rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path)
         return self._wrapped(seam, call, wire(), inner, handler, size)
 
-    async def _wrapped(
-        self, seam: Seam, call: Asking, wire: Wire, inner: Context, handler: Handler, size: int
-    ) -> Any:  # fmt: skip
+    async def _wrapped(self, seam: Seam, call: Asking, wire: Wire, inner: Context, handler: Handler, size: int) -> Any:
         """What wrappers make of an attempt: the handler's own value, or an `Answered` where that was changed."""
         call.wire = wire
         came: list[Unread] = []
@@ -305,9 +289,7 @@ class Fabric:
         except SandboxError as error:
             raise CallError.of(error) from error
 
-    async def _send(
-        self, caller: str, callee: str, op: str, inner: Context, handler: Handler, size: int
-    ) -> Any:  # fmt: skip
+    async def _send(self, caller: str, callee: str, op: str, inner: Context, handler: Handler, size: int) -> Any:
         if inner.given_up:
             raise CallError("WIRE-004")
         loop = self.loop

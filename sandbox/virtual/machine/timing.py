@@ -61,11 +61,17 @@ def load(path: Path | None = None) -> Timing:
         return Timing.model_validate(json.loads(place.read_text()))
     except FileNotFoundError as error:
         raise SandboxError(
-            "CFG-002", where="timing", seen=str(place), expected="a file that `sandbox calibrate` wrote",
+            "CFG-002",
+            where="timing",
+            seen=str(place),
+            expected="a file that `sandbox calibrate` wrote",
             fix="make one: sandbox calibrate --out FILE",
-        ) from error  # fmt: skip
+        ) from error
     except (ValueError, ValidationError) as error:
         raise SandboxError(
-            "CFG-003", where=str(place), seen=str(error)[:300], expected="a file that `sandbox calibrate` wrote",
+            "CFG-003",
+            where=str(place),
+            seen=str(error)[:300],
+            expected="a file that `sandbox calibrate` wrote",
             fix="make one: sandbox calibrate --out FILE",
-        ) from error  # fmt: skip
+        ) from error

@@ -58,9 +58,7 @@ class Asking(Call):
         """The request that a wrapper handed on, None where it is this one's. Raises WIRE-006 for what is none."""
         if given is self and self._message is None:
             return None  # nobody looked at it
-        request = checked(
-            given.payload, kinds(self.peer, self.op)[0], f"{self.service}->{self.peer}, {self.op}"
-        )
+        request = checked(given.payload, kinds(self.peer, self.op)[0], f"{self.service}->{self.peer}, {self.op}")
         if given is not self and self.payload is request:
             return None
         return None if self._sent and _bytes(request) == self._sent else request
@@ -127,9 +125,7 @@ class Answered:
         checked(answer, kinds(wire.callee, wire.op)[1], f"{wire.op} of {wire.callee}")
         sent = _bytes(answer)
         same = [
-            one
-            for one in came
-            if one._sent == sent and one._message is not None and one._value is not one._message
+            one for one in came if one._sent == sent and one._message is not None and one._value is not one._message
         ]
         return same[0]._value if same else cls(answer, wire)
 
@@ -139,9 +135,12 @@ class Answered:
             return self.wire.value(self.message)
         except (ValueError, IndexError, AttributeError) as error:
             raise SandboxError(
-                "WIRE-001", where=f"{self.wire.op} of {self.wire.callee}", seen=repr(error)[:200],
-                expected="arrays that can be unpacked", fix="see what is put on the caller's seam",
-            ) from error  # fmt: skip
+                "WIRE-001",
+                where=f"{self.wire.op} of {self.wire.callee}",
+                seen=repr(error)[:200],
+                expected="arrays that can be unpacked",
+                fix="see what is put on the caller's seam",
+            ) from error
 
 
 def _bytes(message: Message) -> bytes:

@@ -43,9 +43,7 @@ class Clients:
         self.loop, self.world = fabric.loop, fabric.world
         self.catalogue = catalogue = gateway.handlers.content.catalogue
         in_group_b: np.ndarray = catalogue.creator_group[catalogue.item_creator] == 1
-        self.users = Users(
-            behaviour, schedule, book, Breaches(catalogue), in_group_b, seed, watched
-        )
+        self.users = Users(behaviour, schedule, book, Breaches(catalogue), in_group_b, seed, watched)
         self._outbox = Outbox(self.loop, self.world, self._send_feedback)
         self._probes = 0
         self._answered: list[Finished] = []  # whose users have not reacted yet
@@ -81,15 +79,11 @@ class Clients:
         self.loop.at(self.world.wall(visit.intended_ts), self._ask, visit)
 
     def _ask(self, visit: Visit) -> None:
-        self.loop.spawn(
-            self._request(visit, self._asked(visit.user, visit.session, visit.depth + 1))
-        )
+        self.loop.spawn(self._request(visit, self._asked(visit.user, visit.session, visit.depth + 1)))
 
     def _asked(self, user: int, session: int, depth: int) -> Asked:
         region, consent = self.catalogue.user_region[user], self.catalogue.user_personalised[user]
-        return Asked(
-            user, session, depth, int(region), SLATE_SIZE, bool(consent), self.world.now()
-        )  # fmt: skip
+        return Asked(user, session, depth, int(region), SLATE_SIZE, bool(consent), self.world.now())
 
     def _context(self, asked: Asked, noise: Dice) -> Context:
         trace = request_id(self.seed, asked.user, asked.session, asked.depth, 1)
@@ -109,9 +103,8 @@ class Clients:
             served, context.given_up = None, True
         rt_ms = (loop.now - sent) * 1000
         of = Finished(
-            visit, asked.now, world.now(), rt_ms, served, context.trace_id if served else None,
-            asked.region, visit.dice,
-        )  # fmt: skip
+            visit, asked.now, world.now(), rt_ms, served, context.trace_id if served else None, asked.region, visit.dice
+        )
         self._answered.append(of)
         early_s = visit.think_s / world.speed - LEAD_S
         loop.at(loop.now + min(GATHER_S, max(0.0, early_s)), self._act, of)
@@ -143,11 +136,7 @@ class Clients:
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:
             served: Served = await self.fabric.serve(
-                "gateway",
-                "Recommend",
-                context,
-                lambda c: self.gateway.recommend(asked, c),
-                sizes.recommend(asked.k),
+                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k)
             )
         except CallError:
             return None
@@ -167,6 +156,9 @@ class Clients:
     async def _tell(self, entries: list[Entry], context: Context) -> None:
         with suppress(CallError):  # lost, as a client loses what it could not send
             await self.fabric.serve(
-                "gateway", "LogFeedback", context, lambda c: self.gateway.log_feedback(entries, c),
+                "gateway",
+                "LogFeedback",
+                context,
+                lambda c: self.gateway.log_feedback(entries, c),
                 sizes.append(len(entries)),
-            )  # fmt: skip
+            )

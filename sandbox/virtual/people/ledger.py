@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 LOST_AFTER_S = 7 * 86_400.0  # world seconds: who is not expected back within a week counts as lost
-SATISFIED_FROM = (
-    0.5  # satisfaction at a visit's end, 0..1: the level at which users return as usual
-)
+SATISFIED_FROM = 0.5  # satisfaction at a visit's end, 0..1: the level at which users return as usual
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,12 @@ _REQUEST_TYPES: dict[str, type[np.generic]] = {
     "shown_b": np.int32, "in_slice": np.bool_, "shown_slice": np.int32,
 }  # fmt: skip
 _VISIT_TYPES: dict[str, type[np.generic]] = {
-    "ts": np.float64, "user": np.int64, "session": np.int64, "satisfaction": np.float64,
+    "ts": np.float64,
+    "user": np.int64,
+    "session": np.int64,
+    "satisfaction": np.float64,
     "lost": np.float64,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

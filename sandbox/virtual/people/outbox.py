@@ -20,9 +20,7 @@ class Outbox:
     before never hears of it.
     """
 
-    def __init__(
-        self, loop: Loop, world: World, send: Callable[[list[Entry], int, Dice], None]
-    ) -> None:
+    def __init__(self, loop: Loop, world: World, send: Callable[[list[Entry], int, Dice], None]) -> None:
         self.loop, self.world, self.send = loop, world, send
 
     def put(self, of: Finished, reactions: list[Reaction]) -> None:

@@ -21,11 +21,7 @@ from sandbox.runtime.publish import user_traits
 Segment = Mapping[str, str | list[str]]
 
 ITEM_COLUMNS = ("lang", "creator_group", "category", "sensitivity", "age_rating")
-_OF_USERS = {
-    "region": "region",
-    "user_lang": "lang",
-    "age_band": "age_band",
-}  # -> column of users.parquet
+_OF_USERS = {"region": "region", "user_lang": "lang", "age_band": "age_band"}  # -> column of users.parquet
 _TRAITS = ("segment", "main_topic")
 USER_COLUMNS = (*_OF_USERS, *_TRAITS, "personalised", "user_bucket")
 BUCKETS = 100
@@ -42,9 +38,7 @@ class Slice:
 EVERYONE = Slice()
 
 
-def slice_of(
-    segments: Iterable[Segment], world_dir: Path, catalogue: Catalogue, manifest: WorldManifest
-) -> Slice:
+def slice_of(segments: Iterable[Segment], world_dir: Path, catalogue: Catalogue, manifest: WorldManifest) -> Slice:
     """What any of the segments holds. A side of which one of them says nothing is whole."""
     masks = [_masks(segment, world_dir, catalogue, manifest) for segment in segments]
     if not masks:

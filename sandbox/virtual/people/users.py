@@ -81,9 +81,7 @@ class Users:
         """The visits that begin before that world time and were not handed out yet."""
         due = list(self.schedule.due(before_ts))
         drawn = self._drawn([(user, session, 1) for _, user, session in due])
-        return [
-            Visit(user, session, ts, *luck) for (ts, user, session), luck in zip(due, drawn, strict=True)
-        ]  # fmt: skip
+        return [Visit(user, session, ts, *luck) for (ts, user, session), luck in zip(due, drawn, strict=True)]
 
     def _drawn(self, requests: list[tuple[int, int, int]]) -> list[tuple[Dice, float]]:
         """The noise of each request (user, session, depth), and how long its user thinks after it."""
@@ -142,23 +140,24 @@ class Users:
         safe = np.where(real, slate, 0)
         user = np.array([of.visit.user for of in finished])
         self.book.add_requests(
-            ts=[of.arrived_ts for of in finished], user=user,
-            session=[of.visit.session for of in finished], depth=[of.visit.depth for of in finished],
+            ts=[of.arrived_ts for of in finished],
+            user=user,
+            session=[of.visit.session for of in finished],
+            depth=[of.visit.depth for of in finished],
             region=[of.region for of in finished],
             segment=[_SEGMENT.get(of.served.segment, -1) if of.served else -1 for of in finished],
             latency_ms=[of.rt_ms for of in finished],
             degraded=[of.served is None or of.served.degraded.get() for of in finished],
-            n_items=real.sum(1), clicks=response.click.sum(1),
+            n_items=real.sum(1),
+            clicks=response.click.sum(1),
             conversions=np.isfinite(response.conversion_delay_s).sum(1),
             revenue=response.revenue.sum(1, dtype=np.float64),
             breaches=(self.breaches.of(user, safe) & real).sum(1),
             shown_b=(self.in_group_b[safe] & real).sum(1),
             **self._of_slice(user, safe, real),
-        )  # fmt: skip
+        )
 
-    def _of_slice(
-        self, user: np.ndarray, item: np.ndarray, real: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _of_slice(self, user: np.ndarray, item: np.ndarray, real: np.ndarray) -> dict[str, np.ndarray]:
         """What the ledger says of the slice that is watched; nothing where that is everyone."""
         users, items = self.watched.users, self.watched.items
         found = {} if users is None else {"in_slice": users[user]}
@@ -172,10 +171,12 @@ class Users:
         self.mood |= zip(user.tolist(), mood.tolist(), strict=True)
         rate = self.behaviour.session_rate(user) * self.behaviour.return_factor(mood)
         self.book.add_visits(
-            ts=[of.answered_ts for of in ended], user=user,
-            session=[of.visit.session for of in ended], satisfaction=mood,
+            ts=[of.answered_ts for of in ended],
+            user=user,
+            session=[of.visit.session for of in ended],
+            satisfaction=mood,
             lost=np.exp(-rate * LOST_AFTER_S),
-        )  # fmt: skip
+        )
 
 
 def _padded(lists: list[list[int]]) -> np.ndarray:

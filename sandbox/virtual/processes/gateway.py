@@ -63,10 +63,7 @@ class _Asked:
 class Gateway:
     """append: takes entries of the event stream in, on the events service."""
 
-    def __init__(
-        self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config],
-        append: Append,
-    ) -> None:  # fmt: skip
+    def __init__(self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config], append: Append) -> None:
         self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
         self.later = handlers.gathering.later
 
@@ -146,13 +143,13 @@ class Gateway:
         context.until = began + (due - began) * core.stage_share(stage) + MARGIN_S
         edge = getattr(self.config().gateway, stage)
         try:
-            answer: T = await self.fabric.call("gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size, wire=wire)  # fmt: skip
+            answer: T = await self.fabric.call(
+                "gateway", stage, op, edge, context, handler, n_keys=n_keys, size=size, wire=wire
+            )
             return answer
         except SandboxError as failure:
             seen.fallbacks.add(stage)
-            self.fabric.log(
-                "gateway", "warn", "stage fell back", context, stage=stage, code=failure.kind.code
-            )
+            self.fabric.log("gateway", "warn", "stage fell back", context, stage=stage, code=failure.kind.code)
             return None
         finally:
             context.until = due
@@ -171,9 +168,7 @@ class Gateway:
         seen.profile_age_s, seen.session_age_s = rows.profile_age_s, rows.session_age_s
         return rows
 
-    def _write(
-        self, asked: Asked, context: Context, seen: Record, course: Course, took_ms: float
-    ) -> None:
+    def _write(self, asked: Asked, context: Context, seen: Record, course: Course, took_ms: float) -> None:
         """The request's own row, once it is known what it was answered."""
         if course.candidates is not None:
             candidates = course.candidates.get()
@@ -214,7 +209,7 @@ class Gateway:
         slate = course.slate.get()
         at = ranked.order[slate.rows] if slate.rows else np.zeros(0, np.int64)
         names, masks = candidates.names, candidates.masks
-        columns = (at.tolist(), ranked.scores[at].tolist(), np.nan_to_num(ranked.p_click[at]).tolist())  # fmt: skip
+        columns = (at.tolist(), ranked.scores[at].tolist(), np.nan_to_num(ranked.p_click[at]).tolist())
         for place, (item, row, score, p, rank, propensity, random) in enumerate(
             zip(shown, *columns, slate.rows, slate.propensity, slate.randomised, strict=True), 1
         ):
@@ -234,9 +229,7 @@ class Gateway:
     def _append_behind(self, asked: Asked, shown: Later[list[int]], context: Context) -> None:
         """Tells the events service what was shown; nobody waits for it."""
         loop, now = self.fabric.loop, self.fabric.world.now()
-        entry = Entry(
-            IMPRESSIONS, asked.user, asked.session, now, Items(shown), 1.0, "", context.trace_id
-        )
+        entry = Entry(IMPRESSIONS, asked.user, asked.session, now, Items(shown), 1.0, "", context.trace_id)
         quiet = Context(
             context.trace_id, context.span_id, None, "gateway", asked.user, asked.session, context.depth,
             context.region, context.sampled, float("inf"), context.dice,
@@ -253,11 +246,11 @@ class Gateway:
 
         try:
             edge = self.config().gateway.events
-            await self.fabric.call("gateway", "events", "AppendImpressions", edge, context, handler, size=size, wire=wire)  # fmt: skip
-        except CallError as failure:
-            self.fabric.log(
-                "gateway", "warn", "impressions not appended", context, code=failure.code
+            await self.fabric.call(
+                "gateway", "events", "AppendImpressions", edge, context, handler, size=size, wire=wire
             )
+        except CallError as failure:
+            self.fabric.log("gateway", "warn", "impressions not appended", context, code=failure.code)
 
     async def log_feedback(self, entries: list[Entry], context: Context) -> None:
         """The handler of LogFeedback."""
@@ -271,7 +264,9 @@ class Gateway:
 
         await self.fabric.work("gateway.LogFeedback", context)
         edge = self.config().gateway.events
-        await self.fabric.call("gateway", "events", "Append", edge, context, handler, size=sizes.append(len(entries)), wire=wire)  # fmt: skip
+        await self.fabric.call(
+            "gateway", "events", "Append", edge, context, handler, size=sizes.append(len(entries)), wire=wire
+        )
 
 
 def _slate_of(candidates: Candidates, ranked: Ranked, slate: Slate) -> list[int]:

@@ -14,14 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sandbox.base.config import Config
-from sandbox.base.features import (
-    ITEM_STATS,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    FeatureView,
-    Rows,
-)
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Rows
 from sandbox.base.rows import Row, row_of
 from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.content import Content
@@ -55,9 +48,8 @@ class Handlers:
     """config: in force when a call comes."""
 
     def __init__(
-        self, fabric: Fabric, content: Content, store: Store, gathering: Gathering,
-        config: Callable[[], Config],
-    ) -> None:  # fmt: skip
+        self, fabric: Fabric, content: Content, store: Store, gathering: Gathering, config: Callable[[], Config]
+    ) -> None:
         self.fabric, self.content, self.store = fabric, content, store
         self.gathering, self.config = gathering, config
         self._batch_ended = float("-inf")  # the model's latest batch, wall seconds
@@ -78,17 +70,13 @@ class Handlers:
         profile, session, seen = await self._user_rows(asked.user, USER_VIEWS, asked.now, context)
         return UserRows.of_rows(profile, session, seen, asked.now)
 
-    async def get_rows(
-        self, user: int, views: Sequence[FeatureView], now: float, context: Context
-    ) -> list[Rows]:
+    async def get_rows(self, user: int, views: Sequence[FeatureView], now: float, context: Context) -> list[Rows]:
         """The same of any user and views. now: world seconds."""
         await self.fabric.work("features.GetUser", context)
         await self._fetch(context, [view.row_bytes for view in views])
         return await self._user_rows(user, views, now, context)
 
-    async def _user_rows(
-        self, user: int, views: Sequence[FeatureView], read_ts: float, context: Context
-    ) -> list[Rows]:
+    async def _user_rows(self, user: int, views: Sequence[FeatureView], read_ts: float, context: Context) -> list[Rows]:
         """One row of each view, through the read seam, logged as it is served."""
         fabric, now, ids = self.fabric, self._now(), np.array([user])
         held = dict(zip(VIEWS, self.store.user(user, read_ts), strict=True))
@@ -117,14 +105,10 @@ class Handlers:
                 stats = known(passed)
         if fabric.record is not None:
             given = stats
-            self.gathering.later(
-                lambda: self._note_read(ITEM_STATS, candidates.get().ids, given.get(), now, context)
-            )
+            self.gathering.later(lambda: self._note_read(ITEM_STATS, candidates.get().ids, given.get(), now, context))
         return stats
 
-    async def _through_read(
-        self, view: FeatureView, op: str, ids: np.ndarray, rows: Rows, context: Context
-    ) -> Rows:
+    async def _through_read(self, view: FeatureView, op: str, ids: np.ndarray, rows: Rows, context: Context) -> Rows:
         call = Call(
             "read", "features", view.name, op, context.user, context.session, context.depth,
             context.region, payload={"entity_ids": ids, "rows": deepcopy(rows)},
@@ -143,7 +127,7 @@ class Handlers:
             try:
                 if began < self.store.down_until:
                     raise CallError("STORE-001")
-                await fabric.burst("redis", fabric.seconds(fabric.timing.store, len(part), context.dice))  # fmt: skip
+                await fabric.burst("redis", fabric.seconds(fabric.timing.store, len(part), context.dice))
                 self.store.n_commands += 1
                 self.store.n_reads += len(part)
             except CallError as failure:
@@ -161,14 +145,10 @@ class Handlers:
             if context.given_up:
                 raise CallError("WIRE-004")
 
-    def _note_read(
-        self, view: FeatureView, ids: np.ndarray, rows: Rows, now: float, context: Context
-    ) -> None:
+    def _note_read(self, view: FeatureView, ids: np.ndarray, rows: Rows, now: float, context: Context) -> None:
         record = self.fabric.record
         assert record is not None
-        record(
-            "features", "feature_reads", read_row(view, rows, now, context.trace_id, context.caller)
-        )
+        record("features", "feature_reads", read_row(view, rows, now, context.trace_id, context.caller))
         if chosen(context, self.config().features.sample_share):
             for row in served_rows(view, ids, rows, now, context.trace_id):
                 record("features", "served_features", row)
@@ -190,9 +170,7 @@ class Handlers:
                     ann = content.search(content.encode(asked, rows), depth)
             except CallError as failure:
                 failed = True
-                fabric.log(
-                    "retrieval", "warn", "source failed", context, source="ann", code=failure.code
-                )
+                fabric.log("retrieval", "warn", "source failed", context, source="ann", code=failure.code)
         await fabric.work("retrieval.Retrieve", context, share=0.75)
         if same := answer is not None and ann is None and not failed:
             assert answer is not None
@@ -205,14 +183,10 @@ class Handlers:
                 both.get()  # what cannot be merged fails this call, and not who reads it later
         if fabric.record is not None and chosen(context, config.retrieval.sample_share):
             now = self._now()
-            self._note("retrieval", "candidates", lambda: candidate_rows(
-                found.get(), now, context.trace_id
-            ))  # fmt: skip
+            self._note("retrieval", "candidates", lambda: candidate_rows(found.get(), now, context.trace_id))
         return candidates, same
 
-    async def _ann(
-        self, asked: Asked, rows: UserRows, depth: int, context: Context
-    ) -> Found | None:
+    async def _ann(self, asked: Asked, rows: UserRows, depth: int, context: Context) -> Found | None:
         """What the index found where a seam is armed on the way; None: as the batch has it."""
         fabric, content = self.fabric, self.content
         vector: Floats | None = await fabric.call(
@@ -312,7 +286,7 @@ class Handlers:
 
     async def score(
         self, asked: Asked, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
-    ) -> Floats | None:  # fmt: skip
+    ) -> Floats | None:
         """None: what the model makes of the inputs. Its answer where the model seam is armed."""
         fabric, content, loop = self.fabric, self.content, self.fabric.loop
         await fabric.work("model.Score", context)
@@ -363,9 +337,7 @@ class Handlers:
         if same:
             slate = answer.then(lambda a: _there(a.slate))
         else:
-            slate = self.gathering.later(
-                lambda: content.apply_rules(asked, rows, candidates.get(), ranked.get())
-            )
+            slate = self.gathering.later(lambda: content.apply_rules(asked, rows, candidates.get(), ranked.get()))
         if self.fabric.record is not None:
             version, now = content.rules_version, self._now()
             self._note("rules", "rule_decisions", lambda: decision_rows(

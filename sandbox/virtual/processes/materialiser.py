@@ -11,13 +11,7 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import (
-    ITEM_STATS,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    FeatureView,
-)
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView
 from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, pieces, run_row
 from sandbox.virtual.machine.fabric import Fabric, Recording
@@ -48,9 +42,12 @@ class Materialiser:
         artefact = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
         self._live = LiveFeatures(
-            catalogue, self._snapshot["user_id"], self._snapshot["user_profile"],
-            self._snapshot["item_stats"], artefact.manifest.created_ts,
-        )  # fmt: skip
+            catalogue,
+            self._snapshot["user_id"],
+            self._snapshot["user_profile"],
+            self._snapshot["item_stats"],
+            artefact.manifest.created_ts,
+        )
         self.stream, self.store, self.world, self._row = stream, store, fabric.world, row
         self._fabric, self._settle = fabric, settle
         self._seam = fabric.seams[MATERIALISER].write
@@ -104,9 +101,7 @@ class Materialiser:
 
     async def _piece(self, of: _View, part: slice) -> int:
         """Writes a part of a view. Returns rows written."""
-        updates = list(
-            zip(of.ids[part].tolist(), of.ts[part].tolist(), of.rows[part].copy(), strict=True)
-        )
+        updates = list(zip(of.ids[part].tolist(), of.ts[part].tolist(), of.rows[part].copy(), strict=True))
         call = Call(
             "write", MATERIALISER, of.view.name, "write", payload=updates,
             attributes={"event_ts": float(of.ts[part].max()), "n": len(updates)},
@@ -126,9 +121,7 @@ class Materialiser:
     def _views(self, until: float, stream_views: bool) -> Iterator[_View]:
         users, n_items = self._snapshot["user_id"], self._live.catalogue.n_items
         yield _View(USER_PROFILE, users, self._live.profile(until), np.full(len(users), until))
-        yield _View(
-            ITEM_STATS, np.arange(n_items), self._live.stats(until), np.full(n_items, until)
-        )
+        yield _View(ITEM_STATS, np.arange(n_items), self._live.stats(until), np.full(n_items, until))
         if stream_views:
             ids, ts = self._snapshot["stream_user_id"], self._snapshot["stream_ts"]
             for view in (USER_SESSION, USER_SEEN):
@@ -142,15 +135,7 @@ class Materialiser:
             return len(of.ids)
         return read + (len(of.ids) if self._n == 1 else 0)
 
-    def _note(
-        self,
-        view: FeatureView,
-        started: float,
-        until: float,
-        n_read: int,
-        n: int,
-        status: str = "OK",
-    ) -> None:
+    def _note(self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str = "OK") -> None:
         self._row(MATERIALISER, "materialization_runs", run_row(
             self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
             rows_read=n_read, rows_written=n, status=status,

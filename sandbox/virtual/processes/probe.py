@@ -23,9 +23,7 @@ class Probe:
     def __init__(self, content: Content, recorder: Recorder) -> None:
         self.content, self.recorder = content, recorder
         try:
-            self._golden = Golden.of(
-                artefacts.find(content.registries, "features", FEATURES_VERSION)
-            )
+            self._golden = Golden.of(artefacts.find(content.registries, "features", FEATURES_VERSION))
         except SandboxError:
             self._golden = None
         self._measured = lru_cache(maxsize=32)(self._measure)
@@ -34,9 +32,7 @@ class Probe:
         """now: world seconds."""
         index = self.content.loaded.index
         self.recorder("retrieval", "index_stats", index_row(index, now, "retrieval-0"))
-        own, golden = self._measured(
-            index.version, index.lists_searched, self.content.encoder_version
-        )
+        own, golden = self._measured(index.version, index.lists_searched, self.content.encoder_version)
         n_self = min(N_SELF, len(index.vectors))
         self._write(now, index, index.encoder_version, "self", own, n_self)
         if golden is not None and self._golden is not None:
@@ -54,9 +50,7 @@ class Probe:
         vectors = self.content.encode_raw(golden.user, golden.profile, golden.recent)
         return own, recall(index.nearest(np.ascontiguousarray(vectors)), golden.held_out)
 
-    def _write(
-        self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int
-    ) -> None:
+    def _write(self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int) -> None:
         self.recorder("retrieval", "recall_probe", row_of.recall_probe(
             ts=now, index_version=index.version, encoder_version=encoder, instance="retrieval-0",
             probe_set=probe_set, recall_at_50=share, n_queries=n,

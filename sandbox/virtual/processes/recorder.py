@@ -93,10 +93,7 @@ class Recorder:
     def publish(self, world_dir: Path, manifest: WorldManifest) -> None:
         """The tables that are fixed when a run begins."""
         features = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
-        there = {
-            (a.manifest.artifact, a.manifest.version): a
-            for a in artefacts.versions(world_dir / "registry")
-        }
+        there = {(a.manifest.artifact, a.manifest.version): a for a in artefacts.versions(world_dir / "registry")}
         tables = {
             **publish.catalogue_tables(world_dir / "public", manifest, features),
             "offline_features": publish.offline_rows(features),
@@ -135,9 +132,7 @@ class Recorder:
             self._sample_store(store, stream, now, wall_s)
 
     def _sample_store(self, store: Store, stream: Stream, now: float, wall_s: float) -> None:
-        since = {
-            "commands": store.n_commands, "reads": store.n_reads, "in": len(stream.entries), "out": stream.done,
-        }  # fmt: skip
+        since = {"commands": store.n_commands, "reads": store.n_reads, "in": len(stream.entries), "out": stream.done}
         change = {k: max(0, v - self._sampled.get(k, 0)) for k, v in since.items()}
         self._sampled = since
         n_keys = store.n_keys

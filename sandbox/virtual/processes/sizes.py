@@ -80,10 +80,13 @@ def rank(n: int) -> int:
             user_id=_USER, profile=_row(USER_PROFILE), session=_row(USER_SESSION), item_ids=bytes(8 * n)
         ),
         ranking_pb2.RankResponse(
-            scores=bytes(4 * n), probabilities=bytes(4 * n * len(OBJECTIVES)), model_version=_VERSION,
-            contract_version=_CONTRACT, missing_share=_SHARE,
+            scores=bytes(4 * n),
+            probabilities=bytes(4 * n * len(OBJECTIVES)),
+            model_version=_VERSION,
+            contract_version=_CONTRACT,
+            missing_share=_SHARE,
         ),
-    )  # fmt: skip
+    )
 
 
 @_once
@@ -103,9 +106,7 @@ def apply(n: int, n_seen: int, k: int) -> int:
 def encode_user(n_recent: int) -> int:
     """Model.EncodeUser for a user with so many recent clicks."""
     return _both(
-        model_pb2.EncodeUserRequest(
-            user_id=_USER, profile=_row(USER_PROFILE), recent=bytes(8 * n_recent)
-        ),
+        model_pb2.EncodeUserRequest(user_id=_USER, profile=_row(USER_PROFILE), recent=bytes(8 * n_recent)),
         model_pb2.EncodeUserResponse(vector=bytes(4 * DIM), encoder_version=_VERSION),
     )
 
@@ -117,10 +118,8 @@ def score(n: int, n_columns: int) -> int:
         model_pb2.ScoreRequest(
             user_id=_USER, item_ids=bytes(8 * n), inputs=bytes(4 * n * n_columns), n_columns=n_columns
         ),
-        model_pb2.ScoreResponse(
-            probabilities=bytes(4 * n * len(OBJECTIVES)), model_version=_VERSION
-        ),
-    )  # fmt: skip
+        model_pb2.ScoreResponse(probabilities=bytes(4 * n * len(OBJECTIVES)), model_version=_VERSION),
+    )
 
 
 @_once
@@ -130,10 +129,7 @@ def append(n: int) -> int:
         event_id=_TRACE[:16], event_ts=1e9, request_id=_TRACE, session_id=_SESSION, user_id=_USER,
         item_id=_ITEM, kind="click", value=1.0,
     )  # fmt: skip
-    return _both(
-        gateway_pb2.LogFeedbackRequest(events=[event] * n),
-        gateway_pb2.LogFeedbackResponse(accepted=n),
-    )
+    return _both(gateway_pb2.LogFeedbackRequest(events=[event] * n), gateway_pb2.LogFeedbackResponse(accepted=n))
 
 
 @_once
@@ -162,9 +158,8 @@ def recommend(k: int) -> int:
 
 def _slate(k: int) -> Any:
     item = gateway_pb2.SlateItem(
-        item_id=_ITEM, position=1, score=_SHARE, p_click=_SHARE, model_rank=1, sources=["covisit"],
-        propensity=_SHARE,
-    )  # fmt: skip
+        item_id=_ITEM, position=1, score=_SHARE, p_click=_SHARE, model_rank=1, sources=["covisit"], propensity=_SHARE
+    )
     return gateway_pb2.RecommendResponse(
         request_id=_TRACE, user_id=_USER, model_version=_VERSION, encoder_version=_VERSION,
         index_version=_VERSION, rules_version=_VERSION, items=[item] * k,

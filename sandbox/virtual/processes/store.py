@@ -10,16 +10,7 @@ import numpy as np
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import (
-    ITEM_STATS,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    VIEWS,
-    FeatureView,
-    Rows,
-    Status,
-)
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, VIEWS, FeatureView, Rows, Status
 from services.events.core import Entry
 from services.gateway.stages import UserRows
 
@@ -116,9 +107,7 @@ class Store:
     ) -> None:
         self.put(view, ids, values, event_ts, run)
 
-    def put(
-        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
-    ) -> None:
+    def put(self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int) -> None:
         """As `write`: nobody is waited for here."""
         self.require("write", writing=True)
         if view.name in self._batch:
@@ -131,9 +120,12 @@ class Store:
         """Raises STORE-001 while it is away, STORE-004 for a write that it does not take."""
         if code := self.refusal(writing=writing):
             raise SandboxError(
-                code, where=f"feature store, {what}", seen="a virtual store that is away or full",
-                expected="a store that answers", fix="see redis_stats and process_events",
-            )  # fmt: skip
+                code,
+                where=f"feature store, {what}",
+                seen="a virtual store that is away or full",
+                expected="a store that answers",
+                fix="see redis_stats and process_events",
+            )
 
     def put_streamed(self, view: str, user: int, row: Written) -> None:
         self._streamed[view][user] = row
@@ -166,11 +158,13 @@ class Store:
         session, seen = (self.streamed(view.name, user) for view in (USER_SESSION, USER_SEEN))
         is_known, profile_values = self._valid(USER_PROFILE.name, profile, now)
         return UserRows.of_values(
-            profile_values, self._valid(USER_SESSION.name, session, now)[1],
-            self._valid(USER_SEEN.name, seen, now)[1], is_known,
+            profile_values,
+            self._valid(USER_SESSION.name, session, now)[1],
+            self._valid(USER_SEEN.name, seen, now)[1],
+            is_known,
             None if profile is None else now - profile.event_ts,
             None if session is None else now - session.event_ts,
-        )  # fmt: skip
+        )
 
     def _valid(self, view: str, row: Written | None, now: float) -> tuple[bool, np.ndarray]:
         """Whether the row may be used, and what a reader gets: its values, or the default."""
@@ -196,12 +190,7 @@ class Store:
         is_valid, values = self._valid(view, row, now)
         status = Status.PRESENT if is_valid else Status.MISSING if row is None else Status.EXPIRED
         ts, run = (np.nan, 0) if row is None else (row.event_ts, row.run)
-        return Rows(
-            values[None, :],
-            np.array([ts]),
-            np.array([status], np.uint8),
-            np.array([run], np.uint64),
-        )
+        return Rows(values[None, :], np.array([ts]), np.array([status], np.uint8), np.array([run], np.uint64))
 
 
 def _joined(view: FeatureView, rows: Sequence[Rows]) -> Rows:
@@ -210,6 +199,8 @@ def _joined(view: FeatureView, rows: Sequence[Rows]) -> Rows:
         empty = np.empty((0, len(view.columns)), np.float32)
         return Rows(empty, np.empty(0), np.empty(0, np.uint8), np.empty(0, np.uint64))
     return Rows(
-        np.concatenate([r.values for r in rows]), np.concatenate([r.event_ts for r in rows]),
-        np.concatenate([r.status for r in rows]), np.concatenate([r.run for r in rows]),
-    )  # fmt: skip
+        np.concatenate([r.values for r in rows]),
+        np.concatenate([r.event_ts for r in rows]),
+        np.concatenate([r.status for r in rows]),
+        np.concatenate([r.run for r in rows]),
+    )

@@ -77,9 +77,7 @@ class Processor:
         store.work_out = self._work_out
 
     def start(self) -> None:
-        self.stream.read = (
-            self.stream.done
-        )  # what an earlier run read and left undone is read again
+        self.stream.read = self.stream.done  # what an earlier run read and left undone is read again
         self._task = self.loop.spawn(self._run())
 
     def stop(self) -> None:
@@ -108,9 +106,7 @@ class Processor:
             stream.read = min(len(stream.entries), first + settings.batch)
             try:
                 await self._process(stream.entries[first : stream.read])
-            except (
-                SandboxError
-            ) as error:  # of a wrapper: nothing is committed, and the batch is read again
+            except SandboxError as error:  # of a wrapper: nothing is committed, and the batch is read again
                 self._log("stream", "error", "batch failed", error=repr(error))
                 stream.read = min(first, stream.read)
                 await loop.sleep_until(loop.now + core.PAUSE_S)
@@ -145,12 +141,8 @@ class Processor:
             for view, update in self._after(user, self._state(user), [of_user[user]]):
                 updates[view].append(update)
         try:
-            passed = [
-                (view, await self._through(view, updates[view.name], newest)) for view in _STREAMED
-            ]
-            written = [
-                (view.name, [checked_update(view, of) for of in rows]) for view, rows in passed
-            ]
+            passed = [(view, await self._through(view, updates[view.name], newest)) for view in _STREAMED]
+            written = [(view.name, [checked_update(view, of) for of in rows]) for view, rows in passed]
         except SandboxError:
             self._visits = visits
             raise
@@ -161,9 +153,7 @@ class Processor:
         for user, ts, row in rows:
             self.store.put_streamed(view, user, Written(row, ts, WRITER))
 
-    def _after(
-        self, user: int, state: UserState, batches: list[list[Entry]]
-    ) -> Iterator[tuple[str, Update]]:
+    def _after(self, user: int, state: UserState, batches: list[list[Entry]]) -> Iterator[tuple[str, Update]]:
         """What becomes of a user's rows, by view, as if each of these batches had been committed by itself."""
         session = seen = False
         for entries in batches:
@@ -177,9 +167,7 @@ class Processor:
         if seen:
             yield USER_SEEN.name, (user, state.seen_ts, state.seen_row())
 
-    async def _through(
-        self, view: FeatureView, updates: list[Update], newest: float
-    ) -> list[Update]:
+    async def _through(self, view: FeatureView, updates: list[Update], newest: float) -> list[Update]:
         if not updates:
             return updates
         call = Call(

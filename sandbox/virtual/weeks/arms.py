@@ -46,9 +46,12 @@ class Arm:
             except (ValidationError, KeyError, TypeError) as error:
                 told = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
                 raise SandboxError(
-                    "CFG-001", where=f"arm {self.name}, {key}", seen=value, expected=str(told),
+                    "CFG-001",
+                    where=f"arm {self.name}, {key}",
+                    seen=value,
+                    expected=str(told),
                     fix="give a value that sandbox.base.config allows",
-                ) from error  # fmt: skip
+                ) from error
         return changed
 
 
@@ -114,6 +117,9 @@ def _with_entry(document: Any, setting: str, entry: Sequence[str], value: Any) -
 
 def _refused(text: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "CFG-004", where=f"--arm {text}", seen=str(seen), expected=expected,
+        "CFG-004",
+        where=f"--arm {text}",
+        seen=str(seen),
+        expected=expected,
         fix="for example --arm treatment:rules.explore_share=0.1,ranking.weights=[1,0,0]",
-    )  # fmt: skip
+    )

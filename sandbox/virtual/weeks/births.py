@@ -46,9 +46,7 @@ def births(n_items: int, share: float, start_ts: float, days: int, seed: int) ->
     """A share (0..1) of the catalogue, evenly over the days; each item's lot is its own."""
     everything = np.arange(n_items)
     item = np.flatnonzero(uniforms(seed, "simulate/held-back", everything) < share)
-    return Births(
-        item, start_ts + days * DAY_S * uniforms(seed, "simulate/published", item)
-    )  # fmt: skip
+    return Births(item, start_ts + days * DAY_S * uniforms(seed, "simulate/published", item))
 
 
 def write_world(world_dir: Path, target: Path, catalogue: Catalogue) -> None:
@@ -61,9 +59,7 @@ def write_world(world_dir: Path, target: Path, catalogue: Catalogue) -> None:
     catalogue.save(target / "public" / "catalogue.npz")
 
 
-def forget(
-    registries: Sequence[Path], artifact: str, old: str, new: str, item: np.ndarray, target: Path
-) -> Artefact:
+def forget(registries: Sequence[Path], artifact: str, old: str, new: str, item: np.ndarray, target: Path) -> Artefact:
     """The version `old` of ranker or two_tower with the unknown item's numbers for `item`, as `new`.
 
     Raises MODEL-001, MODEL-002.
@@ -78,9 +74,7 @@ def forget(
     return artefacts.register(target, manifest, {"model.safetensors": pack_arrays(tensors)})
 
 
-def index_of(
-    registries: Sequence[Path], encoder: str, version: str, absent: np.ndarray, target: Path
-) -> Artefact:
+def index_of(registries: Sequence[Path], encoder: str, version: str, absent: np.ndarray, target: Path) -> Artefact:
     """The index of a two-tower version over the items that are out. absent: int64 [n], those that are not.
 
     Raises MODEL-001, MODEL-002.
@@ -88,7 +82,5 @@ def index_of(
     towers = artefacts.find(registries, "two_tower", encoder)
     vectors = encode_items(load_two_tower(towers.read("model.safetensors"), towers.manifest.config))
     vectors[absent] = 0.0  # an index has a row for each item: this one is near to nobody
-    manifest, files = index.artefact(
-        vectors, encoder_version=encoder, version=version, like=towers.manifest
-    )
+    manifest, files = index.artefact(vectors, encoder_version=encoder, version=version, like=towers.manifest)
     return artefacts.register(target, manifest, files)

@@ -33,9 +33,11 @@ class Answers(Protocol):
     """sandbox.virtual.answers.content.Content, as far as it is used here."""
 
     def healthy(
-        self, asked: Sequence[Asked], rows: Sequence[UserRows],
+        self,
+        asked: Sequence[Asked],
+        rows: Sequence[UserRows],
         item_rows: Callable[[np.ndarray, float], Rows],
-    ) -> list[Answer]: ...  # fmt: skip
+    ) -> list[Answer]: ...
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,10 @@ class Cohort:
         first = self.behaviour.return_gap_s(user, _session(user, self.visit), self.satisfaction)
         self.next_ts = self._clock.after(np.arange(len(user)), np.full(len(user), start_ts), first)
         self.batch = Batch(
-            start_ts, np.tile(USER_PROFILE.default_row, (catalogue.n_users, 1)),
+            start_ts,
+            np.tile(USER_PROFILE.default_row, (catalogue.n_users, 1)),
             np.tile(ITEM_STATS.default_row, (catalogue.n_items, 1)),
-        )  # fmt: skip
+        )
 
     def until(self, ts: float) -> Served:
         """Everything that is asked for before ts (world seconds), answered with the batch features in force."""
@@ -95,7 +98,7 @@ class Cohort:
         )  # fmt: skip
         read_ts = now[:, None] + _READ_S + _NEXT_S * np.arange(self.k)
         click_ts = np.where(answer.click, read_ts, np.nan)
-        self.rows.apply(at[self.known[at]], *(a[self.known[at]] for a in (session, now, item, click_ts)))  # fmt: skip
+        self.rows.apply(at[self.known[at]], *(a[self.known[at]] for a in (session, now, item, click_ts)))
         self.satisfaction[at] = answer.satisfaction
         self._remember(at, item, answer.click)
         left = answer.leave | (depth == MAX_DEPTH)
@@ -110,9 +113,7 @@ class Cohort:
         self.visit[at] += 1
         self._shown[at] = self._clicked[at] = -1
 
-    def _slates(
-        self, at: np.ndarray, session: np.ndarray, now: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _slates(self, at: np.ndarray, session: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Items int64 [n, k], -1 pads, and whether chance chose them, bool [n, k]."""
         item = np.full((len(at), self.k), -1, np.int64)
         randomised = np.zeros((len(at), self.k), bool)
@@ -122,7 +123,7 @@ class Cohort:
             if not len(here):
                 continue
             asked = [self._asked(int(at[i]), int(session[i]), float(now[i])) for i in here]
-            for i, answer in zip(here, answers.healthy(asked, [rows[i] for i in here], self._item_rows), strict=True):  # fmt: skip
+            for i, answer in zip(here, answers.healthy(asked, [rows[i] for i in here], self._item_rows), strict=True):
                 slate = answer.slate
                 assert slate is not None, "healthy answers went through the rules"
                 shown = answer.candidates.ids[answer.ranked.order[slate.rows]]
@@ -133,9 +134,7 @@ class Cohort:
     def _asked(self, at: int, session: int, now: float) -> Asked:
         user = int(self.user[at])
         region = int(self.catalogue.user_region[user])
-        return Asked(
-            user, session, int(self.depth[at]), region, self.k, bool(self.known[at]), now
-        )  # fmt: skip
+        return Asked(user, session, int(self.depth[at]), region, self.k, bool(self.known[at]), now)
 
     def _user_rows(self, at: np.ndarray, now: np.ndarray) -> list[UserRows]:
         known = self.known[at]
@@ -146,9 +145,11 @@ class Cohort:
     def _item_rows(self, ids: np.ndarray, now: float) -> Rows:
         n = len(ids)
         return Rows(
-            self.batch.stats[ids], np.full(n, self.batch.ts), np.full(n, Status.PRESENT, np.uint8),
+            self.batch.stats[ids],
+            np.full(n, self.batch.ts),
+            np.full(n, Status.PRESENT, np.uint8),
             np.ones(n, np.uint64),
-        )  # fmt: skip
+        )
 
     def _remember(self, at: np.ndarray, item: np.ndarray, click: np.ndarray) -> None:
         first = (self.depth[at] - 1) * self.k
@@ -157,9 +158,7 @@ class Cohort:
         order = np.argsort(both < 0, axis=1, kind="stable")[:, :_REMEMBERED]
         self._clicked[at] = np.take_along_axis(both, order, axis=1)
 
-    def _schedule(
-        self, at: np.ndarray, session: np.ndarray, now: np.ndarray, left: np.ndarray
-    ) -> np.ndarray:
+    def _schedule(self, at: np.ndarray, session: np.ndarray, now: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Sets when each asks next. float64 [n]: world seconds to the next visit, NaN within one."""
         think_s = self.behaviour.think_s(self.user[at], session, self.depth[at])
         self.next_ts[at] = now + think_s

@@ -31,13 +31,7 @@ def compared(base: Users, other: Users, *, paired: bool) -> dict[str, dict[str, 
         pulls = [pull_b - pull_a] if paired else [pull_a, pull_b]
         variance = sum(_variance(pull) for pull in pulls)
         half = _Z * float(np.sqrt(variance))
-        row = {
-            "base": a,
-            "other": b,
-            "difference": b - a,
-            "low": b - a - half,
-            "high": b - a + half,
-        }
+        row = {"base": a, "other": b, "difference": b - a, "low": b - a - half, "high": b - a + half}
         out[name] = {k: v if np.isfinite(v) else None for k, v in row.items()}
     return out
 

@@ -53,9 +53,7 @@ class Plan:
         if unknown:
             raise _refused("--retrain", unknown[0], f"some of {list(MODELS)}")
         if not manifest.has_negatives:
-            raise _refused(
-                "--world", self.world, "a world whose log says what was shown: retraining needs it"
-            )
+            raise _refused("--world", self.world, "a world whose log says what was shown: retraining needs it")
 
     def chosen(self, n_users: int) -> np.ndarray:
         """int64 [users]: who takes part, in order of id. More users: the same ones and others."""
@@ -93,6 +91,5 @@ def _within(option: str, value: float, low: float, high: float, what: str) -> No
 
 def _refused(option: str, seen: object, expected: str) -> SandboxError:
     return SandboxError(
-        "CFG-004", where=f"sandbox simulate {option}", seen=seen, expected=expected,
-        fix="see sandbox simulate --help",
-    )  # fmt: skip
+        "CFG-004", where=f"sandbox simulate {option}", seen=seen, expected=expected, fix="see sandbox simulate --help"
+    )

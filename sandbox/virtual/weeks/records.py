@@ -34,12 +34,7 @@ class Events:
         return Events(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def with_(self, more: Events) -> Events:
-        return Events(
-            **{
-                f.name: np.concatenate([getattr(self, f.name), getattr(more, f.name)])
-                for f in fields(self)
-            }
-        )
+        return Events(**{f.name: np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)})
 
 
 class Record:
@@ -103,12 +98,7 @@ def log_rows(served: Served, first_request: int) -> Log:
 def _roomy(log: Log, more: int) -> Log:
     """A copy, and behind it so many rows that mean nothing yet."""
     columns = {f.name: getattr(log, f.name) for f in fields(Log)}
-    return Log(
-        **{
-            name: np.concatenate([held, np.empty(more, held.dtype)])
-            for name, held in columns.items()
-        }
-    )
+    return Log(**{name: np.concatenate([held, np.empty(more, held.dtype)]) for name, held in columns.items()})
 
 
 def _events(served: Served) -> dict[str, Events]:
@@ -124,7 +114,4 @@ def _events(served: Served) -> dict[str, Events]:
         "hide": (served.hidden, shown_ts),
         "conversion": (~np.isnan(served.converted_ts), served.converted_ts),
     }
-    return {
-        kind: Events(user[at], served.item[at], ts[at], served.dwell_s[at])
-        for kind, (at, ts) in where.items()
-    }
+    return {kind: Events(user[at], served.item[at], ts[at], served.dwell_s[at]) for kind, (at, ts) in where.items()}

@@ -65,9 +65,10 @@ def train(
     finally:
         torch.set_num_threads(before)
     return Trained(
-        {model: f"{_PREFIX[model]}-{suffix}" for model in models}, int((~late).sum()),
+        {model: f"{_PREFIX[model]}-{suffix}" for model in models},
+        int((~late).sum()),
         {name: value for of in metrics for name, value in of.items()},
-    )  # fmt: skip
+    )
 
 
 def warm_up() -> None:
@@ -78,8 +79,9 @@ def warm_up() -> None:
 def write_popular(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:
     """The popular items as of `now`, under the version that retrieval reads."""
     ids, scores = popular.by_region(log, catalogue, now)
-    _write_list("popular", artefacts.POPULAR_VERSION, "popular.safetensors",
-                {"items": ids, "scores": scores}, now, target, seed)  # fmt: skip
+    _write_list(
+        "popular", artefacts.POPULAR_VERSION, "popular.safetensors", {"items": ids, "scores": scores}, now, target, seed
+    )
 
 
 def write_covisit(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:
@@ -105,29 +107,19 @@ class _Generation:
     def towers(self) -> dict[str, float]:
         joined, click = self.joined, self.joined.examples.click
         late = self.late[click]
-        pairs = Pairs(
-            joined.user[click],
-            joined.examples.item[click],
-            joined.profile[click],
-            joined.recent[click],
-        )
+        pairs = Pairs(joined.user[click], joined.examples.item[click], joined.profile[click], joined.recent[click])
         model, loss = two_tower.train(
-            take_pairs(pairs, ~late), self.catalogue, seed=seed_of(self.seed, "towers"),
-            settings=self.recipe.tower,
-        )  # fmt: skip
-        metrics = {
-            "loss": loss,
-            **tower_metrics(model, encode_items(model), take_pairs(pairs, late)),
-        }
+            take_pairs(pairs, ~late), self.catalogue, seed=seed_of(self.seed, "towers"), settings=self.recipe.tower
+        )
+        metrics = {"loss": loss, **tower_metrics(model, encode_items(model), take_pairs(pairs, late))}
         tensors, config = dump(model)
         self._register("two_tower", tensors, config, metrics, asdict(self.recipe.tower), [])
         return {f"two_tower.{name}": value for name, value in metrics.items()}
 
     def ranker(self) -> dict[str, float]:
         model, loss = ranker.train(
-            self._of_ranker(~self.late), self.catalogue, seed=seed_of(self.seed, "ranker"),
-            settings=self.recipe.ranker,
-        )  # fmt: skip
+            self._of_ranker(~self.late), self.catalogue, seed=seed_of(self.seed, "ranker"), settings=self.recipe.ranker
+        )
         held = self._of_ranker(self.late)
         metrics = {"loss": loss, **ranker_metrics(model, held, self.catalogue)}
         tensors, config = dump(model)
@@ -149,10 +141,13 @@ class _Generation:
         examples = self.joined.examples.take(~self.late)
         n = len(examples)
         data = Lineage(
-            from_ts=float(examples.ts[0]) if n else 0.0, to_ts=float(examples.ts[-1]) if n else 0.0,
-            rows=n, digest=examples.digest(), label_window_h=training_set.LABEL_WINDOW_H,
+            from_ts=float(examples.ts[0]) if n else 0.0,
+            to_ts=float(examples.ts[-1]) if n else 0.0,
+            rows=n,
+            digest=examples.digest(),
+            label_window_h=training_set.LABEL_WINDOW_H,
             pos_rate=float(np.average(examples.click, weights=examples.weight)) if n else 0.0,
-        )  # fmt: skip
+        )
         manifest = Manifest(
             artifact=artifact, version=f"{_PREFIX[artifact]}-{self.suffix}", created_ts=self.now,
             code_hash=code_hash(), seed=self.seed, data=data, metrics=metrics, inputs=inputs,
@@ -162,11 +157,8 @@ class _Generation:
 
 
 def _write_list(
-    artifact: str, version: str, name: str, arrays: dict[str, np.ndarray], now: float,
-    target: Path, seed: int,
-) -> None:  # fmt: skip
+    artifact: str, version: str, name: str, arrays: dict[str, np.ndarray], now: float, target: Path, seed: int
+) -> None:
     data = Lineage(from_ts=0.0, to_ts=now, rows=0, digest="")
-    manifest = Manifest(
-        artifact=artifact, version=version, created_ts=now, code_hash=code_hash(), seed=seed, data=data,
-    )  # fmt: skip
+    manifest = Manifest(artifact=artifact, version=version, created_ts=now, code_hash=code_hash(), seed=seed, data=data)
     artefacts.register(target, manifest, {name: artefacts.pack_arrays(arrays)})

@@ -10,15 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.base.features import (
-    N_RECENT,
-    N_SEEN,
-    N_TOPICS,
-    SEGMENTS,
-    USER_SEEN,
-    USER_SESSION,
-    segment_codes,
-)
+from sandbox.base.features import N_RECENT, N_SEEN, N_TOPICS, SEGMENTS, USER_SEEN, USER_SESSION, segment_codes
 from services.events.core import MAX_COUNT
 from services.gateway.stages import UserRows
 
@@ -49,9 +41,8 @@ class StreamedRows:
         )  # fmt: skip
 
     def restore(
-        self, at: np.ndarray, session: np.ndarray, ts: np.ndarray, seen: np.ndarray,
-        forgotten: np.ndarray,
-    ) -> None:  # fmt: skip
+        self, at: np.ndarray, session: np.ndarray, ts: np.ndarray, seen: np.ndarray, forgotten: np.ndarray
+    ) -> None:
         """Rows as a snapshot of the store holds them, for places `at` [m]. ts: float64 [m], of both views.
         forgotten: item ids that are to be left out, as if they had never been shown."""
         self.ts[at] = self.seen_ts[at] = ts
@@ -64,9 +55,8 @@ class StreamedRows:
         self.seen[at] = _pushed(np.where(np.isin(shown, forgotten), -1, shown), N_SEEN)
 
     def apply(
-        self, at: np.ndarray, session: np.ndarray, ts: np.ndarray, item: np.ndarray,
-        click_ts: np.ndarray,
-    ) -> None:  # fmt: skip
+        self, at: np.ndarray, session: np.ndarray, ts: np.ndarray, item: np.ndarray, click_ts: np.ndarray
+    ) -> None:
         """One slate each for the places `at` [m], none twice.
 
         session: int64 [m], >= 0; ts: float64 [m], when it was shown. item: int64 [m, k], -1 pads.
@@ -86,9 +76,7 @@ class StreamedRows:
             hit = ~np.isnan(click_ts[:, column]) & real[:, column]
             self._click(at[hit], session[hit], click_ts[hit, column], item[hit, column])
 
-    def _click(
-        self, who: np.ndarray, session: np.ndarray, ts: np.ndarray, item: np.ndarray
-    ) -> None:
+    def _click(self, who: np.ndarray, session: np.ndarray, ts: np.ndarray, item: np.ndarray) -> None:
         again = (ts <= self.ts[who]) & (self.recent[who] == item[:, None]).any(axis=1)
         who, session, ts, item = who[~again], session[~again], ts[~again], item[~again]
         self.recent[who, 1:] = self.recent[who, :-1]
@@ -108,9 +96,7 @@ class StreamedRows:
         """float32 [m, columns of user_session], as UserState.session_row gives them."""
         recent = self.recent[at]
         n = (recent >= 0).sum(axis=1)
-        topics = np.where(
-            (recent >= 0)[:, :, None], item_topics[np.maximum(recent, 0)], np.float32(0)
-        )
+        topics = np.where((recent >= 0)[:, :, None], item_topics[np.maximum(recent, 0)], np.float32(0))
         rows = np.empty((len(at), len(USER_SESSION.columns)), np.float32)
         rows[:, 0], rows[:, 1] = np.log1p(self.impressions[at]), np.log1p(self.clicks[at])
         rows[:, 2] = self.last_click_ts[at] / 3600.0
@@ -118,9 +104,7 @@ class StreamedRows:
         rows[:, -N_TOPICS:] = topics.sum(axis=1) / np.maximum(n, 1)[:, None].astype(np.float32)
         return rows
 
-    def served(
-        self, at: np.ndarray, now: np.ndarray, profile: np.ndarray, item_topics: np.ndarray
-    ) -> list[UserRows]:
+    def served(self, at: np.ndarray, now: np.ndarray, profile: np.ndarray, item_topics: np.ndarray) -> list[UserRows]:
         """What the gateway gets for users who may be known. now: float64 [m], world seconds; profile:
         float32 [m, columns of user_profile]. A streamed row past its view's maximum age is not served."""
         rows = self.session_rows(at, item_topics)
@@ -132,11 +116,14 @@ class StreamedRows:
         segment = segment_codes(profile[:, 0])
         return [
             UserRows(
-                profile[i], rows[i], recent[i, : n_recent[i]],
-                self.seen[place, : n_seen[i]] if n_seen[i] else _NO_IDS, SEGMENTS[int(segment[i])],
+                profile[i],
+                rows[i],
+                recent[i, : n_recent[i]],
+                self.seen[place, : n_seen[i]] if n_seen[i] else _NO_IDS,
+                SEGMENTS[int(segment[i])],
             )
             for i, place in enumerate(at.tolist())
-        ]  # fmt: skip
+        ]
 
 
 def _pushed(items: np.ndarray, width: int) -> np.ndarray:

@@ -25,9 +25,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(
-    plan: Plan, world_dir: Path, *, out: Path | None = None, processes: int = 2,
-    progress: ProgressFn = quiet,
-) -> dict[str, Any]:  # fmt: skip
+    plan: Plan, world_dir: Path, *, out: Path | None = None, processes: int = 2, progress: ProgressFn = quiet
+) -> dict[str, Any]:
     """The document of the simulation: same plan and world, same document, whatever `processes` says.
 
     world_dir: a world with its first models. out: a new directory for the document, everything that was
@@ -117,9 +116,12 @@ def _workplace(out: Path | None) -> Iterator[Path]:
     """An empty directory that becomes `out` when all went well, and is gone otherwise."""
     if out is not None and out.exists():
         raise SandboxError(
-            "CFG-004", where="sandbox simulate --out", seen=str(out), expected="a directory that is not there yet",
+            "CFG-004",
+            where="sandbox simulate --out",
+            seen=str(out),
+            expected="a directory that is not there yet",
             fix="name another one, or move that one away",
-        )  # fmt: skip
+        )
     where = None
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -133,10 +135,12 @@ def _workplace(out: Path | None) -> Iterator[Path]:
     except OSError as error:
         if error.errno in _FULL:
             raise SandboxError(
-                "RUN-005", where=str(work.parent), seen=str(error),
+                "RUN-005",
+                where=str(work.parent),
+                seen=str(error),
                 expected="room for models and logs: about 60 MB, with --out 10 MB a day more",
                 fix="free some space; set TMPDIR, or --out on another disk",
-            ) from error  # fmt: skip
+            ) from error
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

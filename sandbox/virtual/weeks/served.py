@@ -50,12 +50,7 @@ class Served:
     def joined(cls, parts: Iterable[Served]) -> Served:
         """All of them in order of time and, within it, of user: the same, however they were divided."""
         held = list(parts)
-        whole = cls(
-            **{
-                f.name: np.concatenate([getattr(part, f.name) for part in held])
-                for f in fields(cls)
-            }
-        )
+        whole = cls(**{f.name: np.concatenate([getattr(part, f.name) for part in held]) for f in fields(cls)})
         return whole.take(np.lexsort((whole.depth, whole.user, whole.ts)))
 
     @classmethod

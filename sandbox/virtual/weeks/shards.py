@@ -58,9 +58,8 @@ class Shard:
         catalogue = Catalogue.load(share.place.shadow / "public" / "catalogue.npz")
         self.place = share.place
         self.cohort = Cohort(
-            Behaviour.load(share.place.world), catalogue, share.user, share.arm, share.start_ts,
-            share.seed, SLATE,
-        )  # fmt: skip
+            Behaviour.load(share.place.world), catalogue, share.user, share.arm, share.start_ts, share.seed, SLATE
+        )
         self.contents = {
             arm: Content(share.place.shadow, share.place.registries, share.seed)
             for arm in np.unique(share.arm).tolist()
@@ -69,9 +68,7 @@ class Shard:
         mine, at, here = np.intersect1d(share.user, share.stream_user, return_indices=True)
         known = catalogue.user_personalised[mine]
         at, here = at[known], here[known]
-        self.cohort.rows.restore(
-            at, share.session[here], share.stream_ts[here], share.seen[here], share.forgotten
-        )
+        self.cohort.rows.restore(at, share.session[here], share.stream_ts[here], share.seen[here], share.forgotten)
 
     def until(self, ts: float) -> Served:
         """What is asked for before ts, with what came of it."""

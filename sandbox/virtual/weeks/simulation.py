@@ -18,23 +18,12 @@ from sandbox.pipeline.events import DAY_S, read_manifest
 from sandbox.pipeline.features import Snapshot, snapshot
 from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned
-from sandbox.virtual.weeks.births import (
-    births,
-    forget,
-    index_of,
-    write_world,
-)
+from sandbox.virtual.weeks.births import births, forget, index_of, write_world
 from sandbox.virtual.weeks.cohort import Batch
 from sandbox.virtual.weeks.history import History
 from sandbox.virtual.weeks.plan import Place, Plan
 from sandbox.virtual.weeks.records import Events, Record
-from sandbox.virtual.weeks.retrain import (
-    WEEKLY,
-    train,
-    warm_up,
-    write_covisit,
-    write_popular,
-)
+from sandbox.virtual.weeks.retrain import WEEKLY, train, warm_up, write_covisit, write_popular
 from sandbox.virtual.weeks.served import Served
 from sandbox.virtual.weeks.shards import Shard, Share, divided
 from sandbox.virtual.weeks.shown import SHOWN, ShownWriter
@@ -65,9 +54,7 @@ class Weeks:
         self._shown: ShownWriter | None = None
         self._nights: dict[float, Snapshot] = {}  # as far back as models are trained
         self.start_ts = manifest.history_end_ts
-        self.births = births(
-            manifest.items, plan.births_share, self.start_ts, plan.days, plan.seed
-        )  # fmt: skip
+        self.births = births(manifest.items, plan.births_share, self.start_ts, plan.days, plan.seed)
         # Where there may be one, in a process of its own: joining the log takes a gigabyte that would stay
         # with this one to the end.
         reader = Apart(History, place.world) if processes else Here(History, place.world)
@@ -156,10 +143,7 @@ class Weeks:
             features = beside.submit(snapshot, log, self.catalogue, now)
             jobs = [write_popular] if day else []
             jobs += [write_covisit] if due and self.plan.models else []
-            lists = [
-                beside.submit(job, log, self.catalogue, now, self.place.registry, seed)
-                for job in jobs
-            ]
+            lists = [beside.submit(job, log, self.catalogue, now, self.place.registry, seed) for job in jobs]
             if due and self.plan.models:
                 self._retrain(day, now, seed)
             if day:
@@ -188,12 +172,7 @@ class Weeks:
         for model, version in trained.versions.items():
             setattr(self.config.model, model, version)
         self.retrains.append(
-            {
-                "day": day,
-                "versions": trained.versions,
-                "rows": trained.rows,
-                "metrics": trained.metrics,
-            }
+            {"day": day, "versions": trained.versions, "rows": trained.rows, "metrics": trained.metrics}
         )
 
     def _first_models(self) -> Config:
@@ -215,17 +194,12 @@ class Weeks:
         shutil.rmtree(self.place.registry / "index" / old)  # nobody asks for yesterday's any more
 
     def _index(self, config: Config, version: str, now: float) -> None:
-        index_of(
-            self.place.registries, config.model.two_tower, version, self.births.by(now),
-            self.place.registry,
-        )  # fmt: skip
+        index_of(self.place.registries, config.model.two_tower, version, self.births.by(now), self.place.registry)
         config.retrieval.index_version = version
 
     def _shares(self, n: int) -> list[Share]:
         """The users, divided into n cohorts."""
-        found = artefacts.load(
-            self.place.world / "registry", "features", artefacts.FEATURES_VERSION
-        )
+        found = artefacts.load(self.place.world / "registry", "features", artefacts.FEATURES_VERSION)
         held = found.arrays("features.safetensors")
         self.tally.seen_before(held["stream_user_id"], held["stream_ts"])
         return [

@@ -32,9 +32,7 @@ class Tally:
         self._rows = [[] for _ in self.names]
         n = len(self.arm_of)
         self._last_ts = np.full(n, -np.inf)
-        self._conversions: list[
-            tuple[np.ndarray, ...]
-        ] = []  # arm, click day, day it matures, revenue
+        self._conversions: list[tuple[np.ndarray, ...]] = []  # arm, click day, day it matures, revenue
         self.per_user = {name: np.zeros(n) for name in _PER_USER}
 
     def seen_before(self, user: np.ndarray, ts: np.ndarray) -> None:
@@ -51,9 +49,7 @@ class Tally:
         self._note_users(served)
         row, slot = np.nonzero(~np.isnan(served.converted_ts))
         matures = ((served.converted_ts[row, slot] - self.start_ts) // DAY_S).astype(np.int64)
-        self._conversions.append(
-            (served.arm[row], np.full(len(row), day), matures, served.revenue[row, slot])
-        )
+        self._conversions.append((served.arm[row], np.full(len(row), day), matures, served.revenue[row, slot]))
 
     def _day(self, mine: Served, n_out: int, begins_ts: float) -> dict[str, Any]:
         real = mine.item >= 0
@@ -114,9 +110,7 @@ class Tally:
                 row["mean_delay_days"] = _ratio(float(waited[d]), int(by_maturity[d]))
                 row["revenue"] = float(earned[d])
             users = int((self.arm_of == arm).sum())
-            arms.append(
-                {"name": name, "users": users, "days": days, "total": self._total(arm, days)}
-            )
+            arms.append({"name": name, "users": users, "days": days, "total": self._total(arm, days)})
         return arms
 
     def _total(self, arm: int, days: list[dict[str, Any]]) -> dict[str, Any]:

@@ -78,9 +78,12 @@ class Apart:
         except (EOFError, OSError) as error:
             self._process.join(1.0)
             raise SandboxError(
-                "RUN-008", where="a process of the simulation", seen=f"it ended: {self._process.exitcode}",
-                expected="an answer", fix="free some memory, or take fewer users",
-            ) from error  # fmt: skip
+                "RUN-008",
+                where="a process of the simulation",
+                seen=f"it ended: {self._process.exitcode}",
+                expected="an answer",
+                fix="free some memory, or take fewer users",
+            ) from error
         if not ok:
             raise SandboxError(**value) if isinstance(value, dict) else value
         return value
@@ -122,9 +125,12 @@ def _sendable(error: Exception) -> Any:
     """What can go through a pipe: the parts of a SandboxError, or another exception."""
     if isinstance(error, SandboxError):
         return {
-            "code": error.kind.code, "where": error.where, "seen": str(error.seen),
-            "expected": error.expected, "fix": error.fix,
-        }  # fmt: skip
+            "code": error.kind.code,
+            "where": error.where,
+            "seen": str(error.seen),
+            "expected": error.expected,
+            "fix": error.fix,
+        }
     if isinstance(error, OSError):
         return error
     return RuntimeError("".join(traceback.format_exception(error))[-2_000:])

@@ -42,9 +42,8 @@ class Filled:
 
 
 def complete(
-    source: Source, seed: int, names: list[str], topics: np.ndarray, manner: np.ndarray,
-    start_ts: float, end_ts: float,
-) -> Filled:  # fmt: skip
+    source: Source, seed: int, names: list[str], topics: np.ndarray, manner: np.ndarray, start_ts: float, end_ts: float
+) -> Filled:
     """Fill in what the source lacks.
 
     names, topics: topic slots, as `recognise.topic_slots` gives them. manner: float64 [items], where
@@ -67,15 +66,16 @@ def complete(
     sensitivity, score, labelled = _sensitivity(seed, language, adult, child, published, end_ts)
     gaps.every(n, "sensitivity", "region rights", "sponsored")
     gaps.every(len(creator_name), "followers", "creator group")
-    duration = numbers(
-        items, "duration_s", 1.0, lambda: np.exp(4.23 + 1.03 * normal(seed, "dur", who)), gaps
-    )
+    duration = numbers(items, "duration_s", 1.0, lambda: np.exp(4.23 + 1.03 * normal(seed, "dur", who)), gaps)
     price = numbers(
-        items, "price", 0.0,
-        lambda: np.where(uniforms(seed, "fill/for-sale", who) < 0.3,
-                         np.round(np.exp(2.3 + 0.7 * normal(seed, "price", who)), 2), 0),
+        items,
+        "price",
+        0.0,
+        lambda: np.where(
+            uniforms(seed, "fill/for-sale", who) < 0.3, np.round(np.exp(2.3 + 0.7 * normal(seed, "price", who)), 2), 0
+        ),
         gaps,
-    )  # fmt: skip
+    )
     counts = np.bincount(creator[log.item], minlength=len(creator_name))
     follows = follows_of(log, creator, len(users), seed)
     people = complete_users(users, log, seed, start_ts, end_ts, gaps)
@@ -99,7 +99,7 @@ def complete(
         follows_creator=follows[1],
         **people,
         **blocks_of(len(users), len(creator_name), follows, seed),
-    )  # fmt: skip
+    )
     return Filled(catalogue, names, creator_name, labelled, dict(sorted(gaps.items())))
 
 
@@ -131,9 +131,8 @@ def _published(source: Source, seed: int, start_ts: float, gaps: Gaps) -> np.nda
 
 
 def _creators(
-    items: Entities, topics: np.ndarray, names: list[str], published: np.ndarray,
-    manner: np.ndarray, gaps: Gaps,
-) -> tuple[np.ndarray, list[str]]:  # fmt: skip
+    items: Entities, topics: np.ndarray, names: list[str], published: np.ndarray, manner: np.ndarray, gaps: Gaps
+) -> tuple[np.ndarray, list[str]]:
     """Creator of each item: the source's, else made up within a topic and five years."""
     mapped = items.text("creator")
     main = np.where(topics.sum(axis=1) > 0, topics.argmax(axis=1), -1)
@@ -178,9 +177,7 @@ def _groups(creator: np.ndarray, n_creators: int, manner: np.ndarray, seed: int)
     return group
 
 
-def _maturity(
-    items: Entities, seed: int, adult: np.ndarray, child: np.ndarray, gaps: Gaps
-) -> np.ndarray:
+def _maturity(items: Entities, seed: int, adult: np.ndarray, child: np.ndarray, gaps: Gaps) -> np.ndarray:
     who = np.arange(len(items))
     luck = uniforms(seed, "fill/maturity", who) * np.where(adult, 0.35, 1.0)
     drawn = np.select([child, luck < 0.02, luck < 0.08, luck < 0.2], [0, 18, 16, 13], 0)
@@ -194,18 +191,15 @@ def _maturity(
 
 
 def _sensitivity(
-    seed: int, language: np.ndarray, adult: np.ndarray, child: np.ndarray, published: np.ndarray,
-    end_ts: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    seed: int, language: np.ndarray, adult: np.ndarray, child: np.ndarray, published: np.ndarray, end_ts: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Label, classifier score and time of the label. About 3 % of the items are sensitive; the
     classifier is unsure of harmless items in two of the languages."""
     who = np.arange(len(language))
     luck = uniforms(seed, "fill/sensitive", who) * np.where(adult, 0.6, 1.0)
     truth = (luck < 0.027) & ~child
     kinds = len(SENSITIVITIES) - 1
-    kind = 1 + np.minimum(
-        (kinds * uniforms(seed, "fill/sensitive-kind", who)).astype(int), kinds - 1
-    )
+    kind = 1 + np.minimum((kinds * uniforms(seed, "fill/sensitive-kind", who)).astype(int), kinds - 1)
     unsure = np.isin(language, [LANGUAGES.index("tr"), LANGUAGES.index("pl")])
     unsure &= uniforms(seed, "fill/unsure", who) < 0.6
     noise = uniforms(seed, "fill/sens-score", who)

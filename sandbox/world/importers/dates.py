@@ -91,9 +91,7 @@ def _year(text: str) -> int:
 
 def _month(name: str) -> int:
     word = name.casefold()
-    found = [
-        k for k, month in enumerate(_MONTHS, 1) if month.startswith(word[:3]) and len(word) > 2
-    ]
+    found = [k for k, month in enumerate(_MONTHS, 1) if month.startswith(word[:3]) and len(word) > 2]
     if not found or not (_MONTHS[found[0] - 1].startswith(word) or word == "sept"):
         raise ValueError("no month")
     return found[0]

@@ -42,9 +42,7 @@ class Dialect:
             return _unescaped(line, self.delimiter)
         csv.field_size_limit(MAX_FIELD)
         try:
-            rows = csv.reader(
-                (line,), delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced
-            )
+            rows = csv.reader((line,), delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
             return next(rows, None)
         except csv.Error:
             return None
@@ -54,9 +52,7 @@ class Dialect:
         fields = line.split(self.delimiter)
         if not self.quoted:
             return fields
-        return [
-            f[1:-1].replace('""', '"') if len(f) > 1 and f[0] == f[-1] == '"' else f for f in fields
-        ]
+        return [f[1:-1].replace('""', '"') if len(f) > 1 and f[0] == f[-1] == '"' else f for f in fields]
 
 
 def _unescaped(line: str, delimiter: str) -> list[str] | None:
@@ -78,14 +74,10 @@ def _unescaped(line: str, delimiter: str) -> list[str] | None:
 @cache
 def _escaping(delimiter: str) -> re.Pattern[str]:
     sign = re.escape(delimiter)
-    return re.compile(
-        rf'(?:"((?:[^"\\]|\\.|"")*)"|(?!")((?:[^{sign}\\]|\\.)*))({sign}|\Z)', re.DOTALL
-    )
+    return re.compile(rf'(?:"((?:[^"\\]|\\.|"")*)"|(?!")((?:[^{sign}\\]|\\.)*))({sign}|\Z)', re.DOTALL)
 
 
-def records(
-    lines: Iterable[str], dialect: Dialect, like_row: LikeRow
-) -> Iterator[tuple[int, list[str], bool]]:
+def records(lines: Iterable[str], dialect: Dialect, like_row: LikeRow) -> Iterator[tuple[int, list[str], bool]]:
     """Number of the last line, fields, and whether its quotes closed, of every record.
 
     lines: without their ends. like_row: whether fields look like a row of this file. Every line
@@ -156,9 +148,7 @@ def near_quotes(lines: Iterable[str]) -> tuple[list[str], int]:
     return kept, count
 
 
-def learned(
-    kept: list[str], count: int, delimiter: str, like_row: LikeRow, header: bool
-) -> Dialect:
+def learned(kept: list[str], count: int, delimiter: str, like_row: LikeRow, header: bool) -> Dialect:
     """The dialect under which the quotes of a file make most sense.
 
     For quoting speak fields that need it (a delimiter, a quote or a line end inside) and columns that
@@ -180,9 +170,7 @@ def learned(
     return plain
 
 
-def _evidence(
-    kept: list[str], count: int, dialect: Dialect, like_row: LikeRow, header: bool
-) -> int:
+def _evidence(kept: list[str], count: int, dialect: Dialect, like_row: LikeRow, header: bool) -> int:
     needed = against = 0
     wrapped: dict[int, int] = {}
     for number, fields, whole in records(kept, dialect, like_row):

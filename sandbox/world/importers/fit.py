@@ -70,9 +70,7 @@ class Examples:
         return len(self.user)
 
 
-def fit_choices(
-    log: Log, n_users: int, topics: np.ndarray, seed: int, settings: Settings = Settings()
-) -> Fitted:
+def fit_choices(log: Log, n_users: int, topics: np.ndarray, seed: int, settings: Settings = Settings()) -> Fitted:
     """Fit to a log of choices. topics: float32 [items, T].
 
     Held out: a tenth of the interactions, each against one item that its user never chose (uniform).
@@ -91,12 +89,13 @@ def fit_choices(
     train = pairs[~held & ~calibrating]
     rng = stream(seed, "import/fit")
     for epoch in range(settings.epochs):
-        model.epoch(_against_random(train, pairs, n_items, _NEGATIVES, rng), rng,
-                    settings.rate * (1 - epoch / settings.epochs) + 1e-4)  # fmt: skip
+        model.epoch(
+            _against_random(train, pairs, n_items, _NEGATIVES, rng),
+            rng,
+            settings.rate * (1 - epoch / settings.epochs) + 1e-4,
+        )
     fitted = model.fitted()
-    apart = _against_random(
-        pairs[calibrating], pairs, n_items, _NEGATIVES, stream(seed, "import/slope")
-    )
+    apart = _against_random(pairs[calibrating], pairs, n_items, _NEGATIVES, stream(seed, "import/slope"))
     if len(apart) >= _LEAST_FOR_SLOPE and 0 < apart.label.mean() < 1:
         slope, level = logistic_line(fitted.logit(apart.user, apart.item), apart.label)
         fitted.scale(max(0.1, slope), level)
@@ -108,9 +107,7 @@ def fit_choices(
     return fitted
 
 
-def fit_labelled(
-    log: Log, n_users: int, topics: np.ndarray, seed: int, settings: Settings = Settings()
-) -> Fitted:
+def fit_labelled(log: Log, n_users: int, topics: np.ndarray, seed: int, settings: Settings = Settings()) -> Fitted:
     """Fit to a log that holds what was shown and not clicked, too: its rows are the examples.
 
     The same model and the same shares held out and kept for the slope as in `fit_choices`. O(epochs *
@@ -135,16 +132,15 @@ def fit_labelled(
     clicks = np.bincount(train.item, weights=train.label, minlength=n_items)
     fitted.quality = held_out_quality(fitted, test, clicks, 1)
     fitted.quality |= {
-        "held_out_rows": float(len(test)), "fit_rows": float(len(train)),
+        "held_out_rows": float(len(test)),
+        "fit_rows": float(len(train)),
         "ctr_logged": float(log.click.mean()),
-    }  # fmt: skip
+    }
     fitted.bias = np.zeros(n_users, dtype=np.float32)  # the level is the log's own
     return fitted
 
 
-def held_out_quality(
-    fitted: Fitted, test: Examples, popularity: np.ndarray, negatives: int
-) -> dict[str, float]:
+def held_out_quality(fitted: Fitted, test: Examples, popularity: np.ndarray, negatives: int) -> dict[str, float]:
     """AUC and log-loss beside popularity, and the calibration slope (1 is perfect).
 
     Both scores are shifted for the share of choices in the test, which is higher than in the fit;
@@ -200,9 +196,7 @@ class _Model:
             batch = order[start : start + size]
             self._adam(self._gradient(rows.user[batch], rows.item[batch], rows.label[batch]), rate)
 
-    def _gradient(
-        self, user: np.ndarray, item: np.ndarray, label: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _gradient(self, user: np.ndarray, item: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
         """Mean gradient of the batch's log-loss, each row carrying the L2 of what it touches."""
         s, n = self.settings, len(user)
         by_user, by_item = _selector(user, len(self.p["taste"])), _selector(item, len(self.topics))
@@ -256,9 +250,8 @@ def _against_random(
     fine[again[_among(user[again] * n_items + item[again], all_chosen)]] = False
     label = np.concatenate([np.ones(len(chosen)), np.zeros(fine.sum())]).astype(np.float32)
     return Examples(
-        np.concatenate([chosen // n_items, user[fine]]),
-        np.concatenate([chosen % n_items, item[fine]]), label,
-    )  # fmt: skip
+        np.concatenate([chosen // n_items, user[fine]]), np.concatenate([chosen % n_items, item[fine]]), label
+    )
 
 
 def _among(wanted: np.ndarray, ordered: np.ndarray) -> np.ndarray:

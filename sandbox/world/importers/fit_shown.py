@@ -79,9 +79,8 @@ class _Design:
         ]
         traits = blocks[1 : 1 + source.traits.shape[1]]
         self.rows = sparse.hstack(
-            [blocks[0], sum(traits[1:], traits[0]) if traits else np.zeros((n, 0)),
-             *blocks[1 + len(traits) :]]
-        ).tocsr()  # fmt: skip
+            [blocks[0], sum(traits[1:], traits[0]) if traits else np.zeros((n, 0)), *blocks[1 + len(traits) :]]
+        ).tocsr()
         self.at_position = self.n_items + (self.n_traits if traits else 0)
         self.ridge = np.full(self.rows.shape[1], _L2)
         self.ridge[self.at_position : self.at_position + n_positions] = _L2_POSITION

@@ -47,9 +47,7 @@ class Imported:
     def period(self) -> tuple[str, str]:
         """ISO times of the first and the last row that is kept, UTC."""
         first, last = self.source.log.ts[[0, -1]].tolist()
-        return tuple(
-            datetime.fromtimestamp(ts, UTC).isoformat(timespec="seconds") for ts in (first, last)
-        )  # type: ignore[return-value]
+        return tuple(datetime.fromtimestamp(ts, UTC).isoformat(timespec="seconds") for ts in (first, last))  # type: ignore[return-value]
 
     @property
     def notes(self) -> list[str]:
@@ -74,14 +72,20 @@ def check_free(name: str, *, force: bool) -> None:
     check_name(name)
     if name in PRESETS:
         raise SandboxError(
-            "CFG-004", where="--name", seen=name, expected="a name that is not a preset's",
+            "CFG-004",
+            where="--name",
+            seen=name,
+            expected="a name that is not a preset's",
             fix="choose another name, such as my-log",
-        )  # fmt: skip
+        )
     if world_dir(name).exists() and not force:
         raise SandboxError(
-            "WORLD-004", where=str(world_dir(name)), seen=name, expected="a name not in use",
+            "WORLD-004",
+            where=str(world_dir(name)),
+            seen=name,
+            expected="a name not in use",
             fix="choose another name, or replace that world with --force",
-        )  # fmt: skip
+        )
 
 
 def import_world(
@@ -103,9 +107,7 @@ def import_world(
             return _write(folder, source, name, built, seed, progress)
 
 
-def _write(
-    folder: Path, source: Source, name: str, built: str, seed: int, progress: ProgressFn
-) -> Imported:
+def _write(folder: Path, source: Source, name: str, built: str, seed: int, progress: ProgressFn) -> Imported:
     log = source.log
     start_ts, end_ts = float(log.ts[0]), float(np.floor(log.ts[-1]) + 1)
     names, topics = recognise.topic_slots(source.items.text("topics"))

@@ -9,15 +9,7 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 from sandbox.world.importers.roles import Uses, column, like, required
-from sandbox.world.importers.rows import (
-    Collected,
-    Columns,
-    Table,
-    collect,
-    log_of,
-    skip_where,
-    timed,
-)  # fmt: skip
+from sandbox.world.importers.rows import Collected, Columns, Table, collect, log_of, skip_where, timed
 from sandbox.world.importers.shown import CLICK, ITEM, MIND, Listed, holds_lists
 from sandbox.world.importers.source import Ids, Log, Skips
 from sandbox.world.importers.tidy import refuse_mostly_bad
@@ -63,9 +55,12 @@ def read_log(
     for name in options.ignore:
         if name not in table.names:
             raise SandboxError(
-                "CFG-004", where="--ignore", seen=name, expected=f"one of {list(table.names)[:30]}",
+                "CFG-004",
+                where="--ignore",
+                seen=name,
+                expected=f"one of {list(table.names)[:30]}",
                 fix="name a column of the log as its header has it",
-            )  # fmt: skip
+            )
     ignored, skipped = frozenset(options.ignore), Skips()
     for name in ignored:
         uses.leave(table.names.index(name), "--ignore")
@@ -89,17 +84,11 @@ def read_log(
     rows.times.clear()
     ts = ts[_valued(table, rows, columns.value, "value" in mapping, uses, notes, skipped, options)]
     listed = isinstance(table, Listed)
-    stay, negatives = _labelled(
-        table, rows, columns.click, listed or "click" in mapping, uses, skipped
-    )
-    return Found(
-        log_of(rows, ts[stay]), table, columns.user, columns.item, negatives, total, skipped, notes
-    )
+    stay, negatives = _labelled(table, rows, columns.click, listed or "click" in mapping, uses, skipped)
+    return Found(log_of(rows, ts[stay]), table, columns.user, columns.item, negatives, total, skipped, notes)
 
 
-def _columns(
-    table: Table, mapping: Mapping[str, str], uses: Uses, ignored: frozenset[str]
-) -> tuple[Table, Columns]:
+def _columns(table: Table, mapping: Mapping[str, str], uses: Uses, ignored: frozenset[str]) -> tuple[Table, Columns]:
     """The columns of the roles; where a column holds lists of what was shown, the table of their
     entries."""
     user = required(table, "user", mapping, ignored)
@@ -108,9 +97,7 @@ def _columns(
         item = required(table, "item", mapping, ignored)
         click = _first(table, "click", mapping, ignored)
     else:
-        uses.take(
-            shown, "shown", "lists of items that were shown, with 1 for clicked and 0 for not"
-        )
+        uses.take(shown, "shown", "lists of items that were shown, with 1 for clicked and 0 for not")
         table = Listed(table, shown)
         item, click = table.names.index(ITEM), table.names.index(CLICK)
     time = required(table, "time", mapping, ignored)
@@ -135,17 +122,13 @@ def _list_column(table: Table, mapping: Mapping[str, str], ignored: frozenset[st
     return next((k for k in like(table, "shown", ignored) if holds_lists(table, k)), None)
 
 
-def _first(
-    table: Table, role: str, mapping: Mapping[str, str], ignored: frozenset[str]
-) -> int | None:
+def _first(table: Table, role: str, mapping: Mapping[str, str], ignored: frozenset[str]) -> int | None:
     if role in mapping:
         return column(table, mapping[role], role)
     return next(iter(like(table, role, ignored)), None)
 
 
-def _finest(
-    table: Table, rows: Collected, columns: Columns, mapped: bool, uses: Uses
-) -> tuple[int, Times]:
+def _finest(table: Table, rows: Collected, columns: Columns, mapped: bool, uses: Uses) -> tuple[int, Times]:
     """Of the columns that read well the one with the finest times; of those alike the most usual."""
     read: dict[int, Times] = {}
     refused: SandboxError | None = None
@@ -163,16 +146,12 @@ def _finest(
     well = [index for index in read if share[index] >= _READS_WELL * max(share.values())]
     chosen = min(well, key=lambda index: read[index].unit)
     name, form = table.names[chosen], read[chosen].form.name
-    uses.take(
-        chosen, "time", form if mapped or len(read) == 1 else f"{form}; the finest of the times"
-    )
+    uses.take(chosen, "time", form if mapped or len(read) == 1 else f"{form}; the finest of the times")
     for index in read:
         if index != chosen:
             why = "coarser" if read[index].unit > read[chosen].unit else "no finer"
             why = why if index in well else "reads less well"
-            uses.leave(
-                index, f"looks like the time, but {why} than {name!r}; --map time= to use it"
-            )
+            uses.leave(index, f"looks like the time, but {why} than {name!r}; --map time= to use it")
     return chosen, read[chosen]
 
 
@@ -197,16 +176,12 @@ def _valued(
     others = rows.value[(rows.value != 0) & ~np.isnan(rows.value)]
     if zeros.any() and len(others):
         share = zeros.sum() / (zeros.sum() + len(others))
-        no_rating = options.zero == "none" or (
-            not options.zero and bool(others.min() >= 1) and share > _SUSPECT_ZEROS
-        )
+        no_rating = options.zero == "none" or (not options.zero and bool(others.min() >= 1) and share > _SUSPECT_ZEROS)
         if no_rating:
             rows.value = np.where(zeros, np.nan, rows.value).astype(np.float32)
         said = "taken as no rating" if no_rating else "taken as a rating of 0"
         other = "if it is a rating: --zero rating" if no_rating else "if it is none: --zero none"
-        notes.append(
-            f"{table.path.name}, column {name!r}: 0 in {zeros.sum()} rows, {said}; {other}"
-        )
+        notes.append(f"{table.path.name}, column {name!r}: 0 in {zeros.sum()} rows, {said}; {other}")
     return stay
 
 
@@ -220,9 +195,7 @@ def _labelled(
     own = index < len(uses.table.names)
     bad = rows.click == 2
     if not certain and bad.mean() > _MOST_UNLABELLED:
-        uses.leave(
-            index, f"looks like the click, but {bad.sum()} rows are neither 0 nor 1; --map click="
-        )
+        uses.leave(index, f"looks like the click, but {bad.sum()} rows are neither 0 nor 1; --map click=")
         rows.click = np.ones(len(rows.click), np.int8)
         return everything, False
     if not certain and not bad.any() and rows.click.all():
@@ -230,8 +203,9 @@ def _labelled(
         return everything, False
     if own:
         uses.take(
-            index, "click",
+            index,
+            "click",
             f"{int((rows.click == 0).sum())} rows shown and not clicked, {int((rows.click == 1).sum())} clicked",
-        )  # fmt: skip
+        )
     stay = skip_where(table, rows, bad, "click neither 0 nor 1", skipped)
     return stay, bool((rows.click == 0).any())

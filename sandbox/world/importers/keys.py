@@ -27,16 +27,21 @@ def _lookup(world_dir: Path, table: str, column: str, key: str) -> int:
         rows = pq.read_table(path, columns=[column, "key"])
     except (OSError, ValueError, KeyError) as error:
         raise SandboxError(
-            "WORLD-003", where=str(path), seen=str(error), expected=f"columns {column} and key",
+            "WORLD-003",
+            where=str(path),
+            seen=str(error),
+            expected=f"columns {column} and key",
             fix="build or import the world anew with --force",
-        ) from error  # fmt: skip
+        ) from error
     found = rows.filter(pc.equal(rows["key"].cast("string"), key))
     if len(found):
         return int(found[column][0].as_py())
     keys = rows["key"].cast("string").to_pylist()
     near = difflib.get_close_matches(key, keys[:50_000], n=3, cutoff=0.5) or keys[:3]
     raise SandboxError(
-        "WIRE-003", where=f"{table} of world {world_dir.name}, key", seen=key,
+        "WIRE-003",
+        where=f"{table} of world {world_dir.name}, key",
+        seen=key,
         expected=f"a key of the source, such as {', '.join(near)}",
         fix=f"take one of those, or give the number: {column} from 0 to {len(keys) - 1}",
-    )  # fmt: skip
+    )

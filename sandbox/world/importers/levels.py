@@ -68,13 +68,13 @@ def at_set_levels(latent: Latent) -> Latent:
             low, high = (low, middle) if above else (middle, high)
     else:
         low = 1.0
-    weights = replace(
-        latent.weights, b0=_level(audience, low), value_taste=latent.weights.value_taste / low
-    )
+    weights = replace(latent.weights, b0=_level(audience, low), value_taste=latent.weights.value_taste / low)
     return replace(
-        latent, weights=weights, item_taste=latent.item_taste * np.float32(low),
+        latent,
+        weights=weights,
+        item_taste=latent.item_taste * np.float32(low),
         item_appeal=latent.item_appeal * np.float32(low),
-    )  # fmt: skip
+    )
 
 
 def at_logged_level(latent: Latent, log: Log) -> Latent:

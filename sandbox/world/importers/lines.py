@@ -15,9 +15,11 @@ MAX_LINE = 1 << 20  # bytes
 MAX_BYTES = 4 << 30  # unpacked; a small archive may hide a huge file
 _BLOCK = 1 << 20
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def encoding_of(path: Path) -> str:
@@ -36,9 +38,11 @@ def encoding_of(path: Path) -> str:
                 return name
     if nul > 0.02 * len(head):
         refuse(
-            str(path), f"binary content ({head[:8]!r}...)",
-            "delimited text, JSON lines or Parquet", "export the table as CSV",
-        )  # fmt: skip
+            str(path),
+            f"binary content ({head[:8]!r}...)",
+            "delimited text, JSON lines or Parquet",
+            "export the table as CSV",
+        )
     return "utf-8"
 
 
@@ -75,9 +79,11 @@ def _blocks(path: Path, file: BinaryIO, skipped: Skips) -> Iterator[str]:
         total += len(data)
         if total > MAX_BYTES:
             refuse(
-                str(path), f"more than {MAX_BYTES >> 30} GiB unpacked", "a log of at most that size",
+                str(path),
+                f"more than {MAX_BYTES >> 30} GiB unpacked",
+                "a log of at most that size",
                 "cut the log to a shorter period",
-            )  # fmt: skip
+            )
         if not end:  # files of old Macintoshes have no line feeds
             data = data.removeprefix(codecs.BOM_UTF8)
             end = b"\r" if b"\r" in data and b"\n" not in data else b"\n"

@@ -53,9 +53,7 @@ def is_stated(entities: Entities, attribute: str) -> np.ndarray:
     return np.array([bool(text) for text in entities.text(attribute)], dtype=bool)
 
 
-def fill(
-    codes: np.ndarray, drawn: np.ndarray, what: str, gaps: Gaps, stated: np.ndarray
-) -> np.ndarray:
+def fill(codes: np.ndarray, drawn: np.ndarray, what: str, gaps: Gaps, stated: np.ndarray) -> np.ndarray:
     """The codes, drawn ones where they are UNKNOWN; both kinds of gap are counted."""
     unknown = codes == UNKNOWN
     gaps.add(what, unknown & ~stated)
@@ -73,11 +71,7 @@ def languages(entities: Entities, drawn: np.ndarray, what: str, gaps: Gaps) -> n
 
 
 def numbers(
-    entities: Entities,
-    attribute: str,
-    least: float,
-    otherwise: Callable[[], np.ndarray],
-    gaps: Gaps,
+    entities: Entities, attribute: str, least: float, otherwise: Callable[[], np.ndarray], gaps: Gaps
 ) -> np.ndarray:
     """float64 [entities], not below `least`."""
     known = np.array([decimal(text) for text in entities.text(attribute)], dtype=np.float64)

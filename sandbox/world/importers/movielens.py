@@ -28,10 +28,11 @@ def read(folder: Path) -> Source:
         if any((folder / name).exists() for name in (*_LATEST, "ratings.csv.gz")):
             return _read_latest(folder)
         refuse(
-            str(folder), sorted(p.name for p in folder.iterdir())[:12],
+            str(folder),
+            sorted(p.name for p in folder.iterdir())[:12],
             f"{', '.join(_100K)} (100k) or {', '.join(_LATEST)} (latest)",
             "give the folder as the publisher ships it, unpacked",
-        )  # fmt: skip
+        )
     return _read_100k(folder)
 
 
@@ -42,40 +43,34 @@ def _read_100k(folder: Path) -> Source:
     table = open_table(item, header=False, delimiter="|", quoting=csv.QUOTE_NONE)
     if table.width != _ITEM_COLUMNS + len(genres):
         refuse(
-            f"{item}, line 1", f"{table.width} columns",
+            f"{item}, line 1",
+            f"{table.width} columns",
             f"{_ITEM_COLUMNS} columns and a flag for each of the {len(genres)} genres of u.genre",
             "fetch the files again, all from one release",
-        )  # fmt: skip
+        )
     flags = {f"flag {g}": _ITEM_COLUMNS + place for place, g in enumerate(genres)}
-    item_ids, items = read_entities(
-        table, 0, {"title": 1, "published": 2} | flags, lost["items"], "item"
-    )
+    item_ids, items = read_entities(table, 0, {"title": 1, "published": 2} | flags, lost["items"], "item")
     items.attributes["topics"] = [
-        "|".join(g for g in genres if g and items.attributes[f"flag {g}"][row] == "1")
-        for row in range(len(items))
+        "|".join(g for g in genres if g and items.attributes[f"flag {g}"][row] == "1") for row in range(len(items))
     ]
     for name in flags:
         del items.attributes[name]
     people = open_table(user, header=False, delimiter="|", quoting=csv.QUOTE_NONE)
     if people.width < 5:
         refuse(
-            f"{user}, line 1", f"{people.width} columns", "key, age, gender, occupation, ZIP code",
+            f"{user}, line 1",
+            f"{people.width} columns",
+            "key, age, gender, occupation, ZIP code",
             "fetch the file again",
-        )  # fmt: skip
-    user_ids, users = read_entities(
-        people, 0, {"age": 1, "gender": 2, "region": 4}, lost["users"], "user"
-    )
+        )
+    user_ids, users = read_entities(people, 0, {"age": 1, "gender": 2, "region": 4}, lost["users"], "user")
     users.attributes["region"] = [_region_of_zip(code) for code in users.attributes["region"]]
     ratings = open_table(data, header=False, delimiter="\t", quoting=csv.QUOTE_NONE)
     if ratings.width != 4:
-        refuse(
-            f"{data}, line 1", f"{ratings.width} columns", "user, item, rating, time",
-            "fetch the file again",
-        )  # fmt: skip
+        refuse(f"{data}, line 1", f"{ratings.width} columns", "user, item, rating, time", "fetch the file again")
     log, notes = read_choices(
-        ratings, Columns(0, 1, 3, 2), user_ids, item_ids, skipped,
-        closed_users=True, closed_items=True,
-    )  # fmt: skip
+        ratings, Columns(0, 1, 3, 2), user_ids, item_ids, skipped, closed_users=True, closed_items=True
+    )
     digest = digest_of(data, item, user, genre)
     source = Source("movielens", items, users, log, False, LIKE_FROM, skipped, notes, digest)
     source.skipped_entities = lost
@@ -87,22 +82,14 @@ def _read_latest(folder: Path) -> Source:
     skipped, lost = Skips(), {"items": Skips()}
     movies = open_table(movies_file, wanted=("movieId", "title", "genres"))
     key, title, genres = (column(movies, n, n) for n in ("movieId", "title", "genres"))
-    item_ids, items = read_entities(
-        movies, key, {"title": title, "topics": genres}, lost["items"], "item"
-    )
-    items.attributes["topics"] = [
-        "" if text in _NO_GENRE else text for text in items.attributes["topics"]
-    ]
+    item_ids, items = read_entities(movies, key, {"title": title, "topics": genres}, lost["items"], "item")
+    items.attributes["topics"] = ["" if text in _NO_GENRE else text for text in items.attributes["topics"]]
     items.attributes["published"] = [_year_in(text) for text in items.attributes["title"]]
     ratings = open_table(ratings_file, wanted=("userId", "movieId", "rating", "timestamp"))
-    user, item, time, value = (
-        column(ratings, n, n) for n in ("userId", "movieId", "timestamp", "rating")
-    )
+    user, item, time, value = (column(ratings, n, n) for n in ("userId", "movieId", "timestamp", "rating"))
     columns = Columns(user, item, time, value)
     users = Ids()
-    log, notes = read_choices(
-        ratings, columns, users, item_ids, skipped, closed_users=False, closed_items=True
-    )
+    log, notes = read_choices(ratings, columns, users, item_ids, skipped, closed_users=False, closed_items=True)
     digest = digest_of(ratings_file, movies_file)
     people = Entities(users.keys)
     source = Source("movielens", items, people, log, False, LIKE_FROM, skipped, notes, digest)

@@ -70,9 +70,7 @@ class _Rows:
 
 def _logs(folder: Path) -> list[tuple[str, str, Path]]:
     if not folder.is_dir():
-        refuse(
-            str(folder), "no such folder", "the folder of the Open Bandit Dataset", "check the path"
-        )
+        refuse(str(folder), "no such folder", "the folder of the Open Bandit Dataset", "check the path")
     found = []
     for policy in POLICIES:
         for campaign in CAMPAIGNS:
@@ -82,10 +80,11 @@ def _logs(folder: Path) -> list[tuple[str, str, Path]]:
                 found.append((policy, campaign, path))
     if not found:
         refuse(
-            str(folder), sorted(p.name for p in folder.iterdir())[:12],
+            str(folder),
+            sorted(p.name for p in folder.iterdir())[:12],
             "POLICY/CAMPAIGN/CAMPAIGN.csv or POLICY_CAMPAIGN.csv, policies random and bts",
             "give the folder as the publisher ships it, unpacked",
-        )  # fmt: skip
+        )
     return found
 
 
@@ -94,19 +93,16 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def _add_items(
-    folder: Path, campaign: str, items: Entities, ids: Ids, skipped: Skips, rows: _Rows
-) -> None:
-    names = [
-        f"item_context_{campaign}.csv",
-        *(f"{p}/{campaign}/item_context.csv" for p in POLICIES),
-    ]
+def _add_items(folder: Path, campaign: str, items: Entities, ids: Ids, skipped: Skips, rows: _Rows) -> None:
+    names = [f"item_context_{campaign}.csv", *(f"{p}/{campaign}/item_context.csv" for p in POLICIES)]
     path = _first(folder, tuple(names))
     if path is None:
         refuse(
-            str(folder), f"no item_context of campaign {campaign}", " or ".join(names),
+            str(folder),
+            f"no item_context of campaign {campaign}",
+            " or ".join(names),
             "fetch the item_context file of the campaign",
-        )  # fmt: skip
+        )
     rows.files.append(path)
     table = open_table(path, wanted=("item_id", "item_feature_1"))
     features = {f"f{k}": column(table, f"item_feature_{k}", "item") for k in (1, 2)}
@@ -123,13 +119,10 @@ def _add_items(
 
 def _add_log(path: Path, campaign: str, items: Ids, rows: _Rows, skipped: Skips) -> None:
     table = open_table(path, wanted=("item_id", "propensity_score"))
-    at = {name: column(table, name, name) for name in
-          ("timestamp", "item_id", "position", "click", *_TRAITS)}  # fmt: skip
+    at = {name: column(table, name, name) for name in ("timestamp", "item_id", "position", "click", *_TRAITS)}
     chance = next((n for n in ("propensity_score", "action_prob") if n in table.names), None)
     if chance is None:
-        refuse(
-            f"{path}, columns", list(table.names)[:12], "propensity_score", "fetch the file again"
-        )
+        refuse(f"{path}, columns", list(table.names)[:12], "propensity_score", "fetch the file again")
     at["propensity"] = table.names.index(chance)
     form, note = time_form(table, at["timestamp"])
     rows.notes += [note] if note else []

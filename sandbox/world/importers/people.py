@@ -32,9 +32,11 @@ def complete_users(
     who, n = np.arange(len(users)), len(users)
     region = fill(
         codes(users, "region", recognise.region),
-        draw(uniforms(seed, "fill/region", who), _REGION_SHARE), "user region", gaps,
+        draw(uniforms(seed, "fill/region", who), _REGION_SHARE),
+        "user region",
+        gaps,
         is_stated(users, "region"),
-    )  # fmt: skip
+    )
     spoken = _language_in(region, uniforms(seed, "fill/user-language", who))
     language = languages(users, spoken, "user language", gaps)
     year = datetime.fromtimestamp(end_ts, UTC).year
@@ -55,9 +57,8 @@ def complete_users(
 
 
 def _known_or_drawn(
-    users: Entities, attribute: str, known: np.ndarray, luck: np.ndarray,
-    shares: tuple[float, ...], gaps: Gaps,
-) -> np.ndarray:  # fmt: skip
+    users: Entities, attribute: str, known: np.ndarray, luck: np.ndarray, shares: tuple[float, ...], gaps: Gaps
+) -> np.ndarray:
     """Where the source has the attribute at all, who does not say stays unknown (code 0)."""
     stated = is_stated(users, attribute)
     if not stated.any():
@@ -84,20 +85,15 @@ def _created(users: Entities, log: Log, seed: int, start_ts: float, gaps: Gaps) 
 def _language_in(region: np.ndarray, luck: np.ndarray) -> np.ndarray:
     choices = [_LANGUAGES_OF[REGIONS[code]] for code in region.tolist()]
     return np.array(
-        [LANGUAGES.index(c[int(u * len(c))]) for c, u in zip(choices, luck.tolist(), strict=True)],
-        dtype=np.int64,
+        [LANGUAGES.index(c[int(u * len(c))]) for c, u in zip(choices, luck.tolist(), strict=True)], dtype=np.int64
     )
 
 
-def follows_of(
-    log: Log, creator: np.ndarray, n_users: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def follows_of(log: Log, creator: np.ndarray, n_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """CSR: half of the creators whom a user chose twice or more, the most chosen first."""
     width = int(creator.max(initial=0)) + 1
     chosen = log.click
-    pairs, counts = np.unique(
-        log.user[chosen] * width + creator[log.item[chosen]], return_counts=True
-    )
+    pairs, counts = np.unique(log.user[chosen] * width + creator[log.item[chosen]], return_counts=True)
     user, who = pairs // width, pairs % width
     keep = (counts >= 2) & (uniforms(seed, "fill/follow", user, who) < 0.5)
     user, who, counts = user[keep], who[keep], counts[keep]

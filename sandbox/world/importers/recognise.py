@@ -65,9 +65,7 @@ def without_slot(texts: Sequence[str], names: Sequence[str]) -> int:
 
 
 def _topic_lists(texts: Sequence[str]) -> list[list[str]]:
-    separator = next(
-        (s for s in "|;," if sum(s in text for text in texts) > 0.01 * len(texts)), None
-    )
+    separator = next((s for s in "|;," if sum(s in text for text in texts) > 0.01 * len(texts)), None)
     return [_topics_of(text, separator) for text in texts]
 
 

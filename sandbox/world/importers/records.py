@@ -64,14 +64,18 @@ def open_records(path: Path, form: str) -> RecordTable:
             names.update(dict.fromkeys(document or ()))
             if len(names) > _MAX_COLUMNS:
                 refuse(
-                    str(path), f"more than {_MAX_COLUMNS} different fields", "a record per interaction",
+                    str(path),
+                    f"more than {_MAX_COLUMNS} different fields",
+                    "a record per interaction",
                     "write a line for each interaction, with the same fields in all of them",
-                )  # fmt: skip
+                )
     if not names:
         refuse(
-            str(path), "no record with a field", "a JSON object per line, or an array of them",
+            str(path),
+            "no record with a field",
+            "a JSON object per line, or an array of them",
             "name the file that holds the records",
-        )  # fmt: skip
+        )
     return RecordTable(path, tuple(names), form)
 
 
@@ -154,16 +158,17 @@ def _whole(path: Path, encoding: str) -> Iterator[dict[str, Any] | None]:
         except (ValueError, RecursionError) as error:
             row = text.count("\n", 0, at) + 1
             refuse(
-                f"{path}, line {row}", str(error), "a whole JSON array or a document per line",
+                f"{path}, line {row}",
+                str(error),
+                "a whole JSON array or a document per line",
                 "fetch or export the file again",
-            )  # fmt: skip
+            )
         yield _flattened(document) if isinstance(document, dict) else None
         at = _after_blanks(text, at)
     if closing:
         refuse(
-            str(path), "an array that breaks off", "a whole JSON array, closed by ]",
-            "fetch or export the file again",
-        )  # fmt: skip
+            str(path), "an array that breaks off", "a whole JSON array, closed by ]", "fetch or export the file again"
+        )
 
 
 def _whole_text(path: Path, encoding: str) -> str:
@@ -199,9 +204,7 @@ def _parquet_file(path: Path) -> pq.ParquetFile:
             plain = file.read(4) == b"PAR1" and not member
         if plain:
             return pq.ParquetFile(archive)
-        return pq.ParquetFile(
-            io.BytesIO(_whole_bytes(path, "unpack it: a plain file may be larger"))
-        )
+        return pq.ParquetFile(io.BytesIO(_whole_bytes(path, "unpack it: a plain file may be larger")))
     except (pa.ArrowException, *DAMAGED) as error:
         damaged(path, error)
 

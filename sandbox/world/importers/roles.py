@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sandbox.base.errors import SandboxError
-from sandbox.world.importers.source import (
-    ITEM_ATTRIBUTES,
-    NOT_MAPPED,
-    USER_ATTRIBUTES,
-    ColumnUse,
-    refuse,
-)  # fmt: skip
+from sandbox.world.importers.source import ITEM_ATTRIBUTES, NOT_MAPPED, USER_ATTRIBUTES, ColumnUse, refuse
 
 ROLES = ("user", "item", "time", "value", "click", "shown")
 # What columns are usually called; compared without case, punctuation and type suffixes.
@@ -77,9 +71,7 @@ class Uses:
         return [self.taken[index] for index in sorted(self.taken)]
 
     def _set(self, index: int, role: str, note: str) -> None:
-        self.taken[index] = ColumnUse(
-            self.table.path.name, self.table.names[index][:80], role, note
-        )
+        self.taken[index] = ColumnUse(self.table.path.name, self.table.names[index][:80], role, note)
 
 
 def parse_map(pairs: list[str]) -> dict[str, str]:
@@ -89,9 +81,12 @@ def parse_map(pairs: list[str]) -> dict[str, str]:
         role, equals, name = pair.partition("=")
         if not equals or not role.strip() or not name.strip():
             raise SandboxError(
-                "CFG-004", where="--map", seen=pair, expected="ROLE=COLUMN, such as user=customer_id",
+                "CFG-004",
+                where="--map",
+                seen=pair,
+                expected="ROLE=COLUMN, such as user=customer_id",
                 fix=f"roles: {', '.join(ROLES)}; attributes: {', '.join(_attributes())}",
-            )  # fmt: skip
+            )
         mapping[role.strip()] = name.strip()
     check_roles(mapping)
     return mapping
@@ -103,9 +98,8 @@ def check_roles(mapping: Mapping[str, str]) -> None:
     for role in mapping:
         if role not in known:
             raise SandboxError(
-                "CFG-004", where="--map", seen=role, expected=f"one of {known}",
-                fix=f"write --map {known[0]}=COLUMN",
-            )  # fmt: skip
+                "CFG-004", where="--map", seen=role, expected=f"one of {known}", fix=f"write --map {known[0]}=COLUMN"
+            )
 
 
 def _attributes() -> list[str]:
@@ -120,16 +114,17 @@ def column(table: Named, name: str, role: str) -> int:
     if name.casefold() in folded:
         return folded.index(name.casefold())
     refuse(
-        f"{table.path}, columns", name, f"one of {list(table.names)}",
+        f"{table.path}, columns",
+        name,
+        f"one of {list(table.names)}",
         f"name the column that holds the {role}: --map {role}=COLUMN",
-    )  # fmt: skip
+    )
 
 
 def like(table: Named, role: str, ignored: frozenset[str] = frozenset()) -> list[int]:
     """Columns with a usual name of the role, the most usual first."""
     names = [
-        "" if name in ignored else re.sub(r"[^a-z0-9]", "", name.partition(":")[0].casefold())
-        for name in table.names
+        "" if name in ignored else re.sub(r"[^a-z0-9]", "", name.partition(":")[0].casefold()) for name in table.names
     ]
     usual = _USUAL[role].split()
     found = [index for word in usual for index, name in enumerate(names) if name == word]
@@ -139,18 +134,18 @@ def like(table: Named, role: str, ignored: frozenset[str] = frozenset()) -> list
     return list(dict.fromkeys(found))
 
 
-def required(
-    table: Named, role: str, mapping: Mapping[str, str], ignored: frozenset[str] = frozenset()
-) -> int:
+def required(table: Named, role: str, mapping: Mapping[str, str], ignored: frozenset[str] = frozenset()) -> int:
     """The mapped column, else the first with a usual name. Raises WORLD-002 where there is none."""
     if role in mapping:
         return column(table, mapping[role], role)
     found = like(table, role, ignored)
     if not found:
         refuse(
-            f"{table.path}, columns", list(table.names), f"a column that holds the {role}",
+            f"{table.path}, columns",
+            list(table.names),
+            f"a column that holds the {role}",
             f"say which one: --map {role}=COLUMN, {_BY_NUMBER}",
-        )  # fmt: skip
+        )
     return found[0]
 
 
@@ -163,16 +158,17 @@ def key_of(table: Named, role: str, named: str | None) -> int:
     found += [index for index, name in enumerate(plain) if name in ("id", "key")]
     if not found:
         refuse(
-            f"{table.path}, columns", list(table.names), f"a column that holds the {role}'s key",
+            f"{table.path}, columns",
+            list(table.names),
+            f"a column that holds the {role}'s key",
             f"call it as in the log ({named or role}), or {role}_id",
-        )  # fmt: skip
+        )
     return found[0]
 
 
 def attribute_columns(
-    table: Named, attributes: tuple[str, ...], mapping: Mapping[str, str], uses: Uses,
-    *, by_usual_name: bool,
-) -> dict[str, int]:  # fmt: skip
+    table: Named, attributes: tuple[str, ...], mapping: Mapping[str, str], uses: Uses, *, by_usual_name: bool
+) -> dict[str, int]:
     """Columns of the attributes that the table has; a mapped column may stand in another file."""
     found: dict[str, int] = {}
     for attribute in attributes:

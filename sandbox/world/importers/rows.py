@@ -75,11 +75,14 @@ class Collected:
         """Of growing columns; those of what the file has not are empty."""
         n = len(user)
         return cls(
-            np.array(user, np.int64), np.array(item, np.int64), np.array(line, np.int64), times,
+            np.array(user, np.int64),
+            np.array(item, np.int64),
+            np.array(line, np.int64),
+            times,
             np.array(value, np.float32) if value else np.full(n, np.nan, np.float32),
             np.array(click, np.int8) if click else np.ones(n, np.int8),
             np.array(extra, np.int64) if extra else np.zeros(n, np.int64),
-        )  # fmt: skip
+        )
 
     def keep(self, mask: np.ndarray) -> None:
         """Drop the other rows, the texts of times excepted."""
@@ -94,9 +97,8 @@ def time_form(table: Table, index: int) -> tuple[TimeForm, str]:
 
 
 def read_entities(
-    table: Table, key: int, attributes: Mapping[str, int], skipped: Skips, what: str,
-    *, keep_null_words: bool = False,
-) -> tuple[Ids, Entities]:  # fmt: skip
+    table: Table, key: int, attributes: Mapping[str, int], skipped: Skips, what: str, *, keep_null_words: bool = False
+) -> tuple[Ids, Entities]:
     """One entity per row; a key met again is counted and the first row stands."""
     ids, entities = Ids(), Entities()
     columns: dict[str, list[str]] = {name: [] for name in attributes}
@@ -169,19 +171,13 @@ def collect(
             click.append(click_of[text])
         if columns.others:
             extra.append(codes.setdefault(tuple(row[k] for k in columns.others), len(codes)))
-    return Collected.of(
-        user, item, lines, dict(zip(time_columns, texts, strict=True)), value, click, extra
-    )
+    return Collected.of(user, item, lines, dict(zip(time_columns, texts, strict=True)), value, click, extra)
 
 
-def skip_where(
-    table: Table, rows: Collected, bad: np.ndarray, reason: str, skipped: Skips
-) -> np.ndarray:
+def skip_where(table: Table, rows: Collected, bad: np.ndarray, reason: str, skipped: Skips) -> np.ndarray:
     """Count the rows of a mask, drop them, and return the mask of those that stay."""
     if bad.any():
-        skipped.rows(
-            reason, int(bad.sum()), table.line(int(rows.line[int(np.flatnonzero(bad)[0])]))
-        )
+        skipped.rows(reason, int(bad.sum()), table.line(int(rows.line[int(np.flatnonzero(bad)[0])])))
         rows.keep(~bad)
     return ~bad
 
@@ -208,13 +204,10 @@ def log_of(rows: Collected, ts: np.ndarray) -> Log:
 
 
 def read_choices(
-    table: Table, columns: Columns, users: Ids, items: Ids, skipped: Skips,
-    *, closed_users: bool, closed_items: bool,
-) -> tuple[Log, list[str]]:  # fmt: skip
+    table: Table, columns: Columns, users: Ids, items: Ids, skipped: Skips, *, closed_users: bool, closed_items: bool
+) -> tuple[Log, list[str]]:
     """The log of a publisher's table that holds what users chose, unsorted, and notes."""
-    rows = collect(
-        table, columns, users, items, skipped, closed_users=closed_users, closed_items=closed_items
-    )
+    rows = collect(table, columns, users, items, skipped, closed_users=closed_users, closed_items=closed_items)
     refuse_mostly_bad(table.path.name, len(rows.user), skipped, table.width)
     where = f"{table.path}, column {table.names[columns.time]!r}"
     times = read_column(rows.times[columns.time], where)

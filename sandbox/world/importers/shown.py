@@ -14,10 +14,7 @@ from sandbox.world.importers.source import Skips
 ITEM, CLICK = "shown item", "clicked"
 MIND = ("impression", "user", "time", "history", "impressions")
 """Columns of MIND's behaviors.tsv, which has no header."""
-NEWS = (
-    "news_id", "category", "subcategory", "title", "abstract", "url", "title_entities",
-    "abstract_entities",
-)  # fmt: skip
+NEWS = ("news_id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities")
 """Columns of MIND's news.tsv, which has no header either."""
 _LIST = re.compile(r"\S+-[01](?:\s+\S+-[01])*\s*")
 _SAMPLE = 50

@@ -11,9 +11,7 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 
-ITEM_ATTRIBUTES = (
-    "title", "topics", "creator", "language", "published", "duration_s", "price", "min_age",
-)  # fmt: skip
+ITEM_ATTRIBUTES = ("title", "topics", "creator", "language", "published", "duration_s", "price", "min_age")
 USER_ATTRIBUTES = ("age", "gender", "region", "language", "created")
 
 
@@ -153,17 +151,21 @@ def existing(folder: Path, names: tuple[str, ...], kind: str) -> list[Path]:
     """The named files of a folder. Raises WORLD-002 naming all that are missing."""
     if not folder.is_dir():
         refuse(
-            str(folder), "no such folder" if not folder.exists() else "a file", f"the folder of {kind}",
+            str(folder),
+            "no such folder" if not folder.exists() else "a file",
+            f"the folder of {kind}",
             "give the folder that holds " + ", ".join(names),
-        )  # fmt: skip
+        )
     found = [_plain_or_gzip(folder / name) for name in names]
     missing = [name for name, path in zip(names, found, strict=True) if path is None]
     if missing:
         there = sorted(p.name for p in folder.iterdir())[:12]
         refuse(
-            str(folder), f"missing {', '.join(missing)}; there: {', '.join(there) or 'nothing'}",
-            f"{', '.join(names)} of {kind}", "give the folder as the publisher ships it, unpacked",
-        )  # fmt: skip
+            str(folder),
+            f"missing {', '.join(missing)}; there: {', '.join(there) or 'nothing'}",
+            f"{', '.join(names)} of {kind}",
+            "give the folder as the publisher ships it, unpacked",
+        )
     return [path for path in found if path is not None]
 
 

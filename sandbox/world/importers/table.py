@@ -11,25 +11,10 @@ import numpy as np
 from sandbox.world.importers.interactions import Options, read_log
 from sandbox.world.importers.missing import stated
 from sandbox.world.importers.records import open_records
-from sandbox.world.importers.roles import (
-    ROLES,
-    Uses,
-    attribute_columns,
-    check_roles,
-    key_of,
-    parse_map,
-)  # fmt: skip
+from sandbox.world.importers.roles import ROLES, Uses, attribute_columns, check_roles, key_of, parse_map
 from sandbox.world.importers.rows import Table, read_entities
 from sandbox.world.importers.shown import MIND, NEWS, is_mind, is_news
-from sandbox.world.importers.source import (
-    ITEM_ATTRIBUTES,
-    USER_ATTRIBUTES,
-    ColumnUse,
-    Entities,
-    Ids,
-    Skips,
-    Source,
-)  # fmt: skip
+from sandbox.world.importers.source import ITEM_ATTRIBUTES, USER_ATTRIBUTES, ColumnUse, Entities, Ids, Skips, Source
 from sandbox.world.importers.text import TextTable, open_table
 from sandbox.world.importers.tidy import tidy
 from sandbox.world.importers.unpack import digest_of, kind_of
@@ -73,20 +58,13 @@ def read(
         source.items = _met(things.ids, source, "item")
         _within_log(found.table, found.item, source.items, at_item, source.notes)
     source.columns = [*uses.all(), *things.columns(), *people.columns()]
-    source.skipped_entities = {
-        name: side.skipped for name, side in (("items", things), ("users", people)) if side.uses
-    }
+    source.skipped_entities = {name: side.skipped for name, side in (("items", things), ("users", people)) if side.uses}
     source.like_from = like_threshold(source.log.value)
     if not np.isnan(source.like_from):
         source.notes.append(f"values from {source.like_from:g} up count as likes, too")
-    for name, lost in (
-        ("the log", found.skipped),
-        *((s, k) for s, k in source.skipped_entities.items()),
-    ):
+    for name, lost in (("the log", found.skipped), *((s, k) for s, k in source.skipped_entities.items())):
         if lost.foreign:
-            source.notes.append(
-                f"{lost.foreign} lines of {name} are not UTF-8: read as Windows-1252"
-            )
+            source.notes.append(f"{lost.foreign} lines of {name} are not UTF-8: read as Windows-1252")
     return source
 
 
@@ -143,9 +121,8 @@ class _Side:
 
     @classmethod
     def of(
-        cls, path: Path | None, role: str, attributes: tuple[str, ...],
-        mapping: Mapping[str, str], options: Options,
-    ) -> _Side:  # fmt: skip
+        cls, path: Path | None, role: str, attributes: tuple[str, ...], mapping: Mapping[str, str], options: Options
+    ) -> _Side:
         if path is None:
             return cls(Ids(), Entities(), Skips(), attributes)
         table = open_any(path, wanted=list(mapping.values()))
@@ -155,9 +132,7 @@ class _Side:
         key = key_of(table, role, mapping.get(role))
         uses.take(key, f"{role} key")
         columns = attribute_columns(table, attributes, mapping, uses, by_usual_name=True)
-        ids, entities = read_entities(
-            table, key, columns, skipped, role, keep_null_words=options.keep_null_words
-        )
+        ids, entities = read_entities(table, key, columns, skipped, role, keep_null_words=options.keep_null_words)
         return cls(ids, entities, skipped, (), uses)
 
     def columns(self) -> list[ColumnUse]:
@@ -174,9 +149,7 @@ def _met(ids: Ids, source: Source, role: str) -> Entities:
     return Entities([keys[k] for k in used.tolist()])
 
 
-def _within_log(
-    table: Table, key: int, entities: Entities, columns: Mapping[str, int], notes: list[str]
-) -> None:
+def _within_log(table: Table, key: int, entities: Entities, columns: Mapping[str, int], notes: list[str]) -> None:
     """Attributes that stand in the log, the first that each entity has; where it has more, it is said."""
     if not columns:
         return

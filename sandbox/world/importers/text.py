@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sandbox.world.importers.dialect import (
-    DELIMITERS,
-    MAX_FIELD,
-    Dialect,
-    learned,
-    near_quotes,
-    records,
-)  # fmt: skip
+from sandbox.world.importers.dialect import DELIMITERS, MAX_FIELD, Dialect, learned, near_quotes, records
 from sandbox.world.importers.lines import encoding_of, holds, read_lines
 from sandbox.world.importers.source import Skips, refuse
 from sandbox.world.importers.unpack import digest_of
@@ -109,18 +102,17 @@ def open_table(
     names = _fields(head[0], chosen)
     if len(names) < 2:
         refuse(
-            f"{path}, line 1", head[0].strip()[:80],
+            f"{path}, line 1",
+            head[0].strip()[:80],
             "columns separated by comma, tab, semicolon, | or ::",
             "export the table with one of these",
-        )  # fmt: skip
+        )
     width = len(names) if header else _commonest_width(head, chosen)
     numeric = _numeric(head[1:] if header else head, chosen, width)
     dialect = Dialect(chosen)
     if quoting != csv.QUOTE_NONE and holds(path, b'"'):
         kept, count = near_quotes(read_lines(path, encoding, Skips()))
-        dialect = learned(
-            kept, count, chosen, lambda fields: _like_row(fields, width, numeric), header
-        )
+        dialect = learned(kept, count, chosen, lambda fields: _like_row(fields, width, numeric), header)
     if header:
         first = dialect.split(head[0]) or dialect.as_it_stands(head[0])
         names = [name.strip().strip("\0") for name in first]

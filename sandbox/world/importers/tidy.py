@@ -40,10 +40,11 @@ def tidy(source: Source) -> Source:
     users, items = len(np.unique(log.user)), len(np.unique(log.item))
     if users < 2 or items < 2:
         refuse(
-            f"{source.kind} log", f"{users} users and {items} items in {len(log)} usable rows",
+            f"{source.kind} log",
+            f"{users} users and {items} items in {len(log)} usable rows",
             "at least 2 users and 2 items: with fewer there is no taste to learn",
             "name the file that holds the interactions, with user and item columns as they are in it",
-        )  # fmt: skip
+        )
     _refuse_untrainable(source)
     return source
 
@@ -63,15 +64,14 @@ def refuse_mostly_bad(kind: str, kept: int, skipped: Skips, width: int = 0) -> N
             expected = f"{width} columns in every row, as in the first line; {expected}"
         refuse(
             skipped.first.get(reason, f"{kind} log"),
-            f"{bad} of {kept + bad} rows cannot be used ({worst})", expected,
-            "give the header a name for each column, or check the delimiter" if wrong_width else
-            "check which column is which (--map), the delimiter and the form of time",
-        )  # fmt: skip
+            f"{bad} of {kept + bad} rows cannot be used ({worst})",
+            expected,
+            "give the header a name for each column, or check the delimiter"
+            if wrong_width
+            else "check which column is which (--map), the delimiter and the form of time",
+        )
     if kept == 0:
-        refuse(
-            f"{kind} log", "no usable rows", "at least one interaction",
-            "name the file that holds the interactions",
-        )  # fmt: skip
+        refuse(f"{kind} log", "no usable rows", "at least one interaction", "name the file that holds the interactions")
 
 
 def _repeats(log: Log) -> np.ndarray:
@@ -146,22 +146,24 @@ def _refuse_untrainable(source: Source) -> None:
             f"{share:.0%} of {len(log)} rows at one instant, {_day(log.ts[0])}",
             "times that differ: models are trained on the earlier rows and tested on the later ones",
             "map time to the column that holds the time of each interaction: --map time=COLUMN",
-        )  # fmt: skip
+        )
     end = np.floor(log.ts[-1]) + 1 - _DAY_S
     trained = (log.ts < end) & (log.ts >= log.ts[-1] - _TRAINED_S) & log.click
     if not log.click.any() or log.click.all():
         what = "no row that was clicked" if not log.click.any() else "only rows that were clicked"
         refuse(
-            f"{source.kind} log, clicks", f"{what}, of {len(log)}", "rows clicked and rows not",
+            f"{source.kind} log, clicks",
+            f"{what}, of {len(log)}",
+            "rows clicked and rows not",
             "map click to the column that tells them apart: --map click=COLUMN, or --ignore it",
-        )  # fmt: skip
+        )
     if not trained.any():
         refuse(
             f"{source.kind} log, times",
             f"{_day(log.ts[0])} to {_day(log.ts[-1])}, no click before the last day of its 14",
             "a log of impressions that spans more than a day, clicked before the last one",
             "give a longer log, or only its clicked rows without the click column",
-        )  # fmt: skip
+        )
 
 
 def _day(ts: float) -> str:

@@ -115,10 +115,11 @@ def read_column(texts: Sequence[str], where: str) -> Times:
     counts = [int((~np.isnan(ts)).sum()) for _, ts in read]
     if not read or max(counts) < _LEAST_SHARE * there:
         refuse(
-            where, filled[0][:60] if filled else "no value",
+            where,
+            filled[0][:60] if filled else "no value",
             "epoch seconds, milliseconds or microseconds, ISO 8601 or a common date, 1980 to 2100",
             "map time to the column that holds the time of the interaction",
-        )  # fmt: skip
+        )
     alike = [pair for pair, count in zip(read, counts, strict=True) if count == max(counts)]
     ordered = [pair for pair in alike if _in_order(pair[1])]
     chosen = ordered[0] if len(ordered) == 1 else alike[0]
@@ -167,9 +168,7 @@ def _date(text: str, form: TimeForm | None) -> float:
         return float("nan")
 
 
-def _ranked(
-    sample: Sequence[str], read: Callable[[TimeForm, str], float]
-) -> list[tuple[TimeForm, int]]:
+def _ranked(sample: Sequence[str], read: Callable[[TimeForm, str], float]) -> list[tuple[TimeForm, int]]:
     """Forms and how many of the sample they read, most first, ties in the order of FORMS."""
 
     def reads(form: TimeForm, text: str) -> bool:

@@ -32,10 +32,13 @@ def truth_of(fitted: Fitted, log: Log, catalogue: Catalogue, seed: int, weights:
     spread = float(np.std(_pairs(fitted, seed))) or 1.0
     taste_gain = 0.6 / spread
     weights = replace(
-        weights, click_quality=0.0, click_bait=0.0, value_taste=taste_gain,
+        weights,
+        click_quality=0.0,
+        click_bait=0.0,
+        value_taste=taste_gain,
         value_quality=weights.value_quality if known else 0.0,
         value_b0=-taste_gain * float(np.mean(_pairs(fitted, seed))),
-    )  # fmt: skip
+    )
     latent = Latent.neutral(
         seed=seed,
         user_taste=fitted.taste,

@@ -117,17 +117,21 @@ def located(path: Path) -> tuple[Path, str]:
     seen = "a folder" if path.is_dir() else "no such file"
     there = sorted(p.name for p in path.iterdir())[:8] if path.is_dir() else []
     refuse(
-        str(path), f"{seen} with {', '.join(there)}" if there else seen, "a readable file",
+        str(path),
+        f"{seen} with {', '.join(there)}" if there else seen,
+        "a readable file",
         "name the file that holds the table" if there else "check the path",
-    )  # fmt: skip
+    )
 
 
 def damaged(path: Path, error: BaseException) -> NoReturn:
     """Raises WORLD-002 for what an unpacker raised."""
     refuse(
-        str(path), str(error) or type(error).__name__, f"a whole file: {READS}",
+        str(path),
+        str(error) or type(error).__name__,
+        f"a whole file: {READS}",
         "fetch the file again, or unpack it yourself",
-    )  # fmt: skip
+    )
 
 
 def digest_of(*paths: Path) -> str:
@@ -150,15 +154,18 @@ def _member(path: Path, archive: Path, file: BinaryIO, wanted: str) -> BinaryIO:
     tables = [name for name in names if _may_be_table(name)]
     if wanted and wanted not in names:
         refuse(
-            str(path), f"no {wanted} in it", f"one of {tables[:12]}",
+            str(path),
+            f"no {wanted} in it",
+            f"one of {tables[:12]}",
             f"name one of these: {archive}/{tables[0] if tables else 'MEMBER'}",
-        )  # fmt: skip
+        )
     if not wanted and len(tables) != 1:
         refuse(
-            str(path), f"{len(tables)} tables: {', '.join(tables[:12])}" if tables else "no table",
+            str(path),
+            f"{len(tables)} tables: {', '.join(tables[:12])}" if tables else "no table",
             "an archive with one table",
             f"say which: {archive}/{tables[0]}" if tables else "name another file",
-        )  # fmt: skip
+        )
     inside = packed.open(wanted or tables[0])
     return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, inside)))
 

@@ -8,15 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.base.catalogue import (
-    AGE_BANDS,
-    CREATOR_GROUPS,
-    GENDERS,
-    LANGUAGES,
-    REGIONS,
-    SENSITIVITIES,
-    Catalogue,
-)  # fmt: skip
+from sandbox.base.catalogue import AGE_BANDS, CREATOR_GROUPS, GENDERS, LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
 from sandbox.base.streams import uniforms
 from sandbox.world.importers.complete import Filled
 from sandbox.world.importers.source import Log, Source
@@ -59,10 +51,7 @@ def history(source: Source) -> tuple[pa.Table, pa.Table]:
     # Where others are rated, a click without a rating must not pass for the lowest one.
     rated = not np.isnan(log.value).all()
     value = log.value if rated else np.ones(len(log), dtype=np.float32)
-    clicked, liked = (
-        np.flatnonzero(log.click),
-        np.flatnonzero(log.click & (log.value >= source.like_from)),
-    )
+    clicked, liked = (np.flatnonzero(log.click), np.flatnonzero(log.click & (log.value >= source.like_from)))
     row = np.concatenate([clicked, liked])
     kind = np.concatenate([np.full(len(clicked), "click"), np.full(len(liked), "like")])
     order = np.lexsort((kind, row))
@@ -106,56 +95,62 @@ def items_table(source: Source, filled: Filled) -> pa.Table:
     known = c.item_topics.sum(axis=1) > 0
     main = np.where(known, c.item_topics.argmax(axis=1), len(names) - 1)
     titles = items.text("title")
-    return pa.table({
-        "item_id": np.arange(c.n_items, dtype=np.int32),
-        "key": items.key,
-        "title": [t or f"item {key}" for t, key in zip(titles, items.key, strict=True)],
-        "creator_id": c.item_creator,
-        "creator_group": _names(CREATOR_GROUPS, c.creator_group[c.item_creator]),
-        "topics": pa.array(
-            [[filled.topic_names[t] for t in np.flatnonzero(row)] for row in c.item_topics > 0],
-            pa.list_(pa.string()),
-        ),
-        "category": names[main].tolist(),
-        "lang": _names(LANGUAGES, c.item_language),
-        "sensitivity": _names(SENSITIVITIES, c.item_sensitivity),
-        "sens_score": c.item_sens_score.astype(np.float64),
-        "sens_labelled_ts": filled.sens_labelled_ts,
-        "age_rating": c.item_maturity.astype(np.int32),
-        "regions": pa.array(
-            [[r for bit, r in enumerate(REGIONS) if mask >> bit & 1] for mask in c.item_regions.tolist()],
-            pa.list_(pa.string()),
-        ),
-        "duration_s": c.item_duration_s.astype(np.float64),
-        "price": c.item_price.astype(np.float64),
-        "sponsored": c.item_sponsored,
-        "in_stock": np.ones(c.n_items, dtype=bool),
-        "published_ts": c.item_published_ts,
-    })  # fmt: skip
+    return pa.table(
+        {
+            "item_id": np.arange(c.n_items, dtype=np.int32),
+            "key": items.key,
+            "title": [t or f"item {key}" for t, key in zip(titles, items.key, strict=True)],
+            "creator_id": c.item_creator,
+            "creator_group": _names(CREATOR_GROUPS, c.creator_group[c.item_creator]),
+            "topics": pa.array(
+                [[filled.topic_names[t] for t in np.flatnonzero(row)] for row in c.item_topics > 0],
+                pa.list_(pa.string()),
+            ),
+            "category": names[main].tolist(),
+            "lang": _names(LANGUAGES, c.item_language),
+            "sensitivity": _names(SENSITIVITIES, c.item_sensitivity),
+            "sens_score": c.item_sens_score.astype(np.float64),
+            "sens_labelled_ts": filled.sens_labelled_ts,
+            "age_rating": c.item_maturity.astype(np.int32),
+            "regions": pa.array(
+                [[r for bit, r in enumerate(REGIONS) if mask >> bit & 1] for mask in c.item_regions.tolist()],
+                pa.list_(pa.string()),
+            ),
+            "duration_s": c.item_duration_s.astype(np.float64),
+            "price": c.item_price.astype(np.float64),
+            "sponsored": c.item_sponsored,
+            "in_stock": np.ones(c.n_items, dtype=bool),
+            "published_ts": c.item_published_ts,
+        }
+    )
 
 
 def users_table(source: Source, catalogue: Catalogue) -> pa.Table:
     region = _names(REGIONS, catalogue.user_region)
-    return pa.table({
-        "user_id": np.arange(catalogue.n_users, dtype=np.int32),
-        "key": source.users.key,
-        "region": region,
-        "jurisdiction": [JURISDICTIONS[name] for name in region],
-        "lang": _names(LANGUAGES, catalogue.user_language),
-        "age_band": _names(AGE_BANDS, catalogue.user_age_band),
-        "gender": _names(GENDERS, catalogue.user_gender),
-        "created_ts": catalogue.user_created_ts,
-    })  # fmt: skip
+    return pa.table(
+        {
+            "user_id": np.arange(catalogue.n_users, dtype=np.int32),
+            "key": source.users.key,
+            "region": region,
+            "jurisdiction": [JURISDICTIONS[name] for name in region],
+            "lang": _names(LANGUAGES, catalogue.user_language),
+            "age_band": _names(AGE_BANDS, catalogue.user_age_band),
+            "gender": _names(GENDERS, catalogue.user_gender),
+            "created_ts": catalogue.user_created_ts,
+        }
+    )
 
 
 def creators_table(filled: Filled) -> pa.Table:
     c = filled.catalogue
-    return pa.table({
-        "creator_id": np.arange(len(c.creator_group), dtype=np.int32),
-        "name": filled.creator_name,
-        "creator_group": _names(CREATOR_GROUPS, c.creator_group),
-        "followers": c.creator_followers.astype(np.int64),
-    })  # fmt: skip
+    return pa.table(
+        {
+            "creator_id": np.arange(len(c.creator_group), dtype=np.int32),
+            "name": filled.creator_name,
+            "creator_group": _names(CREATOR_GROUPS, c.creator_group),
+            "followers": c.creator_followers.astype(np.int64),
+        }
+    )
 
 
 def consent_table(catalogue: Catalogue, seed: int) -> pa.Table:
@@ -169,14 +164,16 @@ def consent_table(catalogue: Catalogue, seed: int) -> pa.Table:
     }
     law = [JURISDICTIONS[name] for name in _names(REGIONS, catalogue.user_region)]
     n, purposes = len(who), len(granted)
-    return pa.table({
-        "user_id": np.tile(who, purposes).astype(np.int32),
-        "purpose": np.repeat(list(granted), n).tolist(),
-        "state": np.where(np.concatenate(list(granted.values())), "granted", "denied").tolist(),
-        "effective_ts": np.tile(catalogue.user_created_ts, purposes),
-        "jurisdiction": law * purposes,
-        "signal": ["import"] * (n * purposes),
-    })  # fmt: skip
+    return pa.table(
+        {
+            "user_id": np.tile(who, purposes).astype(np.int32),
+            "purpose": np.repeat(list(granted), n).tolist(),
+            "state": np.where(np.concatenate(list(granted.values())), "granted", "denied").tolist(),
+            "effective_ts": np.tile(catalogue.user_created_ts, purposes),
+            "jurisdiction": law * purposes,
+            "signal": ["import"] * (n * purposes),
+        }
+    )
 
 
 def _names(vocabulary: tuple[str, ...], codes: np.ndarray) -> list[str]:

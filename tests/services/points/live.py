@@ -11,14 +11,7 @@ from grpc import aio
 
 from sandbox.base.config import Config, Edge, GatewayConfig, RankingConfig, RetrievalConfig
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import (
-    ITEM_STATS,
-    USER_PROFILE,
-    USER_SESSION,
-    key,
-    pack,
-    unpack_many,
-)
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, key, pack, unpack_many
 from sandbox.base.schema import TABLES
 from sandbox.runtime.materialiser import Materialiser
 from services.events.core import PROGRESS, STREAM
@@ -32,7 +25,8 @@ from services.ranking.server import REGISTRATION as RANKING
 from services.retrieval.server import REGISTRATION as RETRIEVAL
 from services.rules.server import REGISTRATION as RULES
 from tests.services.artefacts import everything
-from tests.services.harness import WORLD_START, catalogue, make_run, redis_at, serving, until
+from tests.services.harness import WORLD_START, catalogue, make_run, redis_at, serving
+from tests.services.waiting import until
 
 PATIENT = Edge(deadline_ms=8_000)  # a busy machine is no part of what is tested
 USER, SLATE = 3, 5
@@ -41,12 +35,14 @@ USER, SLATE = 3, 5
 def _config():
     return Config(
         gateway=GatewayConfig(
-            deadline_ms=10_000, explain_share=1.0, impressions_to_stream=False,
+            deadline_ms=10_000,
+            explain_share=1.0,
+            impressions_to_stream=False,
             **dict.fromkeys(("features", "retrieval", "ranking", "rules", "events"), PATIENT),
         ),
         retrieval=RetrievalConfig(model=PATIENT, sample_share=1.0),
         ranking=RankingConfig(features=PATIENT, model=PATIENT),
-    )  # fmt: skip
+    )
 
 
 class Live:
@@ -84,7 +80,7 @@ class Live:
         await until(lambda: self._done("gateway", "Recommend"), 10)
 
     def _done(self, service, op):
-        return any(s["service"] == service and s["op"] == op and s["kind"] == "server" for s in self.rows("spans"))  # fmt: skip
+        return any(s["service"] == service and s["op"] == op and s["kind"] == "server" for s in self.rows("spans"))
 
     async def tell(self):
         """Two clicks in one call. Returns how many entries of the stream they became."""
@@ -123,9 +119,7 @@ class Live:
         """Rows of item_stats as the batch job writes them: ones."""
         n = 20
         try:
-            await self.job._write(
-                ITEM_STATS, np.arange(n), np.ones((n, 16), np.float32), np.full(n, WORLD_START)
-            )
+            await self.job._write(ITEM_STATS, np.arange(n), np.ones((n, 16), np.float32), np.full(n, WORLD_START))
         except SandboxError as error:
             return error.kind.code
         return "OK"
@@ -148,7 +142,8 @@ async def live(folder):
         async with (
             serving(run, FEATURES, MODEL, RETRIEVAL, RANKING, RULES, EVENTS, PROCESSOR, GATEWAY) as hosts,
             aio.insecure_channel(run.addresses["gateway"]) as channel,
-        ):  # fmt: skip
+        ):
             side = Live(run, hosts, gateway_pb2_grpc.RecommenderStub(channel), store)
             yield side
-            await side.job._store.aclose()
+            await side.job._rows.close()
+            await side.job._stream.aclose()

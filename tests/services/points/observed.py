@@ -61,7 +61,7 @@ async def _request(side):
         "one score": len({r["score"] for r in by_ann}) == 1,
         "one chance": len(chances) == 1,
         "lost rows": side.dropped(),
-    }  # fmt: skip
+    }
 
 
 async def _feedback(side, seam, wrapper):
@@ -71,7 +71,7 @@ async def _feedback(side, seam, wrapper):
         "entries": appended,
         "outcomes": len(side.rows("outcomes")),
         "Append": [(s["attempt"], s["status"], _slow([s])) for s in spans],
-    }  # fmt: skip
+    }
 
 
 async def _stream(side, seam, wrapper):
@@ -93,7 +93,7 @@ async def _stream(side, seam, wrapper):
         "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
         "errors": sorted({r["msg"] for r in _errors(side)}),
         "afterwards": _summary(side.session_row()),
-    }  # fmt: skip
+    }
 
 
 def _errors(side):
@@ -109,7 +109,7 @@ async def _materialised(side, seam, wrapper):
         "status": status,
         "row": _summary(side.item_row()),
         "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
-    }  # fmt: skip
+    }
 
 
 def _summary(row):

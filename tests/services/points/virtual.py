@@ -63,10 +63,7 @@ class Virtual:
     async def tell(self):
         self._n += 1
         before, now = len(self.stack.stream.entries), self.stack.now()
-        entries = [
-            Entry("click", self.user, 7, now, (20 + i,), 1.0, f"{self._n}/{i}", "r")
-            for i in range(2)
-        ]
+        entries = [Entry("click", self.user, 7, now, (20 + i,), 1.0, f"{self._n}/{i}", "r") for i in range(2)]
         place = (np.array([self.user]), np.array([7]), np.array([self._n]))
         self.stack.clients._send_feedback(entries, 0, dice(1, "feedback", *place)[0])
         self._advance(1.0)
@@ -93,8 +90,8 @@ class Virtual:
     async def materialise(self):
         before = len(self.rows("materialization_runs"))
         self.stack.materialiser.run()
-        await self.until(lambda: len(self.rows("materialization_runs")) > before and not self.stack.materialiser._busy)  # fmt: skip
-        failed = [r["status"] for r in self.rows("materialization_runs")[before:] if r["status"] != "OK"]  # fmt: skip
+        await self.until(lambda: len(self.rows("materialization_runs")) > before and not self.stack.materialiser._busy)
+        failed = [r["status"] for r in self.rows("materialization_runs")[before:] if r["status"] != "OK"]
         return failed[0] if failed else "OK"
 
     def item_row(self):

@@ -22,9 +22,7 @@ def test_every_bench_on_a_stack_gives_its_ratios(stack):
     assert unarmed["figures"]["delayed_call_ms"] > 100
 
 
-@pytest.mark.parametrize(
-    ("name", "n", "code"), [("speed", 0, "CFG-004"), ("serving", -1, "CFG-001")]
-)
+@pytest.mark.parametrize(("name", "n", "code"), [("speed", 0, "CFG-004"), ("serving", -1, "CFG-001")])
 def test_an_unknown_bench_and_an_absurd_number_are_refused(name, n, code):
     with pytest.raises(SandboxError, match=code):
         bench(name, n=n)

@@ -29,9 +29,7 @@ def test_a_crowd_comes_beside_the_usual_visits_and_leaves_again(stack):
         wait_for(lambda: sessions(stack, f"< {EXTRA}") > usual, 20, "usual visits")
         assert sessions(stack, f">= {EXTRA}") == 0
 
-        control.ask(
-            Endpoint.at(socket), "arm", id="w1", fault="flash-crowd", params={"multiplier": 3}
-        )
+        control.ask(Endpoint.at(socket), "arm", id="w1", fault="flash-crowd", params={"multiplier": 3})
         wait_for(lambda: sessions(stack, f">= {EXTRA}") >= 3, 30, "visits of the crowd")
 
         assert control.ask(Endpoint.at(socket), "disarm", id="w1") == {"was_armed": True}

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.stack
 
 def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys):
     with pytest.raises(SystemExit) as left:
-        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "20", "--duration", "5", "--json"])  # fmt: skip
+        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "20", "--duration", "5", "--json"])
 
     summary = json.loads(capsys.readouterr().out)
     assert not left.value.code
@@ -42,9 +42,7 @@ def test_a_load_run_reports_and_records_intended_and_actual_times(stack, capsys)
         return int(query(stack.run.lake, "SELECT count(*) FROM locust").rows[0][0])
 
     wait_for(lambda: recorded() >= summary["requests"], 10, "rows of the load")
-    late = query(
-        stack.run.lake, "SELECT count(*) FROM locust WHERE wait_ms < -20 OR started_ts IS NULL"
-    )
+    late = query(stack.run.lake, "SELECT count(*) FROM locust WHERE wait_ms < -20 OR started_ts IS NULL")
     assert late.rows == [[0]], "nothing is sent before its time"
     seen, timing = observe(stack.run.lake, stack.run.speed), timings.load()
     assert set(timing.work) <= set(seen.work), "what calibration reads is what services write"
@@ -55,14 +53,20 @@ def test_nothing_is_on_record_before_it_has_happened(stack):
     with pytest.raises(SystemExit):
         main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "30", "--duration", "5"])
     wait_for(lambda: _told(stack) > 10, 10, "dwells on record")
-    kinds = query(stack.run.lake, """
+    kinds = query(
+        stack.run.lake,
+        """
         SELECT kind, count(*) FILTER (event_ts > ingest_ts) AS early
-        FROM outcomes SEMI JOIN locust USING (request_id) GROUP BY 1""").rows  # fmt: skip
-    (before_its_click,) = query(stack.run.lake, """
+        FROM outcomes SEMI JOIN locust USING (request_id) GROUP BY 1""",
+    ).rows
+    (before_its_click,) = query(
+        stack.run.lake,
+        """
         SELECT count(*) FILTER (f.ingest_ts < c.ingest_ts OR f.event_ts <= c.event_ts)
         FROM outcomes f SEMI JOIN locust USING (request_id)
         JOIN outcomes c ON c.kind = 'click' AND c.request_id = f.request_id AND c.item_id = f.item_id
-        WHERE f.kind IN ('dwell', 'like', 'conversion')""").rows[0]  # fmt: skip
+        WHERE f.kind IN ('dwell', 'like', 'conversion')""",
+    ).rows[0]
     ahead = query(stack.run.lake, "SELECT count(*) FROM stream_stats WHERE last_event_ts > ts")
 
     assert {"click", "dwell"} <= {kind for kind, _ in kinds}

@@ -72,9 +72,7 @@ def test_a_breaker_is_in_force_at_once_and_can_be_put_back(stack, operations):
 
 
 def test_a_release_passes_through_its_wrappers_and_their_result_is_what_goes_out(stack, operations):
-    release = Release(
-        "rules", "explore", "0.05", "deploy-bot", patches={"rules": {"explore_share": 0.05}}
-    )
+    release = Release("rules", "explore", "0.05", "deploy-bot", patches={"rules": {"explore_share": 0.05}})
 
     class Halved:
         def around_sync(self, call, proceed):
@@ -124,9 +122,7 @@ def test_a_bad_action_says_what_is_wrong_and_changes_nothing(stack, operations, 
 
     assert caught.value.kind.code == code
     assert where in caught.value.where
-    assert Config.load(stack.run.path).model_dump(exclude={"version"}) == before.model_dump(
-        exclude={"version"}
-    )
+    assert Config.load(stack.run.path).model_dump(exclude={"version"}) == before.model_dump(exclude={"version"})
     assert len(operations.records()) == n
 
 

@@ -10,15 +10,7 @@ import pytest
 import redis
 
 from sandbox.base.config import Config
-from sandbox.base.features import (
-    ITEM_STATS,
-    N_RECENT,
-    USER_PROFILE,
-    USER_SEEN,
-    USER_SESSION,
-    key,
-    unpack_many,
-)
+from sandbox.base.features import ITEM_STATS, N_RECENT, USER_PROFILE, USER_SEEN, USER_SESSION, key, unpack_many
 from sandbox.virtual.answers.content import Asked, Content
 from services.gateway.stages import UserRows
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
@@ -40,17 +32,21 @@ class Live:
 
     def ask(self, user, k, visit):
         """The wire's answer, the request, its user's rows, and item rows at a time."""
-        batch_views = (lambda: self.blobs(ITEM_STATS, range(self.catalogue.n_items)), lambda: self.blobs(USER_PROFILE, [user]))  # fmt: skip
+        batch_views = (
+            lambda: self.blobs(ITEM_STATS, range(self.catalogue.n_items)),
+            lambda: self.blobs(USER_PROFILE, [user]),
+        )
         for attempt in range(TRIES):
             session = visit * TRIES + attempt
             before, streamed = [read() for read in batch_views], self.streamed(user)
             began = self.world.now()
-            answer = self.stub.Recommend(gateway_pb2.RecommendRequest(
-                user_id=user, k=k, session_id=str(session), depth=1), timeout=5)  # fmt: skip
+            answer = self.stub.Recommend(
+                gateway_pb2.RecommendRequest(user_id=user, k=k, session_id=str(session), depth=1), timeout=5
+            )
             now = (began + self.world.now()) / 2
             if answer.degraded or [read() for read in batch_views] != before:
                 continue
-            region, known = int(self.catalogue.user_region[user]), bool(self.catalogue.user_personalised[user])  # fmt: skip
+            region, known = int(self.catalogue.user_region[user]), bool(self.catalogue.user_personalised[user])
             asked = Asked(user, session, 1, region, k, known, now)
             return answer, asked, self.rows(before[1], streamed, now), items_of(before[0])
         pytest.fail("the stack never answered whole with its features left alone")
@@ -74,10 +70,7 @@ def live(stack):
     run = stack.run
     content = Content(Path(run.world_dir), run.registries, run.seed)
     content.configure(Config.load(run.path))
-    with (
-        grpc.insecure_channel(run.addresses["gateway"]) as channel,
-        redis.Redis(unix_socket_path=run.redis) as store,
-    ):
+    with grpc.insecure_channel(run.addresses["gateway"]) as channel, redis.Redis(unix_socket_path=run.redis) as store:
         stub = gateway_pb2_grpc.RecommenderStub(channel)
         yield from with_new_users(Live(stack, stub, store, content))
 
@@ -121,13 +114,11 @@ def test_the_same_request_gives_the_same_slate_on_both_backends(live):
         assert sent == [item.propensity for item in answer.items]
         assert mine.slate.randomised == [item.randomised for item in answer.items]
         assert noted(mine.slate) == [
-            [(n.rule, n.action, pytest.approx(n.factor, abs=1e-5)) for n in item.rules]
-            for item in answer.items
+            [(n.rule, n.action, pytest.approx(n.factor, abs=1e-5)) for n in item.rules] for item in answer.items
         ]
         versions = (mine.ranked.model_version, mine.candidates.encoder_version,
                     mine.candidates.index_version, content.rules_version)  # fmt: skip
-        assert versions == (answer.model_version, answer.encoder_version, answer.index_version,
-                            answer.rules_version)  # fmt: skip
+        assert versions == (answer.model_version, answer.encoder_version, answer.index_version, answer.rules_version)
 
 
 def test_what_a_live_state_is_answered_does_not_depend_on_the_batch(live):
@@ -141,9 +132,7 @@ def test_what_a_live_state_is_answered_does_not_depend_on_the_batch(live):
     stats = unpack_many(ITEM_STATS, live.blobs(ITEM_STATS, range(live.catalogue.n_items)), now)
 
     def item_rows(ids, at):
-        return type(stats)(
-            stats.values[ids], stats.event_ts[ids], stats.status[ids], stats.run[ids]
-        )
+        return type(stats)(stats.values[ids], stats.event_ts[ids], stats.status[ids], stats.run[ids])
 
     together = live.content.healthy(asked, rows, item_rows)
     for a, r, whole in zip(asked, rows, together, strict=True):
@@ -161,4 +150,4 @@ def items_of(blobs):
 
 def noted(slate):
     """By place of the slate what the rules say about its item."""
-    return [[(d.rule, d.action, d.factor) for d in slate.decisions if d.row == row] for row in slate.rows]  # fmt: skip
+    return [[(d.rule, d.action, d.factor) for d in slate.decisions if d.row == row] for row in slate.rows]

@@ -91,10 +91,8 @@ def test_the_session_row_and_the_seen_list_follow_a_click(stack, gateway):
     user = 17
     asked = gateway_pb2.RecommendRequest(user_id=user, k=5, session_id="4711")
     shown = [item.item_id for item in gateway.Recommend(asked, timeout=5).items]
-    click = gateway_pb2.Feedback(
-        event_id="c-1", session_id="4711", user_id=user, item_id=shown[0], kind="click"
-    )
-    assert gateway.LogFeedback(gateway_pb2.LogFeedbackRequest(events=[click]), timeout=5).accepted == 1  # fmt: skip
+    click = gateway_pb2.Feedback(event_id="c-1", session_id="4711", user_id=user, item_id=shown[0], kind="click")
+    assert gateway.LogFeedback(gateway_pb2.LogFeedbackRequest(events=[click]), timeout=5).accepted == 1
     with redis.Redis(unix_socket_path=stack.run.redis) as store:
 
         def row(view):
@@ -110,8 +108,7 @@ def test_the_session_row_and_the_seen_list_follow_a_click(stack, gateway):
 
 
 @pytest.mark.parametrize(
-    ("service", "fell"),
-    [("model", {"retrieval", "ranking"}), ("redis", {"features", "ranking"}), ("rules", {"rules"})],
+    ("service", "fell"), [("model", {"retrieval", "ranking"}), ("redis", {"features", "ranking"}), ("rules", {"rules"})]
 )
 def test_a_process_that_hangs_is_stood_in_for_in_time(stack, gateway, service, fell):
     pid = next(row["pid"] for row in stack.status()["services"] if row["name"] == service)

@@ -88,9 +88,9 @@ def test_the_lake_has_the_catalogue_and_the_offline_plane_when_up_returns(stack:
 
 def test_offline_features_are_what_the_store_serves(stack: Stack) -> None:
     client = redis.Redis(**stack.run.redis_kwargs())
-    item, offline = rows(
-        stack, "select entity_id, value from offline_features where feature = 'duration_log' limit 1"
-    )[0]  # fmt: skip
+    item, offline = rows(stack, "select entity_id, value from offline_features where feature = 'duration_log' limit 1")[
+        0
+    ]
 
     row = client.get(key(ITEM_STATS, int(str(item))))
 
@@ -175,27 +175,19 @@ def test_nothing_in_the_run_directory_tells_what_is_armed(stack: Stack) -> None:
     ("name", "spec", "code"),
     [
         ("gateway", {"id": "x", "fault": "no-such-fault"}, "FLT-001"),
-        (
-            "gateway",
-            {"id": "x", "fault": "rpc-edge-latency", "params": {"delay_ms": -5}},
-            "FLT-002",
-        ),
+        ("gateway", {"id": "x", "fault": "rpc-edge-latency", "params": {"delay_ms": -5}}, "FLT-002"),
         ("collector", {"id": "x", "fault": "rpc-edge-latency"}, "FLT-003"),
         ("nobody", {"id": "x", "fault": "rpc-edge-latency"}, "RUN-007"),
     ],
 )
-def test_what_cannot_be_armed_is_refused_by_code(
-    stack: Stack, name: str, spec: dict[str, object], code: str
-) -> None:
+def test_what_cannot_be_armed_is_refused_by_code(stack: Stack, name: str, spec: dict[str, object], code: str) -> None:
     with pytest.raises(SandboxError) as refused:
         stack.arm(name, spec)
 
     assert refused.value.kind.code == code
 
 
-def test_a_reload_brings_the_document_into_force_and_a_bad_one_changes_nothing(
-    stack: Stack,
-) -> None:
+def test_a_reload_brings_the_document_into_force_and_a_bad_one_changes_nothing(stack: Stack) -> None:
     config = Config.load(stack.run_dir)
     config.version += 1
     config.save(stack.run_dir)
@@ -242,14 +234,7 @@ def test_a_control_socket_survives_nonsense(stack: Stack) -> None:
     import socket
 
     path = stack.run.control_socket("supervisor")
-    for line in (
-        b"\n",
-        b"nonsense\n",
-        b"[]\n",
-        b'{"op": 5}\n',
-        b'{"op": "fly"}\n',
-        b"\xff" * 100 + b"\n",
-    ):
+    for line in (b"\n", b"nonsense\n", b"[]\n", b'{"op": 5}\n', b'{"op": "fly"}\n', b"\xff" * 100 + b"\n"):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             client.connect(str(path))

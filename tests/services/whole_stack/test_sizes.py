@@ -15,22 +15,13 @@ from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
 K, N_ASKED = 10, 8
-OPS = (
-    "GetUser",
-    "GetItems",
-    "Retrieve",
-    "Rank",
-    "Apply",
-    "EncodeUser",
-    "Score",
-    "AppendImpressions",
-)
+OPS = ("GetUser", "GetItems", "Retrieve", "Rank", "Apply", "EncodeUser", "Score", "AppendImpressions")
 WEIGHED = f"""
 SELECT s.op, s.bytes, coalesce(s.n_keys, r.n_candidates) AS n, r.payload_bytes
 FROM spans s JOIN requests r ON s.trace_id = r.request_id
 WHERE s.kind = 'client' AND s.status = 'OK' AND NOT r.degraded AND r.client = 'sizes'
   AND s.op IN {OPS} ORDER BY s.ts
-"""  # fmt: skip
+"""
 
 
 def bounds(op: str, n: int) -> tuple[int, int]:
@@ -44,7 +35,7 @@ def bounds(op: str, n: int) -> tuple[int, int]:
         "EncodeUser": lambda: (sizes.encode_user(0), sizes.encode_user(N_RECENT)),
         "Score": lambda: (sizes.score(n, len(INPUTS)),) * 2,
         "AppendImpressions": lambda: (sizes.append_impressions(K),) * 2,
-    }  # fmt: skip
+    }
     low, high = of[op]()
     return low, high
 
@@ -53,9 +44,7 @@ def test_every_call_weighs_what_its_message_is_said_to(stack):
     with grpc.insecure_channel(stack.run.addresses["gateway"]) as channel:
         gateway = gateway_pb2_grpc.RecommenderStub(channel)
         for user in range(N_ASKED):
-            asked = gateway_pb2.RecommendRequest(
-                user_id=user, k=K, session_id=str(10**11 + user), client="sizes"
-            )
+            asked = gateway_pb2.RecommendRequest(user_id=user, k=K, session_id=str(10**11 + user), client="sizes")
             gateway.Recommend(asked, timeout=5)
 
     def weighed():

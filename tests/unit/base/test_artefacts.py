@@ -16,9 +16,7 @@ from sandbox.base.errors import SandboxError
 
 def manifest(version: str = "rk-1") -> Manifest:
     data = Lineage(from_ts=0.0, to_ts=1.0, rows=2, digest="d")
-    return Manifest(
-        artifact="ranker", version=version, created_ts=1.0, code_hash="c", seed=1, data=data
-    )
+    return Manifest(artifact="ranker", version=version, created_ts=1.0, code_hash="c", seed=1, data=data)
 
 
 def test_what_comes_back_is_what_was_registered(tmp_path: Path) -> None:
@@ -54,9 +52,7 @@ def test_a_manifest_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["rk-9", "../../etc", "", "a/b"])
-def test_a_version_that_is_not_there_is_named_with_those_that_are(
-    tmp_path: Path, version: str
-) -> None:
+def test_a_version_that_is_not_there_is_named_with_those_that_are(tmp_path: Path, version: str) -> None:
     artefacts.register(tmp_path, manifest(), {})
 
     with pytest.raises(SandboxError) as caught:

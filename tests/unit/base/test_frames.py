@@ -10,13 +10,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, Decoder, decode, encode
 from sandbox.base.schema import TABLES
 
-_value = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**60), 2**60)
-    | st.floats(allow_nan=False)
-    | st.text()
-)
+_value = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text()
 _rows = st.lists(st.lists(_value, min_size=4, max_size=4), max_size=5)
 
 
@@ -66,9 +60,7 @@ def test_a_length_beyond_the_limit_is_refused_before_anything_is_kept():
 
 
 def test_numpy_scalars_travel_as_plain_numbers():
-    sent = encode(
-        "ranking", "ranking-0", "metrics", [[np.float64(1.5), "ctr", "all", np.float32(0.5)]]
-    )
+    sent = encode("ranking", "ranking-0", "metrics", [[np.float64(1.5), "ctr", "all", np.float32(0.5)]])
 
     (frame,) = Decoder().feed(sent)
 

@@ -57,9 +57,7 @@ def test_a_shape_that_says_nothing_or_too_much_is_refused(change, named):
 def test_every_rate_lies_between_the_two(shape, usual, other, at_s, length_s, times):
     if usual == other:
         return
-    found = TrafficShape(
-        shape=shape, rate_per_s=usual, to_per_s=other, at_s=at_s, until_s=at_s + length_s
-    )
+    found = TrafficShape(shape=shape, rate_per_s=usual, to_per_s=other, at_s=at_s, until_s=at_s + length_s)
     rates = found.per_s(np.array(times))
 
     assert (rates >= min(usual, other) * (1 - 1e-12)).all()

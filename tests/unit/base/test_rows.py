@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from sandbox.base.rows import RowOf, builder, row_of
 from sandbox.base.schema import REQUIRED, TABLES, Column, Table
 
-VISITS = Table("visits", "visit", "door", (
-    Column("ts", "TIMESTAMP", "world time"), Column("who", "VARCHAR", "name of the visitor"),
-))  # fmt: skip
+VISITS = Table(
+    "visits",
+    "visit",
+    "door",
+    (Column("ts", "TIMESTAMP", "world time"), Column("who", "VARCHAR", "name of the visitor")),
+)
 NAMES = st.from_regex(r"col_[a-z0-9]{1,6}", fullmatch=True)
 CELLS = st.one_of(st.none(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8))
 
@@ -64,9 +67,7 @@ def test_a_default_is_written_in_the_schema_behind_the_type():
 
 
 def test_whole_columns_go_the_same_way():
-    columns = row_of.creators(
-        followers=[7, 8], creator_id=[1, 2], name=["a", "b"], creator_group="AB"
-    )
+    columns = row_of.creators(followers=[7, 8], creator_id=[1, 2], name=["a", "b"], creator_group="AB")
 
     assert list(zip(*columns, strict=True)) == [(1, "a", "A", 7), (2, "b", "B", 8)]
 
@@ -85,9 +86,7 @@ def test_builder_and_schema_agree_for_any_table(data):
     names = data.draw(st.lists(NAMES, min_size=1, max_size=8, unique=True))
     defaults = [data.draw(st.one_of(st.just(REQUIRED), CELLS)) for _ in names]
     columns = tuple(Column(n, "VARCHAR", "text", d) for n, d in zip(names, defaults, strict=True))
-    given_ = {
-        c.name: data.draw(CELLS) for c in columns if c.default is REQUIRED or data.draw(st.booleans())
-    }  # fmt: skip
+    given_ = {c.name: data.draw(CELLS) for c in columns if c.default is REQUIRED or data.draw(st.booleans())}
 
     row = builder(Table("any_table", "row", "test", columns))(**given_)
 

@@ -14,7 +14,7 @@ from tests.unit.telemetry.toy import START, request, row
 
 def blocks(
     seed: int, n: int = 29, per_block: int = 400, *, wait: float = 20.0, ctr: float = 0.1, degraded: float = 0.01
-) -> list[np.ndarray]:  # fmt: skip
+) -> list[np.ndarray]:
     """A run of requests: lognormal waits, 10 items each."""
     rng = np.random.default_rng(seed)
     return [
@@ -53,9 +53,7 @@ def test_each_difference_is_found_with_its_sign():
 
 def test_seeds_that_differ_widen_the_interval():
     alike = parity.compared([blocks(1), blocks(2)], [blocks(3), blocks(4)])
-    apart = parity.compared(
-        [blocks(1, wait=10.0), blocks(2, wait=40.0)], [blocks(3, wait=20.0), blocks(4, wait=20.0)]
-    )
+    apart = parity.compared([blocks(1, wait=10.0), blocks(2, wait=40.0)], [blocks(3, wait=20.0), blocks(4, wait=20.0)])
 
     def width(found: dict) -> float:
         return found["p50_relative"]["high"] - found["p50_relative"]["low"]
@@ -81,9 +79,7 @@ def test_requests_of_a_lake_come_in_blocks_without_the_warm_up(tmp_path):
         name, ts = f"req-{n:04d}", START + n * SPEED
         store.add("requests", [request(n, ts=ts, request_id=name, degraded=n == 30)])
         store.add("locust", [row("locust", ts=ts, request_id=name, rt_ms=float(n), ok=True)])
-        store.add("impressions", [
-            row("impressions", ts=ts, request_id=name, item_id=i, position=i) for i in (1, 2, 3)
-        ])  # fmt: skip
+        store.add("impressions", [row("impressions", ts=ts, request_id=name, item_id=i, position=i) for i in (1, 2, 3)])
         click = row("outcomes", event_ts=ts, request_id=name, item_id=2, kind="click", value=1.0)
         store.add("outcomes", [click, click] if n % 2 else [])
     store.flush()

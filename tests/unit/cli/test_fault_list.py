@@ -14,9 +14,12 @@ from faults.catalogue import CATALOGUE
 
 def listed(*words: str, columns: int = 80) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox.cli.app", "fault", *words], capture_output=True, text=True, check=True,
+        [sys.executable, "-m", "sandbox.cli.app", "fault", *words],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "COLUMNS": str(columns)},
-    )  # fmt: skip
+    )
     return done.stdout
 
 
@@ -34,6 +37,4 @@ def test_list_and_show_say_where_it_can_be_armed_and_what_holds_there():
     assert row["scope"] == ["callee", "ops", "regions", "paths", "user_buckets"]
     told = listed("show", "session-stream-lag")
     assert "armed in" in told
-    assert "callee, ops, regions, user_buckets, items, groups, share, onset, until_s" in " ".join(
-        told.split()
-    )
+    assert "callee, ops, regions, user_buckets, items, groups, share, onset, until_s" in " ".join(told.split())

@@ -52,7 +52,7 @@ def test_an_item_without_a_score_of_the_ranker_shows_none():
 
 def test_the_document_has_the_promised_fields():
     slate = document(ANSWER, CARDS)
-    assert {"request_id", "user_id", "degraded", "model_version", "index_version", "items"} <= slate.keys()  # fmt: skip
+    assert {"request_id", "user_id", "degraded", "model_version", "index_version", "items"} <= slate.keys()
     first, second = slate["items"]
     assert (first["title"], first["rules"][1]["rule"]) == ("Beavers [and] Parrots", "sponsored")
     assert (second["title"], second["model_rank"]) == ("", None)

@@ -24,9 +24,7 @@ def begun_drill(place: Path, armed: bool = True) -> Drill:
         wall_start=time.time(), speed=60.0, seed=1, redis="", addresses={}, metrics={},
     )  # fmt: skip
     run.save()
-    made = store.create(
-        scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True
-    )
+    made = store.create(scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True)
     store.announce(made)
     made.journal.append(run.world_start, "engine", "phase", name="baseline")
     if armed:

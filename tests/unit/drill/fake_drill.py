@@ -85,9 +85,7 @@ class FakeDrill:
             self.scenario.pager.at_s, self.clock - BEGAN, deeds,
         )  # fmt: skip
         marks = grade(self.scenario, course, self.filed)
-        items = [
-            {"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items
-        ]
+        items = [{"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items]
         return {"run": "fake", "score": marks.score, "items": items}
 
     def close(self) -> None:
@@ -133,9 +131,12 @@ class Knows:
     def respond(self, env: DrillEnv) -> dict[str, Any]:
         env.wait_for_page()
         return {
-            "incident": True, "component": "stream", "mechanism": "stream-lag",
-            "started_at": env.began + 1_200, "segment": {"region": "EU"},
-        }  # fmt: skip
+            "incident": True,
+            "component": "stream",
+            "mechanism": "stream-lag",
+            "started_at": env.began + 1_200,
+            "segment": {"region": "EU"},
+        }
 
 
 class Submits(Knows):

@@ -14,9 +14,7 @@ def faults_of(scenario: Scenario) -> list[str]:
 def texts_of(scenario: Scenario) -> list[str]:
     """Whole texts: gold SQL by its lines, claims, actions that help or harm, hints, the debrief's."""
     lines = [line.strip() for e in scenario.evidence for line in e.sql.splitlines()]
-    deeds = [
-        a for a in (*scenario.accept, *scenario.penalise) if " " in a
-    ]  # the others are words for all
+    deeds = [a for a in (*scenario.accept, *scenario.penalise) if " " in a]  # the others are words for all
     return [
         *(line for line in lines if len(line) > 20), *(e.claim for e in scenario.evidence), *deeds,
         *scenario.hints, scenario.teaches, scenario.precedent, *scenario.explanation.split("\n\n"),

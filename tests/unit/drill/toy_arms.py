@@ -46,7 +46,10 @@ def toy_run(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
     )  # fmt: skip
     unhappy = sick & (uniforms(plan.seed, "mood", n) < 1 / 3)
     book.add_visits(
-        ts=BEGAN + at_s, user=user, session=n, satisfaction=np.where(unhappy, 0.2, 0.8),
+        ts=BEGAN + at_s,
+        user=user,
+        session=n,
+        satisfaction=np.where(unhappy, 0.2, 0.8),
         lost=np.where(unhappy, 0.5, 0.1),
-    )  # fmt: skip
+    )
     return book.closed()

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import (
-    BuiltinFunctionType,
-    CodeType,
-    FrameType,
-    FunctionType,
-    MethodType,
-    ModuleType,
-    TracebackType,
-)
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from typing import Any
 
 _ENDS = (str, bytes, int, float, bool, type(None), type, ModuleType, CodeType)
 _STEPS = ("__dict__", "__self__", "__func__", "__wrapped__", "__defaults__", "__kwdefaults__", "__traceback__",
           "__cause__", "__context__", "cell_contents", "fget", "func", "args", "keywords",
           "gi_frame", "tb_next", "tb_frame", "f_locals")  # fmt: skip
-_WALKED = (
-    "builtins",
-    "sandbox",
-    "faults",
-    "tests",
-    "functools",
-    "types",
-    "collections",
-    "weakref",
-    "contextlib",
-)
+_WALKED = ("builtins", "sandbox", "faults", "tests", "functools", "types", "collections", "weakref", "contextlib")
 
 
 def reached(*roots: object) -> Iterator[object]:
@@ -62,9 +44,7 @@ def _next(here: Any) -> Iterator[object]:
         yield from here.__closure__ or ()
         yield from (v for v in here.__globals__.values() if not isinstance(v, FunctionType))
     names = set(_STEPS)
-    if not isinstance(
-        here, BuiltinFunctionType | FunctionType | MethodType | FrameType | TracebackType
-    ):
+    if not isinstance(here, BuiltinFunctionType | FunctionType | MethodType | FrameType | TracebackType):
         names |= {name for name in dir(here) if not name.startswith("__")}
     for name in names:
         if name.startswith("model_"):

@@ -192,9 +192,7 @@ def test_a_bad_specification_is_refused_by_name(spec, code, where):
 def test_every_fault_says_how_it_shows(fault: type[Fault]):
     described = fault.describe()
 
-    assert all(
-        described[k] for k in ("name", "layer", "seam", "summary", "moves", "stays", "repairs")
-    )
+    assert all(described[k] for k in ("name", "layer", "seam", "summary", "moves", "stays", "repairs"))
     assert all(knob["description"] for knob in described["knobs"].values())
     assert fault_named(fault.name) is fault
 

@@ -29,16 +29,17 @@ from services.skeleton.points import POINTS, SERVED, STAGES
 from services.skeleton.seams import Seams
 
 SERVICERS = {
-    "features": features_pb2_grpc.FeaturesServicer, "model": model_pb2_grpc.ModelServicer,
-    "retrieval": retrieval_pb2_grpc.RetrievalServicer, "ranking": ranking_pb2_grpc.RankingServicer,
-    "rules": rules_pb2_grpc.RulesServicer, "events": events_pb2_grpc.EventsServicer,
-}  # fmt: skip
+    "features": features_pb2_grpc.FeaturesServicer,
+    "model": model_pb2_grpc.ModelServicer,
+    "retrieval": retrieval_pb2_grpc.RetrievalServicer,
+    "ranking": ranking_pb2_grpc.RankingServicer,
+    "rules": rules_pb2_grpc.RulesServicer,
+    "events": events_pb2_grpc.EventsServicer,
+}
 
 
 def refused(fault: str, target: str, *, scope=None, share=1.0, onset=None, until_s=None):
-    found = reach.unreachable(
-        CATALOGUE[fault], target, Scope(**scope or {}), share, Onset(**onset or {}), until_s
-    )
+    found = reach.unreachable(CATALOGUE[fault], target, Scope(**scope or {}), share, Onset(**onset or {}), until_s)
     return [one.part for one in found]
 
 
@@ -75,12 +76,7 @@ def test_an_edge_or_a_method_that_is_not_there_cannot_hold(target, scope, part):
 
 
 def test_an_edge_can_be_asked_for_whatever_a_call_carries():
-    everything = {
-        "ops": ["GetItems"],
-        "regions": ["EU", 3],
-        "paths": ["b"],
-        "user_buckets": [0, 25],
-    }
+    everything = {"ops": ["GetItems"], "regions": ["EU", 3], "paths": ["b"], "user_buckets": [0, 25]}
 
     assert refused("rpc-edge-latency", "ranking->features", scope=everything, share=0.2,
                    onset={"shape": "drift"}, until_s=9.0) == []  # fmt: skip
@@ -91,9 +87,7 @@ def test_crowds_know_nothing_of_users_and_writes_nothing_of_paths():
 
     assert refused("session-stream-lag", "stream", scope=scope) == ["scope.paths"]
     assert refused("session-stream-lag", "stream", scope={"items": [3]}) == ["scope.items"]
-    assert refused("flash-crowd", "load", scope=scope) == [
-        "scope.regions", "scope.paths", "scope.user_buckets",
-    ]  # fmt: skip
+    assert refused("flash-crowd", "load", scope=scope) == ["scope.regions", "scope.paths", "scope.user_buckets"]
     assert refused("session-stream-lag", "stream->user_seen") == []
     assert refused("session-stream-lag", "stream->item_stats") == ["target"]
 

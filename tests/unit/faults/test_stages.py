@@ -10,9 +10,7 @@ from faults.stages import stages_for
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.training_set import Stages
 
-CATALOGUE = SimpleNamespace(
-    creator_group=np.array([0, 1], np.int8), item_creator=np.array([0, 1, 1, 0], np.int32)
-)
+CATALOGUE = SimpleNamespace(creator_group=np.array([0, 1], np.int8), item_creator=np.array([0, 1, 1, 0], np.int32))
 
 
 class Log:

@@ -29,14 +29,10 @@ def write(path: Path, rows, header=("who", "what", "stars", "when"), **form) -> 
 
 
 def bring_in(log: Path, *, name: str = "mine", mapping=NAMES, force=False, **files) -> Imported:
-    return import_world(
-        lambda: table.read(log, mapping=mapping, **files), name, built="2026-01-01", force=force
-    )
+    return import_world(lambda: table.read(log, mapping=mapping, **files), name, built="2026-01-01", force=force)
 
 
-def test_a_log_becomes_a_world_with_its_own_users_items_and_times(
-    small_log, tmp_path: Path
-) -> None:
+def test_a_log_becomes_a_world_with_its_own_users_items_and_times(small_log, tmp_path: Path) -> None:
     done = bring_in(write(tmp_path / "log.csv", small_log))
     manifest = load_manifest("mine")
     assert (manifest.users, manifest.source, done.skipped) == (60, "csv", {})
@@ -71,8 +67,7 @@ def test_tastes_that_the_log_shows_are_the_tastes_of_the_world(small_log, tmp_pa
     for user in range(0, 60, 7):
         for item in ("i03", "i24"):  # odd users go for i20 and up, even ones for the others
             p = behaviour.click_probability(
-                np.array([keys.user_id(place, f"u{user:02d}")]),
-                np.array([[keys.item_id(place, item)]]),
+                np.array([keys.user_id(place, f"u{user:02d}")]), np.array([[keys.item_id(place, item)]])
             )
             taste[int((user % 2 == 1) == (item == "i24"))].append(float(p[0, 0]))
     assert np.mean(taste[1]) > 1.5 * np.mean(taste[0])
@@ -89,8 +84,7 @@ def test_the_same_file_gives_the_same_bytes(small_log, tmp_path: Path) -> None:
 
 def test_form_does_not_matter(small_log, tmp_path: Path) -> None:
     plain = table.read(write(tmp_path / "a.csv", small_log), mapping=NAMES)
-    tabs = write(tmp_path / "b.tsv", small_log, delimiter="\t", quoting=csv.QUOTE_ALL,
-                 encoding="utf-16")  # fmt: skip
+    tabs = write(tmp_path / "b.tsv", small_log, delimiter="\t", quoting=csv.QUOTE_ALL, encoding="utf-16")
     packed = tmp_path / "c.gz"
     packed.write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
     millis = [(u, i, str(v).replace(".", ","), 1_000 * t) for u, i, v, t in small_log]
@@ -161,16 +155,17 @@ def test_bad_rows_are_skipped_counted_and_named(small_log, tmp_path: Path) -> No
            ("u01", "i01", 3, "someday"), ("u01", "i01", "good", 1_700_000_000), small_log[5]]  # fmt: skip
     done = bring_in(write(tmp_path / "log.csv", [*bad, *small_log]))
     assert done.skipped == {
-        "missing user": 1, "missing item": 1, "unreadable time": 1, "unreadable value": 1,
+        "missing user": 1,
+        "missing item": 1,
+        "unreadable time": 1,
+        "unreadable value": 1,
         "duplicate row": 1,
-    }  # fmt: skip
+    }
     assert done.as_json()["skipped"] == done.skipped
 
 
 def test_items_that_the_item_file_lacks_are_skipped(small_log, tmp_path: Path) -> None:
-    items = write(
-        tmp_path / "items.csv", [(f"i{k:02d}", "t") for k in range(1, 40)], ("id", "title")
-    )
+    items = write(tmp_path / "items.csv", [(f"i{k:02d}", "t") for k in range(1, 40)], ("id", "title"))
     source = table.read(write(tmp_path / "log.csv", small_log), items=items, mapping=NAMES)
     unknown = sum(row[1] == "i00" for row in small_log)
     assert source.skipped["item not in the item file"] == unknown > 0
@@ -183,9 +178,7 @@ def test_a_file_that_is_mostly_bad_is_refused_at_its_first_bad_line(small_log, t
     assert refused.value.where.endswith("log.csv, line 3")
 
 
-@pytest.mark.parametrize(
-    "keep", [lambda r: r[0] == "u01", lambda r: r[1] == "i21", lambda _: False]
-)
+@pytest.mark.parametrize("keep", [lambda r: r[0] == "u01", lambda r: r[1] == "i21", lambda _: False])
 def test_one_user_one_item_or_nothing_is_no_log(small_log, tmp_path: Path, keep) -> None:
     log = write(tmp_path / "log.csv", [row for row in small_log if keep(row)])
     with pytest.raises(SandboxError, match="WORLD-002"):

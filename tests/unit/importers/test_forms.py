@@ -160,9 +160,7 @@ def test_a_folder_is_refused_with_what_is_in_it(small_log, tmp_path: Path) -> No
     assert "part-0.parquet" in str(refused.value.seen)
 
 
-def test_json_of_mixed_types_is_read_and_what_is_no_record_counted(
-    small_log, tmp_path: Path
-) -> None:
+def test_json_of_mixed_types_is_read_and_what_is_no_record_counted(small_log, tmp_path: Path) -> None:
     rows = [dict(zip(HEAD, row, strict=True)) for row in small_log]
     rows[0]["user_id"], rows[1]["user_id"] = 17, "17"  # a number and a text: one person
     rows[2]["user_id"], rows[3]["item_id"] = None, float("nan")
@@ -172,9 +170,7 @@ def test_json_of_mixed_types_is_read_and_what_is_no_record_counted(
     lines = [json.dumps(row) for row in rows]
     lines[7:7] = ["[1, 2]", "{broken", "", "7"]
     source = read(tmp_path / "log.jsonl", "\n".join(lines).encode())
-    assert source.skipped == {
-        "no JSON object": 3, "missing user": 1, "missing item": 1, "missing time": 1,
-    }  # fmt: skip
+    assert source.skipped == {"no JSON object": 3, "missing user": 1, "missing item": 1, "missing time": 1}
     assert source.rows == 1_503 == len(source.log) + 6
     assert int(np.isnan(source.log.value).sum()) == 1
     assert source.users.key.count("17") == 1
@@ -184,10 +180,9 @@ def test_json_of_mixed_types_is_read_and_what_is_no_record_counted(
 @pytest.mark.parametrize("indent", [None, 2])
 def test_an_array_may_be_larger_than_any_line_of_text(tmp_path: Path, indent: int | None) -> None:
     rows = [
-        {"user_id": f"u{k % 50}", "item_id": f"i{k % 70}", "timestamp": 1_700_000_000 + 60 * k,
-         "note": "x" * 60}
+        {"user_id": f"u{k % 50}", "item_id": f"i{k % 70}", "timestamp": 1_700_000_000 + 60 * k, "note": "x" * 60}
         for k in range(10_000)
-    ]  # fmt: skip
+    ]
     content = json.dumps(rows, indent=indent).encode()
     assert len(content) > 1 << 20
     assert len(read(tmp_path / "log.json", content).log) == 10_000
@@ -212,11 +207,12 @@ def test_a_header_that_begins_like_a_binary_file_is_a_header(small_log, tmp_path
 def test_times_and_whole_numbers_of_parquet_mean_what_they_say(small_log, tmp_path: Path) -> None:
     user, item, stars, ts = zip(*small_log, strict=True)
     columns = {
-        "user_id": [float(u[1:]) for u in user], "item_id": list(item),
+        "user_id": [float(u[1:]) for u in user],
+        "item_id": list(item),
         "genres": [["Pop", "Rock"]] * len(item),
         "rating": pa.array([None if k % 3 else s for k, s in enumerate(stars)], pa.int8()),
         "timestamp": pa.array([t * 1_000_000 for t in ts], pa.timestamp("us", "UTC")),
-    }  # fmt: skip
+    }
     pq.write_table(pa.table(columns), tmp_path / "log.parquet")
     source = table.read(tmp_path / "log.parquet", mapping={"topics": "genres"})
     assert set(source.users.key) == {str(int(u[1:])) for u in user}

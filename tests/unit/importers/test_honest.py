@@ -31,10 +31,7 @@ def bring_in(log: Path, **options) -> Imported:
 
 def history() -> tuple[list[dict], list[dict]]:
     public = world_dir("mine") / "public"
-    return tuple(
-        pq.read_table(public / f"{name}.parquet").to_pylist()
-        for name in ("impressions", "outcomes")
-    )  # type: ignore[return-value]
+    return tuple(pq.read_table(public / f"{name}.parquet").to_pylist() for name in ("impressions", "outcomes"))  # type: ignore[return-value]
 
 
 def test_only_rows_equal_in_every_column_are_repeats(small_log, tmp_path: Path) -> None:
@@ -57,9 +54,7 @@ def test_rows_that_differ_in_a_mapped_attribute_are_no_repeats(small_log, tmp_pa
     assert "creator: 1 of 40 have more than one in the log; the first stands" in source.notes
 
 
-@pytest.mark.parametrize(
-    "word", ["nan", "NULL", "\\N", "NA", "None", "", "<NA>", "N/A", "undefined"]
-)
+@pytest.mark.parametrize("word", ["nan", "NULL", "\\N", "NA", "None", "", "<NA>", "N/A", "undefined"])
 def test_null_words_are_nobody_unless_it_is_said(small_log, tmp_path: Path, word: str) -> None:
     rows = [*small_log, (word, "i01", 3, 1_700_000_001), ("u01", word, 3, 1_700_000_002)]
     log = write(tmp_path / "log.csv", rows)
@@ -71,8 +66,7 @@ def test_null_words_are_nobody_unless_it_is_said(small_log, tmp_path: Path, word
 
 
 def test_a_blank_rating_is_no_value(small_log, tmp_path: Path) -> None:
-    rows = [(u, i, v if k % 3 == 0 else ("", "NULL")[k % 2], t)
-            for k, (u, i, v, t) in enumerate(small_log)]  # fmt: skip
+    rows = [(u, i, v if k % 3 == 0 else ("", "NULL")[k % 2], t) for k, (u, i, v, t) in enumerate(small_log)]
     done = bring_in(write(tmp_path / "log.csv", rows))
     assert (done.manifest.impressions, done.skipped) == (1_500, {})
     clicks = [row for row in history()[1] if row["kind"] == "click"]
@@ -109,9 +103,7 @@ def test_times_far_from_the_log_are_counted_and_the_world_ends_with_the_log(
 
 
 def test_a_log_of_two_busy_years_far_apart_is_kept_whole(small_log, tmp_path: Path) -> None:
-    rows = [
-        (u, i, v, t + (0 if k < 700 else 94_608_000)) for k, (u, i, v, t) in enumerate(small_log)
-    ]
+    rows = [(u, i, v, t + (0 if k < 700 else 94_608_000)) for k, (u, i, v, t) in enumerate(small_log)]
     assert len(table.read(write(tmp_path / "log.csv", rows)).log) == 1_500
 
 
@@ -123,11 +115,8 @@ def test_a_long_silence_within_a_log_is_said(small_log, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [1.0, 0.97])
-def test_a_log_at_one_instant_is_refused_before_a_world_is_made(
-    small_log, tmp_path: Path, share: float
-) -> None:
-    rows = [(u, i, v, 1_700_000_000 if k < share * 1_500 else t)
-            for k, (u, i, v, t) in enumerate(small_log)]  # fmt: skip
+def test_a_log_at_one_instant_is_refused_before_a_world_is_made(small_log, tmp_path: Path, share: float) -> None:
+    rows = [(u, i, v, 1_700_000_000 if k < share * 1_500 else t) for k, (u, i, v, t) in enumerate(small_log)]
     rows = list({row[:2]: row for row in rows}.values())
     late = [row for row in rows if row[3] != 1_700_000_000][: len(rows) // 40]
     rows = [row for row in rows if row[3] == 1_700_000_000] + late
@@ -172,7 +161,7 @@ def test_attributes_that_cannot_be_kept_are_counted(small_log, tmp_path: Path) -
         "duration_s, stated below 1": 10,
         "maturity, stated between 0, 13, 16 and 18": 20,
         "item language, another one (xx)": 20,
-    }  # fmt: skip
+    }
     assert (filled["title"], filled["user created"], filled["user region"]) == (3, 15, 20)
     assert filled["duration_s"] == 10
     people = pq.read_table(world_dir("mine") / "public" / "users.parquet").to_pylist()
@@ -181,9 +170,7 @@ def test_attributes_that_cannot_be_kept_are_counted(small_log, tmp_path: Path) -
     assert old["published_ts"] < -978_000_000  # 1939
 
 
-def test_unclicked_impressions_reach_the_history_and_the_world_keeps_its_rate(
-    small_log, tmp_path: Path
-) -> None:
+def test_unclicked_impressions_reach_the_history_and_the_world_keeps_its_rate(small_log, tmp_path: Path) -> None:
     rows = [(u, i, int(v >= 4), t) for u, i, v, t in small_log]
     log = write(tmp_path / "log.csv", rows, ("user_id", "item_id", "is_click", "timestamp"))
     done = bring_in(log)
@@ -197,9 +184,7 @@ def test_unclicked_impressions_reach_the_history_and_the_world_keeps_its_rate(
     assert done.manifest.fit["auc"] > 0.55
 
 
-def test_impressions_of_a_single_day_are_refused_as_nothing_could_be_trained(
-    small_log, tmp_path: Path
-) -> None:
+def test_impressions_of_a_single_day_are_refused_as_nothing_could_be_trained(small_log, tmp_path: Path) -> None:
     rows = [(u, i, int(v >= 4), 1_700_000_000 + k) for k, (u, i, v, _) in enumerate(small_log)]
     log = write(tmp_path / "log.csv", rows, ("user_id", "item_id", "is_click", "timestamp"))
     with pytest.raises(SandboxError, match="more than a day"):
@@ -214,9 +199,7 @@ def test_the_checks_run_on_a_world_of_two_items(tmp_path: Path) -> None:
 
 def test_what_is_written_for_programs_adds_up(small_log, tmp_path: Path) -> None:
     rows = [*small_log, ("", "i01", 3, 1_700_000_001), small_log[0]]
-    items = write(
-        tmp_path / "items.csv", [(f"i{k:02d}", "t") for k in [*range(1, 40), 5]], ("id", "title")
-    )
+    items = write(tmp_path / "items.csv", [(f"i{k:02d}", "t") for k in [*range(1, 40), 5]], ("id", "title"))
     done = bring_in(write(tmp_path / "log.csv", rows), items=items).as_json()
     assert done["rows"] == done["interactions"] + sum(done["skipped"].values()) == 1_502
     assert done["skipped_entities"] == {"items": {"item listed twice": 1}}

@@ -55,9 +55,11 @@ def test_rows_of_movielens_that_name_unknown_films_are_counted(dataset, tmp_path
     source = movielens.read(tmp_path)
     assert len(source.log) == 100_000
     assert source.skipped == {
-        "item not in the item file": 1, "unreadable time": 1, "too few columns": 1,
+        "item not in the item file": 1,
+        "unreadable time": 1,
+        "too few columns": 1,
         "user not in the user file": 1,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("missing", ["u.data", "u.item", "u.genre"])

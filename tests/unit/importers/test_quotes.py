@@ -20,7 +20,7 @@ def log_lines(n: int, delimiter: str = "\t", title="Song {}") -> list[str]:
     return [
         delimiter.join((f"u{k % 7}", f"2015-06-{1 + k % 28:02d}T10:00:00Z", f"i{k % 9}", title.format(k)))
         for k in range(n)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";", "|"])
@@ -59,11 +59,7 @@ def test_a_stray_quote_in_a_file_that_quotes_costs_at_most_its_own_row(tmp_path:
 def test_quoted_fields_may_run_over_lines_and_hold_quotes(tmp_path: Path) -> None:
     lines = ["id,text,n"]
     for k in range(300):
-        lines.append(
-            f'{k},"first, line of {k}\nand a ""second"" one",{k % 5}'
-            if k % 3 == 0
-            else f"{k},plain,1"
-        )
+        lines.append(f'{k},"first, line of {k}\nand a ""second"" one",{k % 5}' if k % 3 == 0 else f"{k},plain,1")
     rows, skipped = rows_of(tmp_path / "log.csv", "\n".join(lines))
     assert (len(rows), dict(skipped)) == (300, {})
     assert rows[3] == ["3", 'first, line of 3\nand a "second" one', "3"]

@@ -38,14 +38,12 @@ def at(k: int) -> int:
 
 def test_of_two_times_the_finer_is_taken_and_the_other_named(tmp_path: Path) -> None:
     log = log_file(
-        tmp_path / "log.csv", "user_id,item_id,date,hourmin,time_ms",
-        lambda k: (k % 9, k % 13, f"{datetime.fromtimestamp(at(k), UTC):%Y%m%d}", k % 24 * 100,
-                   1_000 * at(k) + 7),
-    )  # fmt: skip
+        tmp_path / "log.csv",
+        "user_id,item_id,date,hourmin,time_ms",
+        lambda k: (k % 9, k % 13, f"{datetime.fromtimestamp(at(k), UTC):%Y%m%d}", k % 24 * 100, 1_000 * at(k) + 7),
+    )
     source = table.read(log)
-    assert roles(source) == {
-        "user_id": "user", "item_id": "item", "date": "", "hourmin": "", "time_ms": "time",
-    }  # fmt: skip
+    assert roles(source) == {"user_id": "user", "item_id": "item", "date": "", "hourmin": "", "time_ms": "time"}
     assert "epoch milliseconds" in note_of(source, "time_ms")
     assert "coarser than 'time_ms'" in note_of(source, "date")
     assert source.log.ts[0] == START + 0.007
@@ -56,14 +54,13 @@ def test_of_two_times_the_finer_is_taken_and_the_other_named(tmp_path: Path) -> 
 
 def test_a_finer_time_that_does_not_read_well_is_not_taken(tmp_path: Path) -> None:
     log = log_file(
-        tmp_path / "log.csv", "user_id,item_id,date,timestamp",
+        tmp_path / "log.csv",
+        "user_id,item_id,date,timestamp",
         lambda k: (k % 9, k % 13, f"2015-06-{1 + k // 20:02d}", at(k) if k % 3 == 0 else "later"),
-    )  # fmt: skip
+    )
     source = table.read(log)
     assert roles(source)["date"] == "time"
-    assert "reads less well" in note_of(source, "timestamp") or "cannot" in note_of(
-        source, "timestamp"
-    )
+    assert "reads less well" in note_of(source, "timestamp") or "cannot" in note_of(source, "timestamp")
     assert len(source.log) == source.rows == 400
 
 
@@ -71,9 +68,7 @@ def test_the_form_that_reads_most_of_the_whole_column_is_taken(tmp_path: Path) -
     def day_first(k: int) -> str:
         return f"{datetime.fromtimestamp(at(k), UTC):%d/%m/%Y %H:%M}"
 
-    log = log_file(
-        tmp_path / "log.csv", "user_id,item_id,date", lambda k: (k % 9, k % 13, day_first(k)), 800
-    )
+    log = log_file(tmp_path / "log.csv", "user_id,item_id,date", lambda k: (k % 9, k % 13, day_first(k)), 800)
     source = table.read(log)
     assert (len(source.log), dict(source.skipped), source.notes) == (800, {}, [])
     assert source.log.ts[-1] == at(799)
@@ -81,9 +76,8 @@ def test_the_form_that_reads_most_of_the_whole_column_is_taken(tmp_path: Path) -
 
 def test_a_second_column_of_users_is_named(tmp_path: Path) -> None:
     log = log_file(
-        tmp_path / "log.csv", "customer_id,user_id,item_id,timestamp",
-        lambda k: (k % 7, k % 9, k % 13, at(k)),
-    )  # fmt: skip
+        tmp_path / "log.csv", "customer_id,user_id,item_id,timestamp", lambda k: (k % 7, k % 9, k % 13, at(k))
+    )
     source = table.read(log)
     assert roles(source)["user_id"] == "user"
     assert note_of(source, "customer_id") == "looks like the user, which is 'user_id'"
@@ -94,9 +88,10 @@ def test_a_second_column_of_users_is_named(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_a_label_of_clicks_tells_what_was_shown_and_left(tmp_path, name, yes, no) -> None:
     log = log_file(
-        tmp_path / "log.csv", f"user_id,item_id,timestamp,{name}",
+        tmp_path / "log.csv",
+        f"user_id,item_id,timestamp,{name}",
         lambda k: (k % 9, k % 13, at(k), yes if k % 3 == 0 else no),
-    )  # fmt: skip
+    )
     source = table.read(log)
     assert source.has_negatives
     assert (len(source.log), int(source.log.click.sum())) == (400, 134)
@@ -110,9 +105,8 @@ def test_a_label_of_clicks_tells_what_was_shown_and_left(tmp_path, name, yes, no
 def test_a_label_that_says_nothing_or_something_else_is_left_and_said(tmp_path: Path) -> None:
     for what, says in (("1", "1 in every row"), ("sci-fi", "neither 0 nor 1")):
         log = log_file(
-            tmp_path / "log.csv", "user_id,item_id,timestamp,label",
-            lambda k, what=what: (k % 9, k % 13, at(k), what),
-        )  # fmt: skip
+            tmp_path / "log.csv", "user_id,item_id,timestamp,label", lambda k, what=what: (k % 9, k % 13, at(k), what)
+        )
         source = table.read(log)
         assert not source.has_negatives
         assert says in note_of(source, "label")
@@ -120,19 +114,17 @@ def test_a_label_that_says_nothing_or_something_else_is_left_and_said(tmp_path: 
 
 def test_rows_without_a_label_are_counted_and_are_no_clicks(tmp_path: Path) -> None:
     log = log_file(
-        tmp_path / "log.csv", "user_id,item_id,timestamp,is_click",
+        tmp_path / "log.csv",
+        "user_id,item_id,timestamp,is_click",
         lambda k: (k % 9, k % 13, at(k), "" if k % 20 == 0 else k % 2),
-    )  # fmt: skip
+    )
     source = table.read(log)
     assert source.skipped == {"click neither 0 nor 1": 20}
     assert (len(source.log), int(source.log.click.sum())) == (380, 200)
 
 
 def test_a_log_without_any_click_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    log = log_file(
-        tmp_path / "log.csv", "user_id,item_id,timestamp,is_click",
-        lambda k: (k % 9, k % 13, at(k), 0),
-    )  # fmt: skip
+    log = log_file(tmp_path / "log.csv", "user_id,item_id,timestamp,is_click", lambda k: (k % 9, k % 13, at(k), 0))
     with pytest.raises(SandboxError, match="WORLD-002") as refused:
         table.read(log)
     assert "no row that was clicked" in str(refused.value.seen)
@@ -140,10 +132,7 @@ def test_a_log_without_any_click_is_refused_with_the_way_out(tmp_path: Path) -> 
 
 
 def test_a_score_that_is_no_number_is_no_value_unless_it_is_mapped(tmp_path: Path) -> None:
-    log = log_file(
-        tmp_path / "log.csv", "user_id,item_id,timestamp,score",
-        lambda k: (k % 9, k % 13, at(k), "good"),
-    )  # fmt: skip
+    log = log_file(tmp_path / "log.csv", "user_id,item_id,timestamp,score", lambda k: (k % 9, k % 13, at(k), "good"))
     source = table.read(log)
     assert len(source.log) == 400
     assert "holds no numbers" in note_of(source, "score")
@@ -171,23 +160,24 @@ def test_lists_of_what_was_shown_become_rows(tmp_path: Path) -> None:
     assert source.has_negatives
     assert len(source.log) == entries + 1
     assert source.skipped == {
-        "unreadable time": 2, "click neither 0 nor 1": 1, "nothing shown": 1, "too few columns": 1,
-    }  # fmt: skip
+        "unreadable time": 2,
+        "click neither 0 nor 1": 1,
+        "nothing shown": 1,
+        "too few columns": 1,
+    }
     assert source.rows == entries + 6
-    assert roles(source) == {
-        "impression": "", "user": "user", "time": "time", "history": "", "impressions": "shown",
-    }  # fmt: skip
-    by_number = table.read(
-        tmp_path / "behaviors.tsv", mapping={"user": "2", "time": "3", "item": "5"}
-    )
+    assert roles(source) == {"impression": "", "user": "user", "time": "time", "history": "", "impressions": "shown"}
+    by_number = table.read(tmp_path / "behaviors.tsv", mapping={"user": "2", "time": "3", "item": "5"})
     np.testing.assert_array_equal(by_number.log.click, source.log.click)
 
 
 def test_news_without_a_header_give_lists_their_titles(tmp_path: Path) -> None:
-    (tmp_path / "behaviors.tsv").write_text("\n".join(
-        f"{k}\tU{k % 20}\t{datetime.fromtimestamp(at(k), UTC):%m/%d/%Y %I:%M:%S %p}\t\tN{k % 9}-1 N9-0"
-        for k in range(100)
-    ))  # fmt: skip
+    (tmp_path / "behaviors.tsv").write_text(
+        "\n".join(
+            f"{k}\tU{k % 20}\t{datetime.fromtimestamp(at(k), UTC):%m/%d/%Y %I:%M:%S %p}\t\tN{k % 9}-1 N9-0"
+            for k in range(100)
+        )
+    )
     (tmp_path / "news.tsv").write_text(
         "\n".join(f'N{k}\tsports\tsoccer\tThe "{k}" game\t\thttp://n\t[]\t[]' for k in range(10))
     )

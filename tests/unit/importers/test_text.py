@@ -56,15 +56,15 @@ def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
 def test_broken_rows_are_counted_by_what_is_wrong_with_them(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     huge = "x" * (MAX_FIELD + 10)
-    path.write_bytes(
-        b"a,b\n1,2\n\n3\n4,5,6\n7,\0\n8," + huge.encode() + b"\n9,10\n" + b"1,2\n" * 200
-    )
+    path.write_bytes(b"a,b\n1,2\n\n3\n4,5,6\n7,\0\n8," + huge.encode() + b"\n9,10\n" + b"1,2\n" * 200)
     _, rows, skipped = table_of(path)
     assert rows[:2] == [["1", "2"], ["9", "10"]]
     assert skipped == {
-        "too few columns": 1, "too many columns": 1, "NUL byte in the row": 1,
+        "too few columns": 1,
+        "too many columns": 1,
+        "NUL byte in the row": 1,
         "field too long or stray quote": 1,
-    }  # fmt: skip
+    }
     assert skipped.first["too few columns"].endswith("line 4")
 
 
@@ -76,9 +76,7 @@ def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path: Path) -> None:
     assert skipped["line too long"] == 1
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\n\n \n", b"PAR1" + bytes(range(256)), b"one column\nand no more\n"]
-)
+@pytest.mark.parametrize("content", [b"", b"\n\n \n", b"PAR1" + bytes(range(256)), b"one column\nand no more\n"])
 def test_what_is_no_table_is_refused_with_the_file_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(content)

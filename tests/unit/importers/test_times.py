@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
-from sandbox.world.importers.times import (
-    EARLIEST,
-    LATEST,
-    read_column,
-    read_dates,
-    recognise,
-    year_or_date,
-)
+from sandbox.world.importers.times import EARLIEST, LATEST, read_column, read_dates, recognise, year_or_date
 
 NOON = datetime(2021, 3, 14, 12, 0, tzinfo=UTC).timestamp()
 LATE = datetime(2021, 3, 27, 23, 59, 30, tzinfo=UTC).timestamp()

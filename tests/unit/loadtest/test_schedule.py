@@ -71,9 +71,7 @@ def test_what_is_put_on_the_seam_shows_at_once_after_a_redraw_and_adds_only(beha
     assert set(ordinary) < set(more)
     assert more == sorted(more, key=lambda s: s[0])
     assert abs(len(more) / len(ordinary) - 2) < 5 * np.sqrt(6 / len(ordinary))
-    assert any(ts < START_TS + 120 for ts, _, _ in set(more) - set(ordinary)), (
-        "in this window still"
-    )
+    assert any(ts < START_TS + 120 for ts, _, _ in set(more) - set(ordinary)), "in this window still"
 
 
 def test_taken_off_the_rest_of_the_window_is_as_usual(behaviour):
@@ -90,9 +88,7 @@ def test_taken_off_the_rest_of_the_window_is_as_usual(behaviour):
     assert row.due(START_TS + 300) == usual.due(START_TS + 300)
 
 
-def test_further_sessions_have_ids_of_their_own_and_are_of_those_who_were_meant(
-    behaviour, catalogue
-):
+def test_further_sessions_have_ids_of_their_own_and_are_of_those_who_were_meant(behaviour, catalogue):
     arrivals = Arrivals(behaviour, catalogue, RATE_PER_S, 7, shaped=False)
     some = np.arange(behaviour.n_users) % 5 == 0
     span = (START_TS, START_TS + 3_600)
@@ -117,9 +113,7 @@ def test_nobody_at_all_is_nobody(behaviour, catalogue):
 
 def shaped(behaviour, catalogue, **shape) -> Schedule:
     wanted = TrafficShape(rate_per_s=20, **shape)
-    return Schedule.of(
-        wanted, behaviour, START_TS, 60.0, 7, catalogue=catalogue, seam=Seam("traffic")
-    )
+    return Schedule.of(wanted, behaviour, START_TS, 60.0, 7, catalogue=catalogue, seam=Seam("traffic"))
 
 
 def counts(row: Schedule, *until_s: float) -> list[int]:
@@ -148,9 +142,7 @@ def test_a_shape_brings_the_same_people_in_whatever_steps_one_asks(behaviour, ca
     burst = {"shape": "burst", "to_per_s": 80, "at_s": 100, "until_s": 2_000}
     one, other = shaped(behaviour, catalogue, **burst), shaped(behaviour, catalogue, **burst)
 
-    assert one.due(START_TS + 3_000) == [
-        s for step in range(1, 301) for s in other.due(START_TS + 10 * step)
-    ]
+    assert one.due(START_TS + 3_000) == [s for step in range(1, 301) for s in other.due(START_TS + 10 * step)]
 
 
 def test_a_crowd_comes_on_top_of_a_shape(behaviour, catalogue):
@@ -159,8 +151,7 @@ def test_a_crowd_comes_on_top_of_a_shape(behaviour, catalogue):
     seam = Seam("traffic")
     seam.put(Doubled())
     doubled = Schedule.of(
-        TrafficShape(rate_per_s=20, **burst), behaviour, START_TS, 60.0, 7, catalogue=catalogue,
-        seam=seam,
-    )  # fmt: skip
+        TrafficShape(rate_per_s=20, **burst), behaviour, START_TS, 60.0, 7, catalogue=catalogue, seam=seam
+    )
     for twice, once in zip(counts(doubled, 3_600, 7_200), plain, strict=True):
         assert 1.7 < twice / once < 2.3

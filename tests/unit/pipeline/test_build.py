@@ -20,8 +20,7 @@ from services.ranking.core import INPUTS
 from tests.unit.pipeline.two_tastes import ITEMS, USERS, tables, write_world
 
 QUICK = Recipe(
-    tower=TowerSettings(epochs=2, batch=256, min_steps=40),
-    ranker=RankerSettings(epochs=2, batch=512, min_steps=30),
+    tower=TowerSettings(epochs=2, batch=256, min_steps=40), ranker=RankerSettings(epochs=2, batch=512, min_steps=30)
 )
 
 
@@ -52,9 +51,7 @@ def test_the_index_holds_the_vectors_of_its_encoder(built: BuiltModels) -> None:
 
     found = index.load(artefact.read("index.faiss"))
 
-    np.testing.assert_array_equal(
-        artefact.arrays("vectors.safetensors")["vectors"], core.encode_items(model)
-    )
+    np.testing.assert_array_equal(artefact.arrays("vectors.safetensors")["vectors"], core.encode_items(model))
     assert found.ntotal == ITEMS
     assert index.recall(found, core.encode_items(model), core.encode_items(model)[:10]) == 1.0
 
@@ -97,12 +94,7 @@ def test_neighbours_share_the_taste_and_never_name_the_item_itself(built: BuiltM
 def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path, world: Path) -> None:
     def weights(name: str, seed: int) -> bytes:
         release = train_release(
-            world,
-            seed=seed,
-            suffix=name,
-            recipe=QUICK,
-            registry_dir=tmp_path,
-            artifacts=("ranker",),
+            world, seed=seed, suffix=name, recipe=QUICK, registry_dir=tmp_path, artifacts=("ranker",)
         )
         return release.artefact("ranker").read("model.safetensors")
 
@@ -110,40 +102,25 @@ def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path, worl
     assert weights("2", 5) != weights("2", 6)
 
 
-def test_a_wrapped_training_set_is_what_the_release_was_trained_on(
-    tmp_path: Path, world: Path
-) -> None:
+def test_a_wrapped_training_set_is_what_the_release_was_trained_on(tmp_path: Path, world: Path) -> None:
     def without_group_b(examples: Examples) -> Examples:
         return examples.take(examples.item % 2 == 0)  # creators alternate between the groups
 
     stages = Stages(training_set=without_group_b, key="no group B")
     release = train_release(
-        world,
-        seed=5,
-        suffix="2",
-        recipe=QUICK,
-        stages=stages,
-        registry_dir=tmp_path,
-        artifacts=("ranker",),
+        world, seed=5, suffix="2", recipe=QUICK, stages=stages, registry_dir=tmp_path, artifacts=("ranker",)
     )
 
     artefact = release.artefact("ranker")
     assert (artefact.arrays("training_rows.safetensors")["item_id"] % 2 == 0).all()
     whole = train_release(
-        world,
-        seed=5,
-        suffix="2",
-        recipe=QUICK,
-        registry_dir=tmp_path / "whole",
-        artifacts=("ranker",),
+        world, seed=5, suffix="2", recipe=QUICK, registry_dir=tmp_path / "whole", artifacts=("ranker",)
     )
     assert artefact.manifest.data.rows < 0.6 * whole.artefact("ranker").manifest.data.rows
 
 
 def test_a_corrupt_model_file_is_refused_by_name(tmp_path: Path, world: Path) -> None:
-    release = train_release(
-        world, seed=5, suffix="2", recipe=QUICK, registry_dir=tmp_path, artifacts=("ranker",)
-    )
+    release = train_release(world, seed=5, suffix="2", recipe=QUICK, registry_dir=tmp_path, artifacts=("ranker",))
     path = release.artefact("ranker").path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
 
@@ -155,15 +132,11 @@ def test_a_corrupt_model_file_is_refused_by_name(tmp_path: Path, world: Path) ->
 
 def test_a_log_of_choices_alone_is_trained_with_sampled_negatives(tmp_path: Path) -> None:
     shown, outcomes = tables()
-    world = write_world(
-        tmp_path / "choices", {k: v[:0] for k, v in shown.items()}, outcomes, has_negatives=False
-    )
+    world = write_world(tmp_path / "choices", {k: v[:0] for k, v in shown.items()}, outcomes, has_negatives=False)
 
     built = ensure_models(world, recipe=QUICK)
 
-    assert (
-        0.15 < built.artefact("ranker").manifest.data.pos_rate < 0.3
-    )  # 4 negatives to each choice
+    assert 0.15 < built.artefact("ranker").manifest.data.pos_rate < 0.3  # 4 negatives to each choice
     assert built.artefact("ranker").manifest.metrics["auc"] > 0.6
 
 

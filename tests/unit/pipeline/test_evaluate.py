@@ -17,9 +17,7 @@ from sandbox.pipeline.split import TEST, TRAIN, VALIDATION, split
 def test_auc_counts_pairs_in_the_right_order_and_ties_half() -> None:
     label = np.array([True, False, True, False])
 
-    assert (
-        auc(label, np.array([3.0, 1.0, 2.0, 2.0])) == 0.875
-    )  # of 4 pairs 3 are right and 1 is tied
+    assert auc(label, np.array([3.0, 1.0, 2.0, 2.0])) == 0.875  # of 4 pairs 3 are right and 1 is tied
     assert np.isnan(auc(np.array([True, True]), np.array([1.0, 2.0])))
 
 
@@ -69,14 +67,7 @@ def test_every_model_has_its_row_and_the_learned_ones_beat_popularity(world: Pat
     document = evaluate(world, "P1")
 
     ndcg = {row["model"]: row["metrics"].get("ndcg@10") for row in document["rows"]}
-    assert list(ndcg) == [
-        "popularity",
-        "itemknn",
-        "ease",
-        "two_tower",
-        "two_tower+ranker",
-        "ranker",
-    ]
+    assert list(ndcg) == ["popularity", "itemknn", "ease", "two_tower", "two_tower+ranker", "ranker"]
     assert ndcg["two_tower"] > ndcg["popularity"]
     assert ndcg["two_tower+ranker"] > ndcg["popularity"]
     assert 0.7 < document["rows"][-1]["metrics"]["auc"] < 0.9

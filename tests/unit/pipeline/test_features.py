@@ -42,9 +42,7 @@ def test_a_click_counts_from_when_it_happened_not_from_when_its_item_was_shown()
     assert column(before.stats, ITEM_STATS, "impressions_log")[7] == pytest.approx(np.log(2))
     assert column(before.stats, ITEM_STATS, "clicks_log")[7] == 0
     assert column(after.stats, ITEM_STATS, "clicks_log")[7] == pytest.approx(np.log(2))
-    assert column(after.profile, USER_PROFILE, "topic_00")[3] == pytest.approx(
-        1 / 3
-    )  # 1 click, 2 of smoothing
+    assert column(after.profile, USER_PROFILE, "topic_00")[3] == pytest.approx(1 / 3)  # 1 click, 2 of smoothing
 
 
 def test_nothing_that_happens_later_changes_a_snapshot(world: object) -> None:
@@ -85,13 +83,7 @@ def test_a_session_row_counts_the_visit_and_is_gone_after_its_maximum_age() -> N
 
 def test_training_rows_do_not_see_their_own_outcome(world: object) -> None:
     source = read_source(world)  # type: ignore[arg-type]
-    flipped = Log(
-        **{
-            **vars(source.log),
-            "clicked": source.log.clicked.copy(),
-            "click_ts": source.log.click_ts.copy(),
-        }
-    )
+    flipped = Log(**{**vars(source.log), "clicked": source.log.clicked.copy(), "click_ts": source.log.click_ts.copy()})
     last = len(source.log) - 1
     flipped.clicked[last] = ~flipped.clicked[last]
     flipped.click_ts[last] = source.log.ts[last] + 5 if flipped.clicked[last] else np.nan

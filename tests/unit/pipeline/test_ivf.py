@@ -23,9 +23,7 @@ def place(tmp_path_factory):
         artifact="two_tower", version="tt-1", created_ts=5.0, code_hash="0", seed=1,
         data=Lineage(from_ts=0, to_ts=5, rows=1, digest="0"),
     )  # fmt: skip
-    artefacts.register(
-        place, *index.artefact(vectors, encoder_version="tt-1", version="ix-1", like=like)
-    )
+    artefacts.register(place, *index.artefact(vectors, encoder_version="tt-1", version="ix-1", like=like))
     return place
 
 

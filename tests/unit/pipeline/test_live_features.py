@@ -63,14 +63,8 @@ EVERYBODY = np.arange(N_USERS)
 
 
 @settings(deadline=None)
-@given(
-    hit=st.lists(st.integers(0, 30), min_size=2, max_size=40),
-    seed=st.integers(0, 1000),
-    untried=st.booleans(),
-)
-def test_the_hits_behind_smoothed_rates_come_back_exactly(
-    hit: list[int], seed: int, untried: bool
-) -> None:
+@given(hit=st.lists(st.integers(0, 30), min_size=2, max_size=40), seed=st.integers(0, 1000), untried=st.booleans())
+def test_the_hits_behind_smoothed_rates_come_back_exactly(hit: list[int], seed: int, untried: bool) -> None:
     hits = np.array(hit, np.float64)
     tries = hits + np.random.default_rng(seed).integers(0, 500, len(hits)) + 1
     if untried:
@@ -143,9 +137,7 @@ def test_users_who_may_not_be_known_count_for_items_and_leave_no_trace_of_their_
     n = live.add([Event("click", 5, TS + 1, (1,)), Event("conversion", 5, TS + 2, (1,), 9.0)])
 
     assert n == 2
-    assert live.stats(TS + HOUR)[1, ITEM_STATS.columns.index("clicks_log")] == pytest.approx(
-        np.log1p(5)
-    )
+    assert live.stats(TS + HOUR)[1, ITEM_STATS.columns.index("clicks_log")] == pytest.approx(np.log1p(5))
     assert live.profile(TS + HOUR).shape == (2, len(USER_PROFILE.columns))
     assert not live.profile(TS + HOUR)[:, USER_PROFILE.columns.index("clicks_28d_log")].any()
 

@@ -51,8 +51,7 @@ def test_show_is_the_manifest_with_its_lineage(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(("show", "rk-9"), "MODEL-001"), (("evaluate", "--protocol", "P9"), "MODEL-004")],
+    ("arguments", "code"), [(("show", "rk-9"), "MODEL-001"), (("evaluate", "--protocol", "P9"), "MODEL-004")]
 )
 def test_what_is_not_there_is_named(home: Path, arguments: tuple[str, ...], code: str) -> None:
     with pytest.raises(SandboxError) as caught:

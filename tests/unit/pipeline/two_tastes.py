@@ -77,24 +77,16 @@ def tables(seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
         "kind": np.full(len(at), "click"),
         "value": np.ones(len(at), np.float32),
     }
-    dwells = clicks | {
-        "kind": np.full(len(at), "dwell"),
-        "value": rng.uniform(1, 80, len(at)).astype(np.float32),
-    }
+    dwells = clicks | {"kind": np.full(len(at), "dwell"), "value": rng.uniform(1, 80, len(at)).astype(np.float32)}
     bought = {name: column[::7] for name, column in clicks.items()}
-    bought |= {
-        "event_ts": bought["event_ts"] + 3_600,
-        "kind": np.full(len(bought["user_id"]), "conversion"),
-    }
+    bought |= {"event_ts": bought["event_ts"] + 3_600, "kind": np.full(len(bought["user_id"]), "conversion")}
     parts = (clicks, dwells, bought)
     outcomes = {name: np.concatenate([part[name] for part in parts]) for name in clicks}
     outcomes["ingest_ts"] = outcomes["event_ts"]
     return shown, outcomes
 
 
-def write_world(
-    where: Path, shown: dict[str, np.ndarray], outcomes: dict[str, np.ndarray], **manifest: object
-) -> Path:
+def write_world(where: Path, shown: dict[str, np.ndarray], outcomes: dict[str, np.ndarray], **manifest: object) -> Path:
     (where / "public").mkdir(parents=True)
     catalogue().save(where / "public" / "catalogue.npz")
     pq.write_table(pa.table(shown), where / "public" / "impressions.parquet")

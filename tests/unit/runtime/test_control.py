@@ -227,17 +227,13 @@ async def test_a_port_that_is_taken_is_said_so(port):
         await control.listen(port, echo)
 
 
-@pytest.mark.parametrize(
-    "address", ["", "7301", ":7301", "host:", "host:port", "host:0", "host:99999"]
-)
+@pytest.mark.parametrize("address", ["", "7301", ":7301", "host:", "host:port", "host:0", "host:99999"])
 async def test_an_address_that_is_none_is_refused(address):
     assert (await code_of(Endpoint(address, SECRET))).kind.code == "CFG-001"
 
 
 def run_in(folder, controls):
-    return RunInfo(
-        str(folder), "tiny", str(folder), 0.0, 0.0, 60.0, 1, "", {}, {}, controls=controls
-    )
+    return RunInfo(str(folder), "tiny", str(folder), 0.0, 0.0, 60.0, 1, "", {}, {}, controls=controls)
 
 
 def test_the_token_is_for_one_user_and_one_run_and_shows_nowhere(tmp_path):

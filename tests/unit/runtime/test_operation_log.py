@@ -58,9 +58,7 @@ def test_on_a_full_disk_an_operation_is_refused_whole(operations, monkeypatch):
 
 
 @pytest.mark.parametrize("full", ["append_line", "write_atomically"])
-def test_a_change_that_cannot_be_recorded_is_not_left_in_force(
-    operations, monkeypatch, tmp_path, full
-):
+def test_a_change_that_cannot_be_recorded_is_not_left_in_force(operations, monkeypatch, tmp_path, full):
     """Either file may be the one that finds no space."""
     monkeypatch.setattr(operations, "reload", lambda services: None)
     before = Config.load(tmp_path).model_dump(exclude={"version"})

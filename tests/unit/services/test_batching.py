@@ -83,9 +83,7 @@ async def test_versions_are_not_mixed_and_one_that_fails_fails_alone():
     forward = Recorder()
     to = batcher(forward)
 
-    good, bad = await asyncio.gather(
-        submit(to, 1, [1], "7"), submit(to, 1, [1], "broken"), return_exceptions=True
-    )
+    good, bad = await asyncio.gather(submit(to, 1, [1], "7"), submit(to, 1, [1], "broken"), return_exceptions=True)
 
     assert good.probabilities[0, 2] == 7
     assert isinstance(bad, SandboxError)

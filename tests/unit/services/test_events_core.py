@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, N_SEEN, N_TOPICS, USER_SEEN, USER_SESSION
-from services.events.core import (
-    IMPRESSIONS,
-    Entry,
-    UserState,
-    apply_events,
-    check_feedback,
-    check_impressions,
-)
+from services.events.core import IMPRESSIONS, Entry, UserState, apply_events, check_feedback, check_impressions
 
 NOW = 1_772_000_000.0
 N_USERS, N_ITEMS = 10, 50
@@ -143,12 +136,14 @@ entries = st.lists(
     st.one_of(
         st.builds(click, st.integers(0, N_ITEMS - 1), st.floats(NOW, NOW + 9_000), session=st.integers(1, 3)),
         st.builds(
-            shown, st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=10, unique=True),
-            st.floats(NOW, NOW + 9_000), session=st.just(1),
+            shown,
+            st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=10, unique=True),
+            st.floats(NOW, NOW + 9_000),
+            session=st.just(1),
         ),
     ),
     max_size=18,
-)  # fmt: skip
+)
 
 
 @given(entries)
@@ -164,13 +159,14 @@ def test_how_the_stream_is_cut_into_batches_does_not_matter(batch, cut):
     whole = after(batch)
     first = after(batch[:cut])
     # Between batches the state goes through the store's float32 rows.
-    stored = UserState.of_rows(
-        first.session, first.session_row(TOPICS), first.ts, first.seen_row(), first.seen_ts
-    )
+    stored = UserState.of_rows(first.session, first.session_row(TOPICS), first.ts, first.seen_row(), first.seen_ts)
     parts = after(batch[cut:], stored)
     assert (parts.recent, parts.seen, parts.impressions, parts.clicks) == (
-        whole.recent, whole.seen, whole.impressions, whole.clicks,
-    )  # fmt: skip
+        whole.recent,
+        whole.seen,
+        whole.impressions,
+        whole.clicks,
+    )
     assert np.allclose(parts.session_row(TOPICS), whole.session_row(TOPICS), atol=0.1)
 
 

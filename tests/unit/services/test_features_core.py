@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, VIEWS, Rows, Status, pack, unpack_many
-from services.features.core import (
-    MAX_ITEMS,
-    asked_items,
-    asked_views,
-    figures,
-    rows_of,
-    views_with,
-)
-from services.features.server import _pack
+from services.features.core import MAX_ITEMS, asked_items, asked_views, figures, rows_of, views_with
+from services.features.server import packed
 
 NOW = 1_772_000_000.0
 
@@ -32,9 +25,7 @@ def test_a_configured_age_takes_the_place_of_the_views_own():
     assert views["user_seen"] == VIEWS["user_seen"]
 
 
-@pytest.mark.parametrize(
-    ("ages", "code"), [({"nonsense": 1.0}, "STORE-002"), ({"item_stats": 0.0}, "CFG-001")]
-)
+@pytest.mark.parametrize(("ages", "code"), [({"nonsense": 1.0}, "STORE-002"), ({"item_stats": 0.0}, "CFG-001")])
 def test_a_bad_age_is_refused(ages, code):
     with pytest.raises(SandboxError, match=code):
         views_with(ages)
@@ -67,17 +58,12 @@ def test_no_items_is_a_read_of_no_rows():
     assert found == (0, 0, 0, None, None)
 
 
-rows = st.lists(
-    st.one_of(st.none(), st.floats(0, 9 * 86_400), st.just(b"rubbish")), min_size=1, max_size=40
-)
+rows = st.lists(st.one_of(st.none(), st.floats(0, 9 * 86_400), st.just(b"rubbish")), min_size=1, max_size=40)
 
 
 @given(rows)
 def test_figures_count_what_is_there(ages):
-    blobs = [
-        pack(ITEM_STATS, np.ones(16), NOW - age, run=1) if isinstance(age, float) else age
-        for age in ages
-    ]
+    blobs = [pack(ITEM_STATS, np.ones(16), NOW - age, run=1) if isinstance(age, float) else age for age in ages]
     read = unpack_many(ITEM_STATS, blobs, NOW)
     found = figures(read, NOW)
     known = sorted(NOW - (NOW - age) for age in ages if isinstance(age, float))
@@ -93,12 +79,9 @@ def test_figures_count_what_is_there(ages):
 
 @given(rows)
 def test_rows_survive_the_wire(ages):
-    blobs = [
-        pack(ITEM_STATS, np.arange(16), NOW - age, run=7) if isinstance(age, float) else age
-        for age in ages
-    ]
+    blobs = [pack(ITEM_STATS, np.arange(16), NOW - age, run=7) if isinstance(age, float) else age for age in ages]
     read = unpack_many(ITEM_STATS, blobs, NOW)
-    got = rows_of(_pack(ITEM_STATS, read))
+    got = rows_of(packed(ITEM_STATS, read))
     for mine, theirs in zip(_arrays(read), _arrays(got), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -113,9 +96,8 @@ def test_a_row_of_nan_counts_as_missing_and_serves_the_default():
 
 def test_rows_of_the_wrong_size_are_refused():
     packed = SimpleNamespace(
-        view="item_stats", n_columns=16, values=b"1234", event_ts=bytes(8), status=bytes(1),
-        writer_run=bytes(8),
-    )  # fmt: skip
+        view="item_stats", n_columns=16, values=b"1234", event_ts=bytes(8), status=bytes(1), writer_run=bytes(8)
+    )
     with pytest.raises(SandboxError, match="STORE-003"):
         rows_of(packed)
 

@@ -54,9 +54,7 @@ def test_a_visit_is_a_plain_decimal_number(session):
 
 
 def test_ids_depend_on_every_part_of_the_place():
-    ids = {
-        core.request_id(*place) for place in [(1, 2, 3, 4), (1, 2, 34), (1, 23, 4), (2, 2, 3, 4)]
-    }
+    ids = {core.request_id(*place) for place in [(1, 2, 3, 4), (1, 2, 34), (1, 23, 4), (2, 2, 3, 4)]}
     assert len(ids) == 4
     assert all(0 <= core.visit_of(i) < 2**63 for i in ids)
 
@@ -84,9 +82,7 @@ def test_masks_name_their_sources():
 )  # fmt: skip
 def test_the_safe_slate_is_safe_whatever_it_is_made_from(items, user, k):
     region = int(WORLD.user_region[user])
-    slate = core.safe_items(
-        np.array(items, np.int64), WORLD, user=user, region=region, now=WORLD_START, k=k
-    )
+    slate = core.safe_items(np.array(items, np.int64), WORLD, user=user, region=region, now=WORLD_START, k=k)
     shown = slate.tolist()
     assert len(shown) <= k
     assert len(set(shown)) == len(shown)

@@ -14,9 +14,7 @@ NO_STATS = absent_shares(False, True, None)
 
 
 def rows(x, absent=NO_STATS, names=INPUTS):
-    found = input_rows(
-        x, absent, names, CONTRACT, ts=60.0, request_id="r-1", model_version="rk-1"
-    )  # fmt: skip
+    found = input_rows(x, absent, names, CONTRACT, ts=60.0, request_id="r-1", model_version="rk-1")
     return [dict(zip(TABLES["model_inputs"].names, row, strict=True)) for row in found]
 
 
@@ -28,8 +26,9 @@ def test_each_column_has_a_row_under_the_models_own_name():
 
     assert [row["feature"] for row in found] == list(names)
     assert [(r["position"], r["mean"], r["min"], r["max"]) for r in found[:2]] == [
-        (0, 1.0, 0.0, 2.0), (1, 2.0, 1.0, 3.0)
-    ]  # fmt: skip
+        (0, 1.0, 0.0, 2.0),
+        (1, 2.0, 1.0, 3.0),
+    ]
     assert {(r["contract_version"], r["model_version"]) for r in found} == {("fc-2", "rk-1")}
 
 
@@ -44,9 +43,7 @@ def test_what_a_release_does_not_fetch_is_a_default_everywhere():
 def test_defaults_are_counted_by_view():
     status = np.array([Status.PRESENT, Status.MISSING, Status.EXPIRED, Status.PRESENT], np.uint8)
 
-    assert absent_shares(True, False, status) == {
-        "user_profile": 1.0, "user_session": 0.0, "item_stats": 0.5
-    }  # fmt: skip
+    assert absent_shares(True, False, status) == {"user_profile": 1.0, "user_session": 0.0, "item_stats": 0.5}
     assert absent_shares(False, True, None)["item_stats"] == 1.0, "the store did not answer"
     assert absent_shares(False, False, status[:0])["item_stats"] == 0.0, "nothing was asked for"
 

@@ -7,17 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.retrieval.core import (
-    NOTHING,
-    SOURCES,
-    Covisit,
-    Found,
-    Shelves,
-    allotted,
-    merge,
-    recall,
-    top_up,
-)
+from services.retrieval.core import NOTHING, SOURCES, Covisit, Found, Shelves, allotted, merge, recall, top_up
 from tests.unit.services.test_rules import small_catalogue
 
 
@@ -46,9 +36,7 @@ def test_no_source_has_anything():
     assert len(merge({}, 5).ids) == 0
 
 
-sources = st.dictionaries(
-    st.sampled_from(SOURCES), st.lists(st.integers(0, 60), max_size=40, unique=True)
-)
+sources = st.dictionaries(st.sampled_from(SOURCES), st.lists(st.integers(0, 60), max_size=40, unique=True))
 
 
 @given(sources, st.integers(1, 100))
@@ -111,13 +99,7 @@ def test_quotas_grow_only_when_more_is_wanted_than_they_give():
     quotas = {"ann": 60, "popular": 40}
 
     assert allotted(quotas, 50)["ann"] == 60
-    assert allotted(quotas, 200) == {
-        "ann": 120,
-        "covisit": 0,
-        "followed": 0,
-        "popular": 80,
-        "fresh": 0,
-    }
+    assert allotted(quotas, 200) == {"ann": 120, "covisit": 0, "followed": 0, "popular": 80, "fresh": 0}
     assert allotted({}, 50)["ann"] == 0
 
 

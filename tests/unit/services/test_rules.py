@@ -88,9 +88,7 @@ def test_a_seen_item_that_another_rule_refuses_does_not_come_back():
     assert slate.rows == [2, 1]
 
 
-@pytest.mark.parametrize(
-    ("user", "shown"), [(ADULT, [0, 1, 2]), (MINOR, [0, 1]), (UNKNOWN, [0, 1])]
-)
+@pytest.mark.parametrize(("user", "shown"), [(ADULT, [0, 1, 2]), (MINOR, [0, 1]), (UNKNOWN, [0, 1])])
 def test_an_unknown_age_sees_what_a_minor_sees(user, shown):
     catalogue = small_catalogue(4)
     catalogue.item_maturity[:] = [0, 13, 16, 18]
@@ -248,9 +246,7 @@ def test_no_candidates_is_an_empty_slate_and_unequal_arrays_are_refused():
 
     assert slate_of(policy, items=[]).rows == []
     with pytest.raises(SandboxError, match="WIRE-001"):
-        apply(
-            policy, Visit(0, 0), np.arange(4), np.ones(3, np.float32), np.zeros(0, np.int64), 4, NOW
-        )
+        apply(policy, Visit(0, 0), np.arange(4), np.ones(3, np.float32), np.zeros(0, np.int64), 4, NOW)
 
 
 @pytest.mark.parametrize(
@@ -302,8 +298,6 @@ def test_a_document_that_is_not_there_is_named(tmp_path):
 def test_a_rule_switched_off_lets_pass():
     catalogue = small_catalogue(2)
     catalogue.item_regions[:] = 0
-    rules = [
-        rule.model_copy(update={"enabled": rule.id != "region_rights"}) for rule in document.load()
-    ]
+    rules = [rule.model_copy(update={"enabled": rule.id != "region_rights"}) for rule in document.load()]
 
     assert slate_of(policy_of(catalogue, rules=rules)).rows == [0, 1]

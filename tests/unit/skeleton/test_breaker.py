@@ -88,8 +88,10 @@ def test_trial_calls_that_all_do_well_close_it_and_it_counts_anew() -> None:
     bench.calls(5.0, [True] * 3)
     assert bench.breaker.state == "closed"
     assert [msg for msg, _ in bench.lines] == [
-        "circuit breaker opened", "circuit breaker half-open", "circuit breaker closed",
-    ]  # fmt: skip
+        "circuit breaker opened",
+        "circuit breaker half-open",
+        "circuit breaker closed",
+    ]
 
 
 def test_one_trial_call_that_fails_opens_it_for_as_long_again() -> None:
@@ -159,10 +161,13 @@ STEPS = st.lists(
     max_size=200,
 )
 SETTINGS = st.builds(
-    Breaker, failed_share=st.floats(0.05, 1), least_calls=st.integers(1, 12),
-    window_s=st.sampled_from((0.5, 2.0, 10.0)), open_s=st.sampled_from((0.5, 3.0)),
+    Breaker,
+    failed_share=st.floats(0.05, 1),
+    least_calls=st.integers(1, 12),
+    window_s=st.sampled_from((0.5, 2.0, 10.0)),
+    open_s=st.sampled_from((0.5, 3.0)),
     trial_calls=st.integers(1, 4),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -218,9 +223,7 @@ def test_whatever_happens_it_keeps_its_promises_and_comes_back(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 3) | st.floats(8, 12), st.booleans()), max_size=60))
-def test_a_closed_breaker_counts_what_lies_in_its_window_of_buckets(
-    calls: list[tuple[float, bool]],
-) -> None:
+def test_a_closed_breaker_counts_what_lies_in_its_window_of_buckets(calls: list[tuple[float, bool]]) -> None:
     """Against a list of all calls: it opens with the call with which so many of them have failed."""
     bench, now = Bench(), 0.0
     all_: list[tuple[int, bool]] = []

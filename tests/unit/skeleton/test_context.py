@@ -24,22 +24,14 @@ def test_opentelemetry_reads_the_header_we_send():
 def test_we_read_the_header_that_opentelemetry_sends():
     span = SpanContext(int(TRACE, 16), int(SPAN, 16), is_remote=False, trace_flags=TraceFlags(1))
     carrier: dict[str, str] = {}
-    TraceContextTextMapPropagator().inject(
-        carrier, trace.set_span_in_context(NonRecordingSpan(span))
-    )
+    TraceContextTextMapPropagator().inject(carrier, trace.set_span_in_context(NonRecordingSpan(span)))
 
     context = parse(carrier.items(), "1" * 16, None)
 
     assert (context.trace_id, context.parent_id, context.span_id) == (TRACE, SPAN, "1" * 16)
 
 
-@given(
-    st.integers(-1, 10**9),
-    st.integers(0, 2**63),
-    st.integers(0, 99),
-    st.integers(-1, 6),
-    st.booleans(),
-)
+@given(st.integers(-1, 10**9), st.integers(0, 2**63), st.integers(0, 99), st.integers(-1, 6), st.booleans())
 def test_the_place_in_the_world_arrives_as_it_was_sent(user, session, depth, region, sampled):
     place = Context(TRACE, SPAN, None, "x", user, session, depth, region, sampled)
 

@@ -17,8 +17,7 @@ def row(table, **values):
 
 def test_a_request_names_its_user_region_segment_and_surface():
     place = place_of(
-        "requests",
-        row("requests", user_id=7, region="UK", segment="heavy", surface="home", request_id="r"),
+        "requests", row("requests", user_id=7, region="UK", segment="heavy", surface="home", request_id="r")
     )
 
     assert (place.user, place.region) == (7, REGIONS.index("UK"))
@@ -32,14 +31,14 @@ def test_a_row_that_names_nobody_is_about_nobody():
 
 
 def test_items_of_one_slate_and_spans_of_one_request_roll_apart():
-    slate = {place_of("impressions", row("impressions", request_id="r", user_id=1, item_id=i)) for i in range(10)}  # fmt: skip
+    slate = {place_of("impressions", row("impressions", request_id="r", user_id=1, item_id=i)) for i in range(10)}
     spans = {place_of("spans", row("spans", trace_id="r", span_id=f"{i}")) for i in range(10)}
 
     assert len(slate) == len(spans) == 10
 
 
 def test_a_row_of_a_request_rolls_the_same_however_long_it_took():
-    took = [place_of("requests", row("requests", request_id="r", user_id=1, ts=ts, latency_ms=ts)) for ts in (1.0, 2.0)]  # fmt: skip
+    took = [place_of("requests", row("requests", request_id="r", user_id=1, ts=ts, latency_ms=ts)) for ts in (1.0, 2.0)]
 
     assert took[0] == took[1]
 

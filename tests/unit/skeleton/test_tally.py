@@ -8,8 +8,8 @@ from services.skeleton.tally import Tally
 
 def sampled(tally: Tally, seconds: float = 2.0):
     row = tally.sampled(
-        60.0, seconds, caller="gateway", callee="rules", instance="rules-0", path="a", conn_state="READY",
-    )  # fmt: skip
+        60.0, seconds, caller="gateway", callee="rules", instance="rules-0", path="a", conn_state="READY"
+    )
     return row and dict(zip(TABLES["rpc_edges"].names, row, strict=True))
 
 

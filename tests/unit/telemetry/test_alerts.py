@@ -102,9 +102,7 @@ def test_a_fault_that_is_there_from_the_first_minute_is_not_learned_as_healthy_w
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    shares=st.lists(st.sampled_from([0.0, 0.005, 0.03, 0.5]), min_size=1, max_size=60),
-)
+@given(shares=st.lists(st.sampled_from([0.0, 0.005, 0.03, 0.5]), min_size=1, max_size=60))
 def test_whatever_happens_firing_and_resolved_alternate_for_each_rule(shares):
     state, log = State(), {}
     for number, share in enumerate((s for s in shares for _ in range(5)), 1):
@@ -113,7 +111,5 @@ def test_whatever_happens_firing_and_resolved_alternate_for_each_rule(shares):
             log.setdefault(event.rule, []).append(event.state)
 
     for states in log.values():
-        assert states == ["firing", "resolved"] * (len(states) // 2) + ["firing"] * (
-            len(states) % 2
-        )
+        assert states == ["firing", "resolved"] * (len(states) // 2) + ["firing"] * (len(states) % 2)
     assert set(state.firing) == {rule for rule, states in log.items() if states[-1] == "firing"}

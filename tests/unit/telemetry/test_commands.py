@@ -32,18 +32,13 @@ def test_json_is_one_document_with_columns_and_rows_and_times_as_iso(capsys, run
 
     assert (code, err) == (0, "")
     document = json.loads(out)
-    assert document == {
-        "columns": ["ts", "latency_ms", "nan"],
-        "rows": [["2023-11-14T22:13:21", 20.0, None]],
-    }
+    assert document == {"columns": ["ts", "latency_ms", "nan"], "rows": [["2023-11-14T22:13:21", 20.0, None]]}
 
 
 def test_a_file_and_stdin_are_read_like_the_argument(capsys, run_dir, tmp_path, monkeypatch):
     (tmp_path / "q.sql").write_text("SELECT 42 AS answer")
 
-    code, out, _ = call(
-        capsys, "sql", "--file", str(tmp_path / "q.sql"), "--run-dir", run_dir, "--json"
-    )
+    code, out, _ = call(capsys, "sql", "--file", str(tmp_path / "q.sql"), "--run-dir", run_dir, "--json")
 
     assert (code, json.loads(out)["rows"]) == (0, [[42]])
 
@@ -51,7 +46,7 @@ def test_a_file_and_stdin_are_read_like_the_argument(capsys, run_dir, tmp_path, 
 def test_the_times_of_a_drill_stand_for_those_of_a_run_without_one(capsys, run_dir):
     code, out, _ = call(
         capsys, "sql", "SELECT $began AS began, $now <= world_now() AS known", "--run-dir", run_dir, "--json"
-    )  # fmt: skip
+    )
 
     assert (code, json.loads(out)["rows"]) == (0, [["2023-11-14T22:13:20", True]])
 

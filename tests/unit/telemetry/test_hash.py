@@ -73,10 +73,7 @@ def test_one_changed_cell_changes_its_table_and_no_other(tmp_path, changed):
 def test_a_row_twice_is_not_a_row_once_and_a_swap_between_rows_is_seen(tmp_path):
     one, two = request(1, latency_ms=1.0), request(2, latency_ms=2.0)
     crossed = [request(1, latency_ms=2.0), request(2, latency_ms=1.0)]
-    hashes = [
-        written(tmp_path / str(n), rows).all
-        for n, rows in enumerate([[one], [one, one], [one, two], crossed])
-    ]
+    hashes = [written(tmp_path / str(n), rows).all for n, rows in enumerate([[one], [one, one], [one, two], crossed])]
 
     assert len(set(hashes)) == 4
 
@@ -95,10 +92,12 @@ def test_the_command_prints_the_hashes_of_a_run(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
     run = tmp_path / "runs" / "one"
     write_toy(run / "lake")
-    (run / "run.json").write_text(json.dumps(dict.fromkeys(
-        ("run_dir", "world", "world_dir", "redis"), str(run)) | {
-        "world_start": 0, "wall_start": 0, "speed": 60, "seed": 1, "addresses": {}, "metrics": {},
-    }))  # fmt: skip
+    (run / "run.json").write_text(
+        json.dumps(
+            dict.fromkeys(("run_dir", "world", "world_dir", "redis"), str(run))
+            | {"world_start": 0, "wall_start": 0, "speed": 60, "seed": 1, "addresses": {}, "metrics": {}}
+        )
+    )
 
     printed = []
     for name in (str(run), "one"):

@@ -23,9 +23,7 @@ def shown(request_id: str, *items: int) -> list:
 
 
 def did(request_id: str, item: int, kind: str, value: float = 1.0) -> list:
-    return row(
-        "outcomes", event_ts=START, request_id=request_id, item_id=item, kind=kind, value=value
-    )
+    return row("outcomes", event_ts=START, request_id=request_id, item_id=item, kind=kind, value=value)
 
 
 def test_rates_are_shares_of_their_own_whole():
@@ -71,11 +69,14 @@ def test_a_minute_counts_for_its_window_and_no_longer():
 
 def test_ages_are_told_by_view_and_the_session_row_only_in_the_middle_of_a_visit():
     indicators = made()
-    indicators.observe("feature_reads", [
-        row("feature_reads", view="item_stats", age_p50_s=100.0),
-        row("feature_reads", view="item_stats", age_p50_s=300.0),
-        row("feature_reads", view="user_profile", age_p50_s=None),
-    ])  # fmt: skip
+    indicators.observe(
+        "feature_reads",
+        [
+            row("feature_reads", view="item_stats", age_p50_s=100.0),
+            row("feature_reads", view="item_stats", age_p50_s=300.0),
+            row("feature_reads", view="user_profile", age_p50_s=None),
+        ],
+    )
     indicators.observe("requests", [
         request(1, depth=1, session_age_s=90_000.0), request(2, depth=2, session_age_s=60.0),
         request(3, depth=3, session_age_s=1_000.0),

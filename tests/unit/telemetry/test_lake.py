@@ -8,7 +8,7 @@ from sandbox.telemetry.segments import FANOUT, LINGER_S, SegmentStore
 
 
 def impression(request: str, item: int, position: int) -> list:
-    return [60.0, request, "s-1", 7, item, position, position, 0.5, 0.1, "ann", 1.0, False, "control", "rk-1"]  # fmt: skip
+    return [60.0, request, "s-1", 7, item, position, position, 0.5, 0.1, "ann", 1.0, False, "control", "rk-1"]
 
 
 def outcome(request: str, item: int, kind: str, value: float) -> list:
@@ -47,14 +47,9 @@ def test_ic_tells_what_came_of_each_impression_and_counts_a_double_delivery_once
     store.add("outcomes", [click, click, outcome("r1", 1, "dwell", 42.0)])
     store.flush()
 
-    rows = Lake(tmp_path).query(
-        "SELECT item_id, clicked, converted, hidden, dwell_s, ts FROM ic ORDER BY 1"
-    )
+    rows = Lake(tmp_path).query("SELECT item_id, clicked, converted, hidden, dwell_s, ts FROM ic ORDER BY 1")
 
-    assert rows == [
-        (1, 1, 0, 0, 42.0, datetime(1970, 1, 1, 0, 1)),
-        (2, 0, 0, 0, None, datetime(1970, 1, 1, 0, 1)),
-    ]
+    assert rows == [(1, 1, 0, 0, 42.0, datetime(1970, 1, 1, 0, 1)), (2, 0, 0, 0, None, datetime(1970, 1, 1, 0, 1))]
 
 
 def test_a_reader_that_refreshes_sees_rows_and_merges_as_they_are_published(tmp_path):
@@ -77,9 +72,7 @@ def test_a_lake_can_be_read_as_it_stood_at_a_time(tmp_path):
     store = SegmentStore(tmp_path, lambda: 0.0)
     store.add("metrics", [[float(number), "ctr", "all", 0.1] for number in range(10)])
     late = outcome("req-1", 8, "conversion", 9.5)
-    store.add(
-        "outcomes", [[1.0, 1.5, *outcome("req-1", 8, "click", 1.0)[2:]], [2.0, 8.0, *late[2:]]]
-    )
+    store.add("outcomes", [[1.0, 1.5, *outcome("req-1", 8, "click", 1.0)[2:]], [2.0, 8.0, *late[2:]]])
     store.flush()
 
     then, now = Lake(tmp_path, locked=True, until_ts=5.0), Lake(tmp_path, locked=True)

@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox.telemetry import segments as module
 from sandbox.telemetry.manifest import read_manifest
-from sandbox.telemetry.segments import (
-    FANOUT,
-    LINGER_S,
-    MAX_BUFFERED_ROWS,
-    SegmentStore,
-    read_rows,
-)
+from sandbox.telemetry.segments import FANOUT, LINGER_S, MAX_BUFFERED_ROWS, SegmentStore, read_rows
 
 
 class Wall:
@@ -85,9 +79,7 @@ def test_a_retired_segment_stays_while_a_reader_may_hold_the_manifest(tmp_path):
 
 
 @pytest.mark.parametrize("failing", ["write_table", "write_atomically"])
-def test_a_full_disk_keeps_what_is_written_and_takes_up_again_when_there_is_space(
-    tmp_path, monkeypatch, failing
-):
+def test_a_full_disk_keeps_what_is_written_and_takes_up_again_when_there_is_space(tmp_path, monkeypatch, failing):
     store = SegmentStore(tmp_path, Wall())
     store.add("metrics", [row(0)])
     store.flush()

@@ -82,14 +82,14 @@ REFUSED = [
     "SELECT * FROM parquet_metadata('x.parquet')",
     "SELECT * FROM '/etc/passwd'",
     "SELECT * FROM 'manifest.json'",
-    "SELECT * FROM \"requests/00000001.parquet\"",
+    'SELECT * FROM "requests/00000001.parquet"',
     "SELECT * FROM 'https://example.org/x.csv'",
     "DESCRIBE 'x.parquet'",
     "SUMMARIZE 'x.parquet'",
     "SELECT (SELECT count(*) FROM 'x.csv')",
     "SELECT * FROM requests WHERE region IN (SELECT content FROM read_text('x'))",
     "WITH a AS (SELECT * FROM read_text('x')) SELECT * FROM a",
-    "SELECT (WITH \"f.parquet\" AS (SELECT 1) SELECT 1) FROM \"f.parquet\"",
+    'SELECT (WITH "f.parquet" AS (SELECT 1) SELECT 1) FROM "f.parquet"',
     "SELECT * FROM query('SELECT * FROM read_text(''x'')')",
     "SELECT * FROM query_table('x.parquet')",
     "SELECT * FROM json_execute_serialized_sql('{}')",
@@ -108,7 +108,7 @@ REFUSED = [
     "SHOW DATABASES",
     "SELECT " + "1 + " * MAX_SQL_CHARS + "1",
     "SELECT 1 \0",
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +134,7 @@ def test_the_locked_connection_stands_behind_the_guard(tmp_path, sql):
     """Were the guard passed by a trick, the connection still would reach no file outside of the lake."""
     (tmp_path / "secret.txt").write_text("latent")
     lake = Lake(tmp_path / "lake", locked=True)
-    outside = sql.replace("'x'", f"'{tmp_path}/secret.txt'").replace(
-        "/etc/passwd", f"{tmp_path}/secret.txt"
-    )
+    outside = sql.replace("'x'", f"'{tmp_path}/secret.txt'").replace("/etc/passwd", f"{tmp_path}/secret.txt")
 
     seen = ""
     try:
@@ -155,11 +153,7 @@ def test_views_that_are_read_are_named_once(connection):
 
 @pytest.mark.parametrize(
     ("sql", "guess"),
-    [
-        ("SELECT * FROM request", "requests"),
-        ("SELECT * FROM Impression", "impressions"),
-        ("FROM spanz", "spans"),
-    ],
+    [("SELECT * FROM request", "requests"), ("SELECT * FROM Impression", "impressions"), ("FROM spanz", "spans")],
 )
 def test_a_misspelt_table_is_answered_with_the_one_that_was_meant(connection, sql, guess):
     with pytest.raises(SandboxError, match="LAKE-004") as caught:
@@ -189,8 +183,6 @@ def test_whatever_the_words_a_query_is_refused_by_code_or_reads_the_lake_alone(c
         (statement,) = connection.extract_statements(sql)
         assert statement.type == duckdb.StatementType.SELECT
         bare = "".join(part for n, part in enumerate(sql.split("'")) if n % 2 == 0)
-        assert not any(
-            word in bare.split("--")[0].split("/*")[0] for word in ("DELETE", "COPY", "getenv(")
-        )
+        assert not any(word in bare.split("--")[0].split("/*")[0] for word in ("DELETE", "COPY", "getenv("))
     else:
         assert refusal in ("LAKE-001", "LAKE-004")

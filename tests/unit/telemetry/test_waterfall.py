@@ -23,9 +23,12 @@ def test_the_slowest_request_shows_the_hop_in_which_its_time_went(worker):
 
     assert found.trace_id == "req-0002"
     assert [(bar.depth, bar.service, bar.kind) for bar in found.bars] == [
-        (0, "gateway", "server"), (1, "gateway", "client"), (2, "ranking", "server"),
-        (3, "ranking", "client"), (4, "features", "server"),
-    ]  # fmt: skip
+        (0, "gateway", "server"),
+        (1, "gateway", "client"),
+        (2, "ranking", "server"),
+        (3, "ranking", "client"),
+        (4, "features", "server"),
+    ]
     worst = max(found.bars, key=lambda bar: bar.self_ms)
     assert (worst.service, worst.kind, worst.peer) == ("ranking", "client", "features")
     assert worst.self_ms == pytest.approx(42.0, abs=0.01)  # 46 ms, of which features took 4

@@ -62,43 +62,22 @@ def write_toy(lake: Path, more: int = 0) -> Path:
     for n, lacking in zip(range(3, 3 + more), (1, 5, 3, 2, 4), strict=False):
         store.add("requests", [request(n)])
         store.add("spans", in_flight(f"req-{n:04d}", lacking))
-    store.add("impressions", [
-        row("impressions", ts=START + 1, request_id="req-0001", item_id=item, position=item)
-        for item in (1, 2)
-    ])  # fmt: skip
     store.add(
-        "items",
-        [row("items", item_id=1, creator_group="A"), row("items", item_id=2, creator_group="B")],
+        "impressions",
+        [row("impressions", ts=START + 1, request_id="req-0001", item_id=item, position=item) for item in (1, 2)],
     )
-    store.add("outcomes", [
-        row("outcomes", event_ts=START + 9, request_id="req-0001", item_id=1, kind="click", value=1.0)
-    ])  # fmt: skip
+    store.add("items", [row("items", item_id=1, creator_group="A"), row("items", item_id=2, creator_group="B")])
+    store.add(
+        "outcomes", [row("outcomes", event_ts=START + 9, request_id="req-0001", item_id=1, kind="click", value=1.0)]
+    )
     store.add("procs", [row("procs", ts=START + 60, service="gateway", rss_mb=50.0)])
     store.add("alerts", [row("alerts", ts=START + 5, rule="latency-fast-burn", state="firing")])
+    store.add("changes", [row("changes", ts=START, target="ranking", key="ranker", old="rk-1", new="rk-2")])
+    store.add("feature_reads", [row("feature_reads", ts=START, view="item_stats", n_rows=9, age_p50_s=60.0)])
     store.add(
-        "changes",
-        [row("changes", ts=START, target="ranking", key="ranker", old="rk-1", new="rk-2")],
+        "stream_stats", [row("stream_stats", ts=START + 60, length=5, last_event_ts=START, last_processed_ts=START)]
     )
-    store.add(
-        "feature_reads",
-        [row("feature_reads", ts=START, view="item_stats", n_rows=9, age_p50_s=60.0)],
-    )
-    store.add(
-        "stream_stats",
-        [
-            row(
-                "stream_stats",
-                ts=START + 60,
-                length=5,
-                last_event_ts=START,
-                last_processed_ts=START,
-            )
-        ],
-    )
-    store.add(
-        "rule_decisions",
-        [row("rule_decisions", ts=START, rule_id="seen", action="drop", item_id=3)],
-    )
+    store.add("rule_decisions", [row("rule_decisions", ts=START, rule_id="seen", action="drop", item_id=3)])
     store.add("recall_probe", [row("recall_probe", ts=START, probe_set="golden", recall_at_50=0.9)])
     store.flush()
     return lake

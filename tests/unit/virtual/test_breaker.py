@@ -33,15 +33,12 @@ class Bench:
 
     def __init__(self, edge: Edge) -> None:
         plain = Work(base_ms=1.0, sigma=0.0)
-        timing = Timing(
-            work={}, wire={"gateway->features": plain}, store=plain, client_share=0.0, cores=8
-        )
+        timing = Timing(work={}, wire={"gateway->features": plain}, store=plain, client_share=0.0, cores=8)
         self.loop, self.edge, self.work_s = Loop(), edge, 0.010
         self.rows: list[tuple[str, str, tuple[Any, ...]]] = []
         self.fabric = Fabric(
-            ("gateway", "features"), self.loop, World(self.loop, 0.0, 60.0), timing,
-            lambda *row: self.rows.append(row),
-        )  # fmt: skip
+            ("gateway", "features"), self.loop, World(self.loop, 0.0, 60.0), timing, lambda *row: self.rows.append(row)
+        )
         self.ended: list[tuple[float, float, str]] = []  # began, took (s), how
 
     async def _handler(self, inner: Context) -> None:
@@ -51,9 +48,7 @@ class Bench:
         began, status = self.loop.now, "OK"
         context = Context("t", "s", None, "gateway", 1, 1, 1, 0, False, float("inf"), STILL)
         try:
-            await self.fabric.call(
-                "gateway", "features", "GetUser", self.edge, context, self._handler
-            )
+            await self.fabric.call("gateway", "features", "GetUser", self.edge, context, self._handler)
         except CallError as failure:
             status = failure.code
         self.ended.append((began, self.loop.now - began, status))
@@ -95,9 +90,7 @@ def test_a_brown_out_that_feeds_on_itself_ends_sooner_with_a_breaker() -> None:
     assert max(with_.failed(since=4.0)) < 6.0
     assert len(with_.failed(since=4.0)) < len(without.failed(since=4.0)) / 5
     assert with_.served() < without.served()
-    assert with_.logged() == [
-        "circuit breaker opened", "circuit breaker half-open", "circuit breaker closed",
-    ]  # fmt: skip
+    assert with_.logged() == ["circuit breaker opened", "circuit breaker half-open", "circuit breaker closed"]
 
 
 def test_calls_stop_waiting_for_a_callee_beyond_its_deadline() -> None:
@@ -183,9 +176,7 @@ def test_requests_are_quicker_and_the_callee_has_less_to_do(home: Path, tmp_path
         stack.advance(stack.began_ts + 30 * MINUTE)
         stack.flush()
         with connect(stack.run.lake) as lake:
-            (calls[name],) = lake.execute(
-                "SELECT count(*) FROM spans WHERE kind = 'server' AND op = 'Rank'"
-            ).fetchone()
+            (calls[name],) = lake.execute("SELECT count(*) FROM spans WHERE kind = 'server' AND op = 'Rank'").fetchone()
         requests = stack.ledger.requests
         late = requests.ts > stack.began_ts + 15 * MINUTE
         p99_ms[name] = np.percentile(requests.latency_ms[late], 99)
@@ -200,9 +191,7 @@ def test_what_a_breaker_does_can_be_looked_up(home: Path, tmp_path: Path) -> Non
     stack.advance(stack.began_ts + 20 * MINUTE)
     stack.flush()
     with connect(stack.run.lake) as lake:
-        opened = lake.execute(
-            "SELECT service, level, fields FROM logs WHERE msg = 'circuit breaker opened'"
-        ).fetchall()
+        opened = lake.execute("SELECT service, level, fields FROM logs WHERE msg = 'circuit breaker opened'").fetchall()
         cut_short = lake.execute(
             "SELECT count(*) FROM logs WHERE msg = 'stage fell back' AND fields LIKE '%WIRE-008%'"
         ).fetchone()
@@ -237,9 +226,7 @@ def test_a_breaker_is_put_on_changed_taken_off_and_reverted(stack: VirtualStack)
 
     put_on = act(stack, "breaker caller=ranking callee=model switch=on open_s=8")
     assert now() == Breaker(open_s=8)
-    assert (put_on.old, put_on.new) == (
-        "off", "failed_share=0.5 least_calls=20 window_s=10 open_s=8 trial_calls=3",
-    )  # fmt: skip
+    assert (put_on.old, put_on.new) == ("off", "failed_share=0.5 least_calls=20 window_s=10 open_s=8 trial_calls=3")
     assert put_on.key == "model.breaker"
     eased = act(stack, "breaker caller=ranking callee=model switch=on least_calls=50")
     assert now() == Breaker(open_s=8, least_calls=50)

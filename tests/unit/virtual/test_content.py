@@ -107,9 +107,7 @@ def test_the_stages_alone_give_what_the_batch_gave(content):
         p = content.score(a, candidates, x)
         ranked = content.rank(candidates, stats, p)
         slate = content.apply_rules(a, r, candidates, ranked)
-        same(
-            type(whole)(r, lambda found=found: found, candidates, stats, x, p, ranked, slate), whole
-        )
+        same(type(whole)(r, lambda found=found: found, candidates, stats, x, p, ranked, slate), whole)
 
 
 def test_a_user_without_consent_is_answered_as_one_who_is_unknown(content):
@@ -134,9 +132,7 @@ def test_without_item_rows_or_scores_the_answer_falls_back(content):
     for p in (None, spoiled, whole.probabilities[:-1]):
         prior = content.rank(whole.candidates, stats, p)
         assert (prior.fell_back, prior.model_version) == (True, "")
-        assert (
-            prior.scores.tolist() == stats.values[:, ITEM_STATS.columns.index("ctr_28d")].tolist()
-        )
+        assert prior.scores.tolist() == stats.values[:, ITEM_STATS.columns.index("ctr_28d")].tolist()
     assert whole.ranked.fell_back is False
     assert 0 < whole.ranked.missing_share < 1
 
@@ -152,7 +148,7 @@ def test_cells_that_are_not_finite_count_as_nothing(content):
 
 
 def test_where_no_source_finds_anything_the_popular_slate_stands_in(content):
-    content.configure(Config(retrieval=RetrievalConfig(disabled=["ann", "covisit", "followed", "popular", "fresh"])))  # fmt: skip
+    content.configure(Config(retrieval=RetrievalConfig(disabled=["ann", "covisit", "followed", "popular", "fresh"])))
     (answer,) = content.healthy([REQUESTS[0]], [ROWS[0]], item_rows)
     assert answer.found == {}
     assert answer.candidates.failed
@@ -175,7 +171,7 @@ def test_a_configuration_is_taken_whole_or_not_at_all(content):
             content.configure(refused)
         assert error.value.kind.code == code
         assert content.loaded is before
-    content.configure(Config(retrieval=RetrievalConfig(index_version="ix-2"), model=ModelConfig(two_tower="tt-2")))  # fmt: skip
+    content.configure(Config(retrieval=RetrievalConfig(index_version="ix-2"), model=ModelConfig(two_tower="tt-2")))
     (answer,) = content.healthy([REQUESTS[0]], [ROWS[0]], item_rows)
     assert content.loaded.scorer is model
     assert answer.ranked.model_version == "rk-1"
@@ -206,9 +202,7 @@ def test_an_inverted_file_searches_as_many_lists_as_the_configuration_says(regis
         together = content.healthy(REQUESTS, ROWS, item_rows)
         for a, r, whole in zip(REQUESTS, ROWS, together, strict=True):
             same(whole, content.healthy([a], [r], item_rows)[0])
-        slates.append(
-            [whole.found["ann"].ids.tolist() for whole in together if "ann" in whole.found]
-        )
+        slates.append([whole.found["ann"].ids.tolist() for whole in together if "ann" in whole.found])
     assert slates[0] == slates[2]
     assert sum(map(len, slates[1])) < sum(map(len, slates[0]))
 

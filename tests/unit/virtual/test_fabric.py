@@ -27,9 +27,11 @@ def timing(**changes: Any) -> Timing:
     plain = Work(base_ms=1.0, sigma=0.0)
     return Timing(
         work={"features.GetUser": Work(base_ms=10.0, sigma=0.0), "features.GetItems": plain},
-        wire={"gateway->features": plain, "ranking->features": plain}, store=plain, client_share=0.0,
+        wire={"gateway->features": plain, "ranking->features": plain},
+        store=plain,
+        client_share=0.0,
         **{"cores": 8, **changes},
-    )  # fmt: skip
+    )
 
 
 class Plain:
@@ -60,9 +62,8 @@ class Bench:
         self.loop = Loop()
         self.rows: list[tuple[str, str, tuple[Any, ...]]] = []
         self.fabric = Fabric(
-            NAMES, self.loop, World(self.loop, 0.0, 60.0), timing(**changes),
-            lambda *row: self.rows.append(row),
-        )  # fmt: skip
+            NAMES, self.loop, World(self.loop, 0.0, 60.0), timing(**changes), lambda *row: self.rows.append(row)
+        )
         self.ended: list[tuple[str, str, float]] = []
         self.answer: Any = None
 
@@ -75,9 +76,7 @@ class Bench:
 
         async def run() -> None:
             try:
-                self.answer = await self.fabric.call(
-                    caller, "features", "GetUser", edge, context, handler, wire=Plain
-                )
+                self.answer = await self.fabric.call(caller, "features", "GetUser", edge, context, handler, wire=Plain)
                 status = "OK"
             except CallError as failure:
                 status = failure.code
@@ -86,7 +85,7 @@ class Bench:
         self.loop.spawn(run())
 
     def durations(self, kind: str, service: str) -> list[float]:
-        return [round(r[9], 3) for s, t, r in self.rows if t == "spans" and r[7] == kind and s == service]  # fmt: skip
+        return [round(r[9], 3) for s, t, r in self.rows if t == "spans" and r[7] == kind and s == service]
 
 
 def test_a_call_takes_the_wire_and_the_work() -> None:
@@ -164,9 +163,7 @@ def test_a_core_goes_to_whoever_came_first() -> None:
     for process in ("model", "ranking", "gateway", "model"):
         bench.loop.spawn(_note_end(bench, process))
     bench.loop.run_until(1.0)
-    assert bench.ended == [
-        ("model", "", 10.0), ("ranking", "", 20.0), ("gateway", "", 30.0), ("model", "", 40.0),
-    ]  # fmt: skip
+    assert bench.ended == [("model", "", 10.0), ("ranking", "", 20.0), ("gateway", "", 30.0), ("model", "", 40.0)]
 
 
 def test_work_that_takes_no_time_waits_for_its_turn_and_for_nothing_else() -> None:
@@ -180,11 +177,7 @@ def test_work_that_takes_no_time_waits_for_its_turn_and_for_nothing_else() -> No
     for process in ("model", "ranking"):
         bench.loop.spawn(nothing(process))
     bench.loop.run_until(1.0)
-    assert bench.ended == [
-        ("ranking", "nothing", 0.0),
-        ("model", "", 10.0),
-        ("model", "nothing", 10.0),
-    ]
+    assert bench.ended == [("ranking", "nothing", 0.0), ("model", "", 10.0), ("model", "nothing", 10.0)]
 
 
 def test_where_nobody_records_calls_run_the_same_and_nothing_piles_up() -> None:
@@ -283,9 +276,7 @@ def test_who_only_looks_changes_nothing() -> None:
         (ZeroDivisionError(), "WIRE-006"),
     ],
 )
-def test_what_a_wrapper_raises_fails_the_call_and_nothing_else(
-    raised: Exception, code: str
-) -> None:
+def test_what_a_wrapper_raises_fails_the_call_and_nothing_else(raised: Exception, code: str) -> None:
     async def failing(call: Call, proceed: Proceed) -> Any:
         raise raised
 

@@ -13,16 +13,7 @@ from hypothesis import strategies as st
 
 from sandbox.base.errors import SandboxError
 from sandbox.virtual.answers.forward import RankerPass, TowerPass, _tiles
-from services.model.core import (
-    N_PROFILE,
-    TILE,
-    Ranker,
-    RankerConfig,
-    TowerConfig,
-    TwoTower,
-    encode_user,
-    score,
-)
+from services.model.core import N_PROFILE, TILE, Ranker, RankerConfig, TowerConfig, TwoTower, encode_user, score
 
 N_USERS, N_ITEMS, N_CREATORS, N_INPUTS = 30, 400, 20, 12
 
@@ -61,7 +52,7 @@ def parts(sizes, *arrays):
 def test_a_score_depends_neither_on_its_place_nor_on_its_neighbours(scorer, ranker, sizes, seed):
     users, items, x = jobs(sizes, seed)
     together = scorer(users, items, x, sizes)
-    for (p,), (u, i, rows) in zip(parts(sizes, together), parts(sizes, users, items, x), strict=True):  # fmt: skip
+    for (p,), (u, i, rows) in zip(parts(sizes, together), parts(sizes, users, items, x), strict=True):
         assert p.tobytes() == scorer(u, i, rows, [len(i)]).tobytes()
         np.testing.assert_allclose(p, score(ranker, u, i, rows), rtol=0, atol=1e-6)
 
@@ -74,7 +65,7 @@ def test_where_places_matter_every_request_gets_a_tile_of_its_own(ranker, scorer
     users, items, x = jobs(sizes, 3)
     together = careful(users, items, x, sizes)
     np.testing.assert_allclose(together, scorer(users, items, x, sizes), rtol=0, atol=1e-6)
-    for (p,), (u, i, rows) in zip(parts(sizes, together), parts(sizes, users, items, x), strict=True):  # fmt: skip
+    for (p,), (u, i, rows) in zip(parts(sizes, together), parts(sizes, users, items, x), strict=True):
         assert p.tobytes() == careful(u, i, rows, [len(i)]).tobytes()
 
 
@@ -111,7 +102,7 @@ def test_inputs_of_another_shape_are_refused(scorer, shape):
 
 def test_inputs_that_are_not_finite_are_refused(scorer):
     with pytest.raises(SandboxError) as error:
-        scorer(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full((1, N_INPUTS), np.nan, np.float32), [1])  # fmt: skip
+        scorer(np.zeros(1, np.int64), np.zeros(1, np.int64), np.full((1, N_INPUTS), np.nan, np.float32), [1])
     assert error.value.kind.code == "MODEL-003"
 
 

@@ -28,10 +28,11 @@ def batch():
     owner = np.repeat(np.arange(N), rng.integers(0, 40, N))
     n = len(owner)
     stats = Rows(
-        rng.random((n, len(ITEM_STATS.columns))).astype(np.float32), np.zeros(n),
+        rng.random((n, len(ITEM_STATS.columns))).astype(np.float32),
+        np.zeros(n),
         rng.choice([Status.PRESENT, Status.MISSING, Status.EXPIRED], n).astype(np.uint8),
         np.zeros(n, np.uint64),
-    )  # fmt: skip
+    )
     return profile, session, stats, rng.integers(0, N_ITEMS, n), owner
 
 
@@ -47,7 +48,7 @@ def batch():
 )
 def test_whatever_the_contract_says(batch, contract):
     profile, session, stats, items, owner = batch
-    expected = assemble_rows(profile, session, stats.values, items, stats.status, CATALOGUE, contract, owner)  # fmt: skip
+    expected = assemble_rows(profile, session, stats.values, items, stats.status, CATALOGUE, contract, owner)
     built = InputBuilder(CATALOGUE).build(profile, session, stats, items, owner, contract)
     assert built.shape == expected.shape
     assert built.tobytes() == expected.tobytes()

@@ -159,9 +159,7 @@ def test_nothing_runs_early_and_nothing_due_is_left(times: list[float], until: f
     assert ran == sorted(t for t in times if t <= until)
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), max_size=30), st.lists(st.floats(0, 7))
-)
+@given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), max_size=30), st.lists(st.floats(0, 7)))
 def test_however_it_is_stepped_all_runs_in_order_of_time_and_then_of_making(
     times: list[tuple[float, float]], steps: list[float]
 ) -> None:
@@ -186,9 +184,7 @@ def test_however_it_is_stepped_all_runs_in_order_of_time_and_then_of_making(
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 2), st.floats(0.001, 2)), min_size=1, max_size=20))
-def test_a_deadline_ends_a_wait_where_the_signal_comes_later_and_only_there(
-    waits: list[tuple[float, float]],
-) -> None:
+def test_a_deadline_ends_a_wait_where_the_signal_comes_later_and_only_there(waits: list[tuple[float, float]]) -> None:
     loop, ended = Loop(), dict[int, tuple[bool, float]]()
 
     async def waiter(n: int, signal: Signal, until: float) -> None:

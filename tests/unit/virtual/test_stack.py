@@ -42,10 +42,7 @@ def test_one_seed_gives_the_same_bytes_and_another_does_not(home: Path, tmp_path
 
 
 def test_what_is_recorded_changes_nothing_that_happens(home: Path, tmp_path: Path) -> None:
-    with_lake, without = (
-        played(tmp_path / "a").ledger,
-        played(tmp_path / "b", telemetry=False).ledger,
-    )
+    with_lake, without = (played(tmp_path / "a").ledger, played(tmp_path / "b", telemetry=False).ledger)
     for name in ("user", "clicks", "latency_ms", "revenue"):
         assert np.array_equal(getattr(with_lake.requests, name), getattr(without.requests, name))
 
@@ -59,9 +56,7 @@ def test_time_may_be_asked_for_in_any_pieces(home: Path, tmp_path: Path) -> None
         assert len(pieces.ledger.requests.ts) > 0, "who looks has everybody react who has an answer"
     assert whole.now() == pieces.now()
     for name in ("ts", "user", "clicks", "latency_ms"):
-        assert np.array_equal(
-            getattr(whole.ledger.requests, name), getattr(pieces.ledger.requests, name)
-        )
+        assert np.array_equal(getattr(whole.ledger.requests, name), getattr(pieces.ledger.requests, name))
 
 
 def test_a_late_stage_is_answered_by_its_stand_in_and_recovers(stack: VirtualStack) -> None:
@@ -130,9 +125,7 @@ def test_a_store_that_refuses_writes_is_noted_and_readers_go_on(home: Path, tmp_
     assert held[0] == done, "no event is taken in"
     assert stack.stream.done > done, "and then they are again"
     with connect(stack.run.lake) as lake:
-        runs = lake.execute(
-            "select distinct status from materialization_runs where view = 'user_profile'"
-        ).fetchall()
+        runs = lake.execute("select distinct status from materialization_runs where view = 'user_profile'").fetchall()
         told = lake.execute(
             "select count(*) from logs where service = 'materialiser' and msg = 'feature write failed'"
         ).fetchall()

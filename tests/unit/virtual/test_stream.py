@@ -43,9 +43,7 @@ entries = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(entries, min_size=1, max_size=4), min_size=1, max_size=6))
-def test_reading_after_every_commit_and_once_in_the_end_finds_the_same(
-    batches: list[list[Entry]],
-) -> None:
+def test_reading_after_every_commit_and_once_in_the_end_finds_the_same(batches: list[list[Entry]]) -> None:
     (_, often), (_, once), (from_rows, anew) = processor(), processor(), processor()
     for batch in batches:
         for store in (often, once, anew):

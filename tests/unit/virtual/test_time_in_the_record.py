@@ -52,8 +52,11 @@ def one(lake: DuckDBPyConnection, sql: str) -> Any:
 
 
 def test_the_tables_meant_are_among_those_looked_at():
-    assert {("outcomes", "event_ts", "ingest_ts"), ("stream_stats", "last_event_ts", "ts"),
-            ("served_features", "feature_event_ts", "ts")} <= set(pairs())  # fmt: skip
+    assert {
+        ("outcomes", "event_ts", "ingest_ts"),
+        ("stream_stats", "last_event_ts", "ts"),
+        ("served_features", "feature_event_ts", "ts"),
+    } <= set(pairs())
 
 
 @pytest.mark.parametrize(("table", "happened", "recorded"), pairs())
@@ -69,10 +72,13 @@ def test_what_follows_from_a_click_arrives_after_it(lake):
         SELECT f.kind, count(*), bool_and(f.event_ts > c.event_ts), bool_and(f.ingest_ts >= c.ingest_ts)
         FROM outcomes f JOIN outcomes c ON c.kind = 'click' AND c.request_id = f.request_id AND c.item_id = f.item_id
         WHERE f.kind IN ('dwell', 'like', 'conversion') GROUP BY 1 ORDER BY 1""").fetchall()
-    (orphans,) = one(lake, """
+    (orphans,) = one(
+        lake,
+        """
         SELECT count(*) FROM outcomes f WHERE kind IN ('dwell', 'like', 'conversion') AND NOT EXISTS (
           SELECT 1 FROM outcomes c WHERE c.kind = 'click' AND c.request_id = f.request_id AND c.item_id = f.item_id)
-    """)  # fmt: skip
+    """,
+    )
 
     assert [kind for kind, *_ in kinds] == ["conversion", "dwell", "like"]
     assert all(n > 0 and after and arrived for _, n, after, arrived in kinds)
@@ -80,10 +86,13 @@ def test_what_follows_from_a_click_arrives_after_it(lake):
 
 
 def test_a_dwell_ends_as_long_after_its_click_as_it_says(lake):
-    (off,) = one(lake, """
+    (off,) = one(
+        lake,
+        """
         SELECT max(abs(epoch(d.event_ts) - epoch(c.event_ts) - d.value)) FROM outcomes d
         JOIN outcomes c ON c.kind = 'click' AND c.request_id = d.request_id AND c.item_id = d.item_id
-        WHERE d.kind = 'dwell'""")  # fmt: skip
+        WHERE d.kind = 'dwell'""",
+    )
 
     assert off < 1e-3
 
@@ -95,7 +104,7 @@ def test_all_that_happened_in_time_arrives_soon_after(lake):
 
 
 def test_conversions_that_mature_after_the_end_are_in_the_truth_alone(run, lake):
-    (arrived, last) = one(lake, "SELECT count(*), max(epoch(event_ts)) FROM outcomes WHERE kind = 'conversion'")  # fmt: skip
+    (arrived, last) = one(lake, "SELECT count(*), max(epoch(event_ts)) FROM outcomes WHERE kind = 'conversion'")
 
     assert 0 < arrived < run.ledger.requests.conversions.sum()
     assert last <= run.now()

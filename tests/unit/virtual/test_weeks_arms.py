@@ -76,9 +76,7 @@ def test_equal_arms_differ_no_more_than_their_interval_says():
         clicks = rng.binomial(shown.astype(int), rng.beta(2, 30, 400)).astype(float)
         sums = {"clicks": clicks, "impressions": shown}
         sums |= dict.fromkeys(("conversions", "revenue", "visits"), shown)
-        halves = [
-            {k: v[rows] for k, v in sums.items()} for rows in (slice(0, 200), slice(200, None))
-        ]
+        halves = [{k: v[rows] for k, v in sums.items()} for rows in (slice(0, 200), slice(200, None))]
         ctr = compared(*halves, paired=False)["ctr"]
         misses += not ctr["low"] <= 0 <= ctr["high"]
 

@@ -113,9 +113,7 @@ def test_satisfied_users_come_back_sooner_and_everybody_by_day(world):
     sad = made._clock.after(user, at, gap(user, zero, np.full(300, 0.1)))
 
     assert (happy < sad).all()
-    visits = np.concatenate(
-        [made._clock.after(user, at, np.full(300, hours * 3_600.0)) for hours in range(1, 240)]
-    )
+    visits = np.concatenate([made._clock.after(user, at, np.full(300, hours * 3_600.0)) for hours in range(1, 240)])
     busy = behaviour.diurnal(visits, np.tile(user, 239))
     assert busy.mean() > 1.1  # a steady rate would give 1
 

@@ -35,9 +35,7 @@ def test_arrays_and_single_users_come_to_the_same_rows(history):
         click_ts[0, : len(items)] = np.where(clicked, ts + 1 + np.arange(len(items)), np.nan)
         many.apply(np.array([user]), np.array([session]), np.array([ts]), item, click_ts)
         entries = [Entry(IMPRESSIONS, user, session, ts, tuple(items))]
-        entries += [
-            Entry("click", user, session, ts + 1 + i, (items[i],)) for i, hit in enumerate(clicked) if hit
-        ]  # fmt: skip
+        entries += [Entry("click", user, session, ts + 1 + i, (items[i],)) for i, hit in enumerate(clicked) if hit]
         apply_events(states, entries, N_ITEMS)
 
     rows = many.session_rows(np.arange(N_USERS), TOPICS)
@@ -50,9 +48,7 @@ def test_arrays_and_single_users_come_to_the_same_rows(history):
 def test_a_row_past_its_age_is_not_served():
     rows = StreamedRows.none(1)
     one = np.array([0])
-    rows.apply(
-        one, np.array([1]), np.array([1000.0]), np.array([[3, 5]]), np.array([[1002.0, np.nan]])
-    )
+    rows.apply(one, np.array([1]), np.array([1000.0]), np.array([[3, 5]]), np.array([[1002.0, np.nan]]))
     profile = np.zeros((1, 36), np.float32)
 
     (soon,) = rows.served(one, np.array([1010.0]), profile, TOPICS)
@@ -66,15 +62,12 @@ def test_a_row_past_its_age_is_not_served():
 
 def test_what_is_held_back_leaves_no_trace_in_rows_of_the_past():
     rows, seen = StreamedRows.none(1), np.full((1, N_SEEN), -1.0, np.float32)
-    rows.apply(
-        np.array([0]), np.array([1]), np.array([9.0]), np.array([[3, 5]]), np.array([[10.0, 11.0]])
-    )
+    rows.apply(np.array([0]), np.array([1]), np.array([9.0]), np.array([[3, 5]]), np.array([[10.0, 11.0]]))
     seen[0, :3] = [5, 3, 7]
 
     rows.restore(
-        np.array([0]), rows.session_rows(np.array([0]), TOPICS), np.array([11.0]), seen,
-        forgotten=np.array([3]),
-    )  # fmt: skip
+        np.array([0]), rows.session_rows(np.array([0]), TOPICS), np.array([11.0]), seen, forgotten=np.array([3])
+    )
 
     assert rows.recent[0, :2].tolist() == [5, -1]
     assert rows.seen[0, :3].tolist() == [5, 7, -1]

@@ -125,10 +125,7 @@ def test_in_worlds_of_their_own_everybody_lives_in_every_arm():
 
 
 def test_models_are_trained_on_what_the_weeks_brought(tmp_path):
-    told = run(
-        plan(retrain_days=1, days=2, models=("ranker",)), world_dir("tiny"), out=tmp_path / "out",
-        processes=0,
-    )  # fmt: skip
+    told = run(plan(retrain_days=1, days=2, models=("ranker",)), world_dir("tiny"), out=tmp_path / "out", processes=0)
 
     (trained,) = told["retrains"]
     manifest = artefacts.load(tmp_path / "out" / "registry", "ranker", "rk-d1").manifest
@@ -182,9 +179,7 @@ def test_what_stands_there_is_not_replaced(tmp_path):
 
 def test_the_command_of_the_page_answers_programs():
     page = (Path(__file__).resolve().parents[3] / "docs" / "simulate.md").read_text()
-    (typed,) = [
-        line for line in page.splitlines() if line.startswith("sandbox") and "--json" in line
-    ]
+    (typed,) = [line for line in page.splitlines() if line.startswith("sandbox") and "--json" in line]
     command = [sys.executable, "-m", "sandbox.cli.app", *shlex.split(typed)[1:]]
 
     told = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -16,14 +16,7 @@ def quiet(_what: str, share: float | None) -> None:
 
 
 def build_at(folder: Path, preset: Preset) -> WorldManifest:
-    return build(
-        folder,
-        preset,
-        name="tiny",
-        content_hash="of a test",
-        built="2026-01-01T00:00:00",
-        progress=quiet,
-    )
+    return build(folder, preset, name="tiny", content_hash="of a test", built="2026-01-01T00:00:00", progress=quiet)
 
 
 @pytest.fixture(scope="session")

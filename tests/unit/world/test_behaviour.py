@@ -18,11 +18,7 @@ def latent(**known: Any) -> Latent:
     """A world in which nothing but what a test sets differs between users or items."""
     topics = np.zeros((N_ITEMS, N_TOPICS))
     topics[np.arange(N_ITEMS), np.arange(N_ITEMS) % 4] = 1.0
-    arrays = {
-        "user_taste": np.zeros((N_USERS, 2)),
-        "item_taste": np.zeros((N_ITEMS, 2)),
-        "item_topics": topics,
-    }
+    arrays = {"user_taste": np.zeros((N_USERS, 2)), "item_taste": np.zeros((N_ITEMS, 2)), "item_topics": topics}
     return Latent.neutral(seed=11, **(arrays | {"item_appeal": np.full(N_ITEMS, 2.5)} | known))
 
 
@@ -51,9 +47,7 @@ def test_better_liked_items_are_clicked_more() -> None:
     liked, other = (answer(behaviour, item).click[:, 0].mean() for item in (5, 6))
 
     assert liked > other + 0.2
-    p = behaviour.click_probability(
-        np.arange(N_USERS), np.full((N_USERS, 1), 5), np.arange(N_USERS) + 1_000
-    )
+    p = behaviour.click_probability(np.arange(N_USERS), np.full((N_USERS, 1), 5), np.arange(N_USERS) + 1_000)
     assert liked == pytest.approx(p.mean(), abs=5 * np.sqrt(0.25 / N_USERS))
 
 
@@ -110,10 +104,7 @@ def test_what_was_clicked_in_the_session_is_not_clicked_again() -> None:
 
 def test_slow_answers_make_users_leave() -> None:
     behaviour = Behaviour(latent())
-    left = {
-        ms: answer(behaviour, 3, latency_ms=np.full(N_USERS, ms)).leave.mean()
-        for ms in (60, 300, 1_000)
-    }
+    left = {ms: answer(behaviour, 3, latency_ms=np.full(N_USERS, ms)).leave.mean() for ms in (60, 300, 1_000)}
 
     assert left[60] < left[300] < left[1_000]
     assert left[1_000] > 2 * left[60]
@@ -165,9 +156,7 @@ def test_another_seed_is_another_luck() -> None:
 
 def test_attraction_to_all_is_attraction_to_each() -> None:
     rng = np.random.default_rng(0)
-    behaviour = Behaviour(
-        latent(user_taste=rng.normal(size=(N_USERS, 2)), item_taste=rng.normal(size=(N_ITEMS, 2)))
-    )
+    behaviour = Behaviour(latent(user_taste=rng.normal(size=(N_USERS, 2)), item_taste=rng.normal(size=(N_ITEMS, 2))))
     user, session = np.arange(7), np.arange(7) + 50
     every = np.tile(np.arange(N_ITEMS), (7, 1))
 

@@ -101,8 +101,7 @@ def test_nothing_is_shown_twice_in_a_session(tiny: World) -> None:
 def test_nobody_was_shown_what_rules_forbid(tiny: World) -> None:
     catalogue = Catalogue.load(tiny[1] / "public" / "catalogue.npz")
     user, item, ts = (
-        np.array(column)
-        for column in zip(*rows(tiny, "select user_id, item_id, ts from IMPRESSIONS"), strict=True)
+        np.array(column) for column in zip(*rows(tiny, "select user_id, item_id, ts from IMPRESSIONS"), strict=True)
     )
 
     minor = catalogue.user_age_band[user] < 2  # unknown or 13-17
@@ -115,9 +114,7 @@ def test_nobody_was_shown_what_rules_forbid(tiny: World) -> None:
 def test_random_slots_are_as_random_as_their_propensity_says(tiny: World) -> None:
     """If each slot were random with share s among n items, propensity is s / n; so the sum over
     random slots of s / (n * propensity) is their count, and their click rate that of a uniform policy."""
-    random = rows(
-        tiny, "select propensity, user_id, item_id from IMPRESSIONS where not isnan(propensity)"
-    )
+    random = rows(tiny, "select propensity, user_id, item_id from IMPRESSIONS where not isnan(propensity)")
     share = len(random) / tiny[0].impressions
 
     assert share == pytest.approx(0.02, abs=5 * np.sqrt(0.02 / tiny[0].impressions))
@@ -126,8 +123,7 @@ def test_random_slots_are_as_random_as_their_propensity_says(tiny: World) -> Non
     assert candidates.max() <= tiny[0].items
     shown = np.bincount([item for _, _, item in random], minlength=tiny[0].items)
     popular = np.bincount(
-        [i for (i,) in rows(tiny, "select item_id from IMPRESSIONS where isnan(propensity)")],
-        minlength=tiny[0].items,
+        [i for (i,) in rows(tiny, "select item_id from IMPRESSIONS where isnan(propensity)")], minlength=tiny[0].items
     )
     assert abs(np.corrcoef(shown, popular)[0, 1]) < 0.35  # what is left comes of rights and dates
 
@@ -153,11 +149,7 @@ def test_the_public_files_hold_no_truth(tiny: World) -> None:
     for table in ("ITEMS", "USERS"):
         columns = {name for name, *_ in rows(tiny, f"describe select * from {table}")}
         assert not columns & {"quality", "clickbait", "appeal", "patience", "taste", "satisfaction"}
-    secret = set(vars(latent)) - {
-        "item_topics",
-        "item_duration_s",
-        "item_price",
-    }  # anybody sees these
+    secret = set(vars(latent)) - {"item_topics", "item_duration_s", "item_price"}  # anybody sees these
     assert not set(np.load(tiny[1] / "public" / "catalogue.npz").files) & secret
 
 

@@ -31,20 +31,13 @@ def test_an_imported_world_is_held_only_to_what_applies(tiny: World) -> None:
     [
         ({"b0": -1.0}, "ctr_uniform"),
         ({"intent_gain": 0.0}, "ctr_oracle_intent_gain"),
-        (
-            {"value_bait": 0.0, "value_quality": 0.0, "value_taste": 0.0},
-            "satisfaction_click_less_value",
-        ),
+        ({"value_bait": 0.0, "value_quality": 0.0, "value_taste": 0.0}, "satisfaction_click_less_value"),
         ({"return_gain": 0.0}, "return_rate_click_over_value"),
         ({"leave_latency": 0.0}, "latency_leave_ratio_1s"),
     ],
 )
 def test_a_world_out_of_tune_is_found_out(
-    tiny: World,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, float],
-    fails: str,
+    tiny: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, float], fails: str
 ) -> None:
     monkeypatch.setattr("sandbox.world.check._USERS", 300)
     monkeypatch.setattr("sandbox.world.check._REPEATS", 5)

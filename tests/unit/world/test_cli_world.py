@@ -16,9 +16,7 @@ Cli = Callable[..., object]
 
 
 @pytest.fixture
-def cli(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: World
-) -> Callable[..., tuple[int, str]]:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: World) -> Callable[..., tuple[int, str]]:
     """The command line, in a home where the tiny world is already there."""
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
     (tmp_path / "worlds").mkdir()
@@ -47,13 +45,7 @@ def test_check_answers_no_with_exit_code_1(
 ) -> None:
     code, text = cli("check", "tiny", "--json")
     assert code == 0
-    assert {key for row in json.loads(text) for key in row} == {
-        "check",
-        "value",
-        "low",
-        "high",
-        "ok",
-    }
+    assert {key for row in json.loads(text) for key in row} == {"check", "value", "low", "high", "ok"}
 
     monkeypatch.setattr("sandbox.world.check.TINY", {"ctr_uniform": (0.5, 0.6)})
     code, text = cli("check", "tiny", "--json")

@@ -31,13 +31,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("damage", ["torn", "other", "empty", "gone"])
 @pytest.mark.parametrize(
-    "name",
-    [
-        "public/catalogue.npz",
-        "public/impressions.parquet",
-        "public/outcomes.parquet",
-        "latent/truth.npz",
-    ],
+    "name", ["public/catalogue.npz", "public/impressions.parquet", "public/outcomes.parquet", "latent/truth.npz"]
 )
 def test_a_damaged_file_is_a_damaged_world(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str

@@ -42,9 +42,7 @@ def test_a_preset_is_built_when_first_asked_for_and_kept() -> None:
     assert load_manifest("tiny").users == 40
 
 
-def test_a_world_is_built_anew_when_what_it_is_made_from_has_changed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_world_is_built_anew_when_what_it_is_made_from_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     store.ensure("tiny")
 
     monkeypatch.setitem(PRESETS, "tiny", replace(FEW, users=50))
@@ -65,9 +63,7 @@ def test_a_world_keeps_its_own_seed_when_built_anew(monkeypatch: pytest.MonkeyPa
 def test_an_imported_world_is_taken_as_it_is() -> None:
     store.build_world("real", preset="tiny")
     path = world_dir("real") / "world.json"
-    path.write_text(
-        json.dumps(json.loads(path.read_text()) | {"source": "csv", "content_hash": "other"})
-    )
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"source": "csv", "content_hash": "other"}))
     was = inode("real")
 
     store.ensure("real")
@@ -151,7 +147,5 @@ def test_the_list_leaves_out_what_cannot_be_read(home: Path) -> None:
 def test_everything_a_build_imports_counts_when_worlds_go_out_of_date() -> None:
     folder = Path(store.__file__).parent
     for module in store._SOURCES:
-        used = re.findall(
-            r"^from sandbox\.world\.(\w+) import", (folder / f"{module}.py").read_text(), re.M
-        )
+        used = re.findall(r"^from sandbox\.world\.(\w+) import", (folder / f"{module}.py").read_text(), re.M)
         assert set(used) <= set(store._SOURCES), f"{module}.py"

@@ -7,6 +7,4 @@ from sandbox.virtual.processes.wires.appends import Append, AppendImpressions
 from sandbox.virtual.processes.wires.lookups import EncodeUser, GetItems, GetUser, Score
 from sandbox.virtual.processes.wires.stages import Apply, Rank, Retrieve
 
-__all__ = [
-    "Append", "AppendImpressions", "Apply", "EncodeUser", "GetItems", "GetUser", "Rank", "Retrieve", "Score",
-]  # fmt: skip
+__all__ = ["Append", "AppendImpressions", "Apply", "EncodeUser", "GetItems", "GetUser", "Rank", "Retrieve", "Score"]

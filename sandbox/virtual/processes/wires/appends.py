@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.virtual.processes.wires.packing import (
-    Handler,
-)
+from sandbox.virtual.processes.wires.packing import Handler
 from services.events import core as events
-from services.proto.recsys.v1 import (
-    events_pb2,
-    gateway_pb2,
-)
+from services.proto.recsys.v1 import events_pb2, gateway_pb2
 
 if TYPE_CHECKING:  # the handlers offer these to the fabric
     from sandbox.virtual.machine.fabric import Context
@@ -40,18 +35,14 @@ class Append:
         async def handle(context: Context) -> Any:
             fabric, of = self.handlers.fabric, self.handlers.content.catalogue
             await fabric.work("events.Append", context)
-            entries = events.check_feedback(
-                request.events, fabric.world.now(), of.n_users, of.n_items
-            )
+            entries = events.check_feedback(request.events, fabric.world.now(), of.n_users, of.n_items)
             return await self.append("Append", entries, context) if entries else []
 
         return handle
 
     def answer(self, value: list[bool]) -> Any:
         accepted = sum(map(bool, value))
-        return gateway_pb2.LogFeedbackResponse(
-            accepted=accepted, duplicate=len(self.entries) - accepted
-        )
+        return gateway_pb2.LogFeedbackResponse(accepted=accepted, duplicate=len(self.entries) - accepted)
 
     def value(self, answer: Any) -> list[bool]:
         return [True] * answer.accepted
@@ -68,7 +59,7 @@ class AppendImpressions:
         e = self.entry
         return events_pb2.AppendImpressionsRequest(
             event_ts=e.ts, request_id=e.request_id, session_id=str(e.session), user_id=e.user, item_ids=e.items
-        )  # fmt: skip
+        )
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:

@@ -11,21 +11,11 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows
 from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Later, known
-from sandbox.virtual.processes.wires.packing import (
-    Handler,
-    array,
-    candidates_of,
-    not_loaded,
-    refused,
-    row,
-)
+from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, not_loaded, refused, row
 from services.features.core import MAX_VIEWS, asked_items, asked_views, rows_of
 from services.features.server import packed
 from services.gateway.stages import VIEWS, Candidates, UserRows
-from services.proto.recsys.v1 import (
-    features_pb2,
-    model_pb2,
-)
+from services.proto.recsys.v1 import features_pb2, model_pb2
 from services.ranking.core import OBJECTIVES, Floats
 
 if TYPE_CHECKING:  # the handlers offer these to the fabric
@@ -109,7 +99,7 @@ class EncodeUser:
     def request(self) -> Any:
         return model_pb2.EncodeUserRequest(
             user_id=self.asked.user, profile=self.rows.profile.tobytes(), recent=self.rows.recent.tobytes()
-        )  # fmt: skip
+        )
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Floats:
@@ -130,7 +120,7 @@ class EncodeUser:
         vector = content.encode(self.asked, self.rows) if value is None else value
         return model_pb2.EncodeUserResponse(
             vector=np.ascontiguousarray(vector, "<f4").tobytes(), encoder_version=content.encoder_version
-        )  # fmt: skip
+        )
 
     def value(self, answer: Any) -> Floats:
         return np.frombuffer(answer.vector, "<f4")
@@ -148,8 +138,10 @@ class Score:
         x = self.x.get()
         return model_pb2.ScoreRequest(
             user_id=self.asked.user if self.asked.personalised else -1,
-            item_ids=self.candidates.get().ids.tobytes(), inputs=x.tobytes(), n_columns=x.shape[1],
-        )  # fmt: skip
+            item_ids=self.candidates.get().ids.tobytes(),
+            inputs=x.tobytes(),
+            n_columns=x.shape[1],
+        )
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Floats:
@@ -159,9 +151,12 @@ class Score:
             ids = array(request.item_ids, "<i8", "Score.item_ids")
             if request.n_columns != len(content.loaded.ranker.config.inputs):
                 raise SandboxError(
-                    "MODEL-003", where="Score", seen=f"{request.n_columns} columns",
-                    expected="as many as the version was trained with", fix="build the inputs by its manifest",
-                )  # fmt: skip
+                    "MODEL-003",
+                    where="Score",
+                    seen=f"{request.n_columns} columns",
+                    expected="as many as the version was trained with",
+                    fix="build the inputs by its manifest",
+                )
             x = array(request.inputs, "<f4", "Score.inputs", len(ids) * request.n_columns)
             of, inputs = candidates_of(ids), x.reshape(len(ids), -1)
             asked = replace(self.asked, user=request.user_id, personalised=request.user_id >= 0)
@@ -172,14 +167,9 @@ class Score:
 
     def answer(self, value: Floats | None) -> Any:
         content = self.handlers.content
-        p = (
-            content.score(self.asked, self.candidates.get(), self.x.get())
-            if value is None
-            else value
-        )
+        p = content.score(self.asked, self.candidates.get(), self.x.get()) if value is None else value
         return model_pb2.ScoreResponse(
-            probabilities=np.ascontiguousarray(p, "<f4").tobytes(),
-            model_version=content.model_version,
+            probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=content.model_version
         )
 
     def value(self, answer: Any) -> Floats:

@@ -26,9 +26,12 @@ def array(raw: bytes, kind: str, where: str, n: int | None = None) -> np.ndarray
     width = np.dtype(kind).itemsize
     if len(raw) % width or (n is not None and len(raw) != n * width):
         raise SandboxError(
-            "WIRE-001", where=where, seen=f"{len(raw)} bytes", expected=f"{n or 'any number'} of {kind}",
+            "WIRE-001",
+            where=where,
+            seen=f"{len(raw)} bytes",
+            expected=f"{n or 'any number'} of {kind}",
             fix="pack the array as its .proto says",
-        )  # fmt: skip
+        )
     return np.frombuffer(raw, kind)
 
 
@@ -37,13 +40,14 @@ def row(raw: bytes, n_columns: int, where: str) -> np.ndarray:
 
 
 def refused(where: str, seen: object) -> SandboxError:
-    return SandboxError(
-        "WIRE-002", where=where, seen=seen, expected="what the method takes", fix="see its .proto"
-    )
+    return SandboxError("WIRE-002", where=where, seen=seen, expected="what the method takes", fix="see its .proto")
 
 
 def not_loaded(version: str, active: str) -> SandboxError:
     return SandboxError(
-        "MODEL-001", where="model server", seen=version, expected=f"one of {[active]}",
+        "MODEL-001",
+        where="model server",
+        seen=version,
+        expected=f"one of {[active]}",
         fix="load it: name it in the model configuration",
-    )  # fmt: skip
+    )

@@ -11,18 +11,9 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_PROFILE, USER_SESSION
 from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.later import Later, known
-from sandbox.virtual.processes.wires.packing import (
-    Handler,
-    array,
-    candidates_of,
-    row,
-)
+from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, row
 from services.gateway.stages import Candidates, Ranked, UserRows
-from services.proto.recsys.v1 import (
-    ranking_pb2,
-    retrieval_pb2,
-    rules_pb2,
-)
+from services.proto.recsys.v1 import ranking_pb2, retrieval_pb2, rules_pb2
 from services.retrieval.core import SOURCES
 from services.retrieval.server import checked as retrieval_checked
 from services.rules.core import Slate
@@ -44,18 +35,24 @@ class Retrieve:
     def request(self) -> Any:
         asked, rows = self.asked, self.rows
         return retrieval_pb2.RetrieveRequest(
-            user_id=asked.user, profile=rows.profile.tobytes(), recent=rows.recent.tobytes(),
-            region=asked.region, personalised=asked.personalised,
+            user_id=asked.user,
+            profile=rows.profile.tobytes(),
+            recent=rows.recent.tobytes(),
+            region=asked.region,
+            personalised=asked.personalised,
             n_wanted=self.handlers.content.n_wanted(asked),
-        )  # fmt: skip
+        )
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:
             profile, recent, region = retrieval_checked(request)
             asked = replace(
-                self.asked, user=request.user_id, region=region, personalised=request.personalised,
+                self.asked,
+                user=request.user_id,
+                region=region,
+                personalised=request.personalised,
                 n_wanted=request.n_wanted,
-            )  # fmt: skip
+            )
             given = np.frombuffer(profile, "<f4") if profile else self.rows.profile
             rows = replace(self.rows, profile=given, recent=recent)
             return await self.handlers.retrieve(asked, rows, None, context)
@@ -68,7 +65,8 @@ class Retrieve:
         one_source = found.names == Candidates.popular(found.ids).names
         names = ("popular",) if one_source else SOURCES
         return retrieval_pb2.RetrieveResponse(
-            item_ids=found.ids.astype("<i8").tobytes(), scores=found.scores.astype("<f4").tobytes(),
+            item_ids=found.ids.astype("<i8").tobytes(),
+            scores=found.scores.astype("<f4").tobytes(),
             sources=found.masks,
             counts=[
                 retrieval_pb2.SourceCount(
@@ -76,8 +74,9 @@ class Retrieve:
                 )
                 for i, name in enumerate(names)
             ],
-            encoder_version=found.encoder_version, index_version=found.index_version,
-        )  # fmt: skip
+            encoder_version=found.encoder_version,
+            index_version=found.index_version,
+        )
 
     def value(self, answer: Any) -> tuple[Later[Candidates], bool]:
         found = Candidates.of(answer)
@@ -97,9 +96,11 @@ class Rank:
 
     def request(self) -> Any:
         return ranking_pb2.RankRequest(
-            user_id=self.asked.user if self.asked.personalised else -1, profile=self.rows.profile.tobytes(),
-            session=self.rows.session.tobytes(), item_ids=self.candidates.get().ids.tobytes(),
-        )  # fmt: skip
+            user_id=self.asked.user if self.asked.personalised else -1,
+            profile=self.rows.profile.tobytes(),
+            session=self.rows.session.tobytes(),
+            item_ids=self.candidates.get().ids.tobytes(),
+        )
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:
@@ -107,16 +108,20 @@ class Rank:
             n_items = self.handlers.content.catalogue.n_items
             if len(ids) and not 0 <= ids.min() <= ids.max() < n_items:
                 raise SandboxError(
-                    "WIRE-003", where="Rank.item_ids", seen=int(ids.max()), expected=f"0 to {n_items - 1}",
+                    "WIRE-003",
+                    where="Rank.item_ids",
+                    seen=int(ids.max()),
+                    expected=f"0 to {n_items - 1}",
                     fix="rank items that the world has",
-                )  # fmt: skip
+                )
             rows = replace(
                 self.rows,
                 profile=row(request.profile, len(USER_PROFILE.columns), "Rank.profile"),
                 session=row(request.session, len(USER_SESSION.columns), "Rank.session"),
             )
-            asked = replace(self.asked, user=request.user_id, personalised=request.user_id >= 0,
-                            n_wanted=max(len(ids), 1))  # fmt: skip
+            asked = replace(
+                self.asked, user=request.user_id, personalised=request.user_id >= 0, n_wanted=max(len(ids), 1)
+            )
             of = known(candidates_of(ids))
             return await self.handlers.rank(asked, rows, self.batch, of, False, context)
 
@@ -128,10 +133,11 @@ class Rank:
         return ranking_pb2.RankResponse(
             scores=ranked.scores.astype("<f4").tobytes(),
             probabilities=(np.zeros((len(ranked.scores), 3), "<f4") if p is None else p.astype("<f4")).tobytes(),
-            model_version=ranked.model_version, missing_share=ranked.missing_share or 0.0,
+            model_version=ranked.model_version,
+            missing_share=ranked.missing_share or 0.0,
             contract_version=self.handlers.content.contract_version,
             fallbacks=["features" if ranked.model_version else "model"] if ranked.fell_back else [],
-        )  # fmt: skip
+        )
 
     def value(self, answer: Any) -> tuple[Later[Ranked], bool]:
         ranked = Ranked.of(answer)
@@ -182,7 +188,10 @@ class Apply:
         n = len(self.ranked.get().order)
         if any(placed.row >= n for placed in answer.slate):
             raise ValueError("a row that was not asked for")
-        return known(Slate(
-            [placed.row for placed in answer.slate], [placed.propensity for placed in answer.slate],
-            [placed.randomised for placed in answer.slate],
-        ))  # fmt: skip
+        return known(
+            Slate(
+                [placed.row for placed in answer.slate],
+                [placed.propensity for placed in answer.slate],
+                [placed.randomised for placed in answer.slate],
+            )
+        )

@@ -69,12 +69,7 @@ def test_all_that_is_wrong_is_told_at_once_each_on_its_own_line(worker):
     for finding in found.errors:
         key = finding.place.rpartition(".")[2].partition("[")[0]
         there = lines[finding.line - 1]
-        assert key in there or finding.code in (
-            "missing-key",
-            "unreachable",
-            "bad-action",
-            "unknown-name",
-        )
+        assert key in there or finding.code in ("missing-key", "unreachable", "bad-action", "unknown-name")
 
 
 def test_a_missing_key_is_told_on_the_line_of_the_part_that_lacks_it(worker):
@@ -100,17 +95,10 @@ def test_the_same_query_twice_is_no_more_evidence(worker):
 
 
 def test_what_holds_on_an_empty_lake_convinces_nobody(worker):
-    one = {
-        "id": "e",
-        "claim": "c",
-        "sql": "SELECT count(*) AS n, 3 AS m FROM requests",
-        "predicate": "n < m",
-    }
+    one = {"id": "e", "claim": "c", "sql": "SELECT count(*) AS n, 3 AS m FROM requests", "predicate": "n < m"}
 
     assert told(look(worker, {"evidence": [one]})) == {("predicate", "evidence")}
-    assert ("predicate", "evidence[1].predicate") in told(
-        look(worker, {"evidence.1": one}), "warning"
-    )
+    assert ("predicate", "evidence[1].predicate") in told(look(worker, {"evidence.1": one}), "warning")
 
 
 def test_queries_behind_sentences_are_run_as_well(worker):
@@ -169,6 +157,4 @@ def test_the_command_exits_with_2_where_there_is_an_error(capsys, tmp_path):
     document = json.loads(out)
     assert code == 2
     assert not document["ok"]
-    assert set(document["findings"][0]) == {
-        "severity", "code", "place", "line", "seen", "expected", "fix"
-    }  # fmt: skip
+    assert set(document["findings"][0]) == {"severity", "code", "place", "line", "seen", "expected", "fix"}

@@ -36,12 +36,7 @@ def test_it_is_written_checked_and_can_be_played(home, capsys):
     assert code == 0
     assert document["ok"]
     assert document["file"] == str(home / "scenarios" / "my-morning.yaml")
-    assert (made.title, made.stars, made.world, made.seed) == (
-        "It: a 'slow' #morning",
-        5,
-        "tiny",
-        77,
-    )
+    assert (made.title, made.stars, made.world, made.seed) == ("It: a 'slow' #morning", 5, "tiny", 77)
     assert {step.fault.name for step in made.timeline if step.fault} >= {"session-stream-lag"}
 
 

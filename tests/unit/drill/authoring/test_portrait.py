@@ -25,9 +25,7 @@ def with_shapes():
 def test_every_step_the_page_and_the_evidence_have_a_line_in_order():
     lines = portrait.lines_of(with_shapes())
 
-    assert [line.kind for line in lines] == [
-        "change", "fault", "release", "traffic", "page", "evidence"
-    ]  # fmt: skip
+    assert [line.kind for line in lines] == ["change", "fault", "release", "traffic", "page", "evidence"]
     assert [line.at_s for line in lines] == sorted(line.at_s for line in lines)
     assert [line.guilty for line in lines] == [False, True, False, False, False, False]
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.drill.grading.baseline import (
-    best_constant,
-    blame_last_change,
-    blind_answer,
-    planned,
-)
+from sandbox.drill.grading.baseline import best_constant, blame_last_change, blind_answer, planned
 from tests.unit.drill.scenes import scenario
 
 LATENCY = scenario(
@@ -20,7 +15,7 @@ LATENCY = scenario(
     ],
     truth={"incident": True, "component": "gateway->features", "mechanism": "slow-edge", "onset_s": 1200},
     accept=["path caller=gateway callee=features path=b"],
-)  # fmt: skip
+)
 ROLLOUT = scenario(
     id="rollout",
     timeline=[
@@ -78,6 +73,4 @@ def test_the_same_pack_gives_the_same_answer():
     pack = [LATENCY, ROLLOUT, NULL]
 
     assert best_constant(pack) == best_constant(pack)
-    assert blind_answer(ROLLOUT, planned(ROLLOUT), pack) == blind_answer(
-        ROLLOUT, planned(ROLLOUT), reversed(pack)
-    )
+    assert blind_answer(ROLLOUT, planned(ROLLOUT), pack) == blind_answer(ROLLOUT, planned(ROLLOUT), reversed(pack))

@@ -28,9 +28,7 @@ def test_counting_what_one_did_oneself_bears_on_nothing(component):
 
 @pytest.mark.parametrize("component", sorted(set(taxonomy.COMPONENTS) - {"none"}))
 def test_every_component_shows_somewhere(component):
-    somewhere = " ".join(
-        ["select", *shown_in(component), "from spans where", *component.split("->")]
-    )
+    somewhere = " ".join(["select", *shown_in(component), "from spans where", *component.split("->")])
 
     assert bears_on(somewhere, component)
 

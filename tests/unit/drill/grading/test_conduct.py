@@ -24,10 +24,7 @@ NEEDLESS = deed(5_000, "restart service=gateway")
 def judged(*actions) -> tuple[float, float]:
     """Shares of mitigation and side effects."""
     twin, course = twin_of(*actions), course_of(*actions)
-    return (
-        mitigation(scenario(), course, twin)[0],
-        side_effects(scenario(), course, twin, True)[0],
-    )
+    return (mitigation(scenario(), course, twin)[0], side_effects(scenario(), course, twin, True)[0])
 
 
 def test_the_right_deed_in_time_saves_all_that_could_be_saved():
@@ -47,10 +44,7 @@ def test_saving_half_is_worth_half():
 
 def test_what_chance_took_from_a_repair_is_not_missed():
     twin = twin_of(RIGHT)
-    noisy = {
-        m: replace(could, estimate=could.estimate - 0.9 * could.se)
-        for m, could in twin.reachable.items()
-    }
+    noisy = {m: replace(could, estimate=could.estimate - 0.9 * could.se) for m, could in twin.reachable.items()}
 
     share, _ = mitigation(scenario(), course_of(RIGHT), replace(twin, saved=noisy))
 
@@ -109,9 +103,7 @@ impacts = st.dictionaries(
     st.one_of(reports, st.just(Report(incident=False))), impacts, st.floats(0, 1),
     st.none() | looked, st.none() | st.sampled_from(list(TWINS)), deeds,
 )  # fmt: skip
-def test_whatever_is_reported_and_done_earns_between_nothing_and_all(
-    report, impact, confidence, found, arms, actions
-):
+def test_whatever_is_reported_and_done_earns_between_nothing_and_all(report, impact, confidence, found, arms, actions):
     said = report.model_copy(update={"impact": impact, "confidence": confidence})
     twin = TWINS[arms] if arms is not None else None
 
@@ -125,8 +117,7 @@ def test_whatever_is_reported_and_done_earns_between_nothing_and_all(
 
 def test_who_knows_everything_gets_everything():
     twin = TWINS[(RIGHT,)]
-    sized = {m: Claim(estimate=e, low=e, high=e)
-             for m in ("clicks", "p99_ms") for e in [twin.so_far[m].estimate]}  # fmt: skip
+    sized = {m: Claim(estimate=e, low=e, high=e) for m in ("clicks", "p99_ms") for e in [twin.so_far[m].estimate]}
     report = PERFECT.model_copy(update={"impact": sized})
 
     sure = [Strength("x", 1.0, "c", "y")]

@@ -96,10 +96,7 @@ def test_times_are_compared_from_each_days_beginning():
 def test_a_query_that_draws_lots_proves_nothing():
     calls = iter(range(100))
 
-    assert (
-        judged(lambda _sql: row(x=10.0 ** next(calls)), row(x=1.0), row(x=1.0), row(x=1.0)).value
-        == 0
-    )
+    assert judged(lambda _sql: row(x=10.0 ** next(calls)), row(x=1.0), row(x=1.0), row(x=1.0)).value == 0
 
 
 def test_a_query_that_fails_is_no_evidence_and_says_so():
@@ -119,13 +116,7 @@ def test_a_query_may_name_the_times_of_its_day():
         asked.append(sql)
         return row(x=1.0)
 
-    days = [
-        day(note, BEGAN),
-        day(note, BEGAN + 60.0, later_s=60.0),
-        day(note),
-        day(note),
-        day(note),
-    ]
+    days = [day(note, BEGAN), day(note, BEGAN + 60.0, later_s=60.0), day(note), day(note), day(note)]
     asks = Statement(claim="c", sql="select $paged, TIMESTAMP '2026-02-25 06:20:00'")
     strength(asks, days[0], days[1:])
 
@@ -142,10 +133,7 @@ def test_a_dollar_that_names_no_time_is_left_to_the_database():
 
 
 def test_only_real_times_are_moved():
-    assert (
-        moved("x = '2026-02-31 10:00:00' and y = 20260301", 60.0)
-        == "x = '2026-02-31 10:00:00' and y = 20260301"
-    )
+    assert moved("x = '2026-02-31 10:00:00' and y = 20260301", 60.0) == "x = '2026-02-31 10:00:00' and y = 20260301"
     assert moved("'2026-02-28T23:59:30'", 60.0) == "'2026-03-01 00:00:30.000000'"
 
 

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.drill.grading.causes import (
-    FAMILY,
-    NEIGHBOUR,
-    ONSET_FULL_S,
-    ONSET_ZERO_S,
-    onset_credit,
-)
+from sandbox.drill.grading.causes import FAMILY, NEIGHBOUR, ONSET_FULL_S, ONSET_ZERO_S, onset_credit
 from sandbox.drill.grading.grade import INCIDENT_WEIGHTS, NULL_WEIGHTS, Grade, grade, weights
 from sandbox.drill.play.deeds import HINT_PRICE, Course
 from sandbox.drill.play.report import NamedCause, Report
@@ -22,12 +16,10 @@ from sandbox.drill.scenario import taxonomy
 from tests.unit.drill.scenes import DOCUMENT, deed, scenario
 
 BEGAN = 1_000_000.0
-COURSE = Course(
-    BEGAN, 36_000.0, 1_200.0, 2_400.0, 4_000.0, (deed(3_000, "restart service=stream"),)
-)
+COURSE = Course(BEGAN, 36_000.0, 1_200.0, 2_400.0, 4_000.0, (deed(3_000, "restart service=stream"),))
 PERFECT = Report.blaming(
     "stream", "stream-lag", BEGAN + 1_200, {"region": "EU"}, detected_at=BEGAN + 2_500, confidence=1.0
-)  # fmt: skip
+)
 NOTHING = Report(incident=False)
 MAX = weights(True, {"impact", "evidence", "ruled_out"})
 
@@ -76,26 +68,16 @@ def test_a_missed_incident_earns_nothing_but_for_what_was_done_and_for_having_do
 
 
 def test_next_door_and_the_right_family_earn_a_part():
-    assert item(changed(component="events"), "component") == pytest.approx(
-        MAX["component"] * NEIGHBOUR, abs=1e-4
-    )
+    assert item(changed(component="events"), "component") == pytest.approx(MAX["component"] * NEIGHBOUR, abs=1e-4)
     assert item(changed(component="ranker"), "component") == 0
-    assert item(changed(mechanism="staleness"), "mechanism") == pytest.approx(
-        MAX["mechanism"] * FAMILY, abs=1e-4
-    )
-    assert item(changed(mechanism="index-outdated"), "mechanism") == pytest.approx(
-        MAX["mechanism"] * FAMILY, abs=1e-4
-    )
+    assert item(changed(mechanism="staleness"), "mechanism") == pytest.approx(MAX["mechanism"] * FAMILY, abs=1e-4)
+    assert item(changed(mechanism="index-outdated"), "mechanism") == pytest.approx(MAX["mechanism"] * FAMILY, abs=1e-4)
     assert item(changed(mechanism="slow-edge"), "mechanism") == 0
 
 
 def test_whom_it_hit_earns_by_overlap():
-    assert item(changed(segment={"region": "US"}), "segment") == pytest.approx(
-        MAX["segment"] * 0.25, abs=1e-4
-    )
-    assert item(changed(segment={"region": ["EU", "US"]}), "segment") == pytest.approx(
-        MAX["segment"] * 2 / 3, abs=1e-4
-    )
+    assert item(changed(segment={"region": "US"}), "segment") == pytest.approx(MAX["segment"] * 0.25, abs=1e-4)
+    assert item(changed(segment={"region": ["EU", "US"]}), "segment") == pytest.approx(MAX["segment"] * 2 / 3, abs=1e-4)
     assert item(changed(segment={}), "segment") == 0
 
 
@@ -113,9 +95,7 @@ def test_only_a_helpful_deed_while_it_ran_counts():
 
 
 def test_an_action_counts_by_what_it_came_to():
-    by_effect = scenario(
-        accept=["restart service=stream", "set service=model field=ranker value=rk-1"]
-    )
+    by_effect = scenario(accept=["restart service=stream", "set service=model field=ranker value=rk-1"])
     reverted = deed(3_000, "revert change=4", ("set service=model field=ranker value=rk-1",))
 
     marks = grade(by_effect, replace(COURSE, actions=(reverted,)), PERFECT)
@@ -128,10 +108,7 @@ def test_needless_and_harmful_deeds_cost_and_harm_costs_more():
     def shares(*texts: str) -> tuple[float, float]:
         deeds = tuple(deed(3_000, text) for text in ("restart service=stream", *texts))
         marks = grade(scenario(), replace(COURSE, actions=deeds), PERFECT)
-        return tuple(
-            pytest.approx(item(marks, name) / MAX[name], abs=1e-3)
-            for name in ("side_effects", "mitigation")
-        )
+        return tuple(pytest.approx(item(marks, name) / MAX[name], abs=1e-3) for name in ("side_effects", "mitigation"))
 
     assert shares() == (1, 1)
     assert shares("restart service=gateway") == (0.75, 0.75), "a shot in the dark hits by chance"
@@ -142,8 +119,9 @@ def test_needless_and_harmful_deeds_cost_and_harm_costs_more():
 def test_on_a_null_drill_leaving_things_alone_is_right():
     null = scenario(
         timeline=[{"at_s": 600, "target": "gateway", "change": {"key": "banner", "new": "autumn"}}],
-        truth={"incident": False, "component": "none", "mechanism": "coincident-change"}, accept=[],
-    )  # fmt: skip
+        truth={"incident": False, "component": "none", "mechanism": "coincident-change"},
+        accept=[],
+    )
     calm = replace(COURSE, onset_s=None, actions=())
     right = Report(incident=False, confidence=1.0)
 
@@ -175,10 +153,7 @@ def test_being_said_to_have_seen_it_before_it_began_does_not_help():
 def test_saying_how_likely_one_is_right_pays_best(chance, said):
     def expected(confidence: float) -> float:
         right = item(changed(confidence=confidence), "confidence")
-        wrong = item(
-            grade(scenario(), COURSE, NOTHING.model_copy(update={"confidence": confidence})),
-            "confidence",
-        )
+        wrong = item(grade(scenario(), COURSE, NOTHING.model_copy(update={"confidence": confidence})), "confidence")
         return chance * right + (1 - chance) * wrong
 
     assert expected(chance) >= expected(said) - 2e-4
@@ -221,10 +196,7 @@ def test_several_causes_earn_each_their_part_in_any_order():
     two = scenario(**TWO)
     acted = replace(
         COURSE,
-        actions=(
-            deed(3_200, "restart service=stream"),
-            deed(3_300, "path caller=gateway callee=features path=b"),
-        ),
+        actions=(deed(3_200, "restart service=stream"), deed(3_300, "path caller=gateway callee=features path=b")),
     )
 
     def of(*causes: NamedCause, name: str = "component") -> float:
@@ -254,11 +226,9 @@ def test_naming_everything_earns_less_than_naming_one():
     every = [
         NamedCause(component=c, mechanism="stream-lag", started_at=BEGAN + 1_200, segment={"region": "EU"})
         for c in ("stream", "ranker", "rules", "gateway", "index", "store")
-    ]  # fmt: skip
+    ]
 
-    assert (
-        grade(scenario(), COURSE, Report(incident=True, causes=every)).score < changed().score - 0.2
-    )
+    assert grade(scenario(), COURSE, Report(incident=True, causes=every)).score < changed().score - 0.2
 
 
 def test_a_hint_has_its_price():
@@ -281,18 +251,18 @@ def test_a_share_of_the_users_is_named_by_their_buckets():
 
 
 reports = st.builds(
-    lambda component, mechanism, start, segment: Report.blaming(
-        component, mechanism, BEGAN + start, segment
-    ),
+    lambda component, mechanism, start, segment: Report.blaming(component, mechanism, BEGAN + start, segment),
     st.sampled_from([c for c in taxonomy.COMPONENTS if c != "none"]),
     st.sampled_from([m for m in taxonomy.MECHANISMS if taxonomy.family_of(m) != "benign"]),
     st.floats(0, 4_000),
-    st.dictionaries(st.sampled_from(sorted(set(taxonomy.SEGMENT_COLUMNS) - {"user_bucket"})), st.sampled_from(["EU", "US"])),
-)  # fmt: skip
+    st.dictionaries(
+        st.sampled_from(sorted(set(taxonomy.SEGMENT_COLUMNS) - {"user_bucket"})), st.sampled_from(["EU", "US"])
+    ),
+)
 deeds = st.lists(
     st.sampled_from(["restart service=gateway", "restart service=redis", "promote artifact=ranker version=x"]),
     max_size=4,
-).map(lambda texts: tuple(deed(3_000, text) for text in texts))  # fmt: skip
+).map(lambda texts: tuple(deed(3_000, text) for text in texts))
 
 
 @given(reports, deeds)

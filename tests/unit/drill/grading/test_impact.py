@@ -25,11 +25,7 @@ sizes = st.floats(-1e6, 1e6)
 
 
 def claim(estimate: float, low: float | None = None, high: float | None = None) -> Claim:
-    return Claim(
-        estimate=estimate,
-        low=estimate if low is None else low,
-        high=estimate if high is None else high,
-    )
+    return Claim(estimate=estimate, low=estimate if low is None else low, high=estimate if high is None else high)
 
 
 @given(sizes, sizes, sizes, st.floats(1e-3, 1e3))
@@ -119,7 +115,7 @@ def test_a_gain_is_sized_with_its_sign():
     right, wrong = (
         impact_share({"policy_breaches": claim(x), "clicks": claim(TWIN.so_far["clicks"].estimate)}, twin)[0]
         for x in (-200.0, 200.0)
-    )  # fmt: skip
+    )
     assert right == pytest.approx(1.0, abs=1e-6)
     assert wrong == pytest.approx(0.5, abs=1e-6)
 
@@ -148,9 +144,7 @@ GOOD = {"incident": False, "impact": {"clicks": 3}}
 
 
 def test_a_number_alone_is_an_interval_without_width():
-    impact = reports.checked(
-        {**GOOD, "impact": {"clicks": 3, "p99_ms": {"estimate": 5, "high": 9}}}
-    ).impact
+    impact = reports.checked({**GOOD, "impact": {"clicks": 3, "p99_ms": {"estimate": 5, "high": 9}}}).impact
 
     assert impact["clicks"] == claim(3.0)
     assert impact["p99_ms"] == claim(5.0, 5.0, 9.0)

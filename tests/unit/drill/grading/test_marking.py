@@ -36,9 +36,7 @@ class WithLakes:
         if telemetry:
             self.lakes += 1
             r = ledger.requests
-            lags = any(
-                s.fault and s.fault.name == "session-stream-lag" for s in plan.scenario.timeline
-            )
+            lags = any(s.fault and s.fault.name == "session-stream-lag" for s in plan.scenario.timeline)
             age_s = r.latency_ms if lags else np.minimum(r.latency_ms, 50.0)
             rows = [{"ts": t, "session_age_s": s} for t, s in zip(r.ts, age_s, strict=True)]
             restarts = [
@@ -49,15 +47,13 @@ class WithLakes:
         return ledger
 
 
-def marks_of(
-    tmp_path, *actions, run: WithLakes, incident: bool = True, evidence=SLOW, **said
-) -> dict[str, float]:
+def marks_of(tmp_path, *actions, run: WithLakes, incident: bool = True, evidence=SLOW, **said) -> dict[str, float]:
     """Points by item, of a report at 6,000 s on the incident that began at 1,200 s."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     drill = store.create(
         scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
-    )  # fmt: skip
+    )
     log = drill.journal.append
     log(BEGAN, "engine", "phase", name="baseline")
     log(BEGAN + 1_200, "engine", "armed", id="w1", fault="session-stream-lag", target="stream")
@@ -80,23 +76,16 @@ def test_without_a_repair_it_is_asked_as_of_the_report(tmp_path):
 
 def test_ones_own_deed_is_no_evidence(tmp_path):
     """On healthy days with the same actions it is seen too."""
-    deed_ = {"claim": "it was restarted",
-             "sql": "SELECT count(*) AS n FROM process_events WHERE service = 'stream'"}  # fmt: skip
+    deed_ = {"claim": "it was restarted", "sql": "SELECT count(*) AS n FROM process_events WHERE service = 'stream'"}
     needless = deed(4_500, "restart service=rules")
-    other = {
-        **deed_,
-        "sql": "SELECT count(*) AS n FROM process_events WHERE service IN ('rules', 'stream')",
-    }
+    other = {**deed_, "sql": "SELECT count(*) AS n FROM process_events WHERE service IN ('rules', 'stream')"}
 
     assert marks_of(tmp_path, needless, run=WithLakes(), evidence=other)["evidence"] == 0.0
 
 
 def test_what_was_ruled_out_is_strong_where_it_would_have_looked_otherwise(tmp_path):
     """Under overblocking session rows would be fresh."""
-    ruled_out = [
-        {"what": "overblocking", "sql": SLOW["sql"]},
-        {"what": "stream-lag", "sql": SLOW["sql"]},
-    ]
+    ruled_out = [{"what": "overblocking", "sql": SLOW["sql"]}, {"what": "stream-lag", "sql": SLOW["sql"]}]
 
     def of(place: str, *what) -> float:
         (tmp_path / place).mkdir()

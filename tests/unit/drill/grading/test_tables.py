@@ -27,15 +27,11 @@ def day(columns: list[str], rows: list[list]) -> Day:
 
 
 def judged(columns: list[str], incident: list[list], *healthy: list[list], sql: str = SAYS.sql):
-    return strength(
-        Statement(claim="c", sql=sql), day(columns, incident), [day(columns, rows) for rows in healthy]
-    )  # fmt: skip
+    return strength(Statement(claim="c", sql=sql), day(columns, incident), [day(columns, rows) for rows in healthy])
 
 
 BY_LANGUAGE = [["en", 100.0], ["de", 50.0], ["fr", 40.0], ["es", 30.0]]
-ELSEWHERE = [
-    [["en", 100.0 + k], ["de", 50.0 + k], ["fr", 40.0 + k], ["es", 30.0 + k]] for k in range(4)
-]
+ELSEWHERE = [[["en", 100.0 + k], ["de", 50.0 + k], ["fr", 40.0 + k], ["es", 30.0 + k]] for k in range(4)]
 
 
 def test_one_language_that_vanishes_from_a_table_is_strong_in_any_order():
@@ -82,9 +78,7 @@ def test_rows_by_depth_are_known_by_the_depth_and_not_by_their_count():
     rows = [[1, 900], [2, 500], [3, 200]]
     lagging = [[1, 900], [2, 500], [3, 20]]
 
-    found = judged(
-        ["depth", "n"], lagging, rows, *[[[d, n + k] for d, n in rows] for k in (1, 2, 3)]
-    )
+    found = judged(["depth", "n"], lagging, rows, *[[[d, n + k] for d, n in rows] for k in (1, 2, 3)])
 
     assert found.column == "n of 3"
     assert found.value > 0.9
@@ -98,9 +92,7 @@ def test_a_row_that_is_not_there_speaks_only_where_days_have_the_same_rows():
 
     assert more.value > 0.9
     assert "a row ranker, rk-2" in more.column
-    assert judged(["request_id", "ms"], slowest, *others).value == 0.0, (
-        "requests are others each day"
-    )
+    assert judged(["request_id", "ms"], slowest, *others).value == 0.0, "requests are others each day"
 
 
 def test_a_wide_net_of_columns_is_no_argument():
@@ -132,9 +124,7 @@ def test_the_more_is_looked_at_the_further_out_it_has_to_lie(n):
 
     found = judged(["k", "x"], odd, *days).value
 
-    assert found == pytest.approx(
-        max(0.0, (30 / (3 + 5.15) / (n + 1) ** (1 / 3) - 1) / 4), abs=0.06
-    )
+    assert found == pytest.approx(max(0.0, (30 / (3 + 5.15) / (n + 1) ** (1 / 3) - 1) / 4), abs=0.06)
 
 
 numbers = st.floats(-1e6, 1e6) | st.none() | st.integers(-100, 100)
@@ -149,9 +139,7 @@ def test_no_order_of_rows_changes_anything(incident, healthy, chance: random.Ran
         return rows
 
     columns = ["k", "x", "y"]
-    straight = judged(
-        columns, [list(r) for r in incident], *[[list(r) for r in h] for h in healthy]
-    )
+    straight = judged(columns, [list(r) for r in incident], *[[list(r) for r in h] for h in healthy])
     mixed = judged(columns, shuffled(incident), *[shuffled(h) for h in healthy])
 
     assert 0.0 <= straight.value <= 1.0

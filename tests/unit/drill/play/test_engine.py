@@ -33,10 +33,7 @@ def test_each_step_happens_once_and_in_its_time(tmp_path):
     run_to(made, 1190)
     assert stage.asked == [("note", "banner")]
     run_to(made, 1800, 1200)
-    assert stage.asked[1:] == [
-        ("arm", "stream", "session-stream-lag"),
-        ("release", "max_batch", True),
-    ]
+    assert stage.asked[1:] == [("arm", "stream", "session-stream-lag"), ("release", "max_batch", True)]
 
 
 def test_a_late_driver_makes_up_for_what_it_missed(tmp_path):
@@ -61,10 +58,9 @@ def test_without_its_fault_all_else_happens(tmp_path):
 
 def test_a_crowd_comes_without_the_incident_too_and_is_no_part_of_it(tmp_path):
     made, stage = engine(tmp_path, faults=False)
-    crowd = Step.model_validate({
-        "at_s": 600, "target": "load", "anyway": True,
-        "fault": {"name": "flash-crowd", "params": {"multiplier": 2}},
-    })  # fmt: skip
+    crowd = Step.model_validate(
+        {"at_s": 600, "target": "load", "anyway": True, "fault": {"name": "flash-crowd", "params": {"multiplier": 2}}}
+    )
     timeline = sorted((crowd, *made.scenario.timeline), key=lambda step: step.at_s)
     made.scenario = made.scenario.model_copy(update={"timeline": tuple(timeline)})
 
@@ -81,10 +77,7 @@ def test_a_crowd_comes_without_the_incident_too_and_is_no_part_of_it(tmp_path):
 
 def test_the_page_comes_with_the_alert_but_not_for_one_before_the_fault(tmp_path):
     made, stage = engine(tmp_path)
-    stage.fires = [
-        Alert(BEGAN + 500, "latency", "firing"),
-        Alert(BEGAN + 2_000, "errors", "firing"),
-    ]
+    stage.fires = [Alert(BEGAN + 500, "latency", "firing"), Alert(BEGAN + 2_000, "errors", "firing")]
     run_to(made, 2_100)
     assert first(made.journal.read(), "page") is None
 
@@ -174,8 +167,6 @@ def test_a_fault_with_an_end_ends_by_itself(tmp_path):
     assert ("disarm", "stream") not in [a[:2] for a in stage.asked]
     run_to(made, 2_460, 2_400)
 
-    assert [e.fields["why"] for e in made.journal.read() if e.what == "disarmed"] == [
-        "its time was over"
-    ]
+    assert [e.fields["why"] for e in made.journal.read() if e.what == "disarmed"] == ["its time was over"]
     made.finish(BEGAN + 3_000, "over")
     assert len([e for e in made.journal.read() if e.what == "disarmed"]) == 1

@@ -47,9 +47,7 @@ def test_a_line_that_was_cut_off_loses_itself_alone(tmp_path):
 
 
 @pytest.mark.parametrize("fits", [0, 20])
-def test_on_a_full_disk_an_entry_is_refused_whole_and_the_next_one_is_kept(
-    tmp_path, monkeypatch, fits
-):
+def test_on_a_full_disk_an_entry_is_refused_whole_and_the_next_one_is_kept(tmp_path, monkeypatch, fits):
     book = journal(tmp_path)
     book.append(1.0, "engine", "phase", name="baseline")
     write = os.write
@@ -85,9 +83,7 @@ def test_a_sealed_line_that_was_cut_off_counts_as_damaged(tmp_path):
 
 def test_a_journal_of_before_in_plain_lines_is_read(tmp_path):
     book = journal(tmp_path)
-    book.path.write_text(
-        '{"world_ts":1,"wall_ts":2,"who":"engine","what":"armed","fields":{"id":"w1"}}\n'
-    )
+    book.path.write_text('{"world_ts":1,"wall_ts":2,"who":"engine","what":"armed","fields":{"id":"w1"}}\n')
 
     assert book.read()[0].fields == {"id": "w1"}
     assert book.damaged() == 0

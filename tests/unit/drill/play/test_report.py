@@ -60,9 +60,7 @@ def test_what_is_missing_or_absurd_is_refused_by_name(field, value, named):
 
 def test_a_file_is_refused_with_the_line(tmp_path):
     path = tmp_path / "report.yaml"
-    path.write_text(
-        "incident: true\nstarted_at: 2026-03-01 10:20:00\ncomponent: gateway\nmechanism: bad luck\n"
-    )
+    path.write_text("incident: true\nstarted_at: 2026-03-01 10:20:00\ncomponent: gateway\nmechanism: bad luck\n")
 
     with pytest.raises(SandboxError) as caught:
         reports.load(path)
@@ -106,14 +104,9 @@ def test_one_cause_may_stand_in_the_report_directly_and_several_in_a_list():
 
 
 def test_what_was_ruled_out_may_come_with_a_query():
-    report = reports.checked(
-        {**GOOD, "ruled_out": ["the weather", {"what": "slow-edge", "sql": "select 1"}]}
-    )
+    report = reports.checked({**GOOD, "ruled_out": ["the weather", {"what": "slow-edge", "sql": "select 1"}]})
 
-    assert [(r.what, r.sql) for r in report.ruled_out] == [
-        ("the weather", None),
-        ("slow-edge", "select 1"),
-    ]
+    assert [(r.what, r.sql) for r in report.ruled_out] == [("the weather", None), ("slow-edge", "select 1")]
     with pytest.raises(SandboxError, match="ruled_out"):
         reports.checked({**GOOD, "ruled_out": [{"what": "the weather", "sql": "select 1"}]})
 
@@ -135,9 +128,7 @@ def test_nothing_wrong_is_a_whole_report():
     assert report.causes[0].component == "none"
 
 
-@given(
-    st.dictionaries(st.sampled_from(list(GOOD)), st.none() | st.integers() | st.text(max_size=8))
-)
+@given(st.dictionaries(st.sampled_from(list(GOOD)), st.none() | st.integers() | st.text(max_size=8)))
 def test_no_document_gets_through_but_as_a_report_or_a_named_refusal(changes):
     try:
         report = reports.checked({**GOOD, **changes})

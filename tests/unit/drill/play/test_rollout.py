@@ -62,17 +62,23 @@ def test_no_time_in_the_record_of_a_version_is_older_than_its_release(operations
     seen = {table for table, _ in operations.taken}
     assert seen == {"registry_events", "eval_metrics", "train_runs", "training_rows"}
     for table, when in (
-        ("registry_events", "ts"), ("eval_metrics", "evaluated_at"), ("train_runs", "started"), ("train_runs", "finished"),
-    ):  # fmt: skip
+        ("registry_events", "ts"),
+        ("eval_metrics", "evaluated_at"),
+        ("train_runs", "started"),
+        ("train_runs", "finished"),
+    ):
         at = TABLES[table].names.index(when)
         assert {row[at] for name, row in operations.taken if name == table} == {RELEASED}
-    trained = [dict(zip(TABLES["train_runs"].names, row, strict=True))
-               for name, row in operations.taken if name == "train_runs"]  # fmt: skip
+    trained = [
+        dict(zip(TABLES["train_runs"].names, row, strict=True))
+        for name, row in operations.taken
+        if name == "train_runs"
+    ]
     assert {row["data_to"] for row in trained} == {BEGAN - 60}, "what it was trained on is older"
 
 
 def test_a_release_without_new_versions_brings_no_rows(operations):
-    step = next(s for s in library.named("a-good-week").timeline if s.release and not s.release.retrain)  # fmt: skip
+    step = next(s for s in library.named("a-good-week").timeline if s.release and not s.release.retrain)
 
     rollout._publish(step, operations)
 

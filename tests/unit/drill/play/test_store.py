@@ -20,9 +20,7 @@ def run_dir(tmp_path, monkeypatch):
 
 
 def create(run_dir):
-    return store.create(
-        scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True
-    )
+    return store.create(scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True)
 
 
 def test_while_one_drill_holds_a_run_no_other_begins_there(run_dir):
@@ -59,9 +57,7 @@ def test_a_damaged_note_is_no_drill(run_dir, text):
 def test_nothing_in_a_running_drill_s_directory_names_its_truth(run_dir):
     drill = create(run_dir)
     drill.journal.append(1.0, "engine", "armed", id="w1", fault="session-stream-lag")
-    drill.journal.append(
-        2.0, "engine", "phase", name="failed", error={"seen": "session-stream-lag"}
-    )
+    drill.journal.append(2.0, "engine", "phase", name="failed", error={"seen": "session-stream-lag"})
     drill.journal.append(3.0, "engine", "page", kind="alert", text="PAGE latency")
 
     written = b"".join(p.read_bytes() for p in drill.directory.iterdir())
@@ -76,9 +72,7 @@ def test_nothing_in_a_running_drill_s_directory_names_its_truth(run_dir):
 
 def test_whether_faults_were_left_out_is_sealed_too(run_dir):
     with_faults = json.loads((create(run_dir).directory / "plan.json").read_text())
-    drill = store.create(
-        scenario(), run_dir=run_dir, seed=1, faults=False, autopilot=False, own_stack=True
-    )
+    drill = store.create(scenario(), run_dir=run_dir, seed=1, faults=False, autopilot=False, own_stack=True)
     without = json.loads((drill.directory / "plan.json").read_text())
 
     differ = {name for name in without if without[name] != with_faults[name]}

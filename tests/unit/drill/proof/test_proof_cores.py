@@ -19,10 +19,7 @@ def test_scenarios_of_one_fault_in_one_place_say_one_thing():
 
     found = contradictions(LAG, [LAG, other])
 
-    assert (
-        "the component is stream here and user_session in other, for one fault in one place"
-        in found
-    )
+    assert "the component is stream here and user_session in other, for one fault in one place" in found
     assert "`restart service=stream` is accepted in lag and penalised there (other)" in found
     assert contradictions(LAG, [LAG, scenario(id="twin")]) == []
 

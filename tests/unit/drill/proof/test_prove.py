@@ -36,9 +36,7 @@ def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
     lagging = "session-stream-lag" in names
     book = LedgerBook(BEGAN)
     minutes = range(int(plan.until_s // 60))
-    mended_s = min(
-        (at for at, text in plan.actions if text == "restart service=stream"), default=9e9
-    )
+    mended_s = min((at for at, text in plan.actions if text == "restart service=stream"), default=9e9)
     clicks = [3 - (lagging and 1_200 <= 60 * m < mended_s) for m in minutes]
     clicks[0] += plan.seed % 5
     n, times = len(minutes), [BEGAN + 60.0 * m for m in minutes]
@@ -64,8 +62,7 @@ def home(tmp_path, monkeypatch):
 
 
 def proven(**changes) -> Proof:
-    of = scenario(**{"evidence": ASKS, "look_alikes": ["sensitivity-overblock", "replica-lag-stale-read"],
-                     **changes})  # fmt: skip
+    of = scenario(**{"evidence": ASKS, "look_alikes": ["sensitivity-overblock", "replica-lag-stale-read"], **changes})
     return prove(of, run=run_arm, opener=opened, workers=1, timeout_s=60)
 
 
@@ -113,15 +110,7 @@ def test_all_responders_play_it_and_gold_once_more_without_the_fault(proof):
         "do-nothing", "random", "constant", "first-alert", "last-change", "vandal", "gamer", "gold",
     }  # fmt: skip
     assert 0 <= document["no_fault"] <= 1
-    assert set(document) >= {
-        "harm_z",
-        "first_signal",
-        "evidence",
-        "responders",
-        "no_fault",
-        "ok",
-        "why",
-    }
+    assert set(document) >= {"harm_z", "first_signal", "evidence", "responders", "no_fault", "ok", "why"}
 
 
 GOOD = {"gold": 0.95, "do-nothing": 0.05, "vandal": 0.05, "random": 0.2}
@@ -142,23 +131,11 @@ def test_what_is_as_it_should_be_is_ok(proof):
         ({"responders": {**GOOD, "random": 0.99}}, "on average"),
         ({"responders": {**GOOD, "vandal": 0.1}}, "vandal beats"),
         ({"no_fault": 0.3}, "no all-clear"),
-        (
-            {"averted": {"restart service=stream": 0.1, "skip-backlog": 0.0}},
-            "averts 10% of the harm",
-        ),
-        (
-            {"averted": {"restart service=stream": 0.7, "skip-backlog": 0.9}},
-            "`skip-backlog` averts 90%",
-        ),
-        (
-            {"claims": [{"says": "all is green", "by": "page", "holds": False, "seen": "n=3"}]},
-            "not true",
-        ),
+        ({"averted": {"restart service=stream": 0.1, "skip-backlog": 0.0}}, "averts 10% of the harm"),
+        ({"averted": {"restart service=stream": 0.7, "skip-backlog": 0.9}}, "`skip-backlog` averts 90%"),
+        ({"claims": [{"says": "all is green", "by": "page", "holds": False, "seen": "n=3"}]}, "not true"),
         ({"contradictions": ["the component is another one"]}, "the component is another one"),
-        (
-            {"responders": {**GOOD, "gamer": 0.3, "constant": 0.1}},
-            "gamer scores 0.30, more than constant",
-        ),
+        ({"responders": {**GOOD, "gamer": 0.3, "constant": 0.1}}, "gamer scores 0.30, more than constant"),
         ({"scenario": library.named("friday-deploy")}, "where nothing should be wrong"),
     ],
 )
@@ -182,8 +159,7 @@ def test_evidence_that_a_look_alike_gives_too_or_that_does_not_hold_is_said(proo
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(["prove", "no-such-drill"], "DRILL-001"), (["check", "missing.yaml"], "CFG-002")],
+    ("arguments", "code"), [(["prove", "no-such-drill"], "DRILL-001"), (["check", "missing.yaml"], "CFG-002")]
 )
 def test_what_is_no_scenario_is_an_error_for_programs(capsys, arguments, code):
     with pytest.raises(SystemExit) as left:

@@ -16,10 +16,7 @@ def day(ctr, alerts=(), latency=lambda _: 10.0) -> Shown:
     return Shown(rows, list(alerts))
 
 
-HEALTHY = [
-    day(lambda m: 0.10 + 0.01 * (m % 2)),
-    day(lambda m: 0.11),
-]  # 0.10 to 0.11: 0.095 to 0.115
+HEALTHY = [day(lambda m: 0.10 + 0.01 * (m % 2)), day(lambda m: 0.11)]  # 0.10 to 0.11: 0.095 to 0.115
 
 
 def test_the_first_reading_of_a_lasting_departure_counts():
@@ -47,8 +44,9 @@ def test_an_alert_counts_when_no_healthy_day_has_it():
 
 
 def test_the_earlier_of_both_is_the_first():
-    incident = day(lambda m: 0.09 if m >= 20 else 0.105, alerts=[(900.0, "ctr-low")],
-                   latency=lambda m: 50.0 if m >= 12 else 10.0)  # fmt: skip
+    incident = day(
+        lambda m: 0.09 if m >= 20 else 0.105, alerts=[(900.0, "ctr-low")], latency=lambda m: 50.0 if m >= 12 else 10.0
+    )
 
     assert first_signal(incident, HEALTHY, ONSET) == Signal("latency_p50_ms", 120.0)
 

@@ -62,9 +62,7 @@ def test_an_unanswered_query_is_no_evidence_and_a_broken_one_is_an_error():
     assert not report.incident
 
     def broken(_: float):
-        raise SandboxError(
-            "LAKE-004", where="SQL", seen="no such column", expected="SQL", fix="fix"
-        )
+        raise SandboxError("LAKE-004", where="SQL", seen="no such column", expected="SQL", fix="fix")
 
     with pytest.raises(SandboxError, match="no such column"):
         respond(scenario(), FakeDesk(broken, clock=BEGAN, page_at=BEGAN), BEGAN)

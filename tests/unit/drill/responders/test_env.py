@@ -16,9 +16,12 @@ from tests.unit.drill.fake_drill import BEGAN, FakeDrill, with_outcome
 from tests.unit.drill.scenes import scenario
 
 RIGHT = {
-    "incident": True, "component": "stream", "mechanism": "stream-lag", "started_at": BEGAN + 1_200,
+    "incident": True,
+    "component": "stream",
+    "mechanism": "stream-lag",
+    "started_at": BEGAN + 1_200,
     "segment": {"region": "EU"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -114,11 +117,7 @@ def test_when_time_is_up_only_the_report_is_left(env):
     env.wait(1e9)
 
     assert env.now == BEGAN + 36_000
-    for late in (
-        lambda: env.wait(1),
-        lambda: env.observe("SELECT 1"),
-        lambda: env.act("rebuild-index"),
-    ):
+    for late in (lambda: env.wait(1), lambda: env.observe("SELECT 1"), lambda: env.act("rebuild-index")):
         assert code_of(late) == "DRILL-006"
     assert env.submit(RIGHT).score > 0
 
@@ -190,8 +189,6 @@ def test_its_directory_goes_with_it(drills):
 
 
 def test_a_time_in_an_answer_is_world_time():
-    assert (
-        moment(datetime(1970, 1, 1, 0, 1)) == moment(datetime(1970, 1, 1, 0, 1, tzinfo=UTC)) == 60
-    )
+    assert moment(datetime(1970, 1, 1, 0, 1)) == moment(datetime(1970, 1, 1, 0, 1, tzinfo=UTC)) == 60
     with pytest.raises(TypeError):
         moment("noon")

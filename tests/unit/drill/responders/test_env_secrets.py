@@ -51,9 +51,7 @@ def test_no_attribute_of_an_environment_leads_to_the_truth(name, tmp_path):
         observation = env.reset()
         page = env.wait_for_page()
         rows = env.observe("SELECT 1")
-        refusals = [
-            refusal(env.act, ""), refusal(env.observe, "SELECT $soon"), refusal(env.wait, -1)
-        ]  # fmt: skip
+        refusals = [refusal(env.act, ""), refusal(env.observe, "SELECT $soon"), refusal(env.wait, -1)]
 
         assert telling(of, env, observation, page, rows, *refusals) == []
 

@@ -76,9 +76,7 @@ def test_a_drill_that_cannot_begin_or_be_graded_is_not_the_responders_fault(tmp_
         play(trial("Knows"), tmp_path, lambda _: None, fake_drill.ungradable)
 
 
-def test_one_that_hangs_or_dies_goes_with_its_processes_and_the_rest_go_on(
-    home, tmp_path, monkeypatch
-):
+def test_one_that_hangs_or_dies_goes_with_its_processes_and_the_rest_go_on(home, tmp_path, monkeypatch):
     """Two workers, five responders: the hanging one is stopped with the child that it started."""
     tells = tmp_path / "pids"
     monkeypatch.setenv("HANGS_TELLS", str(tells))
@@ -86,9 +84,11 @@ def test_one_that_hangs_or_dies_goes_with_its_processes_and_the_rest_go_on(
     shares: list[float] = []
 
     outcomes = play_all(
-        [trial(r) for r in responders], timeout_s=2.0, opener=fake_drill.opened,
+        [trial(r) for r in responders],
+        timeout_s=2.0,
+        opener=fake_drill.opened,
         progress=lambda _, share: shares.append(share),
-    )  # fmt: skip
+    )
 
     notes = {o.trial.responder.rpartition(":")[2]: o.note for o in outcomes}
     assert notes["Hangs"] == "no report within 2 s: it was stopped"
@@ -149,9 +149,7 @@ def test_what_a_responder_prints_stays_out_of_the_document(capfd):
 
 
 def test_rows_hold_the_mean_and_its_interval_by_scenario_and_responder():
-    outcomes = [
-        Outcome(trial("do-nothing"), s, n) for s, n in ((0.2, ""), (0.4, "late"), (0.6, ""))
-    ]
+    outcomes = [Outcome(trial("do-nothing"), s, n) for s, n in ((0.2, ""), (0.4, "late"), (0.6, ""))]
 
     (row,) = rows_of(outcomes)
 
@@ -169,13 +167,15 @@ def test_one_seed_says_nothing_about_the_others():
 
 def test_all_seeds_of_all_scenarios_are_played():
     rows = evaluate(
-        [f"{FAKES}:Knows", "do-nothing"], [scenario(), scenario(id="other")], 2, workers=1,
-        opener=fake_drill.opened,
-    )  # fmt: skip
+        [f"{FAKES}:Knows", "do-nothing"], [scenario(), scenario(id="other")], 2, workers=1, opener=fake_drill.opened
+    )
 
     assert [(r["scenario"], r["seeds"]) for r in rows] == [
-        ("small-drill", 2), ("small-drill", 2), ("other", 2), ("other", 2),
-    ]  # fmt: skip
+        ("small-drill", 2),
+        ("small-drill", 2),
+        ("other", 2),
+        ("other", 2),
+    ]
     assert len(set(seeds_of(scenario().seed, 2))) == 2
 
 

@@ -67,9 +67,7 @@ def test_none_but_gold_asks_for_the_evidence(name, tmp_path):
 
     drill, _, _ = played(name, tmp_path, of=of)
 
-    assert not {e.sql.partition("$")[0] for e in of.evidence} & {
-        s.partition("TIME")[0] for s in drill.asked
-    }
+    assert not {e.sql.partition("$")[0] for e in of.evidence} & {s.partition("TIME")[0] for s in drill.asked}
 
 
 def test_do_nothing_does_nothing(tmp_path):
@@ -93,9 +91,7 @@ def test_constant_is_chosen_on_the_other_drills(tmp_path):
     """What it answers to a drill does not change with that drill's own truth."""
     of = library.named("slow-home")
     other = of.model_copy(
-        update={
-            "truth": of.truth.model_copy(update={"mechanism": "crash-loop", "component": "store"})
-        }
+        update={"truth": of.truth.model_copy(update={"mechanism": "crash-loop", "component": "store"})}
     )
 
     assert played("constant", tmp_path, of=of)[1] == played("constant", tmp_path, of=other)[1]
@@ -141,9 +137,11 @@ def test_vandal_leaves_nothing_as_it_was_and_never_beats_do_nothing(tmp_path):
     assert "restart service=redis" in done
     assert "revert target=rules key=explore_share" in done
     assert not [action for action in done if action.startswith("promote")], "was refused"
-    quiet = scenario(timeline=[
-        {"at_s": 600, "target": "gateway", "change": {"key": "banner", "new": "autumn"}}],
-        truth={"incident": False, "component": "none", "mechanism": "chance"}, accept=[])  # fmt: skip
+    quiet = scenario(
+        timeline=[{"at_s": 600, "target": "gateway", "change": {"key": "banner", "new": "autumn"}}],
+        truth={"incident": False, "component": "none", "mechanism": "chance"},
+        accept=[],
+    )
     assert played("vandal", tmp_path, of=quiet)[2] < played("do-nothing", tmp_path, of=quiet)[2]
     assert score <= 0.2, "what taking everything back may happen to mend"
 
@@ -151,9 +149,7 @@ def test_vandal_leaves_nothing_as_it_was_and_never_beats_do_nothing(tmp_path):
 def test_gold_asks_concludes_acts_and_says_what_it_cost(tmp_path):
     """Of 20 visits with 10 answers each, half before the onset with 2 clicks an answer, half after it with
     1: 100 answers came since, so 100 clicks are missing, and no two visits differ."""
-    visits = [
-        (k, 500 + 10 * k if k < 10 else 2_000 + 10 * k, 2 if k < 10 else 1) for k in range(20)
-    ]
+    visits = [(k, 500 + 10 * k if k < 10 else 2_000 + 10 * k, 2 if k < 10 else 1) for k in range(20)]
     lakes.write(tmp_path / "lake", **answers(visits, {1: "A", 2: "A"}))
 
     with SqlWorker(tmp_path / "lake") as worker:
@@ -202,9 +198,9 @@ def answers(visits, groups):
     for visit, begin, clicks in visits:
         for k in range(10):
             ts, request = BEGAN + begin + k, f"{visit}-{k}"
-            tables["requests"].append({
-                "ts": ts, "request_id": request, "session_id": str(visit), "n_items": 2, "latency_ms": 10.0,
-            })  # fmt: skip
+            tables["requests"].append(
+                {"ts": ts, "request_id": request, "session_id": str(visit), "n_items": 2, "latency_ms": 10.0}
+            )
             for item in (1, 2):
                 tables["impressions"].append(
                     {"ts": ts, "request_id": request, "session_id": str(visit), "item_id": item}

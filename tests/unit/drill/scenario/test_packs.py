@@ -61,9 +61,7 @@ def test_a_broken_file_is_listed_as_refused_with_the_reason(home, capsys):
     put(home / "scenarios", "fine")
     put(home / "scenarios", "broken", stars=9)
     put(home / "scenarios" / "deep", "slow-home")  # a name of the core pack
-    (home / "scenarios" / "other-name.yaml").write_text(
-        text_of(changed(sound(), {"id": "misnamed"}))
-    )
+    (home / "scenarios" / "other-name.yaml").write_text(text_of(changed(sound(), {"id": "misnamed"})))
 
     rows = json.loads(ran(capsys, "drill", "list", "--json")[1])
     refused = {row["name"]: row["refused"] for row in rows if "refused" in row}

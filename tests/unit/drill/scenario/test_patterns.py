@@ -23,9 +23,7 @@ def test_only_a_pattern_without_wildcards_can_be_carried_out():
     assert not ActionPattern.parse("restart service=*").concrete
 
 
-@pytest.mark.parametrize(
-    "text", ["restart stream", "restart service=", "restart =x", "path a=1 a=2"]
-)
+@pytest.mark.parametrize("text", ["restart stream", "restart service=", "restart =x", "path a=1 a=2"])
 def test_a_word_that_is_no_argument_is_refused(text):
     with pytest.raises(ValueError, match="name=value"):
         ActionPattern.parse(text)
@@ -47,16 +45,12 @@ def test_the_operations_of_patterns_are_those_that_can_be_carried_out():
     assert {**acts, "set": ("service", "field", "value")} == OPERATIONS
 
 
-@pytest.mark.parametrize(
-    "text", ["*", "re* service=st*", "revert target=rules key=sensitivity", "promote artifact=*"]
-)
+@pytest.mark.parametrize("text", ["*", "re* service=st*", "revert target=rules key=sensitivity", "promote artifact=*"])
 def test_wildcards_and_what_the_change_log_says_are_known(text):
     ActionPattern.parse(text).require_known()
 
 
-@pytest.mark.parametrize(
-    "text", ["reboot", "restart what=x", "*-backlog minutes=3", "restart service=x"]
-)
+@pytest.mark.parametrize("text", ["reboot", "restart what=x", "*-backlog minutes=3", "restart service=x"])
 def test_what_no_operation_is_or_takes_is_refused(text):
     with pytest.raises(ValueError, match=r"none of|no argument|no such service"):
         ActionPattern.parse(text).require_known()

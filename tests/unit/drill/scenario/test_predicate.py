@@ -60,10 +60,7 @@ def test_a_column_that_the_answer_lacks_is_an_error_and_not_a_no():
         Predicate.parse("valu > 3").holds({"value": 4}, 1)
 
 
-@given(
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.floats(allow_nan=False, allow_infinity=False),
-)
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_comparison_agrees_with_python(a, b):
     assert Predicate.parse("a > b").holds({"a": a, "b": b}, 1) == (a > b)
 

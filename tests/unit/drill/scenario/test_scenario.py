@@ -89,29 +89,18 @@ def test_a_knob_out_of_range_is_named_with_its_line():
         ({"timeline__1__ends_on": ["restart stream"]}, "name=value"),
         ({"timeline__1__share": 0}, "share"),
         ({"timeline__1__onset": {"shape": "sudden"}}, "onset.shape"),
-        (
-            {"timeline__2__release__patches": {"modell": {"max_batch": 1}}},
-            "no service with settings",
-        ),
+        ({"timeline__2__release__patches": {"modell": {"max_batch": 1}}}, "no service with settings"),
         ({"timeline__2__release__patches": {"model": {"max_bach": 1}}}, "no such setting"),
         ({"timeline__2__release__patches": {"model": {"max_batch": -1}}}, "greater than or equal"),
         ({"timeline__2__release__patches": {"model": {"max_batch": "many"}}}, "valid integer"),
-        (
-            {"timeline__2__release__patches": {"rules": {"explore_share": float("nan")}}},
-            "explore_share",
-        ),
+        ({"timeline__2__release__patches": {"rules": {"explore_share": float("nan")}}}, "explore_share"),
         ({"timeline__1__ends_on": ["reboot service=stream"]}, "none of the operations"),
         ({"penalise": ["restart serivce=*"]}, "no argument of restart"),
         ({"seed": 10**30}, "seed"),
         ({"timeline__2__fault": {"name": "session-stream-lag"}}, "comes without a release"),
         ({"timeline__1__fault": {"name": "embedding-index-version-skew"}}, "needs the release"),
         (
-            {
-                "timeline__2__fault": {
-                    "name": "sensitivity-overblock",
-                    "params": {"languages": ["de"]},
-                }
-            },
+            {"timeline__2__fault": {"name": "sensitivity-overblock", "params": {"languages": ["de"]}}},
             "a release of rules.sensitivity, which sensitivity-overblock spoils",
         ),
         ({"timeline__2__fault": {"name": "group-underrepresented"}}, "spoils what is trained"),

@@ -116,20 +116,17 @@ def test_several_causes_several_values_and_what_was_ruled_out(drill):
     assert report.impact["p99_ms"].estimate == 5
     # The newest asking of a query counts: `select 1` was asked last.
     assert [(e.claim, e.sql) for e in report.evidence] == [
-        ("entries wait", "select 1"), ("as the query says", "select 2"),
-    ]  # fmt: skip
-    assert [(r.what, r.sql) for r in report.ruled_out] == [
-        ("retrieval", "select 2"), ("feature-contract", "select 1"),
-    ]  # fmt: skip
+        ("entries wait", "select 1"),
+        ("as the query says", "select 2"),
+    ]
+    assert [(r.what, r.sql) for r in report.ruled_out] == [("retrieval", "select 2"), ("feature-contract", "select 1")]
     assert report.confidence == 0.8
     assert report.notes == "mind the gap"
     assert "visits that end satisfied" in told, "metrics are listed with their units"
 
 
 def test_nothing_is_filed_before_a_last_look_at_which_a_part_can_be_changed(drill):
-    report, _, told = reported(
-        drill, "yes", *CAUSE, "no", *REST, "...", "send", "confidence", "0.2", "file"
-    )
+    report, _, told = reported(drill, "yes", *CAUSE, "no", *REST, "...", "send", "confidence", "0.2", "file")
 
     assert "causes       stream, stream-lag, since 2026-02-25 06:20:00, everyone" in told
     assert "an answer is needed" in told, "Enter alone files nothing"
@@ -140,9 +137,7 @@ def test_nothing_is_filed_before_a_last_look_at_which_a_part_can_be_changed(dril
 
 def test_a_verdict_that_is_changed_has_its_other_parts_asked_for(drill):
     false_alarm = ("no", "...", "...", "...", "...", "...")
-    report, _, _ = reported(
-        drill, *false_alarm, "incident", "yes", *CAUSE, "no", "...", "...", "file"
-    )
+    report, _, _ = reported(drill, *false_alarm, "incident", "yes", *CAUSE, "no", "...", "...", "file")
 
     assert report.incident
     assert report.detected_at is not None

@@ -31,9 +31,7 @@ def home(tmp_path, monkeypatch) -> Path:
 def played(name: str, run_dir: Path) -> Drill:
     """The scenario's whole timeline on a stage that does nothing: the journal is the real one."""
     scenario = PACK[name].placed(3)
-    drill = store.create(
-        scenario, run_dir=run_dir, seed=3, faults=True, autopilot=False, own_stack=True
-    )
+    drill = store.create(scenario, run_dir=run_dir, seed=3, faults=True, autopilot=False, own_stack=True)
     engine = Engine(scenario, FakeStage(), drill.journal, BEGAN, seed=3)
     engine.begin()
     for at_s in sorted([*(step.at_s for step in scenario.timeline), scenario.pager.at_s]):
@@ -66,9 +64,7 @@ def test_and_when_it_is_over_they_can_be_read(name, tmp_path):
     opened = (drill.directory / "opened" / "plan.json").read_bytes()
     told = json.loads(opened)["scenario"]
     assert told["teaches"] == PACK[name].teaches
-    assert b"armed" in (drill.directory / "opened" / "journal.jsonl").read_bytes() or (
-        not PACK[name].truth.incident
-    )
+    assert b"armed" in (drill.directory / "opened" / "journal.jsonl").read_bytes() or (not PACK[name].truth.incident)
 
 
 @pytest.mark.parametrize("name", PACK)

@@ -150,10 +150,7 @@ def test_who_waits_on_a_live_drill_waits_until_then_or_the_page(shell, drill, mo
     assert "stopped at the page" in said(shell, "wait 300")
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [KeyboardInterrupt(), EOFError(), OSError("no such file")],
-)
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), EOFError(), OSError("no such file")])
 def test_what_is_broken_off_ends_itself_and_not_the_drill(shell, failure):
     def broken_off(_: str) -> None:
         raise failure
@@ -263,7 +260,7 @@ def test_changes_carry_the_numbers_that_revert_takes(shell, drill):
 def test_what_cannot_be_done_is_refused_by_its_preview_and_its_deed_alike(shell, drill, text):
     operations = Operations(drill.run)
     codes = []
-    for does in (lambda: typed.planned(text, operations).preview, lambda: typed.act(text, operations)):  # fmt: skip
+    for does in (lambda: typed.planned(text, operations).preview, lambda: typed.act(text, operations)):
         with pytest.raises(SandboxError) as refusal:
             does()
         codes.append((refusal.value.kind.code, refusal.value.where))

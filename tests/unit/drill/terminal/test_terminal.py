@@ -24,9 +24,7 @@ def typing(keys: str):
     """A terminal at which those keys were pressed."""
     with create_pipe_input() as pipe:
         pipe.send_text(keys)
-        yield Terminal(
-            ["tables", "quit"], lambda: ["world 08:00"], input=pipe, output=DummyOutput()
-        )
+        yield Terminal(["tables", "quit"], lambda: ["world 08:00"], input=pipe, output=DummyOutput())
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +76,7 @@ def test_a_question_is_answered_on_one_line_and_can_be_broken_off():
 
 @pytest.mark.parametrize(
     ("answers", "agrees"),
-    [
-        (["yes"], True),
-        (["Y"], True),
-        (["no"], False),
-        ([""], False),
-        (["yesy", "sure", "n"], False),
-    ],
+    [(["yes"], True), (["Y"], True), (["no"], False), ([""], False), (["yesy", "sure", "n"], False)],
 )
 def test_only_yes_is_yes(answers, agrees):
     ask = Scripted(*answers)
@@ -115,9 +107,7 @@ def test_where_sql_ends(text, ended):
     assert is_ended(text) is ended
 
 
-@pytest.mark.parametrize(
-    "text", ["foo", "tables", "act path", "describe x", "", "selct 1", "report x"]
-)
+@pytest.mark.parametrize("text", ["foo", "tables", "act path", "describe x", "", "selct 1", "report x"])
 def test_what_is_no_sql(text):
     assert not is_sql(text)
 
@@ -145,9 +135,7 @@ def test_where_nobody_reads_nothing_is_asked():
     assert console.file.getvalue().count("x") == 100
 
 
-@given(
-    parts=st.lists(st.text("ab ", min_size=1, max_size=30), min_size=1), width=st.integers(20, 120)
-)
+@given(parts=st.lists(st.text("ab ", min_size=1, max_size=30), min_size=1), width=st.integers(20, 120))
 def test_the_toolbar_fits_its_line(parts, width):
     shown = fitted(parts, width)
     assert len(shown) <= width

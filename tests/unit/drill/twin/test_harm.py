@@ -49,10 +49,7 @@ def between(one: Ledger, other: Ledger, seed: int = 1):
 
 
 def test_totals_can_be_checked_by_hand():
-    ledger = small(
-        (0, 1, 10.0, 2), (30, 2, 90.0, 1), (90, 1, 20.0, 4),
-        visits=[(40, 2, 0.9, 0.1), (95, 1, 0.3, 0.6)],
-    )  # fmt: skip
+    ledger = small((0, 1, 10.0, 2), (30, 2, 90.0, 1), (90, 1, 20.0, 4), visits=[(40, 2, 0.9, 0.1), (95, 1, 0.3, 0.6)])
 
     seen = harms.totals(ledger, 0.0, 91.0, slow_ms=50.0)
 
@@ -143,9 +140,7 @@ def test_shared_draws_save_most_of_the_variance_and_other_seeds_none():
     sick, healthy, stranger = run(), run(faults=False), run(seed=99, faults=False)
 
     paired = variance_ratio([between(sick, healthy)["clicks"]])
-    alone = variance_ratio([
-        replace(d, paired=d.unpaired) for d in [between(sick, stranger)["clicks"]]
-    ])  # fmt: skip
+    alone = variance_ratio([replace(d, paired=d.unpaired) for d in [between(sick, stranger)["clicks"]]])
 
     assert paired < 0.6
     assert alone == pytest.approx(1.0)
@@ -176,7 +171,5 @@ def test_affected_are_those_to_whom_something_else_happened():
     healthy = small((0, 1, 10.0, 2), (1, 2, 50.0, 0), (2, 3, 50.0, 0), (3, 4, 50.0, 0))
     sick = small((0, 1, 10.0, 1), (1, 2, 55.0, 0), (2, 3, 75.0, 0), (3, 5, 50.0, 0))
 
-    assert harms.affected_users(sick, healthy, 0.0, 10.0) == 4, (
-        "1: clicks, 3: slower, 4 and 5: alone"
-    )
+    assert harms.affected_users(sick, healthy, 0.0, 10.0) == 4, "1: clicks, 3: slower, 4 and 5: alone"
     assert harms.affected_users(sick, sick, 0.0, 10.0) == 0

@@ -11,12 +11,7 @@ from sandbox.drill.twin.pace import UNKNOWN_S, Pace
 from tests.unit.drill.scenes import scenario
 
 PLAN = ArmPlan(scenario(), "tiny", 1, True, (), 36_000.0)
-DAYS = [
-    PLAN,
-    replace(PLAN, faults=False),
-    replace(PLAN, seed=2, faults=False),
-    replace(PLAN, seed=3),
-]
+DAYS = [PLAN, replace(PLAN, faults=False), replace(PLAN, seed=2, faults=False), replace(PLAN, seed=3)]
 
 
 class Wall:
@@ -35,9 +30,7 @@ def wall():
 def test_it_says_what_is_run_and_corrects_itself(tmp_path, wall):
     pace = Pace(DAYS, 2, tmp_path / "pace.json", wall)
     assert UNKNOWN_S == 20.0
-    assert pace.told(0) == (
-        "the twin: 2 healthy, 2 with the fault and nothing done; 0 of 4 runs done, about 40 s left"
-    )
+    assert pace.told(0) == ("the twin: 2 healthy, 2 with the fault and nothing done; 0 of 4 runs done, about 40 s left")
     wall.now = 10.0
     assert "2 of 4 runs done, about 10 s left" in pace.told(2)
     assert "all done" in pace.told(4)

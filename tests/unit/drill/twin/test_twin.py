@@ -156,8 +156,7 @@ def test_a_lake_is_kept_where_it_is_wanted(home):
 
 
 @pytest.mark.parametrize(
-    ("run", "workers", "code"),
-    [(failing_run, 1, "RUN-005"), (failing_run, 2, "RUN-005"), (dying_run, 2, "RUN-008")],
+    ("run", "workers", "code"), [(failing_run, 1, "RUN-005"), (failing_run, 2, "RUN-005"), (dying_run, 2, "RUN-008")]
 )
 def test_a_run_that_fails_says_so_and_leaves_nothing(home, run, workers, code):
     with pytest.raises(SandboxError) as caught:
@@ -174,10 +173,7 @@ def test_ctrl_c_ends_what_runs_and_leaves_nothing(home):
 
     story = story_of(RIGHT)
     ready = replace(story.arms()["best_response"], until_s=600.0)
-    jobs = [
-        (plan.key, plan, False, home, run)
-        for plan, run in ((ready, toy_run), (story.plan, endless_run))
-    ]
+    jobs = [(plan.key, plan, False, home, run) for plan, run in ((ready, toy_run), (story.plan, endless_run))]
     home.mkdir()
     (home / "twins").mkdir()
     with pytest.raises(KeyboardInterrupt):
@@ -204,19 +200,14 @@ def drill(tmp_path):
     run_dir.mkdir()
     made = store.create(
         scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
-    )  # fmt: skip
+    )
     store.announce(made)
     log = made.journal.append
     log(BEGAN, "engine", "phase", name="baseline")
     log(BEGAN + 1_200, "engine", "armed", id="w1", fault="session-stream-lag", target="stream")
     log(BEGAN + 4_000, "engine", "page", text="PAGE")
     log(BEGAN + 5_000, "trainee", "action", text=RIGHT.text, forms=RIGHT.forms)
-    report = {
-        "incident": True,
-        "started_at": BEGAN + 1_200,
-        "component": "stream",
-        "mechanism": "stream-lag",
-    }
+    report = {"incident": True, "started_at": BEGAN + 1_200, "component": "stream", "mechanism": "stream-lag"}
     log(BEGAN + 6_000, "trainee", "report", report=report)
     return made
 
@@ -257,9 +248,7 @@ def test_a_line_that_was_cut_off_is_left_out_and_that_is_said(drill):
 
 def test_a_drill_of_an_older_format_is_refused(drill):
     path = drill.directory / "plan.json"
-    path.write_text(
-        json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "world"})
-    )
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "world"}))
 
     with pytest.raises(SandboxError, match=r"CFG-003[\s\S]*without world"):
         twin.find(drill.directory.name)
@@ -275,7 +264,7 @@ def test_an_action_on_a_service_that_there_is_not_is_refused(drill):
 
 def test_a_drill_that_is_not_over_keeps_its_twin_to_itself(tmp_path):
     (tmp_path / "run").mkdir()
-    made = store.create(scenario(), run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)  # fmt: skip
+    made = store.create(scenario(), run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)
     made.journal.append(BEGAN, "engine", "phase", name="baseline")
 
     with store.lock(tmp_path / "run"), pytest.raises(SandboxError, match="DRILL-006"):
@@ -303,9 +292,7 @@ def test_a_grade_is_reckoned_once_and_kept(drill):
     path.write_text(path.read_text().replace('"score": ', '"score": 0.12, "was": ', 1))
 
     assert first["twin"]["per_minute"]
-    assert next(i for i in first["items"] if i["item"] == "mitigation")["score"] == pytest.approx(
-        0.15, abs=0.02
-    )
+    assert next(i for i in first["items"] if i["item"] == "mitigation")["score"] == pytest.approx(0.15, abs=0.02)
     assert marking.marked(drill, run=toy_run, workers=1)["score"] == 0.12
     assert "twin" not in marking.marked(drill, with_twin=False)
 

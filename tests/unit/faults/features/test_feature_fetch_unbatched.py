@@ -5,9 +5,7 @@ from sandbox.pipeline.rollout import Release
 from services.features.core import batches
 from services.skeleton.seams import Call
 
-RELEASE = Release(
-    "features", "client", "2.8", "team", patches={"features": {"sample_share": 0.05}}
-)  # fmt: skip
+RELEASE = Release("features", "client", "2.8", "team", patches={"features": {"sample_share": 0.05}})
 
 
 def rolled_out(bench, callee="client", **params):

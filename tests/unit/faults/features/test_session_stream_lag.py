@@ -32,9 +32,7 @@ def test_another_view_is_written_at_once(bench):
 
 
 def test_a_batch_without_a_user_in_scope_is_written_at_once(bench):
-    armed = bench(
-        fault="session-stream-lag", params={"lag_s": 600}, scope={"user_buckets": [0, 10]}
-    )
+    armed = bench(fault="session-stream-lag", params={"lag_s": 600}, scope={"user_buckets": [0, 10]})
 
     assert armed.send(write(990.0, 11, 12), None)[1] == 0
     batch, took = armed.send(write(990.0, 11, 9), None)

@@ -21,9 +21,7 @@ def test_permuted_columns_take_each_others_place(bench):
 
 
 def test_columns_that_were_not_onboarded_are_missing(bench):
-    columns = rolled_out(bench, mode="not_onboarded", features=LISTED).patches["ranking"][
-        "contract"
-    ]
+    columns = rolled_out(bench, mode="not_onboarded", features=LISTED).patches["ranking"]["contract"]
 
     assert columns == ["a.x", "b.y"]
 

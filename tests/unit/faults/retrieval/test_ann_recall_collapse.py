@@ -8,14 +8,12 @@ from sandbox.pipeline.rollout import Release
 from services.retrieval.index import Index
 from services.skeleton.seams import Call
 
-RELEASE = Release("retrieval", "profile", "crowd", "team", patches={"retrieval": {"sample_share": 0.05}})  # fmt: skip
+RELEASE = Release("retrieval", "profile", "crowd", "team", patches={"retrieval": {"sample_share": 0.05}})
 
 
 def rolled_out(bench, callee="profile", **params):
     armed = bench(fault="ann-recall-collapse", params=params, scope={"callee": callee})
-    return armed.pass_on(
-        Call("release", "retrieval", "profile", "rollout", payload=RELEASE)
-    ).patches["retrieval"]
+    return armed.pass_on(Call("release", "retrieval", "profile", "rollout", payload=RELEASE)).patches["retrieval"]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +27,7 @@ def index() -> Index:
 def found(index: Index) -> float:
     queries = index.vectors[:100]
     shared = [
-        len(np.intersect1d(a, b))
-        for a, b in zip(index.nearest(queries), index.nearest_exactly(queries), strict=True)
+        len(np.intersect1d(a, b)) for a, b in zip(index.nearest(queries), index.nearest_exactly(queries), strict=True)
     ]
     return float(np.mean(shared)) / 50
 
@@ -51,9 +48,7 @@ def test_every_list_searched_is_exact_and_none_means_as_it_was_built(index):
     assert found(index.searching(40)) == 1.0
     assert found(index.searching(10_000)) == 1.0
     assert index.searching(1).searching(None).lists_searched == 8
-    assert recall(index.faiss_index, index.vectors, index.vectors[:100]) == pytest.approx(
-        found(index), abs=1e-6
-    )
+    assert recall(index.faiss_index, index.vectors, index.vectors[:100]) == pytest.approx(found(index), abs=1e-6)
 
 
 def test_a_release_of_something_else_passes_unchanged(bench):

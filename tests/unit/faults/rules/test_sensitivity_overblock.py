@@ -4,8 +4,7 @@ from services.skeleton.seams import Call
 
 def rolled_out(bench, target="sensitivity_list", **params):
     listed = {"version": "sl-2", "threshold": 0.75, "by_language": {"de": 0.7}, "by_topic": {}}
-    release = Release("rules", "sensitivity_list", "sl-2", "policy-team",
-                      patches={"rules": {"sensitivity": listed}})  # fmt: skip
+    release = Release("rules", "sensitivity_list", "sl-2", "policy-team", patches={"rules": {"sensitivity": listed}})
     armed = bench(fault="sensitivity-overblock", params=params, scope={"callee": target})
     call = Call("release", "rules", "sensitivity_list", "rollout", payload=release)
     return armed.pass_on(call).patches["rules"]["sensitivity"]

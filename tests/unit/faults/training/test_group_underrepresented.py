@@ -22,8 +22,7 @@ def log(n=8_000):
 
 def read(bench, **spec):
     armed = bench(fault="group-underrepresented", **spec)
-    call = Call("training_log", "pipeline", "log", "read", payload=log(),
-                attributes={"item_group": GROUPS, "seed": 5})  # fmt: skip
+    call = Call("training_log", "pipeline", "log", "read", payload=log(), attributes={"item_group": GROUPS, "seed": 5})
     return armed.pass_on(call)
 
 
@@ -48,7 +47,4 @@ def test_an_unarmed_stage_reads_the_whole_log(bench):
     armed = bench(fault="group-underrepresented")
     armed.seam.take_off(armed.armed)
 
-    assert (
-        len(armed.pass_on(Call("training_log", "pipeline", "log", "read", payload=log())).item)
-        == 8_000
-    )
+    assert len(armed.pass_on(Call("training_log", "pipeline", "log", "read", payload=log())).item) == 8_000
