@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from sandbox.drill.play.report import NamedCause
 from sandbox.drill.scenario import segments, taxonomy
@@ -37,7 +36,7 @@ def cause_shares(
             for i in range(len(causes))
         ]
     )
-    pairs = list(zip(*linear_sum_assignment(-worth), strict=True))
+    pairs = _best_pairs(worth)
     most = max(len(causes), len(named))
     found = {}
     for item, table in judged.items():
@@ -49,6 +48,16 @@ def cause_shares(
             told.append(f"{len(named)} causes were named, {len(causes)} there were")
         found[item] = (share, "; ".join(told))
     return found
+
+
+def _best_pairs(worth: np.ndarray) -> list[tuple[int, int]]:
+    """Of causes and what is named, one to one, those worth most together. worth: float64 [causes, named]."""
+    if worth.shape == (1, 1):
+        return [(0, 0)]
+    from scipy.optimize import linear_sum_assignment  # half a second that most grades need not wait
+
+    causes, named = linear_sum_assignment(-worth)
+    return [(int(i), int(j)) for i, j in zip(causes, named, strict=True)]
 
 
 def component(cause: Cause, named: NamedCause, _began_ts: float) -> Scored:

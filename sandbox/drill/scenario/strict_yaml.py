@@ -82,7 +82,7 @@ def parse(raw: bytes, name: str, code: str) -> Document:
     try:
         text = raw.decode("utf-8-sig")
         yaml = YAML(typ="safe", pure=True)
-        _survey(yaml, text, name, code)
+        _guard(yaml.parser, name, code)
         node = yaml.compose(text)
     except UnicodeDecodeError as error:
         raise _refused(name, code, 1, f"byte {error.start} is no UTF-8", "a UTF-8 document") from error
@@ -99,10 +99,14 @@ def parse(raw: bytes, name: str, code: str) -> Document:
     return Document(_plain(node, (), document), document.lines, name, code)
 
 
-def _survey(yaml: YAML, text: str, name: str, code: str) -> None:
-    """Read the events alone, which costs no more than the text is long, and refuse what is hostile."""
+def _guard(parser: Any, name: str, code: str) -> None:
+    """Has it refuse what is hostile as it comes along, before anything is composed of it. parser: of ruamel.yaml."""
     depth = nodes = documents = 0
-    for event in yaml.parse(text):
+    next_event = parser.get_event
+
+    def get_event() -> Any:
+        nonlocal depth, nodes, documents
+        event = next_event()
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
         if isinstance(event, DocumentStartEvent):
             documents += 1
@@ -113,7 +117,7 @@ def _survey(yaml: YAML, text: str, name: str, code: str) -> None:
         if isinstance(event, CollectionEndEvent):
             depth -= 1
         if not isinstance(event, NodeEvent):
-            continue
+            return event
         nodes += 1
         if event.anchor is not None:
             raise _refused(name, code, line, f"&{event.anchor}", "no anchors: write the value out")
@@ -126,6 +130,9 @@ def _survey(yaml: YAML, text: str, name: str, code: str) -> None:
             raise _refused(name, code, line, "too deeply nested", f"{MAX_DEPTH} levels at most")
         if nodes > MAX_NODES:
             raise _refused(name, code, line, "too many values", f"{MAX_NODES} values at most")
+        return event
+
+    parser.get_event = get_event
 
 
 def _plain(node: Node, place: Place, document: Document) -> Any:
