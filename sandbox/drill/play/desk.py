@@ -6,10 +6,12 @@ nothing below. A grade is not part of it: what a drill was worth is reckoned onc
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from sandbox.base.progress import ProgressFn
+from sandbox.drill.play import standing
 from sandbox.drill.play.report import Report
 from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
@@ -94,3 +96,32 @@ class Desk(Protocol):
     def close(self) -> None:
         """Lets go of it; a live drill that is not over runs on."""
         ...
+
+
+class OnDrill(ABC):
+    """What a desk has from its drill alone, whatever backend that is on."""
+
+    drill: Drill
+
+    @abstractmethod
+    def now(self) -> float: ...
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def paged(self) -> float | None:
+        return self.drill.paged()
+
+    def status(self) -> dict[str, Any]:
+        return standing.status(self.drill, self.now())
+
+    def hint_offer(self) -> str:
+        return standing.hint_offer(self.drill)
+
+    def hint(self) -> str:
+        return standing.hint(self.drill, self.now())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.drill.play import live_drill, standing, store, typed
-from sandbox.drill.play.desk import Slate
+from sandbox.drill.play import live_drill, store, typed
+from sandbox.drill.play.desk import OnDrill, Slate
 from sandbox.drill.play.report import Report
 from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
@@ -21,7 +20,7 @@ from sandbox.telemetry.sql import Result, SqlWorker
 _LOOK_S = 0.5  # wall seconds between two looks at whether the drill still runs, or the page has come
 
 
-class LiveDesk:
+class LiveDesk(OnDrill):
     """A `Desk`."""
 
     stands_still = False
@@ -61,9 +60,6 @@ class LiveDesk:
             step = min(left, _LOOK_S * self._run.speed)
             asyncio.run(self._clock.wait_until(until_ts - left + step))
 
-    def paged(self) -> float | None:
-        return self.drill.paged()
-
     def lake(self) -> SqlWorker:
         return self._sql
 
@@ -87,15 +83,6 @@ class LiveDesk:
         note = f"degraded: a fallback answered for {', '.join(answered.fallbacks)}" if answered.degraded else ""
         return Slate(answered.request_id, columns, rows, note)
 
-    def status(self) -> dict[str, Any]:
-        return standing.status(self.drill, self.now())
-
-    def hint_offer(self) -> str:
-        return standing.hint_offer(self.drill)
-
-    def hint(self) -> str:
-        return standing.hint(self.drill, self.now())
-
     def file(self, report: Report, progress: ProgressFn = quiet) -> None:
         progress("handing the report in", None)
         live_drill.hand_in(self.drill, report)
@@ -107,12 +94,6 @@ class LiveDesk:
 
     def close(self) -> None:
         self._sql.close()
-
-    def __enter__(self) -> LiveDesk:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _up(self) -> Operations:
         """Raises RUN-001 when the stack is down."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.drill.play import standing, store, typed
-from sandbox.drill.play.desk import Slate
+from sandbox.drill.play.desk import OnDrill, Slate
 from sandbox.drill.play.journal import Journal
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.replay import replayed
@@ -36,7 +35,7 @@ _SLATE = """
     WHERE i.request_id = '{request}' ORDER BY i.position"""
 
 
-class VirtualDesk:
+class VirtualDesk(OnDrill):
     """A `Desk`. Until it is closed no other process can hold the drill."""
 
     stands_still = True
@@ -109,9 +108,6 @@ class VirtualDesk:
                 break
         self._notebook.note_move("until", self.now())
 
-    def paged(self) -> float | None:
-        return self.drill.paged()
-
     def lake(self) -> SqlWorker:
         self.course.stack.flush()
         return self._sql
@@ -150,15 +146,6 @@ class VirtualDesk:
         shown = self.ask(_SLATE.format(request=request))
         return Slate(request, shown.columns, shown.rows)
 
-    def status(self) -> dict[str, Any]:
-        return standing.status(self.drill, self.now())
-
-    def hint_offer(self) -> str:
-        return standing.hint_offer(self.drill)
-
-    def hint(self) -> str:
-        return standing.hint(self.drill, self.now())
-
     def file(self, report: Report, progress: ProgressFn = quiet) -> None:
         standing.require_running(self.drill)
         now = self.now()
@@ -175,12 +162,6 @@ class VirtualDesk:
     def close(self) -> None:
         self._sql.close()
         self._held.close()
-
-    def __enter__(self) -> VirtualDesk:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _end(self, now: float) -> None:
         self.course.engine.tick(now)

@@ -24,7 +24,7 @@ ALERTS = "SELECT rule, arg_max(state, ts) AS state, max(ts) AS since, arg_max(su
 
 
 def status_view(document: dict[str, Any]) -> RenderableType:
-    """`sandbox drill status` for people. document: as session.status makes it."""
+    """`sandbox drill status` for people. document: as `standing.status` makes it."""
     minutes = f"{document['elapsed_s'] / 60:.0f} world minutes in, {document['left_s'] / 60:.0f} left"
     parts: list[RenderableType] = [
         Text.from_markup(
