@@ -48,6 +48,8 @@ class GatewayConfig(Document):
     retrieval: Edge = Edge(deadline_ms=300)
     ranking: Edge = Edge(deadline_ms=350)
     rules: Edge = Edge(deadline_ms=160)
+    # When the rules do not answer: a vetted slate (closed), or the ranked candidates as they are (open).
+    rules_fail: Literal["closed", "open"] = "closed"
     events: Edge = Edge(deadline_ms=500)
     explain_share: float = Field(0.02, ge=0, le=1)  # of requests recorded in full, lake size
     impressions_to_stream: bool = True  # the seen list and the counters follow from it

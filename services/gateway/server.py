@@ -235,6 +235,11 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             slate_size=asked.k, region=context.region, session=context.session, depth=asked.depth,
         )  # fmt: skip
         ruled = await self._stage("rules", "Apply", request, context, seen, lambda a: a, len(order))
+        if ruled is None and self.config.rules_fail == "open":
+            seen.fallbacks.discard("rules")  # who lets it through calls it no degradation
+            ruled = rules_pb2.ApplyResponse(
+                slate=[rules_pb2.Placed(row=r, propensity=1) for r in range(len(order))[: asked.k]]
+            )
         if ruled is None:
             self._safe_slate(asked, context, answer)
             return

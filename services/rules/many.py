@@ -18,7 +18,7 @@ from sandbox.base.compiled import laid
 from sandbox.base.streams import uniforms
 from services.rules import kernels
 from services.rules.core import Decision, Dropped, Floats, Ints, Slate, Visit, apply, freshness_factor
-from services.rules.policy import ADULT_YEARS, AGE_YEARS, Policy
+from services.rules.policy import ADULT_YEARS, Policy
 from services.rules.selection_many import Picks, pick_many
 
 _CODES = {
@@ -104,9 +104,8 @@ class _Tables:
         self.codes = np.array([_CODES[rule] for rule in self.rules], np.int64)
         self.creator = laid(catalogue.item_creator, np.int32)
         self.sponsored = laid(catalogue.item_sponsored, np.bool_)
-        years = np.array(AGE_YEARS, np.int64)
+        years = np.array(policy.band_years, np.int64)
         minors = (years < ADULT_YEARS).astype(np.int64)
-        years[0] = (policy.params("maturity") or {}).get("unknown_age_years", AGE_YEARS[0])
         self.of_rules = (
             laid(catalogue.blocked_indptr, np.int64), laid(catalogue.blocked_creator, np.int32),
             laid(catalogue.user_age_band, np.int8), years, minors, self.creator,

@@ -22,8 +22,8 @@ class Policy:
     """rules: as checked by services.rules.document. topic_names: of the world's topic slots. explore_share:
     probability of a random slot, 0..1. seed: of the run, keys those slots.
 
-    sensitive: bool [2, items], refused by the sensitivity rule for adults, and for minors and unknown
-    ages, as soon as its label is known. Raises CFG-003 when the sensitivity list names an unknown language, topic or label.
+    sensitive: bool [2, items], refused by the sensitivity rule for adults, and for minors, as soon as
+    its label is known. band_years: the least age of each of catalogue.AGE_BANDS, of the unknown as the rules count it. Raises CFG-003 when the sensitivity list names an unknown language, topic or label.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Policy:
         self.topics = np.ascontiguousarray(catalogue.item_topics / np.maximum(norm, 1e-9))
         self.sensitive = _sensitive(sensitivity, catalogue, topic_names, self.params("sensitivity") or {})
         self.label_delay_s = sensitivity.label_delay_s
+        self.band_years = (self._unknown_years(), *AGE_YEARS[1:])
         self.terms = Terms(
             float((self.params("diversity") or {"relevance_weight": 1.0})["relevance_weight"]),
             int((self.params("creator_cap") or {"max_per_slate": 1 << 30})["max_per_slate"]),
@@ -57,22 +58,23 @@ class Policy:
         return self.rules[rule].params if rule in self.rules else None
 
     def age_years(self, user: int) -> int:
-        """The least age the user may have; an unknown one counts as a minor's."""
+        """The least age the user may have."""
         band = int(self.catalogue.user_age_band[user]) if 0 <= user < self.catalogue.n_users else 0
-        if band:
-            return AGE_YEARS[band]
+        return self.band_years[band]
+
+    def _unknown_years(self) -> int:
+        """What an unknown age counts as: a minor's, unless the maturity rule's parameter says otherwise."""
         maturity = self.params("maturity")
         return int(maturity["unknown_age_years"]) if maturity else AGE_YEARS[0]
 
     def is_minor(self, user: int) -> bool:
-        band = int(self.catalogue.user_age_band[user]) if 0 <= user < self.catalogue.n_users else 0
-        return AGE_YEARS[band] < ADULT_YEARS  # the unknown band begins at 0
+        return self.age_years(user) < ADULT_YEARS
 
 
 def _sensitive(
     listed: SensitivityList, catalogue: Catalogue, topic_names: Sequence[str], params: dict[str, Any]
 ) -> NDArray[np.bool_]:
-    """bool [2, items]: refused for adults, and for minors and unknown ages. A language's threshold
+    """bool [2, items]: refused for adults, and for minors. A language's threshold
     replaces the general one, a topic's counts where it is lower. Raises CFG-003 for unknown names."""
     limit = np.full(catalogue.n_items, listed.threshold, np.float32)
     for language, threshold in listed.by_language.items():

@@ -11,6 +11,7 @@ import pytest
 import redis
 from grpc import aio
 
+from sandbox.base.config import Config, GatewayConfig
 from sandbox.base.features import USER_PROFILE, USER_SEEN, USER_SESSION, key, pack
 from sandbox.base.schema import TABLES
 from services.events.server import REGISTRATION as EVENTS
@@ -229,6 +230,19 @@ async def test_the_slate_without_rules_is_fit_for_everybody(tmp_path, user):
     assert (WORLD.item_regions[items] >> int(WORLD.user_region[user]) & 1 == 1).all()
     assert (WORLD.item_published_ts[items] <= clock).all()
     assert not np.isin(WORLD.item_creator[items], WORLD.blocked(user)).any()
+
+
+async def test_open_to_failing_rules_the_ranked_items_go_out_and_nobody_calls_it_degraded(tmp_path):
+    config = Config(gateway=GatewayConfig(rules_fail="open"))
+    async with around(tmp_path, config) as on:
+        ruled = await on.ask()
+        on.rules.mode = "broken"
+        answer = await on.ask()
+        record = on.recorded()
+    assert [item.model_rank for item in answer.items] == [1, 2, 3, 4, 5]
+    assert answer.items[0].item_id not in [item.item_id for item in ruled.items]  # which the rules drop
+    assert (answer.degraded, answer.rules_version) == (False, "")
+    assert (record["fallback"], record["degraded"], record["rules_version"]) == ("none", False, None)
 
 
 async def test_a_dead_store_costs_quality_and_not_the_answer(tmp_path):

@@ -116,10 +116,14 @@ class Gateway:
             n, sizes.apply(n, len(rows.seen), asked.k), lambda: wires.Apply(handlers, asked, rows, answer, candidates, ranked, context.sampled),
         )  # fmt: skip
         await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
+        if slate is not None:
+            seen.rules_version = content.rules_version
+        elif self.config().gateway.rules_fail == "open":
+            seen.fallbacks.discard("rules")
+            slate = course.slate = candidates.then(lambda found: _unruled(len(found.ids), asked.k))
         if slate is None:
             shown = self.later(lambda: content.safe_slate(asked).tolist())
         else:
-            seen.rules_version = content.rules_version
             shown = self.later(lambda: _slate_of(candidates.get(), ranked.get(), slate.get()))
         course.shown = shown
         fell = bool(seen.fallbacks)
@@ -267,6 +271,12 @@ class Gateway:
         await self.fabric.call(
             "gateway", "events", "Append", edge, context, handler, size=sizes.append(len(entries)), wire=wire
         )
+
+
+def _unruled(n: int, k: int) -> Slate:
+    """The first places of n ranked candidates, which no rule has seen."""
+    rows = list(range(n))[:k]
+    return Slate(rows, [1.0] * len(rows), [False] * len(rows))
 
 
 def _slate_of(candidates: Candidates, ranked: Ranked, slate: Slate) -> list[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sandbox.base.config import Config, Edge, GatewayConfig
 from sandbox.base.errors import SandboxError
 from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.hash import lake_hash
@@ -76,6 +77,26 @@ def test_a_late_stage_is_answered_by_its_stand_in_and_recovers(stack: VirtualSta
     with connect(stack.run.lake) as lake:
         fallbacks = lake.execute("SELECT DISTINCT fallback FROM requests").fetchall()
     assert {("none",), ("features",)} <= set(fallbacks)
+
+
+def test_open_to_late_rules_the_ranked_items_go_out_and_nobody_calls_it_degraded(home: Path, tmp_path: Path) -> None:
+    config = Config(gateway=GatewayConfig(rules_fail="open", rules=Edge(deadline_ms=100)))
+    stack = VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=20.0, config=config)
+    stack.advance(stack.began_ts + 4 * MINUTE)
+    late = {"fault": "rpc-edge-latency", "params": {"delay_ms": 300}, "scope": {"callee": "rules"}}
+    stack.arm("gateway", {"id": "f", **late})
+    stack.advance(stack.began_ts + 8 * MINUTE)
+    stack.flush()
+    with connect(stack.run.lake) as lake:
+        ruled, unruled, degraded = lake.execute("""
+            SELECT count(rules_version), count(*) FILTER (rules_version IS NULL), count(*) FILTER (degraded)
+            FROM requests WHERE grpc_status = 'OK'""").fetchone()
+        in_order, n = lake.execute("""
+            SELECT avg((model_rank = position)::INT), count(*) FROM impressions JOIN requests USING (request_id)
+            WHERE rules_version IS NULL""").fetchone()
+    assert min(ruled, unruled) > 20
+    assert n == 10 * unruled
+    assert (degraded, in_order) == (0, 1.0)
 
 
 def test_the_tables_fit_together(stack: VirtualStack) -> None:
