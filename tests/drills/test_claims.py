@@ -17,48 +17,8 @@ from sandbox.telemetry.sql import SqlWorker
 
 PACK = library.load_all()
 
-# Sentences that claim nothing which a query could show. Every other one has a claim.
-ADDRESS = {  # who is spoken to, and what they are to do
-    "You are on call for the recommender.",
-    "You are on call for the recommender of a video platform.",
-    "The page may come any minute.",
-    "Find out what is wrong, do something about it, and report.",
-    "Support reads what users write and passes it on.",
-    "Runbook: find which part of a request takes the time.",
-    "Please roll that deploy back before the freeze.",
-    "Thanks!",
-}
-QUESTIONS = {
-    "Can you say by tonight whether that is us, and what it is?",
-    "Is that the price of variety?",
-    "Is that meant to be?",
-    "Shall we take it back?",
-    "Is it?",
-    "Is something off on your side?",
-    "Are they right?",
-}
-SUSPICIONS = {  # what somebody thinks: it may be wrong
-    'Some eye the store, and "scale redis?" has been written into the channel more than once.',
-    "We think of the diversity change.",
-    "Engineering told us it is just the crowd.",
-    "Analytics says it is simply another mix of people.",
-}
-REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
-    "Going back to the generation before gives them their places again; the repair is a training set with "
-    "all rows, and a gate that looks at groups.",
-    "Going back to the client before repairs it.",
-    "Scaling the store or waiting longer for it would have hidden the price.",
-    "Putting both to one generation repairs it, either way.",
-    "The right answer is to say so, with the numbers of both sides, and to roll back nothing.",
-    "Skipping what waits lets the processor go on from now, at the price of some minutes that it never "
-    "learns; a restart lets it work through them.",
-    "Reverting the list repairs it; then count who saw what.",
-    "Restarting the processor lets it work through its backlog.",
-    "Taking the other path ends it at once; restarting or scaling features would have done nothing.",
-    "Reverting the contract repairs it; rolling back the model would have changed nothing.",
-    "Reverting the list repairs it; then its precision has to be reviewed by language.",
-}
-CLAIM_NOTHING = ADDRESS | QUESTIONS | SUSPICIONS | REMEDIES
+# Claims nothing in any drill; what else claims nothing stands under the drill's `spoken`.
+GREETING = "You are on call for the recommender."
 
 
 def folded(text: str) -> str:
@@ -101,7 +61,7 @@ def test_every_claim_is_about_a_sentence_of_its_drill(scenario):
 
 
 def test_every_sentence_that_states_something_has_a_claim(scenario):
-    assert not set(unclaimed(scenario)) - CLAIM_NOTHING
+    assert not set(unclaimed(scenario)) - scenario.spoken.all - {GREETING}
 
 
 def test_a_sentence_that_is_added_without_a_claim_is_found(scenario):
@@ -110,8 +70,12 @@ def test_a_sentence_that_is_added_without_a_claim_is_found(scenario):
     assert "Besides, the store was full." in unclaimed(longer)
 
 
-def test_no_sentence_is_excused_that_is_gone_or_has_a_claim():
-    assert not CLAIM_NOTHING - {s for scenario in PACK.values() for s in unclaimed(scenario)}
+def test_no_sentence_is_excused_that_is_gone_or_has_a_claim(scenario):
+    assert not scenario.spoken.all - set(unclaimed(scenario))
+
+
+def test_questions_are_questions(scenario):
+    assert not [sentence for sentence in scenario.spoken.questions if not sentence.endswith("?")]
 
 
 def test_what_is_read_with_the_page_is_true_when_it_comes(scenario):

@@ -254,11 +254,26 @@ class ClaimCheck(Part):
     by: Literal["page", "evidence"] = "evidence"
 
 
+class Spoken(Part):
+    """Sentences that state nothing which a query could show, word by word, by what they are instead. address: who is
+    spoken to, and what they are to do. suspicions: what somebody thinks, which may be wrong. remedies: what would
+    follow from a deed, which `prove` carries out."""
+
+    address: tuple[Line, ...] = ()
+    questions: tuple[Line, ...] = ()
+    suspicions: tuple[Line, ...] = ()
+    remedies: tuple[Line, ...] = ()
+
+    @property
+    def all(self) -> frozenset[str]:
+        return frozenset((*self.address, *self.questions, *self.suspicions, *self.remedies))
+
+
 class Scenario(Part):
     """A whole scenario. minutes: of the trainee's time, wall. evidence_by_s: until then the scripted
     responder waits for its evidence. world_rate: world seconds per wall second. vary_s: by up to how many
     world seconds everything that happens is later, drawn from the seed. claims: what `prove` holds the
-    sentences of title, briefing, page and explanation against."""
+    sentences of title, briefing, page and explanation against. spoken: those of them that claim nothing."""
 
     id: str = Field(pattern=SLUG, max_length=60)
     title: Line
@@ -276,6 +291,7 @@ class Scenario(Part):
     evidence_by_s: float = Field(gt=0)
     vary_s: float = Field(0.0, ge=0)
     claims: tuple[ClaimCheck, ...] = Field((), max_length=40)
+    spoken: Spoken = Spoken()
     accept: tuple[Pattern, ...] = ()
     penalise: tuple[Pattern, ...] = ()
     hints: tuple[Line, Line, Line]
