@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +92,23 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         quota = allotted(config.quotas, request.n_wanted)
         wanted = [s for s in (SOURCES if request.personalised else IMPERSONAL) if s not in config.disabled]
         found: dict[str, Found] = {}
-        if "ann" in wanted and quota["ann"]:
-            try:
-                found["ann"], encoder_version = await self._ann(index, request, profile, recent, quota["ann"], context)
-            except SandboxError as error:
-                failed.add("ann")
-                self.host.telemetry.log("warn", "source failed", context.trace_id, source="ann", code=error.kind.code)
         now = self.host.world.now()
+
+        async def find(source: str, n: int) -> Found:
+            nonlocal encoder_version
+            if source != "ann":
+                return self._plain(source, request.user_id, recent, region, n, now)
+            nearest, encoder_version = await self._ann(index, request, profile, recent, n, context)
+            return nearest
+
         for source in wanted:
-            if source != "ann" and quota[source]:
-                answer = self._plain(source, request.user_id, recent, region, quota[source], now)
-                if answer is None:
-                    failed.add(source)
-                else:
-                    found[source] = answer
+            if not quota[source]:
+                continue
+            try:
+                found[source] = await self._from(source, quota[source], find, context)
+            except SandboxError as error:
+                failed.add(source)
+                self.host.telemetry.log("warn", "source failed", context.trace_id, source=source, code=error.kind.code)
         for source, answer in found.items():
             visible = self.shelves.visible(answer.ids, now)
             if not visible.all():
@@ -130,18 +133,27 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             index_version=index.version if index is not None and "ann" in found else "",
         )
 
+    async def _from(self, source: str, n: int, find: Callable[[str, int], Awaitable[Found]], context: Context) -> Found:
+        """What `find` finds, through the seam."""
+        if not self.host.seams.source:
+            return await find(source, n)
+        call = Call(
+            "source", "retrieval", source, "find", context.user, context.session, context.depth,
+            context.region, payload=n,
+        )  # fmt: skip
+
+        async def proceed(c: Call) -> tuple[np.ndarray, np.ndarray]:
+            nearest = await find(source, c.payload)
+            return nearest.ids, nearest.scores
+
+        return Found(*await self.host.seams.source.run(call, proceed))
+
     async def _ann(
         self, index: Index | None, request: Any, profile: bytes, recent: np.ndarray, n: int, context: Context
     ) -> tuple[Found, str]:
         """Nearest items to the user's vector, and the version that encoded it."""
         if index is None:
-            raise SandboxError(
-                "WIRE-005",
-                where="retrieval index",
-                seen=self.config.index_version,
-                expected="a loaded index",
-                fix="build or roll back the index, then reload retrieval",
-            )
+            raise _not_loaded(f"index {self.config.index_version}")
         answer = await self.model.call(
             "EncodeUser",
             model_pb2.EncodeUserRequest(user_id=request.user_id, profile=profile, recent=recent.tobytes()),
@@ -162,18 +174,20 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
         ids, scores = await self.host.seams.index.run(call, proceed)
         return Found(ids, scores), answer.encoder_version
 
-    def _plain(self, source: str, user: int, recent: np.ndarray, region: int, n: int, now: float) -> Found | None:
-        """A source that needs no other service; None when its artefact is not there."""
+    def _plain(self, source: str, user: int, recent: np.ndarray, region: int, n: int, now: float) -> Found:
+        """A source that needs no other service. Raises WIRE-005 when its artefact is not there."""
         catalogue = self.shelves.catalogue
         known = 0 <= user < catalogue.n_users
-        if source == "covisit":
-            return self.covisit.find(recent, n) if self.covisit is not None else None
-        if source == "popular":
-            return self.popular[region].first(n) if self.popular else None
+        if source == "covisit" and self.covisit is not None:
+            return self.covisit.find(recent, n)
+        if source == "popular" and self.popular:
+            return self.popular[region].first(n)
         if source == "followed":
             return self.shelves.followed(catalogue.follows(user), n, now) if known else NOTHING
-        language = int(catalogue.user_language[user]) if known else -1
-        return self.shelves.fresh(n, now, region, language)
+        if source == "fresh":
+            language = int(catalogue.user_language[user]) if known else -1
+            return self.shelves.fresh(n, now, region, language)
+        raise _not_loaded(source)
 
     def _load_index(self, version: str) -> Index:
         return Index.of(artefacts.find(self.registries, "index", version))
@@ -191,6 +205,16 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
             self.host.telemetry.log(
                 "error", "artefact not loaded", artifact=artifact, version=version, code=code, error=str(error)[:400]
             )
+
+
+def _not_loaded(what: str) -> SandboxError:
+    return SandboxError(
+        "WIRE-005",
+        where=f"retrieval, {what}",
+        seen="nothing loaded",
+        expected="its artefact",
+        fix="build it or roll it back, then reload retrieval",
+    )
 
 
 def checked(request: Any) -> tuple[bytes, np.ndarray, int]:

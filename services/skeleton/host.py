@@ -25,9 +25,10 @@ from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
-from services.skeleton.context import CURRENT, SpanIds, parse
+from services.skeleton.context import CURRENT, Context, SpanIds, parse
+from services.skeleton.messages import checked, kinds
 from services.skeleton.metrics import Metrics
-from services.skeleton.seams import Seams
+from services.skeleton.seams import Call, Seams
 from services.skeleton.status import grpc_status
 from services.skeleton.telemetry import Telemetry
 
@@ -113,6 +114,20 @@ def _handler(
     """`method` with its context, queue, span, metrics and typed errors around it; bytes in, bytes out."""
     telemetry, metrics, quiet = host.telemetry, host.metrics, op in ("Reload", "Describe")
 
+    async def answered(request: Any, context: Context) -> Any:
+        if quiet or not host.seams.handle:
+            return await method(request, context)
+        call = Call(
+            "handle", host.name, context.caller, op, context.user, context.session, context.depth,
+            context.region, payload=request,
+        )  # fmt: skip
+        takes, answers = kinds(host.name, op)
+
+        async def proceed(c: Call) -> Any:
+            return await method(checked(c.payload, takes, f"{host.name}.{op}"), context)
+
+        return checked(await host.seams.handle.run(call, proceed), answers, f"{host.name}.{op}")
+
     async def handle(raw: bytes, call: Any) -> bytes:
         began, began_world, status = time.perf_counter(), telemetry.world.now(), "OK"
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
@@ -126,7 +141,7 @@ def _handler(
         host.inflight += 1
         answer = b""
         try:
-            answer = (await method(_parsed(parse_request, raw, host, op), context)).SerializeToString()
+            answer = (await answered(_parsed(parse_request, raw, host, op), context)).SerializeToString()
             return answer
         except SandboxError as error:
             status = error.kind.status

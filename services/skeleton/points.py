@@ -95,6 +95,11 @@ _EDGES: Mapping[str, Peers] = {
     "retrieval": {"model": ("EncodeUser",)},
     "ranking": {"features": ("GetItems",), "model": ("Score",)},
 }
+# The callees' side of the same edges: process -> caller -> operations.
+_CALLED = {
+    callee: {caller: callees[callee] for caller, callees in _EDGES.items() if callee in callees}
+    for callee in dict.fromkeys(callee for callees in _EDGES.values() for callee in callees)
+}
 _UPDATES = "a list of (entity id, event time, row as float32 [columns])"
 _STREAMED, _BATCH = (USER_SESSION.name, USER_SEEN.name), (USER_PROFILE.name, ITEM_STATS.name)
 _BY_COLUMN = {"user_id": "user_buckets", "region": "regions", "segment": "segments", "surface": "surfaces",
@@ -118,6 +123,13 @@ POINTS = {point.name: point for point in (
         "each attempt of a call, between the caller's stub and the wire",
         "the request message", "the callee's response message; SandboxError where the call failed",
         ("callee", "ops", "regions", "paths", "user_buckets"), _EDGES, (Message,),
+    ),
+    Point(
+        "handle", "a call at the one who is called", True,
+        "in the callee, once it has a place in the handler pool and the request is parsed",
+        "the request message", "the response message; SandboxError for the status that the caller gets",
+        ("callee", "ops", *_USER), _CALLED, (Message,),
+        why="a handler knows no network path",
     ),
     Point(
         "write", "features or events going in", True,
@@ -153,6 +165,14 @@ POINTS = {point.name: point for point in (
         why="a row is about whom its columns name",
         knows={name: tuple(part for column, part in _BY_COLUMN.items() if column in table.names)
                for name, table in TABLES.items()},
+    ),
+    Point(
+        "source", "a candidate source", True, "within a Retrieve, as each source in turn is asked",
+        "how many items are asked for, an int", "a tuple: ids int64 [n], scores float32 [n], best first; SandboxError "
+        "where the source failed, which is flagged",
+        ("callee", "ops", *_USER),
+        {"retrieval": dict.fromkeys(("ann", "covisit", "followed", "popular", "fresh"), ("find",))}, (tuple,),
+        why="a source is asked inside one process",
     ),
     Point(
         "index", "a search", True, "within a Retrieve, once the user's vector is there",

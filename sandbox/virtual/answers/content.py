@@ -7,7 +7,7 @@ request of which something deviates: they give the same numbers, whatever else i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,29 +151,33 @@ class Content:
         """The n nearest items of the index in force. Raises MODEL-003."""
         return self.loaded.index.search(vector, n)
 
+    def asked_of(self, asked: Asked) -> dict[str, int]:
+        """The candidate sources that this request asks, and for how many items each."""
+        quota = allotted(self.loaded.config.retrieval.quotas, self.n_wanted(asked))
+        return {source: quota[source] for source in self._wanted(asked) if quota[source]}
+
     def retrieve(
         self, asked: Asked, rows: UserRows, ann: Found | None, ann_failed: bool
     ) -> tuple[dict[str, Found], Candidates]:
         """The sources' visible items and their merge. ann: what the index found, None where it was not
         asked or failed."""
-        config, wanted = self.loaded.config.retrieval, self._wanted(asked)
-        n_wanted, failed = self.n_wanted(asked), ann_failed
-        quota, found = allotted(config.quotas, n_wanted), dict[str, Found]()
-        if ann is not None:
-            found["ann"] = ann
-        for source in wanted:
-            if source != "ann" and quota[source]:
-                answer = self._plain(source, asked, rows.recent, quota[source])
-                if answer is None:
-                    failed = True
-                else:
-                    found[source] = answer
+        others = {s: self.plain(s, asked, rows, n) for s, n in self.asked_of(asked).items() if s != "ann"}
+        first = {} if ann is None else {"ann": ann}
+        return self.merged(asked, {**first, **others}, ann_failed)
+
+    def merged(
+        self, asked: Asked, given: Mapping[str, Found | None], failed: bool
+    ) -> tuple[dict[str, Found], Candidates]:
+        """The same of what each source gave; None: it could not. failed: another could not, which is not among them."""
+        found = {source: answer for source, answer in given.items() if answer is not None}
+        failed = failed or len(found) < len(given)
+        n_wanted = self.n_wanted(asked)
         for source, answer in found.items():
             visible = self.shelves.visible(answer.ids, asked.now)
             if not visible.all():
                 found[source] = Found(answer.ids[visible], answer.scores[visible])
         merged = merge(found, n_wanted)
-        if len(merged.ids) < n_wanted and "popular" in wanted and self.sources.popular:
+        if len(merged.ids) < n_wanted and "popular" in self._wanted(asked) and self.sources.popular:
             deeper = self.sources.popular[asked.region].ids
             deeper = deeper[self.shelves.visible(deeper, asked.now)]
             merged = top_up(merged, Found(deeper, NOTHING.scores), n_wanted)
@@ -253,10 +257,10 @@ class Content:
         disabled = self.loaded.config.retrieval.disabled
         return [s for s in (SOURCES if asked.personalised else IMPERSONAL) if s not in disabled]
 
-    def _plain(self, source: str, asked: Asked, recent: Ints, n: int) -> Found | None:
+    def plain(self, source: str, asked: Asked, rows: UserRows, n: int) -> Found | None:
         """A source that needs no other service; None when its artefact is not there."""
         if source == "covisit":
-            return self.sources.covisit.find(recent, n) if self.sources.covisit is not None else None
+            return self.sources.covisit.find(rows.recent, n) if self.sources.covisit is not None else None
         if source == "popular":
             return self.sources.popular[asked.region].first(n) if self.sources.popular else None
         if source == "followed":

@@ -258,22 +258,52 @@ class Fabric:
     ) -> Coroutine[Any, Any, Any]:  # fmt: skip
         """An attempt on its way, through the caller's seam where that is armed."""
         seam = self.seams[caller].rpc
-        if not seam:
+        if not seam and not self.seams[callee].handle:
             return self._send(caller, callee, op, inner, handler, size)
         assert wire is not None, "a call through an armed seam says how it reads"
-        call = Asking("rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path)
-        return self._wrapped(seam, call, wire(), inner, handler, size)
+        return self._wrapped(seam, caller, callee, op, path, inner, handler, size, wire())
 
-    async def _wrapped(self, seam: Seam, call: Asking, wire: Wire, inner: Context, handler: Handler, size: int) -> Any:
-        """What wrappers make of an attempt: the handler's own value, or an `Answered` where that was changed."""
+    async def _wrapped(
+        self, seam: Seam, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int,
+        wire: Wire,
+    ) -> Any:  # fmt: skip
+        """What wrappers on either side make of an attempt."""
+
+        async def sent(changed: Any) -> Any:
+            chosen = handler if changed is None else wire.handler(changed)
+
+            async def handled(context: Context) -> Any:
+                return await self._handled(callee, caller, op, context, chosen, wire, changed)
+
+            armed = bool(self.seams[callee].handle)
+            return await self._send(caller, callee, op, inner, handled if armed else chosen, size)
+
+        if not seam:
+            return await sent(None)
+        call = Asking("rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path)
+        return await self._looked_at(seam, call, wire, sent)
+
+    async def _handled(
+        self, name: str, caller: str, op: str, context: Context, handler: Handler, wire: Wire, request: Any
+    ) -> Any:
+        """What wrappers in the callee make of a call. request: None for the one that `wire` would send."""
+
+        async def done(changed: Any) -> Any:
+            return await (handler if changed is None else wire.handler(changed))(context)
+
+        call = Asking("handle", name, caller, op, context.user, context.session, context.depth, context.region)
+        if request is not None:
+            call.payload = request
+        return await self._looked_at(self.seams[name].handle, call, wire, done)
+
+    async def _looked_at(self, seam: Seam, call: Asking, wire: Wire, go: Callable[[Any], Awaitable[Any]]) -> Any:
+        """The handler's own value, or an `Answered` where wrappers changed that. go: takes the request as they hand it
+        on, None where it is as it was."""
         call.wire = wire
         came: list[Unread] = []
 
         async def proceed(given: Call) -> Any:
-            changed = call.changed_in(given)
-            chosen = handler if changed is None else wire.handler(changed)
-            value = await self._send(call.service, call.peer, call.op, inner, chosen, size)
-            came.append(Unread(value, wire))
+            came.append(Unread(await go(call.changed_in(given)), wire))
             return came[-1]
 
         answer = await self.through(seam, call, proceed)

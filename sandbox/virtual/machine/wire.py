@@ -37,7 +37,7 @@ class Wire(Protocol):
 
 
 class Asking(Call):
-    """A call on an edge. Its payload, the request message, is made when somebody asks for it."""
+    """A call on an edge, or at its callee. Its payload, the request message, is made when somebody asks for it."""
 
     wire: Wire | None = None
     _message: Any = None
@@ -58,7 +58,8 @@ class Asking(Call):
         """The request that a wrapper handed on, None where it is this one's. Raises WIRE-006 for what is none."""
         if given is self and self._message is None:
             return None  # nobody looked at it
-        request = checked(given.payload, kinds(self.peer, self.op)[0], f"{self.service}->{self.peer}, {self.op}")
+        assert self.wire is not None
+        request = checked(given.payload, kinds(self.wire.callee, self.op)[0], f"{self.op} of {self.wire.callee}")
         if given is not self and self.payload is request:
             return None
         return None if self._sent and _bytes(request) == self._sent else request
@@ -101,7 +102,8 @@ class Unread:
 def written(answer: Unread) -> Any:
     """Its message."""
     if answer._message is None:
-        message = answer._wire.answer(answer._value)
+        value = answer._value  # changed at the callee already, it is a message
+        message = value.message if type(value) is Answered else answer._wire.answer(value)
         object.__setattr__(answer, "_message", message)
         object.__setattr__(answer, "_sent", _bytes(message))
     return answer._message

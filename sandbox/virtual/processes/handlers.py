@@ -163,7 +163,10 @@ class Handlers:
         fabric, content, config = self.fabric, self.content, self.config()
         await fabric.work("retrieval.Retrieve", context, share=0.25)
         depth, ann, failed = content.ann_depth(asked), None, False
-        if depth:
+        given: dict[str, Found | None] | None = None
+        if fabric.seams["retrieval"].source:
+            given = await self._from_each(asked, rows, context)
+        elif depth:
             try:
                 ann = await self._ann(asked, rows, depth, context)
                 if ann is None and answer is None:
@@ -172,19 +175,53 @@ class Handlers:
                 failed = True
                 fabric.log("retrieval", "warn", "source failed", context, source="ann", code=failure.code)
         await fabric.work("retrieval.Retrieve", context, share=0.75)
-        if same := answer is not None and ann is None and not failed:
+        if same := answer is not None and ann is None and not failed and given is None:
             assert answer is not None
             found = answer.then(lambda a: a.found)
             candidates = answer.then(lambda a: a.candidates)
         else:
-            both = self.gathering.later(lambda: content.retrieve(asked, rows, ann, failed))
+            both = self.gathering.later(
+                lambda: (
+                    content.retrieve(asked, rows, ann, failed) if given is None else content.merged(asked, given, False)
+                )
+            )
             found, candidates = both.then(lambda b: b[0]), both.then(lambda b: b[1])
-            if fabric.seams["retrieval"].index:
+            if given is not None or fabric.seams["retrieval"].index:
                 both.get()  # what cannot be merged fails this call, and not who reads it later
         if fabric.record is not None and chosen(context, config.retrieval.sample_share):
             now = self._now()
             self._note("retrieval", "candidates", lambda: candidate_rows(found.get(), now, context.trace_id))
         return candidates, same
+
+    async def _from_each(self, asked: Asked, rows: UserRows, context: Context) -> dict[str, Found | None]:
+        """What each source gives through an armed seam; None: it failed."""
+        fabric, given = self.fabric, dict[str, Found | None]()
+        for source, n in self.content.asked_of(asked).items():
+            call = Call(
+                "source", "retrieval", source, "find", context.user, context.session, context.depth,
+                context.region, payload=n,
+            )  # fmt: skip
+
+            async def proceed(c: Call) -> tuple[np.ndarray, np.ndarray]:
+                nearest = await self._of_source(c.peer, asked, rows, c.payload, context)
+                return nearest.ids, nearest.scores
+
+            try:
+                given[source] = Found(*await fabric.through(fabric.seams["retrieval"].source, call, proceed))
+            except CallError as failure:
+                given[source] = None
+                fabric.log("retrieval", "warn", "source failed", context, source=source, code=failure.code)
+        return given
+
+    async def _of_source(self, source: str, asked: Asked, rows: UserRows, n: int, context: Context) -> Found:
+        content = self.content
+        if source == "ann":
+            ann = await self._ann(asked, rows, n, context)
+            return content.search(content.encode(asked, rows), n) if ann is None else ann
+        found = content.plain(source, asked, rows, n)
+        if found is None:
+            raise CallError("WIRE-005")
+        return found
 
     async def _ann(self, asked: Asked, rows: UserRows, depth: int, context: Context) -> Found | None:
         """What the index found where a seam is armed on the way; None: as the batch has it."""

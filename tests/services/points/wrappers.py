@@ -99,8 +99,15 @@ HOW = {
         "change": two_items, "answer": one_item, "code": "WIRE-005",
         "drop": lambda call: rules_pb2.ApplyResponse(rules_version="mine"),
     },
+    ("handle", "rules", "gateway", "Apply"): {
+        "change": two_items, "answer": one_item, "code": "WIRE-005",
+        "drop": lambda call: rules_pb2.ApplyResponse(rules_version="mine"),
+    },
     ("read", "features", "user_profile", "GetUser"): {
         "change": gone_in, "answer": gone, "code": "STORE-001", "drop": lambda call: gone(call.payload["rows"]),
+    },
+    ("source", "retrieval", "ann", "find"): {
+        "change": lambda n: 2, "answer": nothing_found, "code": "WIRE-005", "drop": nothing_found,
     },
     ("index", "retrieval", None, "search"): {
         "change": lambda vector: vector * 0, "answer": nothing_found, "code": "MODEL-003", "drop": nothing_found,
