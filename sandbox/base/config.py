@@ -78,6 +78,9 @@ class RankingConfig(Document):
     contract_version: str = "fc-1"
     contract: list[str] = []  # input columns in order; empty: as the pipeline defines them
     weights: list[float] = [1.0, 0.6, 3.0]  # click, long dwell, conversion
+    # One NaN or infinity among a request's scores: none of them is used (fall_back), or all are (pass), and
+    # what has none stands last.
+    nonfinite: Literal["fall_back", "pass"] = "fall_back"
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose inputs are summarised
 
 

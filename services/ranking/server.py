@@ -133,7 +133,8 @@ class RankingServicer(ranking_pb2_grpc.RankingServicer):
             self.telemetry.log("warn", "model did not score", context.trace_id, code=error.kind.code)
             return None, ""
         p = np.frombuffer(answer.probabilities, "<f4")
-        if len(p) != len(ids) * len(OBJECTIVES) or not np.isfinite(p).all():
+        strict = self.config.nonfinite == "fall_back"
+        if len(p) != len(ids) * len(OBJECTIVES) or (strict and not np.isfinite(p).all()):
             self.telemetry.log("warn", "scores cannot be used", context.trace_id, n=len(p))
             return None, ""
         return p.reshape(-1, len(OBJECTIVES)), answer.model_version

@@ -11,7 +11,7 @@ import pytest
 import redis
 from grpc import aio
 
-from sandbox.base.config import Config, GatewayConfig
+from sandbox.base.config import Config, GatewayConfig, RankingConfig
 from sandbox.base.features import USER_PROFILE, USER_SEEN, USER_SESSION, key, pack
 from sandbox.base.schema import TABLES
 from services.events.server import REGISTRATION as EVENTS
@@ -203,6 +203,18 @@ async def test_scores_that_are_no_numbers_count_as_no_scores(tmp_path):
             assert list(answer.fallbacks) == ["ranking"]
             assert all(item.model_rank == 0 for item in answer.items)
             assert [item.item_id for item in answer.items] == [21, 22, 23, 24, 25]
+
+
+async def test_where_such_scores_pass_their_items_stand_last_and_nothing_is_flagged(tmp_path):
+    async with around(tmp_path, Config(ranking=RankingConfig(nonfinite="pass"))) as on:
+        usual = await on.ask(k=30)
+        on.model.mode = "nan"
+        answer = await on.ask(k=30)
+        first = int(np.frombuffer(on.rules.requests[-1].item_ids, "<i8")[-1])
+    assert not answer.degraded
+    assert all(item.model_rank > 0 for item in answer.items)
+    assert first == 20, "the first candidate, whose score is spoilt"
+    assert usual.items[0].item_id == answer.items[0].item_id
 
 
 async def test_a_source_that_failed_or_no_candidates_are_flagged(tmp_path):

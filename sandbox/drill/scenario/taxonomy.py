@@ -101,6 +101,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "transform-skew": "one feature is computed in two ways",
         "wrong-entity": "rows of another entity are served",
         "defaults-mask-errors": "defaults stand in for rows that failed to load",
+        "non-finite": "numbers that are none (NaN, infinity) among inputs or scores",
         "rows-expired": "rows run out before they are renewed",
     },
     "training-data": {

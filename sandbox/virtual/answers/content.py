@@ -219,7 +219,7 @@ class Content:
         n = len(candidates.ids)
         fell_back = stats is None or (rows is not None and not all(ok for _, ok in _fit(rows)))
         stats = no_rows(n) if stats is None else stats
-        usable = _usable(probabilities, n)
+        usable = _usable(probabilities, n, self.loaded.config.ranking.nonfinite == "fall_back")
         if usable is None:
             p = np.zeros((n, len(OBJECTIVES)), np.float32)
             scores = stats.values[:, PRIOR] * self.loaded.weights[0]
@@ -281,8 +281,8 @@ def _fit(rows: UserRows) -> tuple[tuple[Floats, bool], tuple[Floats, bool]]:
     return fit_for_use(USER_PROFILE, rows.profile), fit_for_use(USER_SESSION, rows.session)
 
 
-def _usable(probabilities: Floats | None, n: int) -> Floats | None:
-    """The model's answer if ranking can use it."""
+def _usable(probabilities: Floats | None, n: int, strict: bool) -> Floats | None:
+    """The model's answer if ranking can use it. strict: not with a NaN or infinity among it."""
     if probabilities is None or probabilities.shape != (n, len(OBJECTIVES)) or not n:
         return None
-    return probabilities if np.isfinite(probabilities).all() else None
+    return None if strict and not np.isfinite(probabilities).all() else probabilities

@@ -137,6 +137,20 @@ def test_without_item_rows_or_scores_the_answer_falls_back(content):
     assert 0 < whole.ranked.missing_share < 1
 
 
+def test_where_scores_that_are_no_numbers_pass_their_items_stand_last(content):
+    content.configure(Config(ranking=RankingConfig(nonfinite="pass")))
+    a, whole = REQUESTS[3], content.healthy([REQUESTS[3]], [ROWS[3]], item_rows)[0]
+    spoiled = whole.probabilities.copy()
+    spoiled[whole.ranked.order[:5]] = np.nan
+
+    ranked = content.rank(whole.candidates, item_rows(whole.candidates.ids, a.now), spoiled)
+
+    content.configure(Config())
+    assert (ranked.fell_back, ranked.model_version) == (False, "rk-1")
+    assert sorted(ranked.order[-5:]) == sorted(whole.ranked.order[:5])
+    assert list(ranked.order[:-5]) == list(whole.ranked.order[5:])
+
+
 def test_cells_that_are_not_finite_count_as_nothing(content):
     a, r = REQUESTS[3], ROWS[3]
     broken = UserRows(r.profile.copy(), r.session.copy(), r.recent, r.seen)
