@@ -1,6 +1,6 @@
 """The collector: takes telemetry from every process of a run and appends it to the lake.
 
-The process of that name (sandbox.runtime.local.child) runs `serve`. It listens on RUN/collector.sock for
+The process of that name (sandbox.runtime.local.child) runs it. It listens on RUN/collector.sock for
 frames (sandbox.base.frames), samples processes, Redis and the event stream once a wall second,
 derives `metrics` and `alerts` once a world minute, and publishes segments twice a wall second. No
 sender can stop it: a connection that sends anything but frames is closed, logged and counted. A
@@ -24,16 +24,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, Decoder, Frame
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.telemetry import alerts
+from sandbox.telemetry.collect import collected
 from sandbox.telemetry.indicators import Indicators
 from sandbox.telemetry.proc_probe import Gauges, ProcProbe
 from sandbox.telemetry.redis_probe import RedisLink, RedisProbe
 from sandbox.telemetry.segments import SegmentStore
 from sandbox.telemetry.settings import AlertSettings, CollectorSettings, IndicatorSettings
+from services.skeleton.seams import Seams
 
 _READ_BYTES = 1 << 18
 _MINUTE_S = 60.0  # world
@@ -53,6 +56,7 @@ class Collector:
         self.settings = settings or CollectorSettings()
         self.alert_settings = alert_settings or AlertSettings()
         self.world = run.clock()
+        self.seams = Seams(self.world, WallClock())
         self.store = SegmentStore(run.lake, time.monotonic)
         self.n_refused = 0  # connections closed for what they sent
         n_items, in_group_b = _catalogue(Path(run.world_dir))
@@ -67,6 +71,8 @@ class Collector:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Collect until `stop` is set, then take in what is on the way and publish everything."""
+        pa.set_cpu_count(1)
+        pa.set_io_thread_count(1)
         server = await asyncio.start_unix_server(self._accept, self._bind_path())
         settings = self.settings
         minute_s = max(1.0, _MINUTE_S / self.run.speed)
@@ -124,12 +130,15 @@ class Collector:
             await asyncio.sleep(max(0.0, last + seconds - time.monotonic()))
             now = time.monotonic()
             since, last = now - last, now
-            try:
-                result = job(since)
-                if result is not None:
-                    await result
-            except Exception as error:  # a process's edge: one bad sample must not end the run's telemetry
-                self.log("error", "collector job failed", job=job.__name__, error=repr(error)[:300])
+            await self._once(job, since)
+
+    async def _once(self, job: Callable[[float], Awaitable[None] | None], since: float) -> None:
+        try:
+            result = job(since)
+            if result is not None:
+                await result
+        except Exception as error:  # a process's edge: one bad sample must not end the run's telemetry
+            self.log("error", "collector job failed", job=job.__name__, error=repr(error)[:300])
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -211,17 +220,10 @@ class Collector:
             self.take("stream_stats", [row])
 
     def _minute(self, since: float) -> None:
-        tick, rows = self.indicators.tick(self.world.now(), since)
+        tick, rows = collected(self.seams.collect, *self.indicators.tick(self.world.now(), since))
         self.take("metrics", rows)
         self._alert_state, events = alerts.step(self._alert_state, tick, self.alert_settings)
         self.take("alerts", [event.row() for event in events])
-
-
-async def serve(run: RunInfo, stop: asyncio.Event, instance: str = "collector-0") -> None:
-    """Collect for `run` until `stop` is set; then everything received is in the lake."""
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
-    await Collector(run, instance).serve(stop)
 
 
 def _catalogue(world_dir: Path) -> tuple[int, np.ndarray | None]:

@@ -141,7 +141,7 @@ def page() -> str:
 
 
 def _indicators() -> str:
-    from sandbox.telemetry.indicators import INDICATORS
+    from sandbox.base.indicators import INDICATORS
 
     rows = "".join(f"| `{name}` | {_cell(text)} |\n" for name, text in INDICATORS.items())
     return f"\n## What is in `metrics`\n\n| name | value |\n|---|---|\n{rows}"

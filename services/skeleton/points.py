@@ -24,6 +24,7 @@ Peers = Mapping[str, tuple[str, ...]]  # peer -> operations
 ANY = "(any)"  # a peer that is named when a run goes on: a version, a key
 LOAD = "load"  # the generator of traffic
 MATERIALISER = "materialiser"
+COLLECTOR = "collector"
 # Parts of a scope, in the order in which they are told.
 PARTS = ("callee", "ops", "regions", "paths", "user_buckets", "items", "groups", "segments", "surfaces")
 _USER = ("regions", "user_buckets")
@@ -165,6 +166,13 @@ POINTS = {point.name: point for point in (
         why="a row is about whom its columns name",
         knows={name: tuple(part for column, part in _BY_COLUMN.items() if column in table.names)
                for name, table in TABLES.items()},
+    ),
+    Point(
+        "collect", "what is derived from telemetry", False,
+        "in the collector, as each world minute closes, before it is written and judged",
+        "a tuple: the counts that alerts judge (`sandbox.telemetry.alerts.Tick`) and the rows of `metrics`",
+        "the same; where a wrapper fails, the minute is lost", (), {COLLECTOR: {"indicators": ("minute",)}}, (tuple,),
+        share=False, onset=False, why="a minute is about everybody",
     ),
     Point(
         "source", "a candidate source", True, "within a Retrieve, as each source in turn is asked",

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import GRPC_PROCESSES
+from sandbox.base.run import CONTROLLED
 
 if TYPE_CHECKING:
     from services.skeleton.seams import Seam, Seams, Wrapper
@@ -52,7 +52,7 @@ class Armoury:
                 where=self.name,
                 seen=order.get("fault"),
                 expected="a process with seams",
-                fix=f"name one of {[*GRPC_PROCESSES, 'materialiser', 'load']}",
+                fix=f"name one of {[*CONTROLLED, 'load']}",
             )
         key = str(order.get("id") or "")
         if not key or key in self.armed:

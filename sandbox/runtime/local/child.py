@@ -60,7 +60,8 @@ async def _serve(name: str, run: RunInfo) -> None:
         loop.add_signal_handler(number, stop.set)
     child = Child(name, stop, may_end=not run.supervised)
     if name == "collector":
-        serving = importlib.import_module("sandbox.telemetry.collector").serve(run, stop)
+        collector = importlib.import_module("sandbox.telemetry.collector").Collector(run, f"{name}-0")
+        child.armoury.seams, serving = collector.seams, collector.serve(stop)
     elif name == "materialiser":
         job = importlib.import_module("sandbox.runtime.materialiser").Materialiser(run)
         child.extra, serving = job.orders, job.serve(stop)

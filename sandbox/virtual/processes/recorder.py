@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sandbox.base.rows import Row, row_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.runtime import publish
 from sandbox.telemetry import alerts
+from sandbox.telemetry.collect import collected
 from sandbox.telemetry.indicators import Indicators
 from sandbox.telemetry.segments import SegmentStore
 from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
@@ -25,6 +27,7 @@ from sandbox.virtual.machine.loop import World
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Stream
 from services.events.core import GROUP, STREAM
+from services.skeleton.points import COLLECTOR
 from services.skeleton.rows import logged
 from services.skeleton.seams import Seams
 
@@ -108,17 +111,30 @@ class Recorder:
             self._indicators.observe(table, rows)
             self._fresh[table] = []
         tick, rows_ = self._indicators.tick(self.world.now(), wall_s)
-        self.rows("metrics", rows_, "collector")
+        if (seams := self.seams.get(COLLECTOR)) is not None:
+            try:
+                tick, rows_ = collected(seams.collect, tick, rows_)
+            except SandboxError as error:
+                self._lost(error)
+                return
+        self.rows("metrics", rows_, COLLECTOR)
         self._state, events = alerts.step(self._state, tick, self._settings)
         for event in events:
-            self("collector", "alerts", event.row())
+            self(COLLECTOR, "alerts", event.row())
             self.fired.append((event.ts, event.rule, event.state))
+
+    def _lost(self, error: SandboxError) -> None:
+        """As the collector logs a job of its own that failed."""
+        self(COLLECTOR, "logs", row_of.logs(
+            ts=self.world.now(), service=COLLECTOR, instance=f"{COLLECTOR}-0", level="error", msg="collector job failed",
+            fields=json.dumps({"job": "_minute", "error": repr(error)[:300]}),
+        ))  # fmt: skip
 
     def sample(self, fabric: Fabric, store: Store, stream: Stream, wall_s: float) -> None:
         """What the collector sees of processes, edges, Redis and the stream once a wall second."""
         now = self.world.now()
         for process in fabric.processes.values():
-            self("collector", "procs", _proc(process, now, fabric.loop.now, wall_s))
+            self(COLLECTOR, "procs", _proc(process, now, fabric.loop.now, wall_s))
             process.busy_s = 0.0
         for (caller, callee, path), tally in fabric.tallies.items():
             down = fabric.loop.now < fabric.processes[callee].down_until
@@ -136,12 +152,12 @@ class Recorder:
         change = {k: max(0, v - self._sampled.get(k, 0)) for k, v in since.items()}
         self._sampled = since
         n_keys = store.n_keys
-        self("collector", "redis_stats", row_of.redis_stats(
+        self(COLLECTOR, "redis_stats", row_of.redis_stats(
             ts=now, node="redis-0", ops=(change["commands"] + change["in"]) / wall_s,
             used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=0, hits=change["reads"],
             misses=0, fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
         ))  # fmt: skip
-        self("collector", "stream_stats", row_of.stream_stats(
+        self(COLLECTOR, "stream_stats", row_of.stream_stats(
             ts=now, stream=STREAM, consumer_group=GROUP, length=len(stream.entries),
             backlog=stream.backlog, last_event_ts=stream.written_ts or None,
             last_processed_ts=stream.processed_ts or None, rate_in=change["in"] / wall_s,

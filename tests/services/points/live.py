@@ -14,6 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, key, pack, unpack_many
 from sandbox.base.schema import TABLES
 from sandbox.runtime.materialiser import Materialiser
+from sandbox.telemetry.collector import Collector
 from services.events.core import PROGRESS, STREAM
 from services.events.processor import REGISTRATION as PROCESSOR
 from services.events.server import REGISTRATION as EVENTS
@@ -50,19 +51,22 @@ class Live:
         self.run, self.hosts, self.stub, self.store = run, hosts, stub, store
         self.job = Materialiser(run)
         self.job._live = SimpleNamespace(catalogue=catalogue(), newest_event_ts=WORLD_START)
+        self.collector = Collector(run, "collector-0")
         self._n = 0
 
     def wall(self, process):
         return self.seams(process).wall
 
     def seams(self, process):
-        return self.job.seams if process == "materialiser" else self.hosts[process].seams
+        plain = {"materialiser": self.job.seams, "collector": self.collector.seams}
+        return plain.get(process) or self.hosts[process].seams
 
     def rows(self, table):
         """All rows since the last `forget`, as dicts."""
         names = TABLES[table].names
         hosts = [host.telemetry for host in self.hosts.values()] + [self.job.telemetry]
-        return [dict(zip(names, row, strict=True)) for t in hosts for row in t._rows[table]]
+        rows = [row for t in hosts for row in t._rows[table]] + self.collector.store._buffer.get(table, [])
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def dropped(self):
         return sum(host.telemetry.dropped for host in self.hosts.values())
@@ -72,6 +76,11 @@ class Live:
             host.telemetry._rows.clear()
             host.telemetry.dropped = 0
         self.job.telemetry._rows.clear()
+        self.collector.store.take_buffer()
+
+    async def minute(self):
+        """Closes a minute of indicators, as the collector does by itself."""
+        await self.collector._once(self.collector._minute, 60.0)
 
     async def ask(self):
         """One request, its rows written."""

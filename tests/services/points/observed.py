@@ -13,11 +13,12 @@ async def observe(side, where, kind):
     wrapper = Wrapper(kind, peer, op, side.wall(process), **HOW[where])
     seam = side.seams(process).named(point)
     side.forget()
-    watch = {"events": _feedback, "stream": _stream, "materialiser": _materialised}
+    watch = {"events": _feedback, "stream": _stream, "materialiser": _materialised, "collector": _minute}
     if kind != "plain":
         seam.put(wrapper)
     try:
-        seen = await (watch[process](side, seam, wrapper) if point == "write" else _request(side))
+        by_process = point in ("write", "collect")
+        seen = await (watch[process](side, seam, wrapper) if by_process else _request(side))
     finally:
         seam.take_off(wrapper)
     assert kind == "plain" or wrapper.seen, "the wrapper met its call"
@@ -109,6 +110,15 @@ async def _materialised(side, seam, wrapper):
         "status": status,
         "row": _summary(side.item_row()),
         "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
+    }
+
+
+async def _minute(side, seam, wrapper):
+    await side.minute()
+    rates = [r["value"] for r in side.rows("metrics") if r["name"] == "request_rate"]
+    return {
+        "told": ["sevens" if rate == 7.0 else "own" for rate in rates],
+        "errors": sorted({r["msg"] for r in _errors(side)}),
     }
 
 

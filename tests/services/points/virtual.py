@@ -60,6 +60,9 @@ class Virtual:
         self.stack.clients.probe(self.user)
         self._advance(5.0)
 
+    async def minute(self):
+        self.recorder.minute(60.0)
+
     async def tell(self):
         self._n += 1
         before, now = len(self.stack.stream.entries), self.stack.now()

@@ -89,6 +89,11 @@ def sevens(updates):
     return [(entity, ts, np.full(len(row), 7.0, np.float32)) for entity, ts, row in updates]
 
 
+def seven_each(minute):
+    tick, rows = minute
+    return tick, [(*row[:3], 7.0) for row in rows]
+
+
 def elsewhere(row):
     return (*row[:4], "AU", *row[5:])
 
@@ -105,6 +110,9 @@ HOW = {
     },
     ("read", "features", "user_profile", "GetUser"): {
         "change": gone_in, "answer": gone, "code": "STORE-001", "drop": lambda call: gone(call.payload["rows"]),
+    },
+    ("collect", "collector", "indicators", "minute"): {
+        "change": seven_each, "answer": seven_each, "code": "WIRE-005", "drop": lambda call: (call.payload[0], []),
     },
     ("source", "retrieval", "ann", "find"): {
         "change": lambda n: 2, "answer": nothing_found, "code": "WIRE-005", "drop": nothing_found,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sandbox.telemetry.indicators import INDICATORS, Indicators
+from sandbox.base.indicators import INDICATORS
+from sandbox.telemetry.indicators import Indicators
 from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
 from tests.unit.telemetry.toy import START, request, row
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.base.indicators import INDICATORS
 from sandbox.base.schema import TABLES
-from sandbox.telemetry.indicators import INDICATORS
 from sandbox.telemetry.lake import Lake
 from sandbox.telemetry.reference import EXAMPLES, columns_of, page
 from sandbox.telemetry.settings import AlertSettings
