@@ -10,7 +10,7 @@ from services.skeleton.seams import Call, Proceed
 
 
 class CandidateSourceEmpty(Fault):
-    """One candidate source finds nothing, and says so as if there were nothing to find.
+    """What one candidate source finds is lost on its way to the merge, as if there were nothing to find.
 
     The merge takes more of the others and fills up with what is popular, so slates are full and nobody calls it a
     fallback. Precedent: answers of status 200 of which only the fall-backs were left (recsys.app's runbook for
@@ -28,10 +28,11 @@ class CandidateSourceEmpty(Fault):
 
     class Params(FaultParams):
         source: Literal["ann", "covisit", "followed", "popular", "fresh"] = Field(
-            "followed", description="the source that finds nothing"
+            "ann", description="the source that finds nothing"
         )
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         if call.peer != self.params.source:
             return await proceed(call)
+        await proceed(call)  # it is asked, and its answer is lost on the way
         return np.zeros(0, np.int64), np.zeros(0, np.float32)

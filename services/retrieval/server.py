@@ -130,7 +130,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServicer):
                 for s in SOURCES
             ],
             encoder_version=encoder_version,
-            index_version=index.version if index is not None and "ann" in found else "",
+            index_version=index.version if index is not None and encoder_version else "",
         )
 
     async def _from(self, source: str, n: int, find: Callable[[str, int], Awaitable[Found]], context: Context) -> Found:

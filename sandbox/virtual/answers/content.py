@@ -163,12 +163,13 @@ class Content:
         asked or failed."""
         others = {s: self.plain(s, asked, rows, n) for s, n in self.asked_of(asked).items() if s != "ann"}
         first = {} if ann is None else {"ann": ann}
-        return self.merged(asked, {**first, **others}, ann_failed)
+        return self.merged(asked, {**first, **others}, ann_failed, ann is not None)
 
     def merged(
-        self, asked: Asked, given: Mapping[str, Found | None], failed: bool
+        self, asked: Asked, given: Mapping[str, Found | None], failed: bool, searched: bool
     ) -> tuple[dict[str, Found], Candidates]:
-        """The same of what each source gave; None: it could not. failed: another could not, which is not among them."""
+        """The same of what each source gave; None: it could not. failed: another could not, which is not among them.
+        searched: the index was."""
         found = {source: answer for source, answer in given.items() if answer is not None}
         failed = failed or len(found) < len(given)
         n_wanted = self.n_wanted(asked)
@@ -181,7 +182,7 @@ class Content:
             deeper = self.sources.popular[asked.region].ids
             deeper = deeper[self.shelves.visible(deeper, asked.now)]
             merged = top_up(merged, Found(deeper, NOTHING.scores), n_wanted)
-        return found, self._candidates(asked, merged, "ann" in found, failed)
+        return found, self._candidates(asked, merged, searched, failed)
 
     def popular_candidates(self, asked: Asked) -> Candidates:
         """The gateway's stand-in where retrieval does not answer, or finds nothing."""

@@ -164,8 +164,9 @@ class Handlers:
         await fabric.work("retrieval.Retrieve", context, share=0.25)
         depth, ann, failed = content.ann_depth(asked), None, False
         given: dict[str, Found | None] | None = None
+        searched = False
         if fabric.seams["retrieval"].source:
-            given = await self._from_each(asked, rows, context)
+            given, searched = await self._from_each(asked, rows, context)
         elif depth:
             try:
                 ann = await self._ann(asked, rows, depth, context)
@@ -182,7 +183,9 @@ class Handlers:
         else:
             both = self.gathering.later(
                 lambda: (
-                    content.retrieve(asked, rows, ann, failed) if given is None else content.merged(asked, given, False)
+                    content.retrieve(asked, rows, ann, failed)
+                    if given is None
+                    else content.merged(asked, given, False, searched)
                 )
             )
             found, candidates = both.then(lambda b: b[0]), both.then(lambda b: b[1])
@@ -193,9 +196,9 @@ class Handlers:
             self._note("retrieval", "candidates", lambda: candidate_rows(found.get(), now, context.trace_id))
         return candidates, same
 
-    async def _from_each(self, asked: Asked, rows: UserRows, context: Context) -> dict[str, Found | None]:
-        """What each source gives through an armed seam; None: it failed."""
-        fabric, given = self.fabric, dict[str, Found | None]()
+    async def _from_each(self, asked: Asked, rows: UserRows, context: Context) -> tuple[dict[str, Found | None], bool]:
+        """What each source gives through an armed seam, None where it failed; and whether the index was searched."""
+        fabric, given, called = self.fabric, dict[str, Found | None](), set[str]()
         for source, n in self.content.asked_of(asked).items():
             call = Call(
                 "source", "retrieval", source, "find", context.user, context.session, context.depth,
@@ -204,6 +207,7 @@ class Handlers:
 
             async def proceed(c: Call) -> tuple[np.ndarray, np.ndarray]:
                 nearest = await self._of_source(c.peer, asked, rows, c.payload, context)
+                called.add(c.peer)
                 return nearest.ids, nearest.scores
 
             try:
@@ -211,7 +215,7 @@ class Handlers:
             except CallError as failure:
                 given[source] = None
                 fabric.log("retrieval", "warn", "source failed", context, source=source, code=failure.code)
-        return given
+        return given, "ann" in called
 
     async def _of_source(self, source: str, asked: Asked, rows: UserRows, n: int, context: Context) -> Found:
         content = self.content

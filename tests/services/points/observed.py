@@ -48,6 +48,7 @@ async def _request(side):
         "rows of requests": len(requests),
         "region": one.get("region") == "AU",
         "fallback": one.get("fallback"),
+        "searched": (bool(one.get("encoder_version")), bool(one.get("index_version"))),
         "scored": bool(one.get("model_version")),
         "shown": min(len(shown), 3),  # none, one, two or a whole slate
         "slow": _slow(outer),
