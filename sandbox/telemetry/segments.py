@@ -156,7 +156,9 @@ class SegmentStore:
         path = self.root / file
         path.parent.mkdir(exist_ok=True)
         try:
-            pq.write_table(columns, path, compression="zstd", store_schema=False)
+            # Statistics leave NaN out, and DuckDB concludes from them that isnan(value) is never true.
+            sound = [column.name for column in columns.schema if not pa.types.is_floating(column.type)]
+            pq.write_table(columns, path, compression="zstd", store_schema=False, write_statistics=sound)
         except BaseException as error:
             self.counters.failures += 1
             with suppress(OSError):

@@ -1,12 +1,14 @@
 """The lake's writing side: no row is lost, none is there twice, whatever the disk does meanwhile."""
 
 import errno
+import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.telemetry import segments as module
+from sandbox.telemetry.lake import connect
 from sandbox.telemetry.manifest import read_manifest
 from sandbox.telemetry.segments import FANOUT, LINGER_S, MAX_BUFFERED_ROWS, SegmentStore, read_rows
 
@@ -146,3 +148,14 @@ def test_a_damaged_manifest_costs_no_row(tmp_path):
     second.flush()
 
     assert values(tmp_path) == [0.0, 1.0]
+
+
+def test_what_is_no_number_is_found_by_asking_for_it(tmp_path):
+    store = SegmentStore(tmp_path, Wall())
+    store.add("metrics", [row(1), [*row(2)[:3], math.nan], row(3)])
+    store.flush()
+
+    with connect(tmp_path) as lake:
+        found = lake.execute("SELECT count(*) FROM metrics WHERE isnan(value)").fetchone()
+
+    assert found == (1,)
