@@ -51,6 +51,8 @@ class GatewayConfig(Document):
     # When the rules do not answer: a vetted slate (closed), or the ranked candidates as they are (open).
     rules_fail: Literal["closed", "open"] = "closed"
     events: Edge = Edge(deadline_ms=500)
+    # Requests that one user may send within 60 world seconds; None: any number.
+    max_per_minute: int | None = Field(None, ge=1, le=10_000)
     explain_share: float = Field(0.02, ge=0, le=1)  # of requests recorded in full, lake size
     impressions_to_stream: bool = True  # the seen list and the counters follow from it
 

@@ -107,10 +107,10 @@ class Indicators:
         request, region, depth, status, latency, degraded, n, asked, age = (row[i] for i in _REQUEST)
         minute = self._minute
         counts = minute.counts
-        ok = status == "OK"
+        ok, refused = status == "OK", status == "RESOURCE_EXHAUSTED"  # refused is the client's own doing
         minute.latency_ms.append(float(latency))
         counts["requests"] += 1
-        counts["errors"] += not ok
+        counts["errors"] += not (ok or refused)
         counts["degraded"] += bool(degraded)
         if ok:
             counts["answers"] += 1

@@ -20,6 +20,7 @@ from services.events.core import MAX_EVENTS
 from services.gateway import core, record
 from services.gateway.behind import Behind
 from services.gateway.core import Asked
+from services.gateway.limiter import Limiter
 from services.gateway.record import Record
 from services.gateway.stages import VIEWS, Candidates, Ranked, UserRows, dropped_by
 from services.proto.recsys.v1 import (
@@ -58,6 +59,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         self.counter = itertools.count(1)
         self.behind = Behind(host, self.callees["events"])
         self.popular: list[core.Ints] = []
+        self.limiter = Limiter()
         self._configure(host.config)
 
     def _configure(self, config: Config) -> None:
@@ -89,6 +91,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         try:
             asked = core.check_request(request, self.catalogue.n_users)
             self._place(asked, context, seen)
+            self.limiter.require(asked.user, now, self.config.max_per_minute)
             whole_s = min(budget_ms, self.config.deadline_ms) / 1000
             context.deadline = began + whole_s * (1 - core.ANSWER_SHARE)
             return await self._answer(asked, context, seen)

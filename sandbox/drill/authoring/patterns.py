@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.base.config import Breaker, Config, Document
+from sandbox.base.config import Config, Document
 from sandbox.base.run import PROCESSES
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.globs import overlap
 from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, ActionPattern
 from sandbox.drill.scenario.strict_yaml import Place
-from sandbox.runtime.operate.actions import EDGES
+from sandbox.runtime.operate.actions import ACTIONS, EDGES
 from services.retrieval.core import SOURCES
 
 VERSIONED = {
@@ -21,8 +21,7 @@ VERSIONED = {
     "two_tower": ("model", "two_tower"),
     "index": ("retrieval", "index_version"),
 }
-_FREE = {("retrieval", "nprobe"), ("retrieval", "disabled")}  # what actions bring any value of
-_NUMBERS = {"ms": (1.0, 10_000.0), "n": (1.0, 65_536.0), "minutes": (0.0, 1e9)}
+_FREE = {setting for kind in ACTIONS.values() for setting in kind.settings}
 _WILD = "*?["
 
 
@@ -76,7 +75,8 @@ def values(draft: Draft, place: Place, pattern: ActionPattern, known: Known, own
         if name in given and not any(overlap(given[name], value) for value in there):
             yield draft.error("bad-action", place, f"{name}={given[name]}", listed(sorted(there), 20),
                               guess(given[name], there, "see `sandbox act --help`"))  # fmt: skip
-    for name, (least, most) in _ranges(pattern.op).items():
+    kind = ACTIONS.get(pattern.op)
+    for name, (least, most) in (kind.ranges if kind else {}).items():
         text = given.get(name)
         if text is not None and not any(mark in text for mark in _WILD) and not _within(text, least, most):
             yield draft.error("bad-action", place, f"{name}={text}", f"a number from {least:g} to {most:g}",
@@ -102,8 +102,8 @@ def complete(pattern: ActionPattern) -> bool:
         return False
     if pattern.op == "revert":
         return bool(given & {"change", *CHANGED})
-    needed = set(OPERATIONS.get(pattern.op, ())) - set(Breaker.model_fields)
-    return needed <= given and not given & set(CHANGED)
+    kind = ACTIONS.get(pattern.op)
+    return kind is not None and set(kind.arguments) - kind.optional <= given and not given & set(CHANGED)
 
 
 def _plain(given: dict[str, str], pattern: ActionPattern, known: Known) -> dict[str, Iterable[str]]:
@@ -119,13 +119,6 @@ def _plain(given: dict[str, str], pattern: ActionPattern, known: Known) -> dict[
     if pattern.op == "set":
         return {}
     return {**everywhere, "service": PROCESSES}
-
-
-def _ranges(op: str) -> dict[str, tuple[float, float]]:
-    found = dict(_NUMBERS)
-    if op == "breaker":
-        found |= dict.fromkeys(Breaker.model_fields, (0.0, 1e6))
-    return found
 
 
 def _within(text: str, least: float, most: float) -> bool:
@@ -151,11 +144,7 @@ def _revert(draft: Draft, place: Place, given: dict[str, str], known: Known, own
                           "numbers differ from drill to drill: name what was changed")  # fmt: skip
         return
     target, key = given.get("target", "*"), given.get("key", "*")
-    made_by_actions = {
-        *((a, f"{b}.{what}") for a, callees in EDGES.items() for b in callees for what in ("path", "deadline_ms", "breaker")),
-        ("model", "ranker"), ("model", "two_tower"), ("retrieval", "index"), ("retrieval", "nprobe"),
-        *(("retrieval", f"source.{source}") for source in SOURCES),
-    }  # fmt: skip
+    made_by_actions = {made for kind in ACTIONS.values() for made in kind.keys}
     there = known.released if own else known.released | made_by_actions
     if any(overlap(target, t) and overlap(key, k) for t, k in there):
         return
@@ -181,8 +170,7 @@ def _set(draft: Draft, place: Place, given: dict[str, str], known: Known) -> Ite
         yield draft.error("bad-action", place, f"field={name}", listed(there, 20),
                           guess(name, there, "see sandbox scenario show --settings"))  # fmt: skip
         return
-    edges = {(a, b) for a, callees in EDGES.items() for b in callees}
-    if matched & (edges | _FREE):
+    if matched & _FREE:
         return
     by_version = {setting: artefact for artefact, setting in VERSIONED.items()}
     reached = {

@@ -12,23 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sandbox.base.config import Breaker
 from sandbox.base.run import PROCESSES
+from sandbox.runtime.operate.actions import ACTIONS
 
-# operation -> its arguments. `sandbox act` has them all but `set`, which says what an action came to.
+# operation -> its arguments. `set` is no action: it says what one came to.
 OPERATIONS: dict[str, tuple[str, ...]] = {
-    "path": ("caller", "callee", "path"),
-    "deadline": ("caller", "callee", "ms"),
-    "breaker": ("caller", "callee", "switch", *Breaker.model_fields),
-    "promote": ("artifact", "version"),
-    "rebuild-index": (),
-    "nprobe": ("n",),
-    "revert": ("change",),
-    "restart": ("service",),
-    "skip-backlog": (),
-    "replay": ("minutes",),
-    "disable-source": ("source",),
-    "enable-source": ("source",),
+    **{name: tuple(kind.arguments) for name, kind in ACTIONS.items()},
     "set": ("service", "field", "value"),
 }
 _NAMES_SERVICE = ("service", "caller", "callee")

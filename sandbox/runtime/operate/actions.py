@@ -11,14 +11,21 @@ import difflib
 from dataclasses import dataclass
 
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.operate import edge_actions, model_actions, process_actions
+from sandbox.runtime.operate import edge_actions, model_actions, process_actions, traffic_actions
 from sandbox.runtime.operate.edge_actions import EDGES
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import Explained, Kind, Plan, Preview, bad_argument
 
-__all__ = ["ACTIONS", "EDGES", "Action", "Explained", "Kind", "Preview", "bad_argument", "kind_named"]
+__all__ = ["ACTIONS", "EDGES", "FAMILIES", "Action", "Explained", "Kind", "Preview", "bad_argument", "kind_named"]
 
-ACTIONS = {kind.name: kind for kind in (*edge_actions.KINDS, *model_actions.KINDS, *process_actions.KINDS)}
+FAMILIES = {
+    "edges": edge_actions.KINDS,
+    "traffic": traffic_actions.KINDS,
+    "versions and sources": model_actions.KINDS,
+    "processes": process_actions.KINDS,
+}
+# The one table of what there is to do: command line, shells, patterns of scenarios and their check follow from it.
+ACTIONS = {kind.name: kind for kinds in FAMILIES.values() for kind in kinds}
 
 
 def kind_named(name: str) -> Kind:

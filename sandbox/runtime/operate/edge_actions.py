@@ -117,11 +117,19 @@ def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
     }
 
 
+_SETTINGS = tuple((caller, callee) for caller, callees in EDGES.items() for callee in callees)
+
+
+def _keys(setting: str) -> tuple[tuple[str, str], ...]:
+    return tuple((caller, f"{callee}.{setting}") for caller, callee in _SETTINGS)
+
+
 KINDS = (
     Kind("path", "Send an edge's calls over its other network path", {**_ENDS, "path": "a or b"},
-         _path, _legal),
+         _path, _legal, settings=_SETTINGS, keys=_keys("path")),
     Kind("deadline", "Change how long a caller waits for a callee", {**_ENDS, "ms": "milliseconds"},
-         _deadline, _legal),
+         _deadline, _legal, ranges={"ms": (1, 10_000)}, settings=_SETTINGS, keys=_keys("deadline_ms")),
     Kind("breaker", "Put a circuit breaker on an edge, change it or take it off",
-         {**_ENDS, "switch": "on or off", **_BREAKER}, _breaker, _legal, frozenset(_BREAKER)),
+         {**_ENDS, "switch": "on or off", **_BREAKER}, _breaker, _legal, frozenset(_BREAKER),
+         ranges=dict.fromkeys(_BREAKER, (0, 1e6)), settings=_SETTINGS, keys=_keys("breaker")),
 )  # fmt: skip

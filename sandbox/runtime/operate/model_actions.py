@@ -110,7 +110,10 @@ def _source(op: str, gives: str) -> Kind:
     switch = op.removesuffix("-source")
     state = {"disable": "off", "enable": "on"}[switch]
     about = {"source": "ann, covisit, followed, popular, fresh"}
-    return Kind(op, f"Switch a candidate source {state}", about, plan, legal)
+    return Kind(
+        op, f"Switch a candidate source {state}", about, plan, legal, settings=(("retrieval", "disabled"),),
+        keys=tuple(("retrieval", f"source.{source}") for source in RetrievalConfig().quotas),
+    )  # fmt: skip
 
 
 def _revert(ops: Operations, a: Arguments) -> Plan:
@@ -152,10 +155,13 @@ KINDS = (
         {"artifact": "ranker, two_tower or index", "version": "version"},
         _promote,
         _versions_legal,
+        keys=(("model", "ranker"), ("model", "two_tower"), ("retrieval", "index")),
     ),
-    Kind("rebuild-index", "Build an index from the active two-tower version and search it", {}, _rebuild),
-    Kind("nprobe", "Search so many lists of an index that is an inverted file", {"n": "lists"}, _nprobe, _nprobe_legal),
+    Kind("rebuild-index", "Build an index from the active two-tower version and search it", {}, _rebuild,
+         keys=(("retrieval", "index"),)),
+    Kind("nprobe", "Search so many lists of an index that is an inverted file", {"n": "lists"}, _nprobe, _nprobe_legal,
+         ranges={"n": (1, 65_536)}, settings=(("retrieval", "nprobe"),), keys=(("retrieval", "nprobe"),)),
     Kind("revert", "Put back what a change changed", {"change": "number of the change"}, _revert, _changes_legal),
     _source("disable-source", "gives no candidates"),
     _source("enable-source", "gives candidates again"),
-)
+)  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -56,7 +56,8 @@ class Explained:
 class Kind:
     """One kind of action. arguments: name -> what it is. optional: those of them that may be left out.
     plan raises DRILL-007 for a bad value. legal: argument -> (its values or range in words, what is in
-    force now)."""
+    force now). ranges: argument that is a number -> least and most. settings: (service, field) of the documents that
+    it may bring any value of. keys: (target, key) of its entries in the change log, where it can be reverted."""
 
     name: str
     summary: str
@@ -64,6 +65,9 @@ class Kind:
     plan: Callable[[Operations, Arguments], Plan]
     legal: Callable[[Operations], dict[str, tuple[str, str]]] = lambda _: {}
     optional: frozenset[str] = frozenset()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    settings: tuple[tuple[str, str], ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
     def explained(self, operations: Operations) -> list[Explained]:
         """Its arguments on that stack, in order."""
@@ -109,14 +113,14 @@ def validated(model: BaseModel, change: dict[str, Any], action: str, names: Argu
         return type(model).model_validate({**model.model_dump(), **change})
     except ValidationError as error:
         first = error.errors()[0]
-        field = str(first["loc"][0])
-        raise bad_argument(action, names.get(field, field), first["input"], first["msg"]) from None
+        named = str(first["loc"][0])
+        raise bad_argument(action, names.get(named, named), first["input"], first["msg"]) from None
 
 
-def bounds(model: type[BaseModel], field: str) -> str:
+def bounds(model: type[BaseModel], name: str) -> str:
     """The range of a number in a document, in words."""
     low, high, open_low = None, None, False
-    for mark in model.model_fields[field].metadata:
+    for mark in model.model_fields[name].metadata:
         low = getattr(mark, "ge", None) if low is None else low
         high = getattr(mark, "le", None) if high is None else high
         if getattr(mark, "gt", None) is not None:

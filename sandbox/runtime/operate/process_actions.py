@@ -58,5 +58,5 @@ KINDS = (
          lambda _: {"service": (", ".join(PROCESSES), "")}),
     Kind("skip-backlog", "Have the stream processor go on from now", {}, _skip),
     Kind("replay", "Have the stream processor go over the past again",
-         {"minutes": "how far back, world minutes"}, _replay, _backlog),
+         {"minutes": "how far back, world minutes"}, _replay, _backlog, ranges={"minutes": (0, 1e9)}),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from sandbox.virtual.processes.handlers import USER_VIEWS, Handlers, chosen
 from sandbox.virtual.processes.intake import Append
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway import core
+from services.gateway.limiter import Limiter
 from services.gateway.record import ARM, Record, write_explain
 from services.gateway.stages import Candidates, Ranked, UserRows, dropped_by
 from services.rules.core import Slate
@@ -66,6 +67,7 @@ class Gateway:
     def __init__(self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config], append: Append) -> None:
         self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
         self.later = handlers.gathering.later
+        self.limiter = Limiter()
 
     async def recommend(self, asked: Asked, context: Context) -> Served:
         """The handler of Recommend. context.until: the client's own deadline."""
@@ -77,9 +79,10 @@ class Gateway:
         context.until = began + whole_s * (1 - core.ANSWER_SHARE)
         context.sampled = chosen(context, config.explain_share)
         try:
+            self.limiter.require(asked.user, seen.ts, config.max_per_minute)
             return await self._answer(asked, context, seen, course)
-        except CallError as failure:
-            seen.status = failure.status
+        except SandboxError as failure:
+            seen.status = failure.kind.status
             raise
         finally:
             if fabric.record is not None:
