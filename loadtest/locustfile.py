@@ -159,12 +159,14 @@ class SlateUser(User):
     def visit(self) -> None:
         traffic: Traffic = self.environment.traffic
         intended, user, session = traffic.due.get()
-        visit = Visit(user, session, traffic.mood.get(user, 0.5))
+        script = traffic.schedule.script_of(session)
+        visit = Visit(user, session, traffic.mood.get(user, 0.5), script=script)
         while not visit.over:
             intended = self._request(traffic, visit, intended)
             if not visit.over:
                 traffic.sleep_until(intended)
-        traffic.mood[user] = visit.satisfaction
+        if script is None:
+            traffic.mood[user] = visit.satisfaction
 
     def _request(self, traffic: Traffic, visit: Visit, intended: float) -> float:
         """Asks, tells what came of it, and returns the world time of the next request, inf for none."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.scripts import Clicks, Script
 from loadtest.sessions import requests_per_session
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
@@ -55,6 +56,7 @@ class Arrivals:
     ) -> None:  # fmt: skip
         self.behaviour, self.catalogue = behaviour, catalogue
         self.rate_per_s, self.seed, self.shaped, self.share = rate_per_s, seed, shaped, share
+        self.scripts: dict[int, Script] = {}  # by lane of session ids: who is no person there
 
     def usual(self, start_ts: float, end_ts: float) -> Sessions:
         """The sessions that begin in [start_ts, end_ts), whatever pieces of time are asked for."""
@@ -73,10 +75,19 @@ class Arrivals:
             return Sessions(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
         rate = self.rate_per_s * factor / share
         drawn = self._drawn(start_ts, end_ts, rate, seed_of(self.seed, f"traffic/{name}"))
-        lane = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) % _LANES
         keep = slice(None) if users is None else users[drawn.user]
-        session = drawn.session + (1 + lane) * _EXTRA
+        session = drawn.session + _lane(name) * _EXTRA
         return Sessions(drawn.ts[keep], drawn.user[keep], session[keep])
+
+    def scripted(
+        self, start_ts: float, end_ts: float, requests_share: float, name: str, users: NDArray[np.bool_], *,
+        pages: int, gap_s: float, clicks: Clicks, targets: Iterable[int] = (),
+    ) -> Sessions:  # fmt: skip
+        """Further sessions of programs under the names of these users. requests_share: their requests, as a share
+        of the usual ones. The rest: see Script."""
+        self.scripts[_lane(name)] = Script(pages, gap_s, clicks, frozenset(targets))
+        factor = requests_share * requests_per_session(self.behaviour) / pages
+        return self.more(start_ts, end_ts, factor, name, users)
 
     def _drawn(self, start_ts: float, end_ts: float, rate: float, seed: int) -> Sessions:
         ts, user, session = self.behaviour.arrivals(start_ts, end_ts, rate, seed, shaped=self.shaped)
@@ -85,6 +96,11 @@ class Arrivals:
         # Thinned by draws of the sessions' own, so that pieces of time do not matter here either.
         keep = uniforms(seed, "traffic/share", session) < self.share(ts)
         return Sessions(ts[keep], user[keep], session[keep])
+
+
+def _lane(name: str) -> int:
+    """Its part of the session ids, from 1."""
+    return 1 + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) % _LANES
 
 
 class Schedule:
@@ -138,6 +154,11 @@ class Schedule:
             if self._until > now_ts:
                 return found
             self._draw(self._until, self._until + WINDOW_S)
+
+    def script_of(self, session: int) -> Script | None:
+        """What is played in that session; None where a person does."""
+        scripts = self._arrivals.scripts
+        return scripts.get(session // _EXTRA) if scripts else None
 
     def next_ts(self) -> float:
         """World time at which to ask again: the next session's, or the end of what is drawn."""

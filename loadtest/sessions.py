@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from loadtest.scripts import Script
 from sandbox.world.behaviour import Behaviour, SlateResponse
 
 REMEMBERED = 100  # items of a session that its user still knows when choosing
@@ -25,7 +26,8 @@ class Reaction:
 
 @dataclass
 class Visit:
-    """A user's visit. depth counts the requests answered so far. over: the user has left."""
+    """A user's visit. depth counts the requests answered so far. over: the user has left. script: what a program
+    plays in the user's name."""
 
     user: int
     session: int
@@ -34,6 +36,7 @@ class Visit:
     over: bool = False
     clicked: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
+    script: Script | None = None
 
     def answer(self, behaviour: Behaviour, items: list[int], latency_ms: float) -> list[Reaction]:
         """The user's reactions to a slate (empty where none came), and the visit moved on by one."""
@@ -49,6 +52,8 @@ class Visit:
         response = behaviour.respond(
             **one, item=slate, recent_clicked=_recent(self.clicked), recent_shown=_recent(self.shown)
         )
+        if self.script is not None:
+            self.script.play(response, 0, slate[0], self.user, self.session, self.depth)
         self.over = bool(response.leave[0])
         self.satisfaction = float(response.satisfaction[0])
         self.shown.extend(items)
@@ -57,6 +62,8 @@ class Visit:
 
     def think_s(self, behaviour: Behaviour) -> float:
         """World seconds until the next request."""
+        if self.script is not None:
+            return self.script.gap_s
         place = (np.array([self.user]), np.array([self.session]), np.array([self.depth]))
         return float(behaviour.think_s(*place)[0])
 

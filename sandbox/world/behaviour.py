@@ -6,6 +6,7 @@ absence of another, moves nobody else's luck: incident and twin share their rand
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,10 @@ class SlateResponse:
     revenue: np.ndarray  # float32 [n, k], 0 where none
     leave: np.ndarray  # bool [n], this was the session's last request
     satisfaction: np.ndarray  # float32 [n], 0..1, afterwards
+
+    def of(self, rows: Sequence[int]) -> SlateResponse:
+        """These rows alone."""
+        return SlateResponse(**{name: getattr(self, name)[rows] for name in SlateResponse.__dataclass_fields__})
 
 
 class Behaviour:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from loadtest.schedule import Schedule
+from loadtest.scripts import Script
 from loadtest.sessions import REMEMBERED, Reaction, reactions
 from sandbox.base.features import SEGMENTS
 from sandbox.virtual.machine.fabric import Dice, dice
@@ -39,6 +40,7 @@ class Visit:
     satisfaction: float | None = None
     clicked: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
+    script: Script | None = None  # what a program plays in the user's name
 
 
 @dataclass(slots=True)
@@ -81,7 +83,11 @@ class Users:
         """The visits that begin before that world time and were not handed out yet."""
         due = list(self.schedule.due(before_ts))
         drawn = self._drawn([(user, session, 1) for _, user, session in due])
-        return [Visit(user, session, ts, *luck) for (ts, user, session), luck in zip(due, drawn, strict=True)]
+        visits = [Visit(user, session, ts, *luck) for (ts, user, session), luck in zip(due, drawn, strict=True)]
+        for visit in visits:
+            visit.script = self.schedule.script_of(visit.session)
+            visit.think_s = visit.script.gap_s if visit.script else visit.think_s
+        return visits
 
     def _drawn(self, requests: list[tuple[int, int, int]]) -> list[tuple[Dice, float]]:
         """The noise of each request (user, session, depth), and how long its user thinks after it."""
@@ -96,21 +102,29 @@ class Users:
         if not finished:
             return
         response, slate = self._respond(finished)
+        people = [i for i, of in enumerate(finished) if of.visit.script is None]
         for i, of in enumerate(finished):
             visit, items = of.visit, of.items
             visit.depth += 1
+            if visit.script is not None:
+                visit.script.play(response, i, slate[i], visit.user, visit.session, visit.depth)
             visit.satisfaction = float(response.satisfaction[i])
             visit.shown.extend(items)
             visit.clicked.extend(slate[i][response.click[i]].tolist())
             of.reactions = list(reactions(items, response, i))
             of.over = bool(response.leave[i])
-        self._note(finished, response, slate)
-        self._note_ended([of for of in finished if of.over])
+        if len(people) == len(finished):
+            self._note(finished, response, slate)
+        elif people:  # no person's harm is a program's
+            self._note([finished[i] for i in people], response.of(people), slate[people])
+        self._note_ended([finished[i] for i in people if finished[i].over])
         stay = [of for of in finished if not of.over]
         drawn = self._drawn([(of.visit.user, of.visit.session, of.visit.depth + 1) for of in stay])
         for of, luck in zip(stay, drawn, strict=True):
             of.visit.intended_ts = of.answered_ts + of.visit.think_s
             of.visit.dice, of.visit.think_s = luck
+            if of.visit.script is not None:
+                of.visit.think_s = of.visit.script.gap_s
 
     def _respond(self, finished: list[Finished]) -> tuple[SlateResponse, np.ndarray]:
         k = max(1, *(len(of.items) for of in finished), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,34 @@ def test_open_to_late_rules_the_ranked_items_go_out_and_nobody_calls_it_degraded
     assert min(ruled, unruled) > 20
     assert n == 10 * unruled
     assert (degraded, in_order) == (0, 1.0)
+
+
+def test_programs_crowd_the_counters_and_not_the_ledger_and_a_limit_turns_them_away(home: Path, tmp_path: Path) -> None:
+    bots = {"fault": "bot-scrape-burst", "params": {"requests_share": 1.0, "users": 3, "pages": 40, "clicks": "random"}}
+    usual, crowded = (VirtualStack("tiny", tmp_path / name, seed=3, rate_per_s=10.0) for name in ("usual", "crowded"))
+    crowded.arm("load", {"id": "f", **bots})
+    for stack in (usual, crowded):
+        stack.advance(stack.began_ts + 10 * MINUTE)
+    half = crowded.now()
+    Action.parse(["limit", "per_minute=10"]).run(crowded.operations, "operator")
+    crowded.advance(half + 10 * MINUTE)
+    crowded.flush()
+    with connect(crowded.run.lake) as lake:
+        most, users = lake.execute("""
+            SELECT max(n), count(*) FILTER (n > 60) FROM (SELECT count(*) AS n FROM requests WHERE ts < ? GROUP BY user_id)
+            """, [datetime.fromtimestamp(half, UTC).replace(tzinfo=None)]).fetchone()  # fmt: skip
+        refused, of = lake.execute("""
+            SELECT count(*), count(DISTINCT user_id) FROM requests WHERE grpc_status = 'RESOURCE_EXHAUSTED'
+            """).fetchone()  # fmt: skip
+        errors = lake.execute("SELECT max(value) FROM metrics WHERE name = 'error_share'").fetchone()[0]
+    assert most > 60
+    assert users <= 3
+    assert refused > 30
+    assert of <= 3
+    assert errors == 0
+    n = len(usual.ledger.requests.user)
+    before = crowded.ledger.requests.ts < half
+    assert abs(int(before.sum()) - n) < 0.1 * n  # people, no programs; they come with their own luck
 
 
 def test_the_tables_fit_together(stack: VirtualStack) -> None:
