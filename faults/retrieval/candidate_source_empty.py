@@ -8,9 +8,11 @@ from pydantic import Field
 from faults.base import Fault, FaultParams
 from services.skeleton.seams import Call, Proceed
 
+Source = Literal["ann", "covisit", "followed", "popular", "fresh"]
+
 
 class CandidateSourceEmpty(Fault):
-    """What one candidate source finds is lost on its way to the merge, as if there were nothing to find.
+    """What a candidate source finds is lost on its way to the merge, as if there were nothing to find.
 
     The merge takes more of the others and fills up with what is popular, so slates are full and nobody calls it a
     fallback. Precedent: answers of status 200 of which only the fall-backs were left (recsys.app's runbook for
@@ -27,12 +29,8 @@ class CandidateSourceEmpty(Fault):
     repairs = "restore the source; watch each source's share, and let the fill-up count as degraded"
 
     class Params(FaultParams):
-        source: Literal["ann", "covisit", "followed", "popular", "fresh"] = Field(
-            "ann", description="the source that finds nothing"
-        )
+        sources: tuple[Source, ...] = Field(("ann",), min_length=1, description="those whose items are lost")
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
-        if call.peer != self.params.source:
-            return await proceed(call)
-        await proceed(call)  # it is asked, and its answer is lost on the way
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        found = await proceed(call)  # it is asked, and its answer is lost on the way
+        return (np.zeros(0, np.int64), np.zeros(0, np.float32)) if call.peer in self.params.sources else found

@@ -11,7 +11,7 @@ FOUND = {
 
 
 def asked(bench, source, empty="followed", **spec):
-    armed = bench(fault="candidate-source-empty", params={"source": empty}, **spec)
+    armed = bench(fault="candidate-source-empty", params={"sources": [empty]}, **spec)
     call = Call("source", "retrieval", source, "find", user=7, region=0, payload=10)
     return Found(*armed.send(call, (FOUND[source].ids, FOUND[source].scores))[0])
 
