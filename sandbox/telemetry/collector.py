@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, Decoder, Frame
+from sandbox.base.instances import named
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.telemetry import alerts
@@ -217,7 +218,7 @@ class Collector:
         self.take("alerts", [event.row() for event in events])
 
 
-async def serve(run: RunInfo, stop: asyncio.Event, instance: str = "collector-0") -> None:
+async def serve(run: RunInfo, stop: asyncio.Event, instance: str = named("collector")) -> None:
     """Collect for `run` until `stop` is set; then everything received is in the lake."""
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

@@ -21,11 +21,13 @@ from grpc_reflection.v1alpha import reflection
 from sandbox.base.clock import WallClock
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import process_of
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import CURRENT, SpanIds, parse
+from services.skeleton.directory import Directory
 from services.skeleton.metrics import Metrics
 from services.skeleton.seams import Seams
 from services.skeleton.status import grpc_status
@@ -65,6 +67,7 @@ class Host:
         self.spans = SpanIds(instance, os.getpid())
         self.metrics = Metrics(name)
         self.config = Config.load(run.path)
+        self.directory = Directory(run.path)
         self.callees: dict[str, Callee] = {}
         self.pool = asyncio.Semaphore(MAX_CONCURRENT)
         self.waiting = self.inflight = 0
@@ -73,16 +76,25 @@ class Host:
     def callee(self, name: str, stub: Callable[[aio.Channel], Any]) -> Callee:
         """The client side of the edge from this service to `name`."""
         self.callees[name] = Callee(
-            name, self.run.addresses[name], stub,
-            service=self.name, telemetry=self.telemetry, seams=self.seams, spans=self.spans,
+            name, self._instances(name), stub, service=self.name, telemetry=self.telemetry,
+            seams=self.seams, spans=self.spans, policy=lambda: self.config.balancing(self.name),
         )  # fmt: skip
         return self.callees[name]
 
+    def _instances(self, service: str) -> dict[str, str]:
+        """Instance -> address of those that can be called; of all by the run's plan where nobody tells, or none can."""
+        return self.directory.instances(service) or self.run.instances(service)
+
     async def sample_edges(self) -> None:
+        """Each wall second: looks up the callees' instances anew, and samples what went to them."""
         while True:
             await asyncio.sleep(1.0)
+            changed = self.directory.changed()
             for callee in self.callees.values():
+                if changed:
+                    callee.follow(self._instances(callee.name))
                 callee.sample(1.0)
+                await callee.tidy()
 
 
 class AdminServicer(admin_pb2_grpc.AdminServicer):
@@ -203,7 +215,8 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     names = [d.full_name for d in descriptors]
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    address, metrics_address = host.run.addresses[host.name], host.run.metrics[host.name]
+    process = process_of(host.instance)
+    address, metrics_address = host.run.addresses[process], host.run.metrics[process]
     host.metrics.inflight.set_function(lambda: host.inflight)
     try:
         server.add_insecure_port(address)
@@ -211,7 +224,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     except (RuntimeError, OSError) as error:
         raise SandboxError(
             "RUN-006",
-            where=f"{host.name}, {address} and {metrics_address}",
+            where=f"{process}, {address} and {metrics_address}",
             seen=str(error),
             expected="free ports",
             fix="stop what listens there, or start the stack anew: it picks free ports",
