@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.base.config import Breaker, Config, Document
+from sandbox.base.instances import MOST, SCALABLE, every_name
 from sandbox.base.run import PROCESSES
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
@@ -15,13 +16,17 @@ from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, ActionPattern
 from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.runtime.operate.actions import EDGES
 from services.retrieval.core import SOURCES
+from services.skeleton.balancer import PICK_FIRST, ROUND_ROBIN
 
 VERSIONED = {
     "ranker": ("model", "ranker"),
     "two_tower": ("model", "two_tower"),
     "index": ("retrieval", "index_version"),
 }
-_FREE = {("retrieval", "nprobe"), ("retrieval", "disabled")}  # what actions bring any value of
+_FREE = {  # what actions bring any value of
+    ("retrieval", "nprobe"), ("retrieval", "disabled"), *((service, "replicas") for service in SCALABLE),
+    *((caller, "balancing") for caller in EDGES),
+}  # fmt: skip
 _NUMBERS = {"ms": (1.0, 10_000.0), "n": (1.0, 65_536.0), "minutes": (0.0, 1e9)}
 _WILD = "*?["
 
@@ -114,17 +119,20 @@ def _plain(given: dict[str, str], pattern: ActionPattern, known: Known) -> dict[
     everywhere: dict[str, Iterable[str]] = {
         "caller": EDGES, "callee": sorted({c for callees in EDGES.values() for c in callees}),
         "path": ("a", "b"), "switch": ("on", "off"), "artifact": VERSIONED, "version": versions,
-        "source": SOURCES,
+        "source": SOURCES, "policy": (ROUND_ROBIN, PICK_FIRST),
     }  # fmt: skip
     if pattern.op == "set":
         return {}
-    return {**everywhere, "service": PROCESSES}
+    services = {"scale": SCALABLE, "restart": (*PROCESSES, *every_name())}
+    return {**everywhere, "service": services.get(pattern.op, PROCESSES)}
 
 
 def _ranges(op: str) -> dict[str, tuple[float, float]]:
     found = dict(_NUMBERS)
     if op == "breaker":
         found |= dict.fromkeys(Breaker.model_fields, (0.0, 1e6))
+    if op == "scale":
+        found["n"] = (1.0, float(MOST))
     return found
 
 
@@ -153,6 +161,7 @@ def _revert(draft: Draft, place: Place, given: dict[str, str], known: Known, own
     target, key = given.get("target", "*"), given.get("key", "*")
     made_by_actions = {
         *((a, f"{b}.{what}") for a, callees in EDGES.items() for b in callees for what in ("path", "deadline_ms", "breaker")),
+        *((service, "replicas") for service in SCALABLE), *((caller, "balancing") for caller in EDGES),
         ("model", "ranker"), ("model", "two_tower"), ("retrieval", "index"), ("retrieval", "nprobe"),
         *(("retrieval", f"source.{source}") for source in SOURCES),
     }  # fmt: skip

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sandbox.base.config import Breaker
+from sandbox.base.instances import every_name
 from sandbox.base.run import PROCESSES
 
 # operation -> its arguments. `sandbox act` has them all but `set`, which says what an action came to.
@@ -20,17 +21,20 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "path": ("caller", "callee", "path"),
     "deadline": ("caller", "callee", "ms"),
     "breaker": ("caller", "callee", "switch", *Breaker.model_fields),
+    "balancing": ("caller", "policy"),
     "promote": ("artifact", "version"),
     "rebuild-index": (),
     "nprobe": ("n",),
     "revert": ("change",),
     "restart": ("service",),
+    "scale": ("service", "n"),
     "skip-backlog": (),
     "replay": ("minutes",),
     "disable-source": ("source",),
     "enable-source": ("source",),
     "set": ("service", "field", "value"),
 }
+_PROCESSES = (*PROCESSES, *every_name())  # a restart may name one instance
 _NAMES_SERVICE = ("service", "caller", "callee")
 CHANGED = ("target", "key")  # what the change log says of an action, beside its arguments
 
@@ -66,7 +70,7 @@ class ActionPattern:
         for name, value in self.arguments:
             if name not in allowed:
                 raise ValueError(f"{name!r} is no argument of {self.op}: {', '.join(sorted(allowed))}")
-            if name in _NAMES_SERVICE and not any(fnmatchcase(p, value) for p in PROCESSES):
+            if name in _NAMES_SERVICE and not any(fnmatchcase(p, value) for p in _PROCESSES):
                 raise ValueError(f"{name}={value}: there is no such service, but {', '.join(PROCESSES)}")
 
     def matches(self, op: str, arguments: Mapping[str, object]) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
+from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.hash import lake_hash
 from sandbox.telemetry.lake import connect
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
@@ -227,3 +228,94 @@ def test_an_instance_that_there_is_not_is_named_in_the_error(home: Path, tmp_pat
 
     assert caught.value.kind.code == "RUN-007"
     assert name in str(caught.value)
+
+
+# -- what an operator does -------------------------------------------------------------------------
+
+
+def act(made: VirtualStack, text: str) -> Any:
+    return Action.parse(text.split()).run(made.operations, "operator")
+
+
+def since(made: VirtualStack, ts: float) -> dict[str, int]:
+    """Calls of Score that began since then, by instance."""
+    sql = f"SELECT instance, count(*) FROM spans WHERE kind = 'server' AND op = 'Score' AND ts >= to_timestamp({ts})::TIMESTAMP GROUP BY 1"  # fmt: skip
+    return dict(asked(made, sql))
+
+
+def test_a_service_is_scaled_out_and_the_revert_takes_it_back(home: Path, tmp_path: Path) -> None:
+    made = stack(tmp_path / "run")
+    made.advance(made.began_ts + 2 * MINUTE)
+    preview = Action.parse(["scale", "service=model", "n=2"]).preview(made.operations)
+    assert preview.summary == "model has 2 instances in place of 1"
+    assert preview.reversible
+    assert since(made, made.began_ts).keys() == {"model-0"}
+
+    record = act(made, "scale service=model n=2")
+    assert (record.target, record.key, record.old, record.new) == ("model", "replicas", "1", "2")
+    assert record.effects == ["set service=model field=replicas value=2"]
+    made.advance(made.began_ts + 8 * MINUTE)
+    grown = made.now()
+    made.advance(grown + 4 * MINUTE)
+    zero, one = since(made, grown)["model-0"], since(made, grown)["model-1"]
+    assert zero > 20
+    assert abs(zero - one) <= 2
+
+    act(made, f"revert change={record.n}")
+    shrunk = made.now() + 1
+    made.advance(shrunk + 4 * MINUTE)
+    assert since(made, shrunk).keys() == {"model-0"}
+    events = asked(made, "SELECT event FROM process_events WHERE instance = 'model-1' ORDER BY ts")
+    assert [event for (event,) in events] == ["started", "ready", "stopped"]
+    assert asked(made, "SELECT count(*) FROM requests WHERE degraded") == [(0,)]
+
+
+def test_the_policy_of_a_caller_pins_its_calls_and_lets_them_go(home: Path, tmp_path: Path) -> None:
+    made = stack(tmp_path / "run", model=2)
+    record = act(made, "balancing caller=ranking policy=pick_first")
+    assert record.effects == ["set service=ranking field=balancing value=pick_first"]
+    made.advance(made.began_ts + 4 * MINUTE)
+    assert since(made, made.began_ts + 1).keys() == {"model-0"}
+    encoded = asked(made, "SELECT DISTINCT instance FROM spans WHERE kind = 'server' AND op = 'EncodeUser'")
+    assert len(encoded) == 2  # another caller's calls
+
+    act(made, "balancing caller=ranking policy=round_robin")
+    spread = made.now() + 1
+    made.advance(spread + 4 * MINUTE)
+    assert since(made, spread).keys() == {"model-0", "model-1"}
+
+
+def test_a_restart_moves_what_is_pinned(home: Path, tmp_path: Path) -> None:
+    made = stack(tmp_path / "run", model=2)
+    act(made, "balancing caller=ranking policy=pick_first")
+    made.advance(made.began_ts + MINUTE)
+    act(made, "restart service=model-0")
+    made.advance(made.began_ts + 8 * MINUTE)
+
+    assert since(made, made.began_ts + 6 * MINUTE).keys() == {"model-1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("scale service=gateway n=2", "service"),
+        ("scale service=redis n=2", "service"),
+        ("scale service=model n=0", "n"),
+        ("scale service=model n=5", "n"),
+        ("scale service=model n=1.5", "n"),
+        ("scale service=model n=many", "n"),
+        ("balancing caller=model policy=round_robin", "caller"),
+        ("balancing caller=ranking policy=random", "policy"),
+        ("restart service=model-1", "service"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_changes(
+    home: Path, tmp_path: Path, text: str, where: str
+) -> None:
+    made = stack(tmp_path / "run", telemetry=False)
+    with pytest.raises(SandboxError) as caught:
+        Action.parse(text.split()).preview(made.operations)
+
+    assert caught.value.kind.code == "DRILL-007"
+    assert f"act {text.split()[0]}, {where}" in str(caught.value)
+    assert made.operations.records() == []
