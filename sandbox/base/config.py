@@ -43,7 +43,14 @@ class Edge(Document):
     breaker: Breaker | None = Field(None, exclude_if=lambda breaker: breaker is None)
 
 
-class Scaled(Document):
+class Hosted(Document):
+    """What every process has that answers calls. max_handlers: calls that it handles at once, further ones wait;
+    None, and not spoken of, as many as the skeleton gives (services.skeleton.host)."""
+
+    max_handlers: int | None = Field(None, ge=1, le=1024, exclude_if=lambda handlers: handlers is None)
+
+
+class Scaled(Hosted):
     """Of a service that can have several instances. replicas: how many; all have the same document."""
 
     replicas: int = Field(1, ge=1, le=MOST)
@@ -56,7 +63,7 @@ class Calling(Document):
     balancing: Literal["round_robin", "pick_first"] = "round_robin"
 
 
-class GatewayConfig(Calling):
+class GatewayConfig(Hosted, Calling):
     deadline_ms: float = Field(800.0, ge=5, le=10_000)  # budget when the client sets none, ms
     n_candidates: int = Field(200, ge=10, le=1000)  # asked of retrieval; ranking costs grow with it
     # Some 30 times the healthy medians: two busy cores must not make fallbacks answer.
@@ -130,12 +137,12 @@ class RulesConfig(Scaled):
     explore_share: float = Field(0.015, ge=0, le=0.2)  # of slots filled at random
 
 
-class EventsConfig(Document):
+class EventsConfig(Hosted):
     stream_maxlen: int = Field(200_000, ge=1000)  # entries kept in the stream, memory
     dedupe_s: float = Field(3_600.0, ge=1)  # wall seconds that event ids are remembered
 
 
-class StreamConfig(Document):
+class StreamConfig(Hosted):
     batch: int = Field(200, ge=1, le=5000)  # entries read at once
     block_ms: int = Field(200, ge=1, le=5000)  # wait for entries, ms
     linger_ms: int = Field(100, ge=0, le=5000)  # between batches: one round trip for many entries
@@ -177,6 +184,11 @@ class Config(BaseModel, extra="forbid"):
                     fix="the others have one instance each: see docs/operating.md",
                 ) from error
         return changed
+
+    def handlers(self, service: str, usual: int) -> int:
+        """Of each instance. usual: where its settings say nothing."""
+        document = getattr(self, service, None)
+        return (document.max_handlers if isinstance(document, Hosted) else None) or usual
 
     def balancing(self, caller: str) -> str:
         """The policy by which a service's calls choose an instance; that of others cannot be set."""

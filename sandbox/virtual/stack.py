@@ -76,6 +76,7 @@ class VirtualStack:
         self.fabric = Fabric(names, self.loop, self.world, timing or timings.load(), self.recorder)
         self.fabric.balancing = lambda caller: self.config.balancing(caller)
         self.fleet = Fleet(self.fabric, self._event)
+        self.fleet.configure(self.config)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
@@ -179,7 +180,7 @@ class VirtualStack:
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
         self.config = config
-        self.fleet.follow(config.replicas)
+        self.fleet.configure(config)
         return dict.fromkeys(services, config.version)
 
     def rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -33,7 +33,7 @@ from services.skeleton.seams import Seams
 from services.skeleton.status import grpc_status
 from services.skeleton.telemetry import Telemetry
 
-MAX_CONCURRENT = 64  # handlers at once; further calls queue, which shows as queue_ms and pool_queue
+MAX_CONCURRENT = 64  # handlers at once unless settings say; further calls queue, seen as queue_ms and pool_queue
 DRAIN_S = 5.0  # wall seconds that calls in progress get after SIGTERM
 
 
@@ -69,7 +69,7 @@ class Host:
         self.config = Config.load(run.path)
         self.directory = Directory(run.path)
         self.callees: dict[str, Callee] = {}
-        self.pool = asyncio.Semaphore(MAX_CONCURRENT)
+        self.pool = asyncio.Semaphore(self.config.handlers(name, MAX_CONCURRENT))
         self.waiting = self.inflight = 0
         self.telemetry.gauges = lambda: (self.waiting, self.inflight)
 
@@ -104,7 +104,9 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     async def Reload(self, request: Any, context: Any) -> Any:
         config = Config.load(self.host.run.path)
         await self.servicer.reconfigure(config)
-        self.host.config = config
+        before, self.host.config = self.host.config.handlers(self.host.name, MAX_CONCURRENT), config
+        if (now := config.handlers(self.host.name, MAX_CONCURRENT)) != before:
+            self.host.pool = asyncio.Semaphore(now)  # calls in progress end in the one they began in
         self.host.telemetry.log("info", "configuration reloaded", version=config.version)
         return admin_pb2.ReloadResponse(config_version=config.version)
 
@@ -130,8 +132,9 @@ def _handler(
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
         CURRENT.set(context)
         host.waiting += 1
+        pool = host.pool
         try:
-            await host.pool.acquire()
+            await pool.acquire()
         finally:
             host.waiting -= 1
         queue_ms = (time.perf_counter() - began) * 1000
@@ -161,7 +164,7 @@ def _handler(
             raise  # never reached: the abort raises
         finally:
             host.inflight -= 1
-            host.pool.release()
+            pool.release()
             seconds = time.perf_counter() - began
             metrics.handled(op, status, seconds)
             if not quiet:

@@ -42,11 +42,14 @@ SUSPICIONS = {  # what somebody thinks: it may be wrong
     "We think of the diversity change.",
     "Engineering told us it is just the crowd.",
     "Analytics says it is simply another mix of people.",
+    "Capacity asks whether it should add a third.",
 }
 REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Going back to the generation before gives them their places again; the repair is a training set with "
     "all rows, and a gate that looks at groups.",
     "Going back to the client before repairs it.",
+    "A third instance would have idled as well, and taking the release back would have left one instance for the "
+    "evening; to have gateway take them in turn repairs it at once.",
     "Scaling the store or waiting longer for it would have hidden the price.",
     "Putting both to one generation repairs it, either way.",
     "The right answer is to say so, with the numbers of both sides, and to roll back nothing.",

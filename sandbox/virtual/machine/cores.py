@@ -15,10 +15,11 @@ from sandbox.virtual.machine.loop import Loop, Signal, Task
 
 @dataclass
 class Process:
-    """One process. name: as sandbox.base.instances names it. busy_s: work done since the last sample. waiting: for a
-    handler of the pool."""
+    """One process. name: as sandbox.base.instances names it. handlers: of its pool, that can be taken at once.
+    busy_s: work done since the last sample. waiting: for a handler."""
 
     name: str
+    handlers: int = 64
     service: str = ""
     instance: str = ""
     down_until: float = 0.0

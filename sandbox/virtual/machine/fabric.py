@@ -112,7 +112,7 @@ class Fabric:
         self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Recording | None
     ) -> None:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
-        self.processes = {name: Process(name) for name in names}
+        self.processes = {name: Process(name, timing.pool) for name in names}
         self.seams = {process.service: Seams(world, Wall(loop)) for process in self.processes.values()}
         self.balancing: Callable[[str], str] = lambda caller: ROUND_ROBIN  # the policy of a service's calls
         self._there: dict[str, tuple[Process, ...]] = {}  # those of a service that can be called
@@ -123,7 +123,7 @@ class Fabric:
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
         self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
-        self._client_share, self._pool = timing.client_share, timing.pool
+        self._client_share = timing.client_share
         self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
         self._cores = Cores(timing.cores, loop)
         self._spans = 0
@@ -156,7 +156,7 @@ class Fabric:
 
     def begin(self, name: str) -> Process:
         """One process more, which nobody calls before it `joins`."""
-        self.processes[name] = Process(name)
+        self.processes[name] = Process(name, self.timing.pool)
         return self.processes[name]
 
     def joins(self, process: Process) -> None:
@@ -366,7 +366,7 @@ class Fabric:
         arrived, status = loop.now, "OK"
         if arrived < process.down_until:
             raise CallError("WIRE-005")
-        if process.inflight >= self._pool:
+        if process.inflight >= process.handlers:
             turn = Signal()
             process.waiting.append(turn)
             await loop.wait(turn)  # who leaves hands its place on
@@ -388,7 +388,7 @@ class Fabric:
             self.log(name, "error", "handler failed", context, op=op, error=repr(error))
             raise CallError("WIRE-006") from error
         finally:
-            if process.waiting:
+            if process.waiting and process.inflight <= process.handlers:
                 loop.fire(process.waiting.popleft())
             else:
                 process.inflight -= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import instances, process_of, service_of
 from sandbox.virtual.machine.cores import Process
@@ -27,6 +28,15 @@ class Fleet:
         raise SandboxError(
             "RUN-007", where="virtual stack", seen=name, expected=f"one of {sorted(there)}", fix="see `sandbox status`"
         )
+
+    def configure(self, config: Config) -> None:
+        """As many instances, and handlers in each, as the documents say."""
+        self.follow(config.replicas)
+        for process in self.fabric.processes.values():
+            process.handlers = config.handlers(process.service, self.fabric.timing.pool)
+            while process.waiting and process.inflight < process.handlers:
+                process.inflight += 1
+                self.fabric.loop.fire(process.waiting.popleft())
 
     def follow(self, replicas: Mapping[str, int]) -> None:
         """So many instances of each service: further ones start, and are called once they are up; of too many the
