@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from faults.base import Fault
 from faults.onset import Onset
 from faults.scope import Scope
+from sandbox.base.instances import service_of
 from services.skeleton.points import PARTS, POINTS, STAGES, Point
 
 
@@ -83,6 +84,7 @@ def unreachable(
     if until_s is not None and not reach.ends:
         yield Unreachable("until_s", until_s, f"no end by itself {where}; revert the release instead")
     yield from _ops(fault, target, scope)
+    yield from _instances(fault, target, scope)
 
 
 def _known(point: Point, target: str, scope: Scope) -> tuple[frozenset[str], str]:
@@ -120,3 +122,17 @@ def _ops(fault: type[Fault], target: str, scope: Scope) -> Iterator[Unreachable]
     for n, op in enumerate(scope.ops):
         if there and op not in there:
             yield Unreachable(f"scope.ops.{n}", op, f"one of {', '.join(there)}")
+
+
+def _instances(fault: type[Fault], target: str, scope: Scope) -> Iterator[Unreachable]:
+    """Instances of others than the callees at hand, or than of the callee that is armed."""
+    service, _, peer = target.partition("->")
+    peer = peer or scope.callee or ""
+    callees = [peer] if peer else list(POINTS[fault.seam].peers(service))
+    if fault.seam == "handle":
+        callees = [service]
+    elif fault.seam != "rpc":
+        return  # a row may be of any process
+    for n, name in enumerate(scope.instances):
+        if service_of(name) not in callees:
+            yield Unreachable(f"scope.instances.{n}", name, f"an instance of {', '.join(callees)}")

@@ -8,6 +8,8 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_va
 
 from sandbox.base.catalogue import CREATOR_GROUPS, REGIONS
 from sandbox.base.features import SEGMENTS
+from sandbox.base.instances import every_name, named
+from sandbox.base.run import PROCESSES
 from services.skeleton.seams import Call, Place
 
 BUCKETS = 100
@@ -41,6 +43,8 @@ Region = Annotated[
 Group = Annotated[str, _one_of(CREATOR_GROUPS), WithJsonSchema({"enum": list(CREATOR_GROUPS)})]
 _SEGMENTS = (*SEGMENTS, "new")
 Segment = Annotated[str, _one_of(_SEGMENTS), WithJsonSchema({"enum": list(_SEGMENTS)})]
+_INSTANCES = tuple(dict.fromkeys((*every_name(), *map(named, PROCESSES))))
+Instance = Annotated[str, _one_of(_INSTANCES), WithJsonSchema({"enum": list(_INSTANCES)})]
 
 
 class Scope(BaseModel, extra="forbid", frozen=True):
@@ -49,7 +53,8 @@ class Scope(BaseModel, extra="forbid", frozen=True):
     callee: peer of an rpc, view, table or artefact. ops: methods. regions: names of
     sandbox.base.catalogue.REGIONS, or their codes. paths: network paths. user_buckets: [low, high) of
     0..100, where a user's bucket is user_id modulo 100. items: item ids. groups: of their creators. segments:
-    of users. surfaces: pages asked for. What of it can hold at which seam: services.skeleton.points.
+    of users. surfaces: pages asked for. instances: of the callee on an edge, of the process that writes or is written
+    of in a row. What of it can hold at which seam: services.skeleton.points.
     """
 
     callee: str | None = None
@@ -61,6 +66,7 @@ class Scope(BaseModel, extra="forbid", frozen=True):
     groups: tuple[Group, ...] = ()
     segments: tuple[Segment, ...] = ()
     surfaces: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] = ()
 
     @model_validator(mode="after")
     def _not_empty(self) -> Scope:
@@ -94,4 +100,5 @@ class Scope(BaseModel, extra="forbid", frozen=True):
             and (not self.groups or place.group in self.groups)
             and (not self.segments or place.segment in self.segments)
             and (not self.surfaces or place.surface in self.surfaces)
+            and (not self.instances or place.instance in self.instances)
         )

@@ -6,11 +6,14 @@ then calls Admin.Reload on the service; a service that restarts reads the same f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from sandbox.base.errors import SandboxError
+from sandbox.base.instances import MOST, SCALABLE
 from sandbox.base.run import read_document, write_atomically
 
 
@@ -40,7 +43,27 @@ class Edge(Document):
     breaker: Breaker | None = Field(None, exclude_if=lambda breaker: breaker is None)
 
 
-class GatewayConfig(Document):
+class Hosted(Document):
+    """What every process has that answers calls. max_handlers: calls that it handles at once, further ones wait;
+    None, and not spoken of, as many as the skeleton gives (services.skeleton.host)."""
+
+    max_handlers: int | None = Field(None, ge=1, le=1024, exclude_if=lambda handlers: handlers is None)
+
+
+class Scaled(Hosted):
+    """Of a service that can have several instances. replicas: how many; all have the same document."""
+
+    replicas: int = Field(1, ge=1, le=MOST)
+
+
+class Calling(Document):
+    """Of a service that calls others. balancing: which instance of a callee takes the next call, where there are
+    several (services.skeleton.balancer)."""
+
+    balancing: Literal["round_robin", "pick_first"] = "round_robin"
+
+
+class GatewayConfig(Hosted, Calling):
     deadline_ms: float = Field(800.0, ge=5, le=10_000)  # budget when the client sets none, ms
     n_candidates: int = Field(200, ge=10, le=1000)  # asked of retrieval; ranking costs grow with it
     # Some 30 times the healthy medians: two busy cores must not make fallbacks answer.
@@ -57,13 +80,13 @@ class GatewayConfig(Document):
     impressions_to_stream: bool = True  # the seen list and the counters follow from it
 
 
-class FeaturesConfig(Document):
+class FeaturesConfig(Scaled):
     max_age_s: dict[str, float] = {}  # world seconds by view, over the view's own
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose every feature is logged
     fetch_batch: int = Field(0, ge=0, le=1000)  # keys of one store round trip; 0: all
 
 
-class RetrievalConfig(Document):
+class RetrievalConfig(Scaled, Calling):
     index_version: str = "ix-1"
     # Lists searched of an inverted file, out of lists in all; None: as many as it was built for.
     nprobe: int | None = Field(None, ge=1, le=65_536)
@@ -74,7 +97,7 @@ class RetrievalConfig(Document):
     probe_every_s: float = Field(300.0, ge=10)  # recall probe, world seconds
 
 
-class RankingConfig(Document):
+class RankingConfig(Scaled, Calling):
     features: Edge = Edge(deadline_ms=120)
     model: Edge = Edge(deadline_ms=240)
     contract_version: str = "fc-1"
@@ -86,7 +109,7 @@ class RankingConfig(Document):
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose inputs are summarised
 
 
-class ModelConfig(Document):
+class ModelConfig(Scaled):
     ranker: str = "rk-1"  # active version
     two_tower: str = "tt-1"  # active version of the user tower
     keep_loaded: list[str] = []  # further versions held ready
@@ -114,19 +137,19 @@ class SensitivityList(Document):
     label_delay_s: float = Field(0.0, ge=0)
 
 
-class RulesConfig(Document):
+class RulesConfig(Scaled):
     version: str = "ru-1"
     rules: list[Rule] = []  # empty: services/rules/rules.yaml
     sensitivity: SensitivityList = SensitivityList()
     explore_share: float = Field(0.015, ge=0, le=0.2)  # of slots filled at random
 
 
-class EventsConfig(Document):
+class EventsConfig(Hosted):
     stream_maxlen: int = Field(200_000, ge=1000)  # entries kept in the stream, memory
     dedupe_s: float = Field(3_600.0, ge=1)  # wall seconds that event ids are remembered
 
 
-class StreamConfig(Document):
+class StreamConfig(Hosted):
     batch: int = Field(200, ge=1, le=5000)  # entries read at once
     block_ms: int = Field(200, ge=1, le=5000)  # wait for entries, ms
     linger_ms: int = Field(100, ge=0, le=5000)  # between batches: one round trip for many entries
@@ -144,6 +167,40 @@ class Config(BaseModel, extra="forbid"):
     rules: RulesConfig = RulesConfig()
     events: EventsConfig = EventsConfig()
     stream: StreamConfig = StreamConfig()
+
+    @property
+    def replicas(self) -> dict[str, int]:
+        """Instances of each service that can have several."""
+        return {service: getattr(self, service).replicas for service in SCALABLE}
+
+    def with_replicas(self, replicas: Mapping[str, int]) -> Config:
+        """The same with other numbers of instances. replicas: service -> instances. Raises CFG-001 for a service that
+        cannot have several, or too many of one."""
+        changed = self.model_copy(deep=True)
+        for service, n in replicas.items():
+            try:
+                if service not in SCALABLE:
+                    raise ValueError(service)
+                getattr(changed, service).replicas = n
+            except ValueError as error:
+                raise SandboxError(
+                    "CFG-001",
+                    where="replicas",
+                    seen=f"{service}={n}",
+                    expected=f"1 to {MOST} instances of one of {', '.join(SCALABLE)}",
+                    fix="the others have one instance each: see docs/operating.md",
+                ) from error
+        return changed
+
+    def handlers(self, service: str, usual: int) -> int:
+        """Of each instance. usual: where its settings say nothing."""
+        document = getattr(self, service, None)
+        return (document.max_handlers if isinstance(document, Hosted) else None) or usual
+
+    def balancing(self, caller: str) -> str:
+        """The policy by which a service's calls choose an instance; that of others cannot be set."""
+        document = getattr(self, caller, None)
+        return document.balancing if isinstance(document, Calling) else "round_robin"
 
     def save(self, run_dir: Path) -> None:
         write_atomically(run_dir / "config.json", self.model_dump_json(indent=1))

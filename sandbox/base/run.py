@@ -1,6 +1,7 @@
 """A run directory: one stack that is, or was, up. What every process of a run agrees on.
 
-RUN/run.json        fixed when the run begins (RunInfo)
+RUN/run.json        fixed when the run begins, but for the addresses of instances that come and go (RunInfo)
+RUN/endpoints.json  the instances that can be called, as callers find them (save_endpoints)
 RUN/services.json   the supervisor's latest view of its processes (list of ServiceInfo)
 RUN/config.json     the configuration documents in force (sandbox.base.config)
 RUN/lake/           telemetry
@@ -16,19 +17,21 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox.base import paths
 from sandbox.base.clock import WorldClock
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import SCALABLE, instance_of, processes, service_of, split
 
 T = TypeVar("T")
 
 SERVICES = ("features", "model", "retrieval", "ranking", "rules", "events", "gateway")  # start order
 STREAM = "stream"  # the stream processor: a process of the events service without RPCs of its own
 GRPC_PROCESSES = (*SERVICES, STREAM)  # have a gRPC port (health, admin) and a metrics port
+ENDPOINTS = "endpoints.json"
 STACK_LOCK, DRILL_LOCK = "lock", "drill.lock"  # held by the supervisor, by a drill
 CONTROLLED = ("collector", "materialiser", *GRPC_PROCESSES)  # take orders
 PROCESSES = ("redis", *CONTROLLED)
@@ -51,8 +54,8 @@ class RunInfo:
     speed: float
     seed: int
     redis: str
-    addresses: dict[str, str]  # service -> host:port of its gRPC server
-    metrics: dict[str, str]  # service -> host:port of /metrics
+    addresses: dict[str, str]  # process -> host:port of its gRPC server; a service's further instances are processes
+    metrics: dict[str, str]  # process -> host:port of /metrics
     sockets: str = ""
     backend: str = "live"
     controls: dict[str, str] = field(default_factory=dict)
@@ -98,6 +101,26 @@ class RunInfo:
         host, port = self.redis.rsplit(":", 1)
         return {"host": host, "port": int(port)}
 
+    def instances(self, service: str) -> dict[str, str]:
+        """Instance -> address of its gRPC server, in the order of their numbers."""
+        mine = [process for process in self.addresses if service_of(process) == service]
+        mine.sort(key=lambda process: split(process)[1])
+        return {instance_of(process): self.addresses[process] for process in mine}
+
+    def processes(self) -> tuple[str, ...]:
+        """All processes of the run, each service's together."""
+        several = {service: len(self.instances(service)) for service in SCALABLE}
+        return processes(PROCESSES, {service: max(1, n) for service, n in several.items()})
+
+    def with_process(self, process: str, address: str, metrics: str) -> RunInfo:
+        """The run with one instance more."""
+        return replace(self, addresses={**self.addresses, process: address}, metrics={**self.metrics, process: metrics})
+
+    def without_process(self, process: str) -> RunInfo:
+        """The run with one instance less."""
+        left = [{k: v for k, v in of.items() if k != process} for of in (self.addresses, self.metrics)]
+        return replace(self, addresses=left[0], metrics=left[1])
+
     def clock(self) -> WorldClock:
         return WorldClock(self.world_start, self.wall_start, self.speed)
 
@@ -112,7 +135,7 @@ class RunInfo:
 
 @dataclass
 class ServiceInfo:
-    """One process of the run. instance: service-number. state: starting, ready, draining or down."""
+    """One process of the run. name: its service. instance: service-number. state: starting, ready, draining or down."""
 
     name: str
     instance: str
@@ -134,6 +157,17 @@ def load_services(run_dir: Path) -> list[ServiceInfo]:
         return [ServiceInfo(**row) for row in json.loads((run_dir / "services.json").read_text())]
     except FileNotFoundError:
         return []
+
+
+def save_endpoints(run_dir: Path, endpoints: dict[str, dict[str, str]]) -> None:
+    """endpoints: service -> instance -> address, of those that can be called."""
+    write_atomically(run_dir / ENDPOINTS, json.dumps(endpoints))
+
+
+def load_endpoints(run_dir: Path) -> dict[str, dict[str, str]]:
+    """Empty where nobody tells. Raises CFG-003 when it is malformed."""
+    path = run_dir / ENDPOINTS
+    return read_document(path, dict, "RUN-001") if path.exists() else {}
 
 
 def latest_run() -> Path:

@@ -20,6 +20,7 @@ from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import Context, SpanIds, headers
+from services.skeleton.lines import Line
 from services.skeleton.seams import Seams
 from services.skeleton.telemetry import Telemetry
 
@@ -32,10 +33,12 @@ EDGE = Edge(deadline_ms=5_000)
 class Bypassed(Callee):
     """The same calling side, with the seam cut out of it."""
 
-    async def _send(self, op: str, request: Any, path: str, context: Context, span_id: str, until: float) -> Any:
+    async def _send(
+        self, op: str, request: Any, path: str, line: Line, context: Context, span_id: str, until: float
+    ) -> Any:
         left = until - time.perf_counter()
         metadata = headers(context, span_id, self.service)
-        method = getattr(self._stubs[path], op)
+        method = getattr(line.stub, op)
         try:
             return await method(request, timeout=left, metadata=metadata)
         except aio.AioRpcError:
@@ -71,7 +74,7 @@ def _callee(cls: type[Callee], run: RunInfo) -> Callee:
     seams = Seams(run.clock(), WallClock())
     telemetry = Telemetry(run.collector_socket, "gateway", "bench", seams)
     return cls(
-        "features", run.addresses["features"], features_pb2_grpc.FeaturesStub,
+        "features", run.instances("features"), features_pb2_grpc.FeaturesStub,
         service="gateway", telemetry=telemetry, seams=seams, spans=SpanIds("bench", 0),
     )  # fmt: skip
 

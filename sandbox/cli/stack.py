@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from sandbox.base.errors import SandboxError
+from sandbox.base.instances import process_of
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
@@ -17,14 +19,19 @@ def up(
     speed: Annotated[float, typer.Option(help="World seconds per wall second.")] = 60.0,
     run_dir: Annotated[Path | None, typer.Option(help="Run directory; default a fresh one.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run's random draws.")] = 1,
+    replicas: Annotated[
+        list[str] | None, typer.Option(help="Instances of a service: model=2. May be given several times.")
+    ] = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and take all down on Ctrl-C.")] = False,
     json_: Json = False,
 ) -> None:
     """Start every service of the recommender, and return when all are ready."""
+    from sandbox.base.config import Config
     from sandbox.runtime.stack import Stack
 
+    config = Config().with_replicas(_replicas(replicas or []))
     with progress(json_) as say:
-        stack = Stack.up(world, speed=speed, run_dir=run_dir, seed=seed, progress=say)
+        stack = Stack.up(world, speed=speed, run_dir=run_dir, seed=seed, config=config, progress=say)
     try:
         document = stack.status()
         emit(document, lambda: _show(document), json_)
@@ -34,6 +41,23 @@ def up(
     finally:
         if foreground:
             stack.down()
+
+
+def _replicas(given: list[str]) -> dict[str, int]:
+    """Raises CFG-001 for what is no service=number, or given twice."""
+    wanted: dict[str, int] = {}
+    for text in given:
+        service, _, n = text.partition("=")
+        if not n.isdecimal() or service in wanted:
+            raise SandboxError(
+                "CFG-001",
+                where="--replicas",
+                seen=text,
+                expected="SERVICE=NUMBER, each service once",
+                fix="for example --replicas model=2",
+            )
+        wanted[service] = int(n)
+    return wanted
 
 
 def status(run_dir: RunDir = None, json_: Json = False) -> None:
@@ -82,7 +106,14 @@ def _show(document: dict[str, Any]) -> None:
         memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
         address = row["address"] if ":" in row["address"] else Path(row["address"]).name
         pid = str(row["pid"] or "-")
-        table.add_row(row["name"], mark, pid, address, memory, "-" if row["restarts"] is None else str(row["restarts"]))
+        table.add_row(
+            process_of(row["instance"]),
+            mark,
+            pid,
+            address,
+            memory,
+            "-" if row["restarts"] is None else str(row["restarts"]),
+        )
     out.print(table)
     out.print(f"run directory {document['run_dir']}", soft_wrap=True)
 

@@ -20,6 +20,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Status
+from sandbox.base.instances import named
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
@@ -49,7 +50,7 @@ class Materialiser:
     def __init__(self, run: RunInfo) -> None:
         self.run, self.world = run, run.clock()
         self.seams = Seams(self.world, WallClock())
-        self.telemetry = Telemetry(run.collector_socket, MATERIALISER, f"{MATERIALISER}-0", self.seams)
+        self.telemetry = Telemetry(run.collector_socket, MATERIALISER, named(MATERIALISER), self.seams)
         self.ready = False
         self.orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
             "ping": self._ping,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.base.frames import encode_all
+from sandbox.base.instances import named
 from sandbox.base.run import RunInfo
 
 TIMEOUT_S = 10.0
@@ -18,7 +19,7 @@ def send_rows(run: RunInfo, table: str, rows: Sequence[Sequence[Any]], service: 
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(run.collector_socket))
-            for frame in encode_all(service, f"{service}-0", table, rows):
+            for frame in encode_all(service, named(service), table, rows):
                 connection.sendall(frame)
     except OSError:
         return False

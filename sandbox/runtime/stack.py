@@ -21,6 +21,7 @@ from sandbox.base import paths
 from sandbox.base.clock import iso
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import MOST, named
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
@@ -136,8 +137,8 @@ class Stack:
             ) from error
 
     def status(self) -> dict[str, Any]:
-        """{ready, run_dir, world, world_time, services: [{name, pid, address, healthy, rss_bytes,
-        restarts, state}]}, the supervisor first. Without one pid, rss_bytes and restarts are None.
+        """{ready, run_dir, world, world_time, services: [{name, instance, pid, address, healthy, rss_bytes,
+        restarts, state}]}, name being the service, the supervisor first. Without one pid, rss_bytes and restarts are None.
         world_time: ISO, UTC."""
         run, alive = self.run, self.alive
         if not run.supervised:
@@ -160,12 +161,21 @@ class Stack:
             time.sleep(0.5)  # between two looks at the condition
 
     def restart(self, service: str) -> None:
-        """Drains a process and starts it again; returns when it is ready. Raises RUN-003, RUN-007, and
+        """Drains a process and starts it again; returns when it is ready. service: its name, or an instance's; of a
+        service with several they restart one after the other. Raises RUN-003, RUN-007, and
         RUN-011 where neither a supervisor nor an order reaches it."""
         run = self.run
         if not run.supervised:
             return unsupervised.restart(run, service)
-        self._order("restart", name=service, timeout_s=settings.READY_S + settings.STOP_S)
+        self._order("restart", name=service, timeout_s=MOST * (settings.READY_S + settings.STOP_S))
+
+    def scale(self) -> None:
+        """Brings the services to as many instances as their documents say; returns when further ones are ready.
+        Raises RUN-003, RUN-006, what kept one from starting, and RUN-011 where no supervisor runs."""
+        run = self.run
+        if not run.supervised:
+            raise unsupervised.refusal(run, "other instances of a service", unsupervised.MORE)
+        self._order("scale", timeout_s=MOST * (settings.READY_S + settings.STOP_S))
 
     def arm(self, service: str, spec: dict[str, Any]) -> str:
         """Puts a wrapper on a seam of a service. Where a supervisor runs, a restart does not take it off.
@@ -278,7 +288,7 @@ class Stack:
             pid = int((self.run_dir / PID).read_text())
         state = "ready" if alive else "down"
         address = str(self.run.control_socket("supervisor"))
-        return ServiceInfo("supervisor", "supervisor-0", pid, address, state, alive, 0, 0.0)
+        return ServiceInfo("supervisor", named("supervisor"), pid, address, state, alive, 0, 0.0)
 
 
 def prepare(
@@ -325,7 +335,7 @@ def _living(info: ServiceInfo) -> psutil.Process | None:
 def _asked_row(info: ServiceInfo) -> dict[str, Any]:
     """Of a process that tells only whether it is well."""
     return {
-        "name": info.name, "pid": None, "address": info.address, "healthy": info.healthy,
+        "name": info.name, "instance": info.instance, "pid": None, "address": info.address, "healthy": info.healthy,
         "rss_bytes": None, "restarts": None, "state": info.state,
     }  # fmt: skip
 
@@ -337,6 +347,7 @@ def _service_row(info: ServiceInfo, alive: bool) -> dict[str, Any]:
             rss = psutil.Process(info.pid).memory_info().rss
     return {
         "name": info.name,
+        "instance": info.instance,
         "pid": info.pid if alive else None,
         "address": info.address,
         "healthy": alive and info.healthy,

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from sandbox.base.frames import Frame
+from sandbox.base.instances import named
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import load_services
 
@@ -47,7 +48,7 @@ class ProcProbe:
         """One row per process that is alive. ts: world seconds. wall: of the gauges' clock."""
         pids: dict[int, tuple[str, str]] = {os.getpid(): ("collector", self._instance)}
         if redis_pid is not None:
-            pids[redis_pid] = ("redis", "redis-0")
+            pids[redis_pid] = ("redis", named("redis"))
         pids |= {s.pid: (s.name, s.instance) for s in load_services(self._run_dir) if s.pid}
         self._known = {pid: entry for pid, entry in self._known.items() if pid in pids}
         rows = (self._row(ts, wall, pid, *names) for pid, names in pids.items())

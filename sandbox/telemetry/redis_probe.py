@@ -12,6 +12,7 @@ from typing import Any
 
 import hiredis
 
+from sandbox.base.instances import named
 from sandbox.base.rows import Row, row_of
 from services.events.core import GROUP, PROGRESS, STREAM
 
@@ -90,7 +91,7 @@ class RedisProbe:
             if part.startswith("keys=")
         )
         return row_of.redis_stats(
-            ts=ts, node="redis-0", ops=since["total_commands_processed"] / wall_s,
+            ts=ts, node=named("redis"), ops=since["total_commands_processed"] / wall_s,
             used_mb=int(fields["used_memory"]) / 2**20,
             maxmemory_mb=int(fields.get("maxmemory", 0)) / 2**20, evicted=since["evicted_keys"],
             expired=since["expired_keys"], hits=since["keyspace_hits"],

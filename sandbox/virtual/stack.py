@@ -16,6 +16,7 @@ from loadtest.schedule import Schedule
 from sandbox.base import artefacts, paths
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import processes, service_of
 from sandbox.base.load import TrafficShape
 from sandbox.base.rows import row_of
 from sandbox.base.run import PROCESSES, RunInfo
@@ -25,11 +26,13 @@ from sandbox.runtime.rundir import disk_error, point_latest_to
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering
 from sandbox.virtual.machine import timing as timings
+from sandbox.virtual.machine.cores import Process
 from sandbox.virtual.machine.fabric import Fabric
 from sandbox.virtual.machine.loop import Loop, World
 from sandbox.virtual.people.clients import LOAD, Clients
 from sandbox.virtual.people.ledger import Ledger, LedgerBook
 from sandbox.virtual.people.slices import Segment, slice_of
+from sandbox.virtual.processes.fleet import Fleet
 from sandbox.virtual.processes.gateway import Gateway
 from sandbox.virtual.processes.handlers import Handlers
 from sandbox.virtual.processes.intake import Intake
@@ -69,7 +72,11 @@ class VirtualStack:
         self.content.configure(self.config)
         self.catalogue = self.content.catalogue
         self.recorder = Recorder(self.run.lake, self.world, self.catalogue) if telemetry else None
-        self.fabric = Fabric((*PROCESSES, LOAD), self.loop, self.world, timing or timings.load(), self.recorder)
+        names = (*processes(PROCESSES, self.config.replicas), LOAD)
+        self.fabric = Fabric(names, self.loop, self.world, timing or timings.load(), self.recorder)
+        self.fabric.balancing = lambda caller: self.config.balancing(caller)
+        self.fleet = Fleet(self.fabric, self._event)
+        self.fleet.configure(self.config)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
@@ -173,6 +180,7 @@ class VirtualStack:
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
         self.config = config
+        self.fleet.configure(config)
         return dict.fromkeys(services, config.version)
 
     def rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -180,21 +188,27 @@ class VirtualStack:
             self.recorder.rows(table, map(tuple, rows))
 
     def restart(self, process: str) -> None:
+        """process: one, or a service, whose instances restart one after the other. Raises RUN-007."""
+        each_s = self.fabric.timing.restart(service_of(process))
+        first, *others = self.fleet.named(process)
+        self._restart(first)
+        for n, name in enumerate(others, 1):
+            self.loop.at(self.loop.now + n * each_s, self._restart, name)
+
+    def _restart(self, name: str) -> None:
+        if name not in self.fabric.processes:
+            return  # given up meanwhile
         self.gathering.settle()
-        loop, of = self.loop, self.fabric.processes[process]
-        of.down_until = loop.now + self.fabric.timing.restart(process)
-        self.fabric.forget_breakers(process)
-        self._event(process, "stopped", 0)
-        loop.at(of.down_until, self._up_again, process)
-        if process == "redis":
+        process = self.fleet.stop(name, self._up_again)
+        if name == "redis":
             self.store.clear()
-            self.store.down_until = of.down_until
+            self.store.down_until = process.down_until
             self.processor.forget()
             self.stream.entries.clear()
             self.stream.times.clear()
             self.stream.read = self.stream.done = 0
             self.materialiser.forget_position()
-        elif process == "stream":
+        elif name == "stream":
             self.processor.stop()
 
     def backlog(self) -> int:
@@ -233,11 +247,12 @@ class VirtualStack:
         if self.recorder is not None:
             self.recorder.seams = self.fabric.seams
             self.recorder.publish(self.world_dir, manifest)
-            for process in PROCESSES:
-                self._event(process, "started", None)
-                self._event(process, "ready", None)
+            for process in self.fabric.processes.values():
+                if process.name != LOAD:
+                    self._event(process, "started", None)
+                    self._event(process, "ready", None)
             minute_s = max(1.0, 60.0 / self.world.speed)
-            probe = Probe(self.content, self.recorder)
+            probe = Probe(self.content, self.recorder, self.fabric)
             every = max(self.config.retrieval.probe_every_s / self.world.speed, 2.0)
             self._every(1.0, lambda: self.recorder.sample(self.fabric, self.store, self.stream, 1.0))
             self._every(minute_s, lambda: self.recorder.minute(minute_s))
@@ -260,23 +275,16 @@ class VirtualStack:
 
     # -- processes -----------------------------------------------------------------------------------
 
-    def _up_again(self, process: str) -> None:
-        self.fabric.processes[process].started = self.loop.now
-        self._event(process, "restarted", None)
-        self._event(process, "ready", None)
-        if process == "redis":
+    def _up_again(self, process: Process) -> None:
+        if process.name == "redis":
             self.materialiser.run(stream_views=True)
-        elif process == "stream":
+        elif process.name == "stream":
             self.processor.start()
 
-    def _event(self, process: str, event: str, code: int | None) -> None:
-        self._record(
-            "supervisor",
-            "process_events",
-            row_of.process_events(
-                ts=self.world.now(), service=process, instance=f"{process}-0", event=event, pid=0, exit_code=code
-            ),
-        )
+    def _event(self, process: Process, event: str, code: int | None) -> None:
+        ts, service, instance = self.world.now(), process.service, process.instance
+        row = row_of.process_events(ts=ts, service=service, instance=instance, event=event, pid=0, exit_code=code)
+        self._record("supervisor", "process_events", row)
 
     def _record(self, service: str, table: str, values: tuple[Any, ...]) -> None:
         if self.recorder is not None:

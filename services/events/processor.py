@@ -18,6 +18,8 @@ from redis.exceptions import ResponseError
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import USER_SEEN, USER_SESSION, FeatureView, key, pack, unpack_many
+from sandbox.base.instances import named
+from sandbox.base.run import STREAM
 from services.events import core
 from services.events.core import Entry, UserState
 from services.events.places import Update, checked_update, of_updates
@@ -26,7 +28,7 @@ from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call, passed_on
 from services.skeleton.store import FAILURES, TIMEOUT_S, Store, connect, unreachable
 
-CONSUMER = "stream-0"
+CONSUMER = named(STREAM)
 STOP_S = 1.0  # wall seconds that a batch gets when the process stops
 _VIEWS = (USER_SESSION, USER_SEEN)
 

@@ -1,55 +1,50 @@
-"""The calling side of an edge: deadline, retry, circuit breaker, two network paths, client spans,
-per-second figures."""
+"""The calling side of an edge: deadline, retry, circuit breaker, two network paths to each instance, client
+spans, per-second figures."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import grpc
 from grpc import aio
 
 from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
+from services.skeleton.balancer import ROUND_ROBIN
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.context import CURRENT, Context, SpanIds, headers
+from services.skeleton.lines import Line, Lines
 from services.skeleton.messages import checked, kinds
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import from_rpc_error
-from services.skeleton.tally import Tally
 from services.skeleton.telemetry import Telemetry
 
-OPTIONS = (
-    ("grpc.use_local_subchannel_pool", 1),  # each path has a connection of its own
-    ("grpc.max_receive_message_length", 16 << 20),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 200),  # a callee that came up is found at once: it is on this host
-)
 MARGIN_S = 0.002  # kept back from the caller's own budget, to answer with a fallback
-_STATES = ("IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN")
 
 
 class Callee:
-    """One callee, as this process calls it."""
+    """One callee, as this process calls it: an instance of it at a time."""
 
     def __init__(
-        self, name: str, address: str, stub: Callable[[aio.Channel], Any], *,
-        service: str, telemetry: Telemetry, seams: Seams, spans: SpanIds,
+        self, name: str, addresses: Mapping[str, str], stub: Callable[[aio.Channel], Any], *,
+        service: str, telemetry: Telemetry, seams: Seams, spans: SpanIds, policy: Callable[[], str] = lambda: ROUND_ROBIN,
     ) -> None:  # fmt: skip
+        """addresses: of its instances, by name. policy: which of them takes a call, as services.skeleton.balancer
+        knows it; asked where there are several."""
         self.name, self.service = name, service
         self.telemetry, self.seams, self.spans = telemetry, seams, spans
-        self._edge = f"{service}->{name}"
-        self._channels = {path: aio.insecure_channel(address, options=OPTIONS) for path in "ab"}
-        self._stubs = {path: stub(channel) for path, channel in self._channels.items()}
-        self._tally = {path: Tally() for path in "ab"}
+        self._lines = {path: Lines(stub, addresses, policy) for path in "ab"}
         self._breakers: dict[str, CircuitBreaker] = {}  # by path
+
+    def follow(self, addresses: Mapping[str, str]) -> None:
+        """There are these instances now. Calls in progress end where they are."""
+        for lines in self._lines.values():
+            lines.follow(addresses)
 
     async def call(self, op: str, request: Any, edge: Edge, *, n_keys: int | None = None) -> Any:
         """The callee's answer. Raises SandboxError: WIRE-004, WIRE-005, WIRE-008 or what the callee raised.
@@ -63,13 +58,14 @@ class Callee:
             until = min(until, context.deadline - MARGIN_S)
         breaker = self._breaker(edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
+            line = self._lines[edge.path].pick()
             try:
-                return await self._attempt(op, request, edge.path, context, until, attempt, n_keys, breaker)
+                return await self._attempt(op, request, edge.path, line, context, until, attempt, n_keys, breaker)
             except SandboxError as error:
                 retry = error.kind.code == "WIRE-005" and attempt < edge.attempts
                 if not retry or time.perf_counter() >= until:
                     raise
-                self._tally[edge.path].retries += 1
+                line.tally.retries += 1
         raise AssertionError("the last attempt returns or raises")
 
     def _breaker(self, path: str, settings: Breaker) -> CircuitBreaker:
@@ -81,20 +77,20 @@ class Callee:
         return breaker
 
     async def _attempt(
-        self, op: str, request: Any, path: str, context: Context,
+        self, op: str, request: Any, path: str, line: Line, context: Context,
         until: float, attempt: int, n_keys: int | None, breaker: CircuitBreaker | None,
     ) -> Any:  # fmt: skip
-        tally, span_id, status = self._tally[path], self.spans.next(), "OK"
+        tally, span_id, status = line.tally, self.spans.next(), "OK"
         began_world, began = self.telemetry.world.now(), time.perf_counter()
         admitted, failed = REFUSED, None  # by the breaker; what it is told
         tally.inflight += 1
         size = request.ByteSize()
         try:
             if until <= began:
-                raise self._late("no time left before the call")
+                raise self._late(line, "no time left before the call")
             if breaker and not (admitted := breaker.admit(began)):
-                raise self._left_alone(breaker)
-            answer = await self._send(op, request, path, context, span_id, until)
+                raise self._left_alone(line, breaker)
+            answer = await self._send(op, request, path, line, context, span_id, until)
             size += answer.ByteSize()
             failed = False
             return answer
@@ -119,70 +115,78 @@ class Callee:
                 attempt=attempt, n_keys=n_keys, bytes=size,
             ))  # fmt: skip
 
-    async def _send(self, op: str, request: Any, path: str, context: Context, span_id: str, until: float) -> Any:
+    async def _send(
+        self, op: str, request: Any, path: str, line: Line, context: Context, span_id: str, until: float
+    ) -> Any:
         left = until - time.perf_counter()
         metadata = headers(context, span_id, self.service)
-        method = getattr(self._stubs[path], op)
+        method = getattr(line.stub, op)
         try:
             if not self.seams.rpc:
                 return await method(request, timeout=left, metadata=metadata)
             call = Call(
                 "rpc", self.service, self.name, op, context.user, context.session, context.depth,
                 context.region, path, deepcopy(request),  # another attempt begins with what was asked
+                instance=line.instance,
             )  # fmt: skip
 
             takes, answers = kinds(self.name, op)
 
             async def proceed(c: Call) -> Any:
                 rest = until - time.perf_counter()
-                changed = checked(c.payload, takes, f"{self._edge}, {op}")
+                changed = checked(c.payload, takes, f"{self._edge(line)}, {op}")
                 try:
                     return await method(changed, timeout=max(rest, 0.0), metadata=metadata)
                 except aio.AioRpcError as error:
-                    raise from_rpc_error(error, self._edge) from None
+                    raise from_rpc_error(error, self._edge(line)) from None
 
             async with asyncio.timeout(left):
                 answer = await self.seams.rpc.run(call, proceed)
-            return checked(answer, answers, f"{self._edge}, {op}")
+            return checked(answer, answers, f"{self._edge(line)}, {op}")
         except aio.AioRpcError as error:
-            raise from_rpc_error(error, self._edge) from None
+            raise from_rpc_error(error, self._edge(line)) from None
         except TimeoutError:
-            raise self._late("deadline passed in the call") from None
+            raise self._late(line, "deadline passed in the call") from None
 
-    def _late(self, seen: str) -> SandboxError:
+    def _edge(self, line: Line) -> str:
+        """For errors: caller->callee, or its instance where there are several."""
+        several = len(self._lines["a"]) > 1
+        return f"{self.service}->{line.instance if several else self.name}"
+
+    def _late(self, line: Line, seen: str) -> SandboxError:
         return SandboxError(
             "WIRE-004",
-            where=self._edge,
+            where=self._edge(line),
             seen=seen,
             expected="an answer within the deadline",
             fix="see the spans of both sides; the slower one is the cause",
         )
 
-    def _left_alone(self, breaker: CircuitBreaker) -> SandboxError:
+    def _left_alone(self, line: Line, breaker: CircuitBreaker) -> SandboxError:
         return SandboxError(
             "WIRE-008",
-            where=self._edge,
+            where=self._edge(line),
             seen=f"a breaker that is {breaker.state}",
             expected="a callee that answered of late",
             fix="see the caller's logs for when it opened, and the spans before that for why",
         )
 
     def sample(self, seconds: float) -> None:
-        """Writes one row of rpc_edges per path that was used since the last sample."""
-        for path, tally in self._tally.items():
-            row = tally.sampled(
-                self.telemetry.world.now(), seconds, caller=self.service, callee=self.name,
-                instance=f"{self.name}-0", path=path,
-                conn_state=_STATES[_ordinal(self._channels[path].get_state())],
-            )  # fmt: skip
-            if row is not None:
-                self.telemetry.row("rpc_edges", row)
+        """Writes one row of rpc_edges for each instance and path that was used since the last sample."""
+        for path, lines in self._lines.items():
+            for line in lines:
+                row = line.tally.sampled(
+                    self.telemetry.world.now(), seconds, caller=self.service, callee=self.name,
+                    instance=line.instance, path=path, conn_state=line.state.name,
+                )  # fmt: skip
+                if row is not None:
+                    self.telemetry.row("rpc_edges", row)
+
+    async def tidy(self) -> None:
+        """To be called regularly: keeps connections to all instances, and closes what nobody calls any more."""
+        for lines in self._lines.values():
+            await lines.tidy()
 
     async def close(self) -> None:
-        for channel in self._channels.values():
-            with suppress(asyncio.CancelledError):
-                await channel.close(grace=None)
-
-
-def _ordinal(state: grpc.ChannelConnectivity) -> int:
-    return int(state.value[0])
+        for lines in self._lines.values():
+            await lines.close()

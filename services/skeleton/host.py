@@ -21,18 +21,20 @@ from grpc_reflection.v1alpha import reflection
 from sandbox.base.clock import WallClock
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import process_of
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import CURRENT, Context, SpanIds, parse
+from services.skeleton.directory import Directory
 from services.skeleton.messages import checked, kinds
 from services.skeleton.metrics import Metrics
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import grpc_status
 from services.skeleton.telemetry import Telemetry
 
-MAX_CONCURRENT = 64  # handlers at once; further calls queue, which shows as queue_ms and pool_queue
+MAX_CONCURRENT = 64  # handlers at once unless settings say; further calls queue, seen as queue_ms and pool_queue
 DRAIN_S = 5.0  # wall seconds that calls in progress get after SIGTERM
 
 
@@ -66,24 +68,34 @@ class Host:
         self.spans = SpanIds(instance, os.getpid())
         self.metrics = Metrics(name)
         self.config = Config.load(run.path)
+        self.directory = Directory(run.path)
         self.callees: dict[str, Callee] = {}
-        self.pool = asyncio.Semaphore(MAX_CONCURRENT)
+        self.pool = asyncio.Semaphore(self.config.handlers(name, MAX_CONCURRENT))
         self.waiting = self.inflight = 0
         self.telemetry.gauges = lambda: (self.waiting, self.inflight)
 
     def callee(self, name: str, stub: Callable[[aio.Channel], Any]) -> Callee:
         """The client side of the edge from this service to `name`."""
         self.callees[name] = Callee(
-            name, self.run.addresses[name], stub,
-            service=self.name, telemetry=self.telemetry, seams=self.seams, spans=self.spans,
+            name, self._instances(name), stub, service=self.name, telemetry=self.telemetry,
+            seams=self.seams, spans=self.spans, policy=lambda: self.config.balancing(self.name),
         )  # fmt: skip
         return self.callees[name]
 
+    def _instances(self, service: str) -> dict[str, str]:
+        """Instance -> address of those that can be called; of all by the run's plan where nobody tells, or none can."""
+        return self.directory.instances(service) or self.run.instances(service)
+
     async def sample_edges(self) -> None:
+        """Each wall second: looks up the callees' instances anew, and samples what went to them."""
         while True:
             await asyncio.sleep(1.0)
+            changed = self.directory.changed()
             for callee in self.callees.values():
+                if changed:
+                    callee.follow(self._instances(callee.name))
                 callee.sample(1.0)
+                await callee.tidy()
 
 
 class AdminServicer(admin_pb2_grpc.AdminServicer):
@@ -93,7 +105,9 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     async def Reload(self, request: Any, context: Any) -> Any:
         config = Config.load(self.host.run.path)
         await self.servicer.reconfigure(config)
-        self.host.config = config
+        before, self.host.config = self.host.config.handlers(self.host.name, MAX_CONCURRENT), config
+        if (now := config.handlers(self.host.name, MAX_CONCURRENT)) != before:
+            self.host.pool = asyncio.Semaphore(now)  # calls in progress end in the one they began in
         self.host.telemetry.log("info", "configuration reloaded", version=config.version)
         return admin_pb2.ReloadResponse(config_version=config.version)
 
@@ -119,7 +133,7 @@ def _handler(
             return await method(request, context)
         call = Call(
             "handle", host.name, context.caller, op, context.user, context.session, context.depth,
-            context.region, payload=request,
+            context.region, payload=request, instance=host.instance,
         )  # fmt: skip
         takes, answers = kinds(host.name, op)
 
@@ -133,8 +147,9 @@ def _handler(
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
         CURRENT.set(context)
         host.waiting += 1
+        pool = host.pool
         try:
-            await host.pool.acquire()
+            await pool.acquire()
         finally:
             host.waiting -= 1
         queue_ms = (time.perf_counter() - began) * 1000
@@ -164,7 +179,7 @@ def _handler(
             raise  # never reached: the abort raises
         finally:
             host.inflight -= 1
-            host.pool.release()
+            pool.release()
             seconds = time.perf_counter() - began
             metrics.handled(op, status, seconds)
             if not quiet:
@@ -218,7 +233,8 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     names = [d.full_name for d in descriptors]
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    address, metrics_address = host.run.addresses[host.name], host.run.metrics[host.name]
+    process = process_of(host.instance)
+    address, metrics_address = host.run.addresses[process], host.run.metrics[process]
     host.metrics.inflight.set_function(lambda: host.inflight)
     try:
         server.add_insecure_port(address)
@@ -226,7 +242,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     except (RuntimeError, OSError) as error:
         raise SandboxError(
             "RUN-006",
-            where=f"{host.name}, {address} and {metrics_address}",
+            where=f"{process}, {address} and {metrics_address}",
             seen=str(error),
             expected="free ports",
             fix="stop what listens there, or start the stack anew: it picks free ports",

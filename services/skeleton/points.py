@@ -26,7 +26,7 @@ LOAD = "load"  # the generator of traffic
 MATERIALISER = "materialiser"
 COLLECTOR = "collector"
 # Parts of a scope, in the order in which they are told.
-PARTS = ("callee", "ops", "regions", "paths", "user_buckets", "items", "groups", "segments", "surfaces")
+PARTS = ("callee", "ops", "regions", "paths", "user_buckets", "items", "groups", "segments", "surfaces", "instances")
 _USER = ("regions", "user_buckets")
 
 
@@ -104,7 +104,7 @@ _CALLED = {
 _UPDATES = "a list of (entity id, event time, row as float32 [columns])"
 _STREAMED, _BATCH = (USER_SESSION.name, USER_SEEN.name), (USER_PROFILE.name, ITEM_STATS.name)
 _BY_COLUMN = {"user_id": "user_buckets", "region": "regions", "segment": "segments", "surface": "surfaces",
-              "item_id": "items"}  # fmt: skip
+              "item_id": "items", "instance": "instances"}  # fmt: skip
 
 
 def _tables(process: str) -> Peers:
@@ -123,13 +123,13 @@ POINTS = {point.name: point for point in (
         "rpc", "a call from one service to another", True,
         "each attempt of a call, between the caller's stub and the wire",
         "the request message", "the callee's response message; SandboxError where the call failed",
-        ("callee", "ops", "regions", "paths", "user_buckets"), _EDGES, (Message,),
+        ("callee", "ops", "regions", "paths", "user_buckets", "instances"), _EDGES, (Message,),
     ),
     Point(
         "handle", "a call at the one who is called", True,
         "in the callee, once it has a place in the handler pool and the request is parsed",
         "the request message", "the response message; SandboxError for the status that the caller gets",
-        ("callee", "ops", *_USER), _CALLED, (Message,),
+        ("callee", "ops", *_USER, "instances"), _CALLED, (Message,),
         why="a handler knows no network path",
     ),
     Point(
@@ -162,7 +162,7 @@ POINTS = {point.name: point for point in (
     Point(
         "log", "what telemetry records", False, "as a row is written, before it is sent",
         "one row, a tuple in the order of the table's columns", "the row; None to lose it",
-        ("callee", *_USER, "items", "segments", "surfaces"), _LOGGED, (tuple, type(None)),
+        ("callee", *_USER, "items", "segments", "surfaces", "instances"), _LOGGED, (tuple, type(None)),
         why="a row is about whom its columns name",
         knows={name: tuple(part for column, part in _BY_COLUMN.items() if column in table.names)
                for name, table in TABLES.items()},

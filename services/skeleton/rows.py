@@ -44,7 +44,7 @@ def place_of(table: str, row: Row) -> Place:
         -1 if user is None else user, zlib.crc32(str(values.get("session_id", "")).encode()),
         zlib.crc32(repr([row[i] for i in named]).encode()),
         REGIONS.index(region) if region in REGIONS else -1, -1 if item is None else item, "",
-        values.get("segment") or "", values.get("surface") or "",
+        values.get("segment") or "", values.get("surface") or "", values.get("instance") or "",
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def place_of(table: str, row: Row) -> Place:
 def _columns(table: str) -> tuple[dict[str, int], list[int]]:
     """Where the parts of a place stand, and the columns that tell a row from others."""
     names = TABLES[table].names
-    parts = ("user_id", "item_id", "region", "segment", "surface", "session_id")
+    parts = ("user_id", "item_id", "region", "segment", "surface", "session_id", "instance")
     of_request = any(name in names for name in _OF_REQUESTS)
     named = [
         i

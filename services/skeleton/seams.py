@@ -20,7 +20,7 @@ ProceedSync = Callable[["Call"], Any]
 
 class Place(NamedTuple):
     """Whom one call, or one element of it, is about. user, item, region: -1 unknown; group, segment,
-    surface: "" unknown. session, position: the rest of what its dice belong to."""
+    surface: "" unknown. session, position: the rest of what its dice belong to. instance: "" unknown."""
 
     user: int = -1
     session: int = 0
@@ -30,6 +30,7 @@ class Place(NamedTuple):
     group: str = ""
     segment: str = ""
     surface: str = ""
+    instance: str = ""
 
 
 @dataclass(slots=True)
@@ -40,7 +41,8 @@ class Call:
     rpc). peer: callee for rpc, view or table or artefact version elsewhere. op: method or operation.
     user, session, position: the place in the world (-1 unknown). path: network path of an rpc.
     payload: what goes in; a wrapper may hand on a changed one. places: of the elements of a payload that
-    is a list, in its order; None where the call is about one place. about: what else is known of that.
+    is a list, in its order; None where the call is about one place. about: what else is known of that. instance: of
+    the callee, for rpc.
     """
 
     seam: str
@@ -56,10 +58,11 @@ class Call:
     attributes: dict[str, Any] = field(default_factory=dict)
     places: Callable[[Any], Sequence[Place]] | None = None
     about: Place | None = None
+    instance: str = ""
 
     @property
     def place(self) -> Place:
-        return self.about or Place(self.user, self.session, self.position, self.region)
+        return self.about or Place(self.user, self.session, self.position, self.region, instance=self.instance)
 
 
 def payload_of(call: Call) -> Any:

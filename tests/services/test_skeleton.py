@@ -155,7 +155,7 @@ async def test_a_dead_callee_is_tried_again_and_then_reported(tmp_path):
         nobody = caller.callee("model", rules_pb2_grpc.RulesStub)
         with pytest.raises(SandboxError) as caught:
             await nobody.call("Apply", ask(1), Edge(deadline_ms=2_000, attempts=3))
-        retries = sum(tally.retries for tally in nobody._tally.values())
+        retries = sum(line.tally.retries for lines in nobody._lines.values() for line in lines)
         await nobody.close()
 
     assert caught.value.kind.code == "WIRE-005"
@@ -275,7 +275,7 @@ async def test_a_call_that_spans_two_samples_is_counted_where_it_ends(tmp_path):
     async with collector(tmp_path) as frames, stack(tmp_path) as (_, callee, caller, *_rest):
         await caller.telemetry.start()
         slow = asyncio.create_task(callee.call("Apply", ask(300), Edge(deadline_ms=5_000)))
-        await until(lambda: callee._tally["a"].inflight)
+        await until(lambda: next(iter(callee._lines["a"])).tally.inflight)
         callee.sample(1.0)
         await slow
         callee.sample(1.0)

@@ -28,7 +28,7 @@ COMMANDS = list(command_paths())
 # That it is a look-alike of something is not enough
 ARMED = {step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault}
 SHELLS = {  # of services: what they do is I/O
-    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "status", "store", "feature_store", "telemetry",
+    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "lines", "directory", "status", "store", "feature_store", "telemetry",
     "generate",
 }  # fmt: skip
 CORES_APART = {

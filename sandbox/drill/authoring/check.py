@@ -93,7 +93,7 @@ def _parts(draft: Draft, directory: Path, worker: SqlWorker) -> Iterator[Finding
     yield from place.findings(draft, world)
     yield from truths.findings(draft, world)
     yield from words.findings(draft)
-    with empty(directory / "stack", world) as stack:
+    with empty(directory / "stack", world, draft.config) as stack:
         rehearse(draft, stack)
         yield from stack.found
         yield from deeds.findings(draft, stack)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.base.config import Config, Document
+from sandbox.base.instances import SCALABLE, every_name
 from sandbox.base.run import PROCESSES
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
@@ -15,6 +16,7 @@ from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, ActionPattern
 from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.runtime.operate.actions import ACTIONS, EDGES
 from services.retrieval.core import SOURCES
+from services.skeleton.balancer import PICK_FIRST, ROUND_ROBIN
 
 VERSIONED = {
     "ranker": ("model", "ranker"),
@@ -114,11 +116,12 @@ def _plain(given: dict[str, str], pattern: ActionPattern, known: Known) -> dict[
     everywhere: dict[str, Iterable[str]] = {
         "caller": EDGES, "callee": sorted({c for callees in EDGES.values() for c in callees}),
         "path": ("a", "b"), "switch": ("on", "off"), "artifact": VERSIONED, "version": versions,
-        "source": SOURCES,
+        "source": SOURCES, "policy": (ROUND_ROBIN, PICK_FIRST),
     }  # fmt: skip
     if pattern.op == "set":
         return {}
-    return {**everywhere, "service": PROCESSES}
+    services = {"scale": SCALABLE, "restart": (*PROCESSES, *every_name())}
+    return {**everywhere, "service": services.get(pattern.op, PROCESSES)}
 
 
 def _within(text: str, least: float, most: float) -> bool:

@@ -150,12 +150,12 @@ def _stack(directory: Path, versions: dict[str, set[str]], world: World, ts: flo
 
 
 @contextmanager
-def empty(directory: Path, world: World) -> Iterator[Rehearsal]:
-    """A stack as every drill begins with it."""
+def empty(directory: Path, world: World, began: Config) -> Iterator[Rehearsal]:
+    """A stack as the drill begins with it, with these documents."""
     directory.mkdir()
     versions = {artefact: set(there) for artefact, there in world.versions.items()}
     made = _stack(directory, versions, world, BEGAN_TS)
-    Config().save(directory)
+    began.save(directory)
     yield made
 
 

@@ -119,7 +119,7 @@ def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], 
             return Guess(
                 incident=True, component=component, mechanism=mechanism, segment=segment,
                 onset_before_page_s=course.paged_s - step.at_s,
-                action=f"revert target={step.target} key={key}", effects=_undoing(step),
+                action=f"revert target={step.target} key={key}", effects=_undoing(step, scenario.config),
                 how="the last change before the page is to blame",
             )  # fmt: skip
 
@@ -154,11 +154,11 @@ def _key(step: Step) -> str:
     return found.key
 
 
-def _undoing(step: Step) -> tuple[str, ...]:
-    """What taking a release back comes to, when the settings before it were the usual ones."""
+def _undoing(step: Step, began: Config) -> tuple[str, ...]:
+    """What taking a release back comes to, when the settings before it were those of the beginning."""
     if step.release is None:
         return ()
-    usual = Config().model_dump()
+    usual = began.model_dump()
     return tuple(
         f"set service={service} field={name} value={shown(usual[service][name])}"
         for service, settings in step.release.patches.items()

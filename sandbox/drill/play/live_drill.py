@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from loadtest.runner import LOAD
+from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
 from sandbox.base.run import RunInfo
@@ -56,12 +57,14 @@ def start(
     if running:
         stack = Stack(directory)
         _take_off_leftovers(stack)
+        _require_settings(scenario, directory)
     else:
         stack = Stack.up(
             chosen,
             speed=scenario.world_rate if speed is None else speed,
             run_dir=directory,
             seed=seed,
+            config=scenario.config,
             progress=progress,
         )
     try:
@@ -75,6 +78,23 @@ def start(
             stack.down()
         raise
     return drill
+
+
+def _require_settings(scenario: Scenario, run_dir: Path) -> None:
+    """Of a stack that runs already. Raises CFG-001 where it has not those that the scenario begins with."""
+    there, wanted = Config.load(run_dir), scenario.config
+    replicas = {service: {"replicas": n} for service, n in scenario.replicas.items()}
+    for service, settings in (*scenario.settings.items(), *replicas.items()):
+        for name in settings:
+            has, needs = getattr(getattr(there, service), name), getattr(getattr(wanted, service), name)
+            if has != needs:
+                raise SandboxError(
+                    "CFG-001",
+                    where=f"{service}.{name} of the stack in {run_dir}",
+                    seen=has,
+                    expected=f"{needs}, with which the scenario begins",
+                    fix="end that stack (sandbox down), so that the drill starts one of its own",
+                )
 
 
 def _take_off_leftovers(stack: Stack) -> None:

@@ -92,7 +92,7 @@ def open_course(
     stage_models(scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress)
     stack = VirtualStack(
         world, run_dir, seed=seed, load=scenario.load, speed=scenario.world_rate,
-        telemetry=telemetry, watched=[cause.segment for cause in scenario.truth.causes],
+        telemetry=telemetry, config=scenario.config, watched=[cause.segment for cause in scenario.truth.causes],
     )  # fmt: skip
     engine = Engine(scenario, VirtualStage(stack), journal, stack.began_ts, seed, faults)
     return VirtualCourse(stack, engine)

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from sandbox.base.config import Config
+from sandbox.base.errors import SandboxError
 from sandbox.drill.scenario.finding import Finding, Severity, guess, listed, near, shown
-from sandbox.drill.scenario.scenario import Evidence, Pager, Scenario, Step
+from sandbox.drill.scenario.scenario import Evidence, Pager, Scenario, Step, configured
 from sandbox.drill.scenario.strict_yaml import Document, Place, dotted
 
 
@@ -114,6 +116,15 @@ class Draft:
         for place, cause in self.causes():
             if isinstance(cause.get("accept"), list) and cause["accept"]:
                 yield (*place, "accept"), cause["accept"]
+
+    @property
+    def config(self) -> Config:
+        """The documents in force when the drill begins, the usual ones where they cannot be read."""
+        settings, replicas = self.parts.get("settings") or {}, self.parts.get("replicas") or {}
+        try:
+            return configured(Config(), settings, "settings").with_replicas(replicas)
+        except (ValueError, SandboxError):  # the schema says so
+            return Config()
 
     def onsets(self) -> list[float]:
         return [float(c["onset_s"]) for _, c in self.causes() if _is_number(c.get("onset_s"))]

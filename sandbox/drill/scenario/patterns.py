@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from sandbox.base.instances import every_name
 from sandbox.base.run import PROCESSES
 from sandbox.runtime.operate.actions import ACTIONS
 
@@ -20,6 +21,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     **{name: tuple(kind.arguments) for name, kind in ACTIONS.items()},
     "set": ("service", "field", "value"),
 }
+_PROCESSES = (*PROCESSES, *every_name())  # a restart may name one instance
 _NAMES_SERVICE = ("service", "caller", "callee")
 CHANGED = ("target", "key")  # what the change log says of an action, beside its arguments
 
@@ -55,7 +57,7 @@ class ActionPattern:
         for name, value in self.arguments:
             if name not in allowed:
                 raise ValueError(f"{name!r} is no argument of {self.op}: {', '.join(sorted(allowed))}")
-            if name in _NAMES_SERVICE and not any(fnmatchcase(p, value) for p in PROCESSES):
+            if name in _NAMES_SERVICE and not any(fnmatchcase(p, value) for p in _PROCESSES):
                 raise ValueError(f"{name}={value}: there is no such service, but {', '.join(PROCESSES)}")
 
     def matches(self, op: str, arguments: Mapping[str, object]) -> bool:

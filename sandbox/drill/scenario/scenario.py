@@ -5,7 +5,7 @@ Times are world seconds since the drill began, unless the name says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -68,6 +68,23 @@ class Change(Part):
     actor: Line = "release-bot"
 
 
+def configured(config: Config, patches: Mapping[str, Mapping[str, Any]], where: str) -> Config:
+    """The documents with these settings, by service. Raises ValueError for those that there are not."""
+    for service, settings in patches.items():
+        document = getattr(config, service, None)
+        if not isinstance(document, Document):
+            raise ValueError(f"{where}.{service}: no service with settings is called that")
+        for setting, value in settings.items():
+            if setting not in type(document).model_fields:
+                raise ValueError(f"{where}.{service}.{setting}: there is no such setting")
+            try:
+                setattr(document, setting, value)
+            except ValidationError as error:
+                told = error.errors()[0]["msg"]
+                raise ValueError(f"{where}.{service}.{setting}: {told}") from error
+    return config
+
+
 class InvertedFile(Part):
     """An index made from the vectors of another: `lists` lists, `nprobe` of them searched."""
 
@@ -94,19 +111,7 @@ class Release(Part):
 
     @model_validator(mode="after")
     def _settings_exist(self) -> Release:
-        config = Config()
-        for service, settings in self.patches.items():
-            document = getattr(config, service, None)
-            if not isinstance(document, Document):
-                raise ValueError(f"patches.{service}: no service with settings is called that")
-            for setting, value in settings.items():
-                if setting not in type(document).model_fields:
-                    raise ValueError(f"patches.{service}.{setting}: there is no such setting")
-                try:
-                    setattr(document, setting, value)
-                except ValidationError as error:
-                    told = error.errors()[0]["msg"]
-                    raise ValueError(f"patches.{service}.{setting}: {told}") from error
+        configured(Config(), self.patches, "patches")
         if self.inverted_file is not None and self.index_version is None:
             raise ValueError("inverted_file: patches.retrieval.index_version gives it no name")
         return self
@@ -272,8 +277,9 @@ class Spoken(Part):
 class Scenario(Part):
     """A whole scenario. minutes: of the trainee's time, wall. evidence_by_s: until then the scripted
     responder waits for its evidence. world_rate: world seconds per wall second. vary_s: by up to how many
-    world seconds everything that happens is later, drawn from the seed. claims: what `prove` holds the
-    sentences of title, briefing, page and explanation against. spoken: those of them that claim nothing."""
+    world seconds everything that happens is later, drawn from the seed. replicas: instances of a service when the
+    drill begins, 1 where none is said. settings: other settings in force then, by service. claims: what `prove` holds
+    the sentences of title, briefing, page and explanation against. spoken: those of them that claim nothing."""
 
     id: str = Field(pattern=SLUG, max_length=60)
     title: Line
@@ -283,6 +289,8 @@ class Scenario(Part):
     seed: int = Field(1, ge=0, lt=2**63)
     world_rate: float = Field(60.0, gt=0, le=600)
     load: Load = Load()
+    replicas: dict[str, int] = Field({})
+    settings: dict[str, dict[str, Any]] = Field({})
     briefing: Prose
     pager: Pager
     timeline: tuple[Step, ...] = Field(min_length=1, max_length=40)
@@ -342,6 +350,19 @@ class Scenario(Part):
             "timeline": tuple(step.later(by_s) for step in self.timeline),
             "truth": self.truth.model_copy(update={"causes": causes}),
         })  # fmt: skip
+
+    @property
+    def config(self) -> Config:
+        """The documents in force when the drill begins."""
+        return configured(Config(), self.settings, "settings").with_replicas(self.replicas)
+
+    @model_validator(mode="after")
+    def _can_begin(self) -> Scenario:
+        try:
+            _ = self.config
+        except SandboxError as error:
+            raise ValueError(f"replicas: {error.expected}; {error.seen} cannot be") from error
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Scenario:

@@ -82,6 +82,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "traffic-surge": "more users than there is capacity for",
         "retry-storm": "retries keep the system busy after the cause has gone",
         "cache-stampede": "many misses at once",
+        "uneven-load": "one instance takes the calls of all, the others idle",
         "bot-traffic": "machines pose as users",
         "resource-exhaustion": "processor or memory runs out",
     },

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import instance_of, service_of
 from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
@@ -39,7 +40,7 @@ class Child:
     """
 
     def __init__(self, name: str, stop: asyncio.Event, *, may_end: bool) -> None:
-        self.armoury = Armoury(name, None)
+        self.armoury = Armoury(service_of(name), None)
         self.extra: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {}
         self._stop, self._may_end = stop, may_end
         self._life = f"{os.getpid()}-{time.time_ns()}"  # in containers a pid alone is the same each time
@@ -67,10 +68,10 @@ async def _serve(name: str, run: RunInfo) -> None:
         child.extra, serving = job.orders, job.serve(stop)
         child.armoury.seams = job.seams
     else:
-        registration = importlib.import_module(_MODULES[name]).REGISTRATION
+        registration = importlib.import_module(_MODULES[service_of(name)]).REGISTRATION
         from services.skeleton.host import Host, serve
 
-        host = Host(name, run, instance=f"{name}-0")
+        host = Host(service_of(name), run, instance=instance_of(name))
         child.armoury.seams = host.seams
         serving = serve(host, registration, stop)
     orders = await control.listen(Endpoint.of(run, name), child.answer)
@@ -89,7 +90,7 @@ def main(argv: list[str]) -> int:
     name = argv[0] if argv else ""
     run_dir = Path(argv[1]) if len(argv) > 1 else ContainerSettings.read().run_dir
     try:
-        if name not in _MODULES and name not in _PLAIN:
+        if service_of(name) not in _MODULES and name not in _PLAIN:
             raise SandboxError(
                 "RUN-007",
                 where="child",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import SCALABLE, service_of
 from sandbox.base.run import CONTROLLED, GRPC_PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime.arming import control
@@ -30,10 +31,11 @@ def prepare(settings: ContainerSettings) -> RunInfo:
     Raises CFG-001 when a process has no address, RUN-005, RUN-010 when a collector runs there that does not
     know the directory's token, WORLD-*, MODEL-*.
     """
+    further = [process for process in settings.addresses if process != service_of(process)]
     for name, pairs, processes in (
         ("SANDBOX_ADDRESSES", settings.addresses, GRPC_PROCESSES),
-        ("SANDBOX_METRICS", settings.metrics, GRPC_PROCESSES),
-        ("SANDBOX_CONTROLS", settings.controls, CONTROLLED),
+        ("SANDBOX_METRICS", settings.metrics, (*GRPC_PROCESSES, *further)),
+        ("SANDBOX_CONTROLS", settings.controls, (*CONTROLLED, *further)),
     ):
         missing = [process for process in processes if process not in pairs]
         if missing:
@@ -52,13 +54,13 @@ def prepare(settings: ContainerSettings) -> RunInfo:
         (run_dir / "logs").mkdir(parents=True)
         require_space(run_dir)
         world_dir = ensure_built(settings.world, _say)
-        Config().save(run_dir)
         run = RunInfo(
             run_dir=str(run_dir), world=settings.world, world_dir=str(world_dir),
             world_start=load_manifest(settings.world).history_end_ts, wall_start=time.time(),
             speed=settings.speed, seed=settings.seed, redis=settings.redis,
             addresses=settings.addresses, metrics=settings.metrics, controls=settings.controls,
         )  # fmt: skip
+        Config().with_replicas({service: len(run.instances(service)) for service in SCALABLE}).save(run_dir)
         make_token(run_dir)
         run.save()
         point_latest_to(run_dir)

@@ -9,6 +9,7 @@ import asyncio
 import sys
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import service_of
 from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.runtime.local.processes import Process, redis_answers
 from sandbox.runtime.settings import ContainerSettings
@@ -16,7 +17,7 @@ from sandbox.runtime.settings import ContainerSettings
 
 async def healthy(name: str, settings: ContainerSettings) -> bool:
     """Raises RUN-007 for a process that no run has, RUN-001 when there is no run yet."""
-    if name not in PROCESSES:
+    if service_of(name) not in PROCESSES:
         raise SandboxError(
             "RUN-007",
             where="health",

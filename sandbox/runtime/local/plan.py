@@ -6,10 +6,12 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import processes
 from sandbox.base.run import GRPC_PROCESSES, RunInfo, read_document, write_atomically
 from sandbox.runtime.local import ports
 
@@ -36,11 +38,13 @@ class Request:
         return read_document(run_dir / REQUEST, lambda fields: cls(**fields), "RUN-001")
 
 
-def plan(request: Request, run_dir: Path, attempt: int = 0) -> RunInfo:
-    """The run as all of its processes will know it. attempt: 0, then counting up when a port was taken."""
-    free = ports.pick(2 * len(GRPC_PROCESSES), run_dir, attempt)
+def plan(request: Request, run_dir: Path, attempt: int = 0, replicas: Mapping[str, int] | None = None) -> RunInfo:
+    """The run as all of its processes will know it. attempt: 0, then counting up when a port was taken. replicas:
+    service -> instances; None for one of each."""
+    names = processes(GRPC_PROCESSES, dict(replicas or {}))
+    n = len(names)
+    free = ports.pick(2 * n, run_dir, attempt)
     sockets = _short_directory(run_dir)
-    n = len(GRPC_PROCESSES)
     address = [f"{ports.LOOPBACK}:{port}" for port in free]
     return RunInfo(
         run_dir=str(run_dir),
@@ -51,8 +55,8 @@ def plan(request: Request, run_dir: Path, attempt: int = 0) -> RunInfo:
         speed=request.speed,
         seed=request.seed,
         redis=str((Path(sockets) if sockets else run_dir) / "redis.sock"),
-        addresses=dict(zip(GRPC_PROCESSES, address[:n], strict=True)),
-        metrics=dict(zip(GRPC_PROCESSES, address[n:], strict=True)),
+        addresses=dict(zip(names, address[:n], strict=True)),
+        metrics=dict(zip(names, address[n:], strict=True)),
         sockets=sockets,
     )
 

@@ -15,6 +15,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import instance_of, service_of
 from sandbox.base.run import GRPC_PROCESSES, RunInfo, ServiceInfo
 from sandbox.runtime import settings, tether
 from sandbox.runtime.arming import control
@@ -26,13 +27,14 @@ from services.skeleton.store import FAILURES, connect
 
 
 class Process:
-    """A child of the supervisor. Its restarts are decided by the supervisor, not here."""
+    """A child of the supervisor. Its restarts are decided by the supervisor, not here. name: as
+    sandbox.base.instances names processes."""
 
     def __init__(self, name: str, run: RunInfo, redis_executable: str) -> None:
-        self.name, self.run = name, run
+        self.name, self.service, self.run = name, service_of(name), run
         self.redis_executable = redis_executable
         address = run.redis if name == "redis" else run.addresses.get(name, "")
-        self.info = ServiceInfo(name, f"{name}-0", None, address, "down", False, 0, 0.0)
+        self.info = ServiceInfo(self.service, instance_of(name), None, address, "down", False, 0, 0.0)
         self.child: asyncio.subprocess.Process | None = None
         self.log = run.path / "logs" / f"{name}.log"
         self.failures_in_a_row = 0  # health checks
@@ -117,7 +119,7 @@ class Process:
             async with asyncio.timeout(settings.HEALTH_TIMEOUT_S):
                 if self.name == "redis":
                     return await redis_answers(self.run.redis)
-                if self.name in GRPC_PROCESSES:
+                if self.service in GRPC_PROCESSES:
                     return await self._check_grpc()
                 answer = await control.ask_async(Endpoint.of(self.run, self.name), "ping")
                 listens = self.name != "collector" or self.run.collector_socket.exists()

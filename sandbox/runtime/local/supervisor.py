@@ -15,12 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import named
 from sandbox.base.rows import row_of
-from sandbox.base.run import PROCESSES, RunInfo, save_services, write_atomically
+from sandbox.base.run import RunInfo, save_services, write_atomically
 from sandbox.runtime import settings
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
+from sandbox.runtime.local import fleet
 from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.local.plan import FAILED, PID, Request, plan
 from sandbox.runtime.local.processes import Process, run_to_end
@@ -48,13 +51,14 @@ class Supervisor:
         self.request = Request.load(run_dir)
         self.stopping = asyncio.Event()
         self.processes: dict[str, Process] = {}
-        # process -> id -> order
+        # service -> id -> order
         self.armed: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.run: RunInfo
         self.telemetry: Telemetry
         self._busy: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # it is being replaced
         self._tasks: list[asyncio.Task[None]] = []
         self._orders: asyncio.AbstractServer | None = None
+        self._endpoints: fleet.Endpoints = {}
 
     async def supervise(self) -> None:
         """Until told to stop. Raises what kept the run from coming up, with all taken down again."""
@@ -77,11 +81,13 @@ class Supervisor:
     async def _come_up(self) -> None:
         executable = find_redis()
         for attempt in range(settings.PORT_ATTEMPTS):
-            self.run = plan(self.request, self.run_dir, attempt)
+            self.run = plan(self.request, self.run_dir, attempt, Config.load(self.run_dir).replicas)
             self.run.save()
             clock = self.run.clock()
-            self.telemetry = Telemetry(self.run.collector_socket, "supervisor", "supervisor-0", Seams(clock, clock))
-            self.processes = {name: Process(name, self.run, executable) for name in PROCESSES}
+            self.telemetry = Telemetry(
+                self.run.collector_socket, "supervisor", named("supervisor"), Seams(clock, clock)
+            )
+            self.processes = {name: Process(name, self.run, executable) for name in self.run.processes()}
             try:
                 await self._bring_up()
                 return
@@ -96,12 +102,17 @@ class Supervisor:
         for name in _FIRST:
             await self._start(self.processes[name], "started")
         await self._ready(self.processes["redis"])
-        for name in PROCESSES:
+        for name, process in self.processes.items():
             if name not in _FIRST:
-                await self._start(self.processes[name], "started")
+                await self._start(process, "started")
         self._tasks.append(asyncio.create_task(self._publish_regularly()))
         await asyncio.gather(self._publish_tables(), *map(self._ready, self.processes.values()))
-        self._publish()
+        self.publish()
+
+    async def begin(self, process: Process) -> None:
+        """Starts a further one. Returns when it is ready, raises what `_ready` raises."""
+        await self._start(process, "started")
+        await self._ready(process)
 
     async def _publish_tables(self) -> None:
         """The lake's fixed tables. Raises RUN-003 when they cannot be written."""
@@ -144,17 +155,17 @@ class Supervisor:
                 if process.failures_in_a_row == settings.UNHEALTHY_AFTER:
                     process.info.healthy = False
                     self._note(process, "unhealthy")
-                    self._publish()
+                    self.publish()
             starting = process.info.state == "starting"
             await asyncio.sleep(_STARTING_CHECK_S if starting else settings.HEALTH_EVERY_S)
 
     async def _became_ready(self, process: Process) -> None:
-        for order in self.armed[process.name].values():  # a restart does not take wrappers off
+        for order in self.armed[process.service].values():  # a restart does not take wrappers off
             with suppress(SandboxError, TimeoutError):
                 await control.ask_async(Endpoint.of(self.run, process.name), "arm", **order)
         process.info.state, process.info.healthy = "ready", True
         self._note(process, "ready")
-        self._publish()
+        self.publish()
         process.ready_once.set()
         if process.name == "redis" and process.info.restarts:  # it came back empty
             with suppress(SandboxError, TimeoutError):
@@ -165,12 +176,13 @@ class Supervisor:
         """Waits for the end of one life of a process, and begins the next one after a crash."""
         assert child is not None, "a process is started before it is watched"
         code = await child.wait()
-        if self.stopping.is_set() or self._busy[process.name].locked():
+        gone = self.processes.get(process.name) is not process
+        if gone or self.stopping.is_set() or self._busy[process.name].locked():
             return
         was_up = process.ready_once.is_set() or process.info.restarts > 0
         process.info.state, process.info.healthy = "down", False
         self._note(process, "crashed", code)
-        self._publish()
+        self.publish()
         if not was_up:
             return  # it never came up: `_ready` reports that
         async with self._busy[process.name]:
@@ -186,9 +198,13 @@ class Supervisor:
                 await self._start(process, "restarted")
 
     async def restart(self, name: str) -> None:
-        """Drains a process and starts it again. Raises RUN-007, or RUN-003 when it does not come back."""
-        process = self._named(name)
-        async with self._busy[name]:
+        """Drains a process and starts it again; of a service with several one after the other. Raises RUN-007, or
+        RUN-003 when one does not come back."""
+        for process in self._named(name):
+            await self._restart(process)
+
+    async def _restart(self, process: Process) -> None:
+        async with self._busy[process.name]:
             pid = process.info.pid
             code = await process.stop()
             self._note(process, "stopped", code, pid)
@@ -205,31 +221,44 @@ class Supervisor:
             return {}
         if op == "restart":
             await self.restart(name)
-            return {"pid": self.processes[name].info.pid}
+            return {"pid": self._named(name)[0].info.pid}
+        if op == "scale":
+            async with self._busy[op]:
+                await fleet.follow(self, Config.load(self.run_dir).replicas)
+            return {}
         if op in ("arm", "disarm"):
-            return await self._arming(op, self._named(name), order)
+            return await self._arming(op, name, order)
         raise SandboxError(
             "CFG-003",
             where="supervisor control",
             seen=op,
-            expected="ping, stop, restart, arm or disarm",
+            expected="ping, stop, restart, scale, arm or disarm",
             fix="use sandbox.runtime.stack",
         )
 
-    async def _arming(self, op: str, process: Process, order: dict[str, Any]) -> dict[str, Any]:
+    async def _arming(self, op: str, name: str, order: dict[str, Any]) -> dict[str, Any]:
+        """In all instances of a service. One that is away is armed when it is back, as long as another answers."""
+        there = self._named(name)
         rest = {k: v for k, v in order.items() if k not in ("op", "name")}
         key = str(rest.get("id"))
         if op == "arm" and rest.get("since") is None:
             rest["since"] = self.run.clock().now()  # a restart must not begin the onset again
         if op == "disarm":
-            self.armed[process.name].pop(key, None)
-        answer = await control.ask_async(Endpoint.of(self.run, process.name), op, **rest)
+            self.armed[name].pop(key, None)
+        asked = (control.ask_async(Endpoint.of(self.run, process.name), op, **rest) for process in there)
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        answers = [answer for answer in told if isinstance(answer, dict)]
+        if not answers:
+            raise next(error for error in told if isinstance(error, BaseException))
         if op == "arm":
-            self.armed[process.name][key] = rest
-        return answer
+            self.armed[name][key] = rest
+            return answers[0]
+        return {"was_armed": any(answer["was_armed"] for answer in answers)}
 
-    def _named(self, name: str) -> Process:
-        if name not in self.processes:
+    def _named(self, name: str) -> list[Process]:
+        """A process, or all of a service."""
+        mine = [p for p in self.processes.values() if name in (p.service, p.info.instance)]
+        if not mine:
             raise SandboxError(
                 "RUN-007",
                 where="supervisor",
@@ -237,7 +266,7 @@ class Supervisor:
                 expected=f"one of {sorted(self.processes)}",
                 fix="see `sandbox status`",
             )
-        return self.processes[name]
+        return mine
 
     def _note(self, process: Process, event: str, code: int | None = None, pid: int | None = None) -> None:
         child_pid = process.child.pid if process.child else None
@@ -246,14 +275,15 @@ class Supervisor:
             event=event, pid=pid or child_pid, exit_code=code,
         ))  # fmt: skip
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
         # A full disk must not take the stack down; the next second tries again.
         with suppress(OSError):
+            self._endpoints = fleet.tell(self.run_dir, self.processes, self._endpoints)
             save_services(self.run_dir, [p.info for p in self.processes.values()])
 
     async def _publish_regularly(self) -> None:
         while True:
-            self._publish()
+            self.publish()
             await asyncio.sleep(1.0)
 
     async def _take_down(self) -> None:
@@ -261,8 +291,8 @@ class Supervisor:
         for names in _STOP_ORDER:
             if names == ("collector",) and self.processes:
                 await self.telemetry.stop()  # the collector takes the last rows before it ends
-            going = [self.processes[n] for n in names if n in self.processes]
-            await asyncio.gather(*(self._put_to_rest(p) for p in going if p.running))
+            going = [p for p in self.processes.values() if p.service in names]
+            await asyncio.gather(*(self.put_to_rest(p) for p in going if p.running))
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -270,10 +300,10 @@ class Supervisor:
         if self._orders is not None:
             self._orders.close()
         if self.processes:
-            self._publish()
+            self.publish()
             clear_sockets(self.run)
 
-    async def _put_to_rest(self, process: Process) -> None:
+    async def put_to_rest(self, process: Process) -> None:
         async with self._busy[process.name]:
             pid = process.info.pid
             self._note(process, "stopped", await process.stop(), pid)

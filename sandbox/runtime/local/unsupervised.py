@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import CONTROLLED, PROCESSES, RunInfo, ServiceInfo
+from sandbox.base.run import CONTROLLED, RunInfo, ServiceInfo
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.local.processes import Process
@@ -20,6 +20,7 @@ from sandbox.runtime.settings import READY_S, STOP_S
 ORDER_S = 5.0  # wall seconds for one order: arming loads the fault's code first
 LOOK_S = 1.0  # wall seconds for a look at whether a process is there
 _LOOK_EVERY_S = 0.15  # wall seconds between two looks at one that is coming up
+MORE = "give it a container and an address in SANDBOX_ADDRESSES, SANDBOX_METRICS and SANDBOX_CONTROLS; start anew"
 _ASKED_FIRST = ("gateway", "collector")  # of a stack that is up one of these nearly always answers
 
 
@@ -41,7 +42,7 @@ def services(run: RunInfo) -> list[ServiceInfo]:
 
 
 async def _services(run: RunInfo) -> list[ServiceInfo]:
-    return list(await asyncio.gather(*(_service(Process(name, run, "")) for name in PROCESSES)))
+    return list(await asyncio.gather(*(_service(Process(name, run, "")) for name in run.processes())))
 
 
 async def _service(process: Process) -> ServiceInfo:

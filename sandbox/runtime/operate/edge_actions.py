@@ -1,4 +1,4 @@
-"""Actions on one caller->callee edge: its path, its deadline, its circuit breaker."""
+"""Actions on one caller->callee edge: its path, its deadline, its circuit breaker; and on how a caller balances."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sandbox.runtime.operate.planning import (
     one_of,
     validated,
 )
+from services.skeleton.balancer import PICK_FIRST, ROUND_ROBIN
 
 EDGES = {  # caller -> callees that have an edge of their own in the caller's configuration
     "gateway": ("features", "retrieval", "ranking", "rules", "events"),
@@ -31,6 +32,7 @@ _BREAKER = {
     "trial_calls": "calls that must then do well for it to close (optional)",
 }
 assert tuple(_BREAKER) == tuple(Breaker.model_fields)
+_POLICIES = (ROUND_ROBIN, PICK_FIRST)
 _ENDS = {"caller": "service that calls", "callee": "service that is called"}
 
 
@@ -94,6 +96,28 @@ def _breaker(ops: Operations, a: Arguments) -> Plan:
     return _set(ops, a, "breaker", {"breaker": wanted}, warning)
 
 
+def _balancing(ops: Operations, a: Arguments) -> Plan:
+    caller = one_of("balancing", "caller", a["caller"], tuple(EDGES))
+    policy = one_of("balancing", "policy", a["policy"], _POLICIES)
+    old = Config.load(ops.run.path).balancing(caller)
+
+    def carry_out(actor: str) -> Record:
+        return ops.apply(
+            {caller: {"balancing": policy}}, actor=actor, op="balancing", arguments=a, target=caller,
+            key="balancing", new=policy,
+        )  # fmt: skip
+
+    summary = f"{caller} calls the instances of its callees by {policy} in place of {old}"
+    warning = "where a callee has one instance nothing changes"
+    return Plan(Preview(summary, [caller], 1.0, True, warning), carry_out)
+
+
+def _balancing_legal(ops: Operations) -> dict[str, tuple[str, str]]:
+    config = Config.load(ops.run.path)
+    now = ", ".join(f"{caller} {config.balancing(caller)}" for caller in EDGES)
+    return {"caller": (", ".join(EDGES), ""), "policy": (", ".join(_POLICIES), now)}
+
+
 def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
     """Of every argument that names an edge or one of its settings."""
     config = Config.load(ops.run.path)
@@ -132,4 +156,8 @@ KINDS = (
     Kind("breaker", "Put a circuit breaker on an edge, change it or take it off",
          {**_ENDS, "switch": "on or off", **_BREAKER}, _breaker, _legal, frozenset(_BREAKER),
          ranges=dict.fromkeys(_BREAKER, (0, 1e6)), settings=_SETTINGS, keys=_keys("breaker")),
+    Kind("balancing", "Choose how a caller spreads its calls over the instances of its callees",
+         {"caller": "service that calls", "policy": "round_robin or pick_first"}, _balancing, _balancing_legal,
+         settings=tuple((caller, "balancing") for caller in EDGES),
+         keys=tuple((caller, "balancing") for caller in EDGES)),
 )  # fmt: skip

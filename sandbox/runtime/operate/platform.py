@@ -10,6 +10,8 @@ import grpc
 from grpc import aio
 
 from sandbox.base import artefacts
+from sandbox.base.config import Config
+from sandbox.base.instances import SCALABLE
 from sandbox.base.run import SERVICES, STREAM, RunInfo
 from sandbox.runtime import event_stream
 from sandbox.runtime.rows import send_rows
@@ -43,16 +45,29 @@ class LivePlatform:
         return self._clock.now()
 
     def reload(self, services: Iterable[str]) -> dict[str, int]:
-        """Has services read their documents anew. Returns the version now in force, by service.
+        """Has services read their documents anew, all instances of each, and brings them to as many as these say.
+        Returns the version now in force, by service.
 
-        Raises what a service answers: then the old configuration stays in force there.
+        Raises what a service answers, or what kept an instance from starting: then the old configuration stays in
+        force there.
         """
-        return asyncio.run(self._reload([s for s in services if s in (*SERVICES, STREAM)]))
+        wanted = [s for s in services if s in (*SERVICES, STREAM)]
+        if scaled := [s for s in wanted if s in SCALABLE]:
+            self._scale(scaled)
+        run = RunInfo.load(self.run.path)
+        there = [(service, address) for service in wanted for address in run.instances(service).values()]
+        return asyncio.run(self._reload(there))
 
-    async def _reload(self, services: list[str]) -> dict[str, int]:
+    def _scale(self, services: list[str]) -> None:
+        """Where the documents say another number of instances than there are."""
+        run, config = RunInfo.load(self.run.path), Config.load(self.run.path)
+        if any(config.replicas[service] != max(1, len(run.instances(service))) for service in services):
+            Stack(run.path).scale()
+
+    async def _reload(self, there: list[tuple[str, str]]) -> dict[str, int]:
         versions = {}
-        for service in services:
-            async with aio.insecure_channel(self.run.addresses[service]) as channel:
+        for service, address in there:
+            async with aio.insecure_channel(address) as channel:
                 stub: Any = admin_pb2_grpc.AdminStub(channel)
                 try:
                     answer = await stub.Reload(admin_pb2.ReloadRequest(), timeout=RELOAD_S, wait_for_ready=True)

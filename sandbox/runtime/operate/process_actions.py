@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from sandbox.base.config import Config, Scaled
+from sandbox.base.instances import MOST, SCALABLE, instances, service_of
 from sandbox.base.run import PROCESSES
 from sandbox.runtime.operate.operations import Operations, Record
-from sandbox.runtime.operate.planning import Arguments, Kind, Plan, Preview, bad_argument, number, one_of
+from sandbox.runtime.operate.planning import (
+    Arguments,
+    Kind,
+    Plan,
+    Preview,
+    bad_argument,
+    bounds,
+    number,
+    one_of,
+    validated,
+)
 
 _UNSEEN = ("stream", "collector", "events")  # no request waits for these
 
 
+def _restartable(ops: Operations) -> tuple[str, ...]:
+    """Every process; where a service has several instances its name stands for all, and each by its own."""
+    replicas = Config.load(ops.run.path).replicas
+    several = (name for service, n in replicas.items() if n > 1 for name in instances(service, n))
+    return (*PROCESSES, *several)
+
+
 def _restart(ops: Operations, a: Arguments) -> Plan:
-    name = one_of("restart", "service", a["service"], PROCESSES)
-    share = 0.0 if name in _UNSEEN else 1.0
+    name = one_of("restart", "service", a["service"], _restartable(ops))
+    replicas = Config.load(ops.run.path).replicas.get(service_of(name), 1)
+    share = 0.0 if name in _UNSEEN or replicas > 1 else 1.0
     warning = "loses every online feature until they are written anew" if name == "redis" else ""
 
     def carry_out(actor: str) -> Record:
@@ -19,7 +39,33 @@ def _restart(ops: Operations, a: Arguments) -> Plan:
         return ops.note(actor=actor, op="restart", arguments=a, target=name, key="process", old="running",
                         new="restarted", effects=[f"restart service={name}"])  # fmt: skip
 
-    return Plan(Preview(f"{name} stops, drains and starts again", [name], share, False, warning), carry_out)
+    summary = f"{name} stops, drains and starts again"
+    if name == service_of(name) and replicas > 1:
+        summary = f"the {replicas} instances of {name} stop, drain and start again, one after the other"
+    return Plan(Preview(summary, [name], share, False, warning), carry_out)
+
+
+def _scale(ops: Operations, a: Arguments) -> Plan:
+    service, n = one_of("scale", "service", a["service"], SCALABLE), number("scale", "n", a["n"])
+    document: Scaled = getattr(Config.load(ops.run.path), service)
+    if n != int(n):
+        raise bad_argument("scale", "n", a["n"], f"a whole number from 1 to {MOST}")
+    validated(document, {"replicas": int(n)}, "scale", {"replicas": "n"})
+    warning = "they share the machine's cores" if n > document.replicas else "what stays takes all calls"
+
+    def carry_out(actor: str) -> Record:
+        return ops.apply(
+            {service: {"replicas": int(n)}}, actor=actor, op="scale", arguments=a, target=service, key="replicas",
+            new=str(int(n)),
+        )  # fmt: skip
+
+    summary = f"{service} has {int(n)} instances in place of {document.replicas}"
+    return Plan(Preview(summary, [service], 0.0, True, warning), carry_out)
+
+
+def _scale_legal(ops: Operations) -> dict[str, tuple[str, str]]:
+    now = ", ".join(f"{service} {n}" for service, n in Config.load(ops.run.path).replicas.items())
+    return {"service": (", ".join(SCALABLE), ""), "n": (f"a whole number, {bounds(Scaled, 'replicas')}", now)}
 
 
 def _skip(ops: Operations, a: Arguments) -> Plan:
@@ -54,8 +100,11 @@ def _backlog(ops: Operations) -> dict[str, tuple[str, str]]:
 
 
 KINDS = (
-    Kind("restart", "Stop and start one process", {"service": "name of the process"}, _restart,
-         lambda _: {"service": (", ".join(PROCESSES), "")}),
+    Kind("restart", "Stop and start a service or one instance of it", {"service": "name of the process"}, _restart,
+         lambda ops: {"service": (", ".join(_restartable(ops)), "")}),
+    Kind("scale", "Change how many instances of a service there are", {"service": "which", "n": "instances"},
+         _scale, _scale_legal, ranges={"n": (1, MOST)}, settings=tuple((service, "replicas") for service in SCALABLE),
+         keys=tuple((service, "replicas") for service in SCALABLE)),
     Kind("skip-backlog", "Have the stream processor go on from now", {}, _skip),
     Kind("replay", "Have the stream processor go over the past again",
          {"minutes": "how far back, world minutes"}, _replay, _backlog, ranges={"minutes": (0, 1e9)}),

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from sandbox.base.instances import instance_of, service_of
 from sandbox.virtual.machine.loop import Loop, Signal, Task
 
 
 @dataclass
 class Process:
-    """One process. busy_s: work done since the last sample. waiting: for a handler of the pool."""
+    """One process. name: as sandbox.base.instances names it. handlers: of its pool, that can be taken at once.
+    busy_s: work done since the last sample. waiting: for a handler."""
 
     name: str
+    handlers: int = 64
+    service: str = ""
+    instance: str = ""
     down_until: float = 0.0
     running: bool = False
     inflight: int = 0
@@ -25,9 +30,8 @@ class Process:
     bursts: deque[Burst] = field(default_factory=deque)
     waiting: deque[Signal] = field(default_factory=deque)
 
-    @property
-    def instance(self) -> str:
-        return f"{self.name}-0"
+    def __post_init__(self) -> None:
+        self.service, self.instance = service_of(self.name), instance_of(self.name)
 
 
 Burst = tuple[Task, Process, float]  # whose work, where, core seconds

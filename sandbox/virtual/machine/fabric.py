@@ -21,12 +21,14 @@ from scipy.special import ndtri
 
 from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import KINDS, SandboxError
+from sandbox.base.instances import instance_of, service_of, split
 from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
 from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
+from services.skeleton.balancer import ROUND_ROBIN, pick
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
 from services.skeleton.seams import Call, Proceed, Seam, Seams
@@ -80,8 +82,8 @@ class Pace:
 
 @dataclass(slots=True)
 class Context:
-    """What travels with a call. until: wall seconds by which its caller wants the answer.
-    given_up: the caller no longer waits."""
+    """What travels with a call. until: wall seconds by which its caller wants the answer. at: the process in which
+    it is handled, None before it has come to one. given_up: the caller no longer waits."""
 
     trace_id: str
     span_id: str
@@ -94,6 +96,7 @@ class Context:
     sampled: bool
     until: float
     dice: Dice
+    at: Process | None = None
     given_up: bool = False
 
 
@@ -102,19 +105,25 @@ Recording = Callable[[str, str, Row], None]  # service, table, values
 
 
 class Fabric:
-    """All processes of one run. record: takes telemetry rows, None where nobody wants any."""
+    """All processes of one run, a service's seams being those of all its instances. names: as sandbox.base.instances
+    names processes. record: takes telemetry rows, None where nobody wants any."""
 
     def __init__(
         self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Recording | None
     ) -> None:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
-        self.processes = {name: Process(name) for name in names}
-        self.seams = {name: Seams(world, Wall(loop)) for name in names}
+        self.processes = {name: Process(name, timing.pool) for name in names}
+        self.seams = {process.service: Seams(world, Wall(loop)) for process in self.processes.values()}
+        self.balancing: Callable[[str], str] = lambda caller: ROUND_ROBIN  # the policy of a service's calls
+        self._there: dict[str, tuple[Process, ...]] = {}  # those of a service that can be called
+        self._last: dict[tuple[str, str, str], str] = {}  # caller, callee, path -> instance that was called last
+        for process in self.processes.values():
+            self._there[process.service] = (*self._there.get(process.service, ()), process)
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
         self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
-        self._client_share, self._pool = timing.client_share, timing.pool
+        self._client_share = timing.client_share
         self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
         self._cores = Cores(timing.cores, loop)
         self._spans = 0
@@ -137,18 +146,53 @@ class Fabric:
             ms -= self._tail_ms * math.log(max(uniform / self._tail_share, 1e-9))
         return ms / 1000
 
+    def instances(self, service: str) -> tuple[Process, ...]:
+        """Those of a service that can be called, in the order of their numbers."""
+        return self._there[service]
+
+    def handled_by(self, context: Context, service: str) -> Process:
+        """The process in which a call is handled; the service's first where it has come to none."""
+        return context.at or self.processes[service]
+
+    def begin(self, name: str) -> Process:
+        """One process more, which nobody calls before it `joins`."""
+        self.processes[name] = Process(name, self.timing.pool)
+        return self.processes[name]
+
+    def joins(self, process: Process) -> None:
+        """From now on it is called too."""
+        there = (*self._there[process.service], process)
+        self._there[process.service] = tuple(sorted(there, key=lambda p: split(p.name)[1]))
+
+    def end(self, name: str) -> None:
+        """Nobody calls it from now on; what it handles it brings to its end."""
+        process = self.processes.pop(name)
+        self._there[process.service] = tuple(p for p in self._there[process.service] if p is not process)
+
+    def _next(self, caller: Process, callee: str, path: str) -> Process:
+        """The instance that takes an attempt, as services.skeleton.lines has it."""
+        there = self._there[callee]
+        if len(there) == 1:
+            return there[0]
+        edge, by_name = (caller.name, callee, path), {process.instance: process for process in there}
+        self._last[edge] = pick(
+            self.balancing(caller.service), list(by_name), self._last.get(edge, ""),
+            lambda name: self.loop.now >= by_name[name].down_until,
+        )  # fmt: skip
+        return by_name[self._last[edge]]
+
     @types.coroutine
-    def burst(self, name: str, seconds: float) -> Generator[None, None, None]:
+    def burst(self, process: Process, seconds: float) -> Generator[None, None, None]:
         """The process works for so long, once it is free and a core is."""
-        if self._cores.line_up(self.processes[name], seconds):
+        if self._cores.line_up(process, seconds):
             yield
 
     @types.coroutine
     def work(self, op: str, context: Context, n_keys: int = 0, share: float = 1.0) -> Generator[None, None, None]:
-        """A share of an operation's own work. op: "service.Method". Raises CallError when nobody waits."""
+        """A share of an operation's own work, in the process that handles it. op: "service.Method". Raises CallError when nobody waits."""
         name, pace = self._works[op]
         seconds = share * self.seconds(pace, n_keys, context.dice)
-        if self._cores.line_up(self.processes[name], seconds):
+        if self._cores.line_up(context.at or self.processes[name], seconds):
             yield
         if context.given_up:
             raise CallError("WIRE-004")
@@ -161,11 +205,13 @@ class Fabric:
         callee raised, or WIRE-001 where a wrapper's answer cannot be unpacked. wire: how the call would read as
         messages, asked for where the seam is armed. As services.skeleton.client.Callee does it."""
         until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
-        breaker = self._breaker(caller, callee, edge.path, edge.breaker) if edge.breaker else None
+        own = context.at or self.processes[caller]
+        breaker = self._breaker(own, callee, edge.path, edge.breaker) if edge.breaker else None
         for attempt in range(1, edge.attempts + 1):
+            to = self._next(own, callee, edge.path)
             try:
                 answer = await self._attempt(
-                    caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire
+                    own, to, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire
                 )
                 if type(answer) is Answered:
                     return answer.unpacked()
@@ -175,48 +221,53 @@ class Fabric:
                 retry = failure.code == "WIRE-005" and attempt < edge.attempts
                 if not retry or self.loop.now >= until:
                     raise failure from None
-                self._tally(caller, callee, edge.path).retries += 1
+                self._tally(own, to, edge.path).retries += 1
         raise AssertionError("the last attempt returns or raises")
 
-    def _tally(self, caller: str, callee: str, path: str) -> Tally:
-        edge = (caller, callee, path)
+    def _tally(self, caller: Process, callee: Process, path: str) -> Tally:
+        edge = (caller.name, callee.name, path)
         tally = self.tallies.get(edge)
         if tally is None:
             tally = self.tallies[edge] = Tally()
         return tally
 
-    def _breaker(self, caller: str, callee: str, path: str, settings: Breaker) -> CircuitBreaker:
-        edge = (caller, callee, path)
+    def _breaker(self, caller: Process, callee: str, path: str, settings: Breaker) -> CircuitBreaker:
+        edge = (caller.name, callee, path)
         breaker = self._breakers.get(edge)
         if breaker is None or not breaker.fits(settings):
-            log = partial(self.log, caller, callee=callee, path=path)
+            log = partial(self.log, caller.name, callee=callee, path=path)
             breaker = self._breakers[edge] = CircuitBreaker(settings, log)
         return breaker
 
-    def log(self, service: str, level: str, msg: str, context: Context | None = None, **fields: object) -> None:
-        """A line of a service's log."""
+    def log(self, process: str, level: str, msg: str, context: Context | None = None, **fields: object) -> None:
+        """A line of a process's log: of the one that handles the call, where it is about one."""
         if self.record is not None:
             trace = context.trace_id if context is not None else None
+            if context is not None and context.at is not None:
+                process = context.at.name
+            service = service_of(process)
             self.record(service, "logs", row_of.logs(
-                ts=self.world.now(), service=service, instance=f"{service}-0", level=level, msg=msg,
+                ts=self.world.now(), service=service, instance=instance_of(process), level=level, msg=msg,
                 fields=json.dumps(fields, default=str), trace_id=trace,
             ))  # fmt: skip
 
-    def forget_breakers(self, caller: str) -> None:
-        """A process that starts again has only closed ones."""
+    def forget_calls(self, caller: str) -> None:
+        """A process that starts again has only closed breakers, and has called nobody yet."""
         for edge in [edge for edge in self._breakers if edge[0] == caller]:
             del self._breakers[edge]
+        for edge in [edge for edge in self._last if edge[0] == caller]:
+            del self._last[edge]
 
     async def _attempt(
-        self, caller: str, callee: str, op: str, path: str, context: Context, handler: Handler,
+        self, own: Process, to: Process, op: str, path: str, context: Context, handler: Handler,
         until: float, attempt: int, n_keys: int | None, size: int, breaker: CircuitBreaker | None,
         wire: Callable[[], Wire] | None,
     ) -> Any:  # fmt: skip
-        loop, tally, began = self.loop, self._tally(caller, callee, path), self.loop.now
+        loop, tally, began = self.loop, self._tally(own, to, path), self.loop.now
         span_id, status = self.span(), "OK"
         inner = Context(
-            context.trace_id, self.span(), span_id, caller, context.user, context.session, context.depth,
-            context.region, context.sampled, until, context.dice,
+            context.trace_id, self.span(), span_id, own.service, context.user, context.session, context.depth,
+            context.region, context.sampled, until, context.dice, to,
         )  # fmt: skip
         admitted, failed = REFUSED, None  # by the breaker; what it is told
         tally.inflight += 1
@@ -225,7 +276,7 @@ class Fabric:
                 raise CallError("WIRE-004")
             if breaker and not (admitted := breaker.admit(began)):
                 raise CallError("WIRE-008")
-            sent = self._sent(caller, callee, op, path, inner, handler, size, wire)
+            sent = self._sent(own, to, op, path, inner, handler, size, wire)
             task = loop.spawn(sent, fails_with=CallError)
             if not await loop.wait(task, until):
                 inner.given_up = True
@@ -245,26 +296,26 @@ class Fabric:
             if self.record is not None:
                 duration_ms = (loop.now - began) * 1000
                 tally.durations_ms.append(duration_ms)
-                self.record(caller, "spans", row_of.spans(
+                self.record(own.service, "spans", row_of.spans(
                     ts=self.world.began_ts + began * self.world.speed, trace_id=context.trace_id,
-                    span_id=span_id, parent_id=context.span_id, service=caller,
-                    instance=f"{caller}-0", op=op, kind="client", peer=callee, dur_ms=duration_ms,
+                    span_id=span_id, parent_id=context.span_id, service=own.service,
+                    instance=own.instance, op=op, kind="client", peer=to.service, dur_ms=duration_ms,
                     status=status, attempt=attempt, n_keys=n_keys, bytes=size,
                 ))  # fmt: skip
 
     def _sent(
-        self, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int,
+        self, own: Process, to: Process, op: str, path: str, inner: Context, handler: Handler, size: int,
         wire: Callable[[], Wire] | None,
     ) -> Coroutine[Any, Any, Any]:  # fmt: skip
         """An attempt on its way, through the caller's seam where that is armed."""
-        seam = self.seams[caller].rpc
-        if not seam and not self.seams[callee].handle:
-            return self._send(caller, callee, op, inner, handler, size)
+        seam = self.seams[own.service].rpc
+        if not seam and not self.seams[to.service].handle:
+            return self._send(own, to, op, inner, handler, size)
         assert wire is not None, "a call through an armed seam says how it reads"
-        return self._wrapped(seam, caller, callee, op, path, inner, handler, size, wire())
+        return self._wrapped(seam, own, to, op, path, inner, handler, size, wire())
 
     async def _wrapped(
-        self, seam: Seam, caller: str, callee: str, op: str, path: str, inner: Context, handler: Handler, size: int,
+        self, seam: Seam, own: Process, to: Process, op: str, path: str, inner: Context, handler: Handler, size: int,
         wire: Wire,
     ) -> Any:  # fmt: skip
         """What wrappers on either side make of an attempt."""
@@ -273,28 +324,34 @@ class Fabric:
             chosen = handler if changed is None else wire.handler(changed)
 
             async def handled(context: Context) -> Any:
-                return await self._handled(callee, caller, op, context, chosen, wire, changed)
+                return await self._handled(to, own.service, op, context, chosen, wire, changed)
 
-            armed = bool(self.seams[callee].handle)
-            return await self._send(caller, callee, op, inner, handled if armed else chosen, size)
+            armed = bool(self.seams[to.service].handle)
+            return await self._send(own, to, op, inner, handled if armed else chosen, size)
 
         if not seam:
             return await sent(None)
-        call = Asking("rpc", caller, callee, op, inner.user, inner.session, inner.depth, inner.region, path)
+        call = Asking(
+            "rpc", own.service, to.service, op, inner.user, inner.session, inner.depth, inner.region, path,
+            instance=to.instance,
+        )  # fmt: skip
         return await self._looked_at(seam, call, wire, sent)
 
     async def _handled(
-        self, name: str, caller: str, op: str, context: Context, handler: Handler, wire: Wire, request: Any
+        self, at: Process, caller: str, op: str, context: Context, handler: Handler, wire: Wire, request: Any
     ) -> Any:
         """What wrappers in the callee make of a call. request: None for the one that `wire` would send."""
 
         async def done(changed: Any) -> Any:
             return await (handler if changed is None else wire.handler(changed))(context)
 
-        call = Asking("handle", name, caller, op, context.user, context.session, context.depth, context.region)
+        call = Asking(
+            "handle", at.service, caller, op, context.user, context.session, context.depth, context.region,
+            instance=at.instance,
+        )  # fmt: skip
         if request is not None:
             call.payload = request
-        return await self._looked_at(self.seams[name].handle, call, wire, done)
+        return await self._looked_at(self.seams[at.service].handle, call, wire, done)
 
     async def _looked_at(self, seam: Seam, call: Asking, wire: Wire, go: Callable[[Any], Awaitable[Any]]) -> Any:
         """The handler's own value, or an `Answered` where wrappers changed that. go: takes the request as they hand it
@@ -319,26 +376,27 @@ class Fabric:
         except SandboxError as error:
             raise CallError.of(error) from error
 
-    async def _send(self, caller: str, callee: str, op: str, inner: Context, handler: Handler, size: int) -> Any:
+    async def _send(self, own: Process, to: Process, op: str, inner: Context, handler: Handler, size: int) -> Any:
         if inner.given_up:
             raise CallError("WIRE-004")
         loop = self.loop
-        wire = self.seconds(self._wires[f"{caller}->{callee}"], 0, inner.dice)
-        own = wire * self._client_share
-        away = (wire - own) / 2
-        await self.burst(caller, own)
+        wire = self.seconds(self._wires[f"{own.service}->{to.service}"], 0, inner.dice)
+        ours = wire * self._client_share
+        away = (wire - ours) / 2
+        await self.burst(own, ours)
         await loop.sleep_until(loop.now + away)
-        value = await self.serve(callee, op, inner, handler, size)
+        value = await self.serve(to.service, op, inner, handler, size)
         await loop.sleep_until(loop.now + away)
         return value
 
     async def serve(self, name: str, op: str, context: Context, handler: Handler, size: int) -> Any:
-        """The callee's side: a handler of its pool, its span."""
-        loop, process = self.loop, self.processes[name]
+        """The callee's side: a handler of its pool, its span. name: of its service."""
+        loop, process = self.loop, context.at or self.processes[name]
+        context.at = process
         arrived, status = loop.now, "OK"
         if arrived < process.down_until:
             raise CallError("WIRE-005")
-        if process.inflight >= self._pool:
+        if process.inflight >= process.handlers:
             turn = Signal()
             process.waiting.append(turn)
             await loop.wait(turn)  # who leaves hands its place on
@@ -360,7 +418,7 @@ class Fabric:
             self.log(name, "error", "handler failed", context, op=op, error=repr(error))
             raise CallError("WIRE-006") from error
         finally:
-            if process.waiting:
+            if process.waiting and process.inflight <= process.handlers:
                 loop.fire(process.waiting.popleft())
             else:
                 process.inflight -= 1
@@ -368,7 +426,7 @@ class Fabric:
                 self.record(name, "spans", row_of.spans(
                     ts=self.world.began_ts + arrived * self.world.speed, trace_id=context.trace_id,
                     span_id=context.span_id, parent_id=context.parent_id, service=name,
-                    instance=f"{name}-0", op=op, kind="server", peer=context.caller,
+                    instance=process.instance, op=op, kind="server", peer=context.caller,
                     dur_ms=(loop.now - arrived) * 1000, queue_ms=queue_ms, status=status,
                     bytes=size,
                 ))  # fmt: skip

@@ -239,7 +239,7 @@ class Gateway:
         entry = Entry(IMPRESSIONS, asked.user, asked.session, now, Items(shown), 1.0, "", context.trace_id)
         quiet = Context(
             context.trace_id, context.span_id, None, "gateway", asked.user, asked.session, context.depth,
-            context.region, context.sampled, float("inf"), context.dice,
+            context.region, context.sampled, float("inf"), context.dice, context.at,
         )  # fmt: skip
         loop.spawn(self._tell(entry, quiet, sizes.append_impressions(asked.k)))
 

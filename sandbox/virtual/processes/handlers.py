@@ -7,8 +7,10 @@ counted by the candidates that were asked for: so many are found, but for a slat
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,6 +46,14 @@ def chosen(context: Context, share: float) -> bool:
     return context.sampled or lot(context.trace_id) < share
 
 
+@dataclass
+class Batches:
+    """Of one model process, wall seconds. ended: its latest batch; at: when the one that gathers begins."""
+
+    ended: float = float("-inf")
+    at: float = float("-inf")
+
+
 class Handlers:
     """config: in force when a call comes."""
 
@@ -52,8 +62,7 @@ class Handlers:
     ) -> None:
         self.fabric, self.content, self.store = fabric, content, store
         self.gathering, self.config = gathering, config
-        self._batch_ended = float("-inf")  # the model's latest batch, wall seconds
-        self._batch_at = float("-inf")  # when the batch that gathers begins
+        self._batches: defaultdict[str, Batches] = defaultdict(Batches)  # by instance of the model
 
     def _now(self) -> float:
         return self.fabric.world.now()
@@ -127,7 +136,9 @@ class Handlers:
             try:
                 if began < self.store.down_until:
                     raise CallError("STORE-001")
-                await fabric.burst("redis", fabric.seconds(fabric.timing.store, len(part), context.dice))
+                await fabric.burst(
+                    fabric.processes["redis"], fabric.seconds(fabric.timing.store, len(part), context.dice)
+                )
                 self.store.n_commands += 1
                 self.store.n_reads += len(part)
             except CallError as failure:
@@ -138,8 +149,8 @@ class Handlers:
                     fabric.record("features", "spans", row_of.spans(
                         ts=fabric.world.began_ts + began * fabric.world.speed,
                         trace_id=context.trace_id, span_id=fabric.span(),
-                        parent_id=context.span_id, service="features", instance="features-0",
-                        op="MGET", kind="store", peer="redis", dur_ms=(loop.now - began) * 1000,
+                        parent_id=context.span_id, service="features",
+                        instance=fabric.handled_by(context, "features").instance, op="MGET", kind="store", peer="redis", dur_ms=(loop.now - began) * 1000,
                         status=status, n_keys=len(part), bytes=sum(part),
                     ))  # fmt: skip
             if context.given_up:
@@ -332,15 +343,17 @@ class Handlers:
         fabric, content, loop = self.fabric, self.content, self.fabric.loop
         await fabric.work("model.Score", context)
         began = loop.now
-        await self._join_batch()
+        instance = fabric.handled_by(context, "model").instance
+        batches = self._batches[instance]
+        await self._join_batch(batches)
         waited_ms = (loop.now - began) * 1000
         await fabric.work("model.forward", context, n)
-        self._batch_ended = loop.now
+        batches.ended = loop.now
         if fabric.record is not None:
             fabric.record("model", "spans", row_of.spans(
                 ts=fabric.world.began_ts + began * fabric.world.speed, trace_id=context.trace_id,
                 span_id=fabric.span(), parent_id=context.span_id, service="model",
-                instance="model-0", op="forward", kind="internal", peer=content.model_version,
+                instance=instance, op="forward", kind="internal", peer=content.model_version,
                 dur_ms=(loop.now - began) * 1000, queue_ms=waited_ms, status="OK", n_keys=n,
                 batch_size=n,
             ))  # fmt: skip
@@ -358,14 +371,14 @@ class Handlers:
         scored: Floats = await fabric.through(seam, call, proceed)
         return scored
 
-    async def _join_batch(self) -> None:
+    async def _join_batch(self, batches: Batches) -> None:
         """A job that finds the model busy waits for company, no longer than the configuration says."""
         loop, longest = self.fabric.loop, self.config().model.max_wait_ms / 1000
-        if loop.now >= self._batch_at and loop.now - self._batch_ended >= longest:
+        if loop.now >= batches.at and loop.now - batches.ended >= longest:
             return
-        if loop.now >= self._batch_at:  # opens the next batch
-            self._batch_at = loop.now + longest
-        await loop.sleep_until(self._batch_at)
+        if loop.now >= batches.at:  # opens the next batch
+            batches.at = loop.now + longest
+        await loop.sleep_until(batches.at)
 
     # -- rules -----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from sandbox.base.artefacts import FEATURES_VERSION
 from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
 from sandbox.virtual.answers.content import Content
+from sandbox.virtual.machine.fabric import Fabric
 from sandbox.virtual.processes.recorder import Recorder
 from services.retrieval.core import recall
 from services.retrieval.index import Index
@@ -18,10 +19,10 @@ from services.retrieval.probe import N_SELF, Golden, index_row
 
 
 class Probe:
-    """Writes index_stats and recall_probe. One index and encoder are measured once: nothing else enters."""
+    """Writes index_stats and recall_probe, for each instance of retrieval. One index and encoder are measured once: nothing else enters."""
 
-    def __init__(self, content: Content, recorder: Recorder) -> None:
-        self.content, self.recorder = content, recorder
+    def __init__(self, content: Content, recorder: Recorder, fabric: Fabric) -> None:
+        self.content, self.recorder, self.fabric = content, recorder, fabric
         try:
             self._golden = Golden.of(artefacts.find(content.registries, "features", FEATURES_VERSION))
         except SandboxError:
@@ -30,14 +31,18 @@ class Probe:
 
     def once(self, now: float) -> None:
         """now: world seconds."""
+        for process in self.fabric.instances("retrieval"):
+            self._of(process.instance, now)
+
+    def _of(self, instance: str, now: float) -> None:
         index = self.content.loaded.index
-        self.recorder("retrieval", "index_stats", index_row(index, now, "retrieval-0"))
+        self.recorder("retrieval", "index_stats", index_row(index, now, instance))
         own, golden = self._measured(index.version, index.lists_searched, self.content.encoder_version)
         n_self = min(N_SELF, len(index.vectors))
-        self._write(now, index, index.encoder_version, "self", own, n_self)
+        self._write(instance, now, index, index.encoder_version, "self", own, n_self)
         if golden is not None and self._golden is not None:
             n = len(self._golden.user)
-            self._write(now, index, self.content.encoder_version, "golden", golden, n)
+            self._write(instance, now, index, self.content.encoder_version, "golden", golden, n)
 
     def _measure(self, version: str, searched: int, encoder: str) -> tuple[float, float | None]:
         """Shares found of the index's own vectors, and of the golden users' clicks (None without any)."""
@@ -50,8 +55,10 @@ class Probe:
         vectors = self.content.encode_raw(golden.user, golden.profile, golden.recent)
         return own, recall(index.nearest(np.ascontiguousarray(vectors)), golden.held_out)
 
-    def _write(self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int) -> None:
+    def _write(
+        self, instance: str, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int
+    ) -> None:
         self.recorder("retrieval", "recall_probe", row_of.recall_probe(
-            ts=now, index_version=index.version, encoder_version=encoder, instance="retrieval-0",
+            ts=now, index_version=index.version, encoder_version=encoder, instance=instance,
             probe_set=probe_set, recall_at_50=share, n_queries=n,
         ))  # fmt: skip

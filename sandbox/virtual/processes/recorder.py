@@ -13,6 +13,7 @@ from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS
+from sandbox.base.instances import instance_of, named, service_of
 from sandbox.base.rows import Row, row_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.runtime import publish
@@ -137,13 +138,14 @@ class Recorder:
             self(COLLECTOR, "procs", _proc(process, now, fabric.loop.now, wall_s))
             process.busy_s = 0.0
         for (caller, callee, path), tally in fabric.tallies.items():
-            down = fabric.loop.now < fabric.processes[callee].down_until
+            by, of = service_of(caller), fabric.processes.get(callee)
+            down = of is None or fabric.loop.now < of.down_until
             row = tally.sampled(
-                now, wall_s, caller=caller, callee=callee, instance=f"{callee}-0", path=path,
+                now, wall_s, caller=by, callee=service_of(callee), instance=instance_of(callee), path=path,
                 conn_state="TRANSIENT_FAILURE" if down else "READY",
             )  # fmt: skip
             if row is not None:
-                self(caller, "rpc_edges", row)
+                self(by, "rpc_edges", row)
         if fabric.loop.now >= store.down_until:
             self._sample_store(store, stream, now, wall_s)
 
@@ -153,7 +155,7 @@ class Recorder:
         self._sampled = since
         n_keys = store.n_keys
         self(COLLECTOR, "redis_stats", row_of.redis_stats(
-            ts=now, node="redis-0", ops=(change["commands"] + change["in"]) / wall_s,
+            ts=now, node=named("redis"), ops=(change["commands"] + change["in"]) / wall_s,
             used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=0, hits=change["reads"],
             misses=0, fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
         ))  # fmt: skip
@@ -167,8 +169,8 @@ class Recorder:
 
 def _proc(process: Process, now: float, wall: float, wall_s: float) -> Row:
     return row_of.procs(
-        ts=now, service=process.name, instance=process.instance, pid=0,
-        cpu_pct=100.0 * process.busy_s / wall_s, rss_mb=_MEMORY_MB.get(process.name, 80.0),
+        ts=now, service=process.service, instance=process.instance, pid=0,
+        cpu_pct=100.0 * process.busy_s / wall_s, rss_mb=_MEMORY_MB.get(process.service, 80.0),
         threads=_THREADS, invol_ctx=0, pool_queue=len(process.waiting), inflight=process.inflight,
         gc_gen2_ms=0.0, uptime_s=int(wall - process.started),
     )  # fmt: skip

@@ -34,7 +34,7 @@ def test_list_and_show_say_where_it_can_be_armed_and_what_holds_there():
     row = next(r for r in json.loads(listed("list", "--json")) if r["name"] == "rpc-edge-latency")
 
     assert "gateway->features" in row["targets"]
-    assert row["scope"] == ["callee", "ops", "regions", "paths", "user_buckets"]
+    assert row["scope"] == ["callee", "ops", "regions", "paths", "user_buckets", "instances"]
     told = listed("show", "session-stream-lag")
     assert "armed in" in told
     assert "callee, ops, regions, user_buckets, items, groups, share, onset, until_s" in " ".join(told.split())

@@ -42,7 +42,7 @@ class Bench:
         self.ended: list[tuple[float, float, str]] = []  # began, took (s), how
 
     async def _handler(self, inner: Context) -> None:
-        await self.fabric.burst("features", self.work_s)
+        await self.fabric.burst(self.fabric.processes["features"], self.work_s)
 
     async def _call(self) -> None:
         began, status = self.loop.now, "OK"
@@ -130,9 +130,9 @@ def test_a_process_that_starts_again_has_closed_breakers() -> None:
     bench.ask(11.0, 1)
     assert len(bench.failed(since=2.0)) == 9
 
-    bench.fabric.forget_breakers("features")
+    bench.fabric.forget_calls("features")
     bench.ask(12.0, 1)
-    bench.fabric.forget_breakers("gateway")
+    bench.fabric.forget_calls("gateway")
     bench.ask(22.0, 1)
     assert len(bench.failed(since=11.0)) == 1
 

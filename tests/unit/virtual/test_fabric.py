@@ -151,7 +151,7 @@ def test_processes_share_the_cores() -> None:
     one, two = Bench(cores=1), Bench(cores=2)
     for bench in (one, two):
         for process in ("gateway", "ranking"):
-            bench.loop.spawn(bench.fabric.burst(process, 0.01))
+            bench.loop.spawn(bench.fabric.burst(bench.fabric.processes[process], 0.01))
         bench.loop.spawn(_note_end(bench, "features"))
         bench.loop.run_until(1.0)
     assert one.ended == [("features", "", 30.0)]
@@ -170,7 +170,7 @@ def test_work_that_takes_no_time_waits_for_its_turn_and_for_nothing_else() -> No
     bench = Bench()
 
     async def nothing(process: str) -> None:
-        await bench.fabric.burst(process, 0.0)
+        await bench.fabric.burst(bench.fabric.processes[process], 0.0)
         bench.ended.append((process, "nothing", round(bench.loop.now * 1000, 3)))
 
     bench.loop.spawn(_note_end(bench, "model"))
@@ -193,7 +193,7 @@ def test_where_nobody_records_calls_run_the_same_and_nothing_piles_up() -> None:
 
 
 async def _note_end(bench: Bench, process: str) -> None:
-    await bench.fabric.burst(process, 0.01)
+    await bench.fabric.burst(bench.fabric.processes[process], 0.01)
     bench.ended.append((process, "", round(bench.loop.now * 1000, 3)))
 
 
