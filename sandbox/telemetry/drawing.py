@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from sandbox.base.instances import process_of
 from sandbox.base.run import SERVICES
 from sandbox.telemetry.waterfall import Bar, Waterfall
 
@@ -40,10 +41,10 @@ def drawn(found: Waterfall, width: int) -> Table:
 
 
 def _label(bar: Bar) -> Text:
-    """A handler by its service, a call by an arrow to whom it went."""
+    """A handler by its process, a call by an arrow to whom it went."""
     calls = bar.kind in ("client", "store")
     label = Text("  " * bar.depth)
-    label.append(f"→ {bar.peer or '?'}" if calls else bar.service, _COLOUR.get(bar.service, "white"))
+    label.append(f"→ {bar.peer or '?'}" if calls else process_of(bar.instance), _COLOUR.get(bar.service, "white"))
     label.append(f" {bar.op}")
     extra = [f"{bar.n_keys} keys"] if bar.n_keys else []
     extra += [f"batch {bar.batch_size}"] if bar.batch_size else []

@@ -11,6 +11,7 @@ from faults import reach
 from faults.base import Fault
 from faults.catalogue import CATALOGUE, KNOWN
 from sandbox.base.config import Config, Edge
+from sandbox.base.instances import instances, service_of
 from sandbox.base.run import PROCESSES
 from sandbox.drill.scenario import taxonomy
 from sandbox.drill.scenario.draft import Draft, split
@@ -100,6 +101,7 @@ def _use(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Iterator[
             "a fault that hits so few calls shows nothing",
         )  # fmt: skip
     yield from _empty_path(draft, place, step, kind)
+    yield from _absent_instances(draft, place, step)
 
 
 def _params(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> Any:
@@ -159,9 +161,14 @@ def _idle(draft: Draft, place: Place, step: Step, kind: type[Fault], params: Any
     if kind.name == "ann-recall-collapse" and built is not None and params.nprobe >= built.nprobe:
         why = f"nprobe: the index is built to search {built.nprobe} lists"
     if why:
-        key, _, told = why.partition(": ")
+        key, knob, told = why.partition(": ")
+        if not knob:
+            there = [f"{s}.{k}" for s, v in patches.items() for k in v]
+            yield draft.error("no-effect", (*place, "release", "patches"), ", ".join(there), why,
+                              f"release what {kind.name} spoils, as it should be")  # fmt: skip
+            return
         at: Place = (*place, "fault", "params", key.split(", ")[0])
-        yield draft.error("no-effect", at, getattr(params, key.split(", ")[0], None), told or why,
+        yield draft.error("no-effect", at, getattr(params, key.split(", ")[0], None), told,
                           f"choose a value that hurts; see `sandbox fault show {kind.name}`")  # fmt: skip
     for (name, knob), least in LEAST.items():
         if name == kind.name and getattr(params, knob) < least:
@@ -193,6 +200,24 @@ def _empty_path(draft: Draft, place: Place, step: Step, kind: type[Fault]) -> It
             f"{edge.path}, the path that calls of {step.target} take",
             "it does nothing until somebody sends the calls there, which may be the accepted action",
         )
+
+
+def _absent_instances(draft: Draft, place: Place, step: Step) -> Iterator[Finding]:
+    """Instances that neither the beginning nor a release brings."""
+    most = dict(draft.config.replicas)
+    for _, other in draft.steps:
+        for service, settings in (other.release.patches if other.release else {}).items():
+            most[service] = max(most.get(service, 1), settings.get("replicas", 1))
+    for i, name in enumerate(step.scope.instances):
+        service = service_of(name)
+        if name not in instances(service, most.get(service, 1)):
+            yield draft.error(
+                "no-effect",
+                (*place, "scope", "instances", i),
+                name,
+                f"one of {', '.join(instances(service, most.get(service, 1)))}",
+                "say in replicas, or in a release, that there is one",
+            )
 
 
 def _same_seam(draft: Draft) -> Iterator[Finding]:

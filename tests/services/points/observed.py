@@ -22,7 +22,7 @@ async def observe(side, where, kind):
     finally:
         seam.take_off(wrapper)
     assert kind == "plain" or wrapper.seen, "the wrapper met its call"
-    return seen
+    return {**seen, "instances": sorted({call.place.instance for call in wrapper.seen})}
 
 
 def _spans(side, **wanted):
