@@ -40,7 +40,14 @@ class Edge(Document):
     breaker: Breaker | None = Field(None, exclude_if=lambda breaker: breaker is None)
 
 
-class GatewayConfig(Document):
+class Hosted(Document):
+    """What every process has that answers calls. max_handlers: calls that it handles at once, further ones wait;
+    None, and not spoken of, as many as the skeleton gives (services.skeleton.host)."""
+
+    max_handlers: int | None = Field(None, ge=1, le=1024, exclude_if=lambda handlers: handlers is None)
+
+
+class GatewayConfig(Hosted):
     deadline_ms: float = Field(800.0, ge=5, le=10_000)  # budget when the client sets none, ms
     n_candidates: int = Field(200, ge=10, le=1000)  # asked of retrieval; ranking costs grow with it
     # Some 30 times the healthy medians: two busy cores must not make fallbacks answer.
@@ -53,13 +60,13 @@ class GatewayConfig(Document):
     impressions_to_stream: bool = True  # the seen list and the counters follow from it
 
 
-class FeaturesConfig(Document):
+class FeaturesConfig(Hosted):
     max_age_s: dict[str, float] = {}  # world seconds by view, over the view's own
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose every feature is logged
     fetch_batch: int = Field(0, ge=0, le=1000)  # keys of one store round trip; 0: all
 
 
-class RetrievalConfig(Document):
+class RetrievalConfig(Hosted):
     index_version: str = "ix-1"
     # Lists searched of an inverted file, out of lists in all; None: as many as it was built for.
     nprobe: int | None = Field(None, ge=1, le=65_536)
@@ -70,7 +77,7 @@ class RetrievalConfig(Document):
     probe_every_s: float = Field(300.0, ge=10)  # recall probe, world seconds
 
 
-class RankingConfig(Document):
+class RankingConfig(Hosted):
     features: Edge = Edge(deadline_ms=120)
     model: Edge = Edge(deadline_ms=240)
     contract_version: str = "fc-1"
@@ -79,7 +86,7 @@ class RankingConfig(Document):
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose inputs are summarised
 
 
-class ModelConfig(Document):
+class ModelConfig(Hosted):
     ranker: str = "rk-1"  # active version
     two_tower: str = "tt-1"  # active version of the user tower
     keep_loaded: list[str] = []  # further versions held ready
@@ -107,19 +114,19 @@ class SensitivityList(Document):
     label_delay_s: float = Field(0.0, ge=0)
 
 
-class RulesConfig(Document):
+class RulesConfig(Hosted):
     version: str = "ru-1"
     rules: list[Rule] = []  # empty: services/rules/rules.yaml
     sensitivity: SensitivityList = SensitivityList()
     explore_share: float = Field(0.015, ge=0, le=0.2)  # of slots filled at random
 
 
-class EventsConfig(Document):
+class EventsConfig(Hosted):
     stream_maxlen: int = Field(200_000, ge=1000)  # entries kept in the stream, memory
     dedupe_s: float = Field(3_600.0, ge=1)  # wall seconds that event ids are remembered
 
 
-class StreamConfig(Document):
+class StreamConfig(Hosted):
     batch: int = Field(200, ge=1, le=5000)  # entries read at once
     block_ms: int = Field(200, ge=1, le=5000)  # wait for entries, ms
     linger_ms: int = Field(100, ge=0, le=5000)  # between batches: one round trip for many entries

@@ -70,6 +70,7 @@ class VirtualStack:
         self.catalogue = self.content.catalogue
         self.recorder = Recorder(self.run.lake, self.world, self.catalogue) if telemetry else None
         self.fabric = Fabric((*PROCESSES, LOAD), self.loop, self.world, timing or timings.load(), self.recorder)
+        self.fabric.rooms.configure(self.config)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
@@ -172,6 +173,7 @@ class VirtualStack:
         self.gathering.settle()
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
+        self.fabric.rooms.configure(config)
         self.config = config
         return dict.fromkeys(services, config.version)
 

@@ -26,12 +26,14 @@ from sandbox.base.run import RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import CURRENT, SpanIds, parse
+from services.skeleton.keeper import Keeper
 from services.skeleton.metrics import Metrics
+from services.skeleton.pool import Pool, Turn
 from services.skeleton.seams import Seams
 from services.skeleton.status import grpc_status
 from services.skeleton.telemetry import Telemetry
 
-MAX_CONCURRENT = 64  # handlers at once; further calls queue, which shows as queue_ms and pool_queue
+MAX_CONCURRENT = 64  # handlers at once unless settings say; further calls queue, seen as queue_ms and pool_queue
 DRAIN_S = 5.0  # wall seconds that calls in progress get after SIGTERM
 
 
@@ -66,9 +68,14 @@ class Host:
         self.metrics = Metrics(name)
         self.config = Config.load(run.path)
         self.callees: dict[str, Callee] = {}
-        self.pool = asyncio.Semaphore(MAX_CONCURRENT)
-        self.waiting = self.inflight = 0
-        self.telemetry.gauges = lambda: (self.waiting, self.inflight)
+        self.pool = Pool(self.max_handlers)
+        self.keeper = Keeper(name, self.seams, self.pool, self.telemetry.log)
+        self.telemetry.gauges = lambda: (self.pool.waiting, self.pool.inflight)
+
+    @property
+    def max_handlers(self) -> int:
+        """What its settings give it."""
+        return getattr(self.config, self.name).max_handlers or MAX_CONCURRENT
 
     def callee(self, name: str, stub: Callable[[aio.Channel], Any]) -> Callee:
         """The client side of the edge from this service to `name`."""
@@ -93,6 +100,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         config = Config.load(self.host.run.path)
         await self.servicer.reconfigure(config)
         self.host.config = config
+        self.host.keeper.settle(self.host.max_handlers)
         self.host.telemetry.log("info", "configuration reloaded", version=config.version)
         return admin_pb2.ReloadResponse(config_version=config.version)
 
@@ -117,15 +125,12 @@ def _handler(
         began, began_world, status = time.perf_counter(), telemetry.world.now(), "OK"
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
         CURRENT.set(context)
-        host.waiting += 1
+        turn, answer = Turn(host.pool), b""
         try:
-            await host.pool.acquire()
-        finally:
-            host.waiting -= 1
-        queue_ms = (time.perf_counter() - began) * 1000
-        host.inflight += 1
-        answer = b""
-        try:
+            if not quiet:  # who puts a process right does not wait for its handlers
+                await turn.begin()
+            if host.seams.process:
+                await turn.hold(host.keeper.held_s(op, context))
             answer = (await method(_parsed(parse_request, raw, host, op), context)).SerializeToString()
             return answer
         except SandboxError as error:
@@ -148,8 +153,7 @@ def _handler(
             await call.abort_with_status(grpc_status(failure))
             raise  # never reached: the abort raises
         finally:
-            host.inflight -= 1
-            host.pool.release()
+            queue_ms = turn.end() * 1000
             seconds = time.perf_counter() - began
             metrics.handled(op, status, seconds)
             if not quiet:
@@ -204,7 +208,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     names = [d.full_name for d in descriptors]
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     address, metrics_address = host.run.addresses[host.name], host.run.metrics[host.name]
-    host.metrics.inflight.set_function(lambda: host.inflight)
+    host.metrics.inflight.set_function(lambda: host.pool.inflight)
     try:
         server.add_insecure_port(address)
         host.metrics.listen(metrics_address)
@@ -217,6 +221,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
             fix="stop what listens there, or start the stack anew: it picks free ports",
         ) from error
     await host.telemetry.start()
+    host.keeper.start()
     sampler = asyncio.create_task(host.sample_edges())
     await servicer.start()
     await server.start()
@@ -225,10 +230,11 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
     host.telemetry.log("info", "ready", address=address)
     await stop.wait()
-    host.telemetry.log("info", "draining", inflight=host.inflight)
+    host.telemetry.log("info", "draining", inflight=host.pool.inflight)
     await healthy.enter_graceful_shutdown()
     await server.stop(DRAIN_S)
     sampler.cancel()
+    host.keeper.stop()
     await servicer.stop()
     for callee in host.callees.values():
         await callee.close()

@@ -10,13 +10,17 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from sandbox.virtual.machine.loop import Loop, Signal, Task
+from services.skeleton.room import Room
 
 
 @dataclass
 class Process:
-    """One process. busy_s: work done since the last sample. waiting: for a handler of the pool."""
+    """One process. busy_s: work done since the last sample. handlers: of its pool, that can be taken at once.
+    waiting: for one of them. room: what it has where something is put on its point `process`, else None."""
 
     name: str
+    handlers: int = 64
+    room: Room | None = None
     down_until: float = 0.0
     running: bool = False
     inflight: int = 0

@@ -25,11 +25,12 @@ from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
+from sandbox.virtual.machine.rooms import Rooms
 from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
-from services.skeleton.seams import Call, Proceed, Seam, Seams
+from services.skeleton.seams import Call, Place, Proceed, Seam, Seams
 from services.skeleton.tally import Tally
 
 N_DICE = 64  # noise values of one request; one that needs more begins again
@@ -108,13 +109,14 @@ class Fabric:
         self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Recording | None
     ) -> None:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
-        self.processes = {name: Process(name) for name in names}
+        self.processes = {name: Process(name, timing.pool) for name in names}
         self.seams = {name: Seams(world, Wall(loop)) for name in names}
+        self.rooms = Rooms(self.processes, self.seams, loop, self.log)
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
         self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
-        self._client_share, self._pool = timing.client_share, timing.pool
+        self._client_share = timing.client_share
         self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
         self._cores = Cores(timing.cores, loop)
         self._spans = 0
@@ -308,7 +310,7 @@ class Fabric:
         arrived, status = loop.now, "OK"
         if arrived < process.down_until:
             raise CallError("WIRE-005")
-        if process.inflight >= self._pool:
+        if process.inflight >= process.handlers:
             turn = Signal()
             process.waiting.append(turn)
             await loop.wait(turn)  # who leaves hands its place on
@@ -316,6 +318,9 @@ class Fabric:
             process.inflight += 1
         queue_ms = (loop.now - arrived) * 1000
         try:
+            if process.room is not None and not context.given_up:
+                place = Place(context.user, context.session, context.depth, context.region)
+                await loop.sleep_until(loop.now + process.room.held_s(op, place))
             if context.given_up:
                 raise CallError("WIRE-004")
             return await handler(context)
@@ -330,7 +335,7 @@ class Fabric:
             self.log(name, "error", "handler failed", context, op=op, error=repr(error))
             raise CallError("WIRE-006") from error
         finally:
-            if process.waiting:
+            if process.waiting and process.inflight <= process.handlers:
                 loop.fire(process.waiting.popleft())
             else:
                 process.inflight -= 1

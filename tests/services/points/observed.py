@@ -17,7 +17,8 @@ async def observe(side, where, kind):
     if kind != "plain":
         seam.put(wrapper)
     try:
-        seen = await (watch[process](side, seam, wrapper) if point == "write" else _request(side))
+        special = {"write": watch.get(process), "process": _crowd}.get(point)
+        seen = await (special(side, seam, wrapper) if special else _request(side))
     finally:
         seam.take_off(wrapper)
     assert kind == "plain" or wrapper.seen, "the wrapper met its call"
@@ -61,6 +62,18 @@ async def _request(side):
         "one score": len({r["score"] for r in by_ann}) == 1,
         "one chance": len(chances) == 1,
         "lost rows": side.dropped(),
+    }
+
+
+async def _crowd(side, seam, wrapper):
+    """Three requests at once."""
+    await side.ask(3)
+    apply = _spans(side, op="Apply", kind="server")
+    return {
+        "status": [s["status"] for s in _spans(side, op="Recommend", kind="server")],
+        "slow": sum(_slow([s]) for s in apply),
+        "in line": sorted(round(s["queue_ms"] / 1000 / DELAY_S) for s in apply),
+        "errors": sorted({r["msg"] for r in _errors(side)}),
     }
 
 

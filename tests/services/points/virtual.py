@@ -56,8 +56,9 @@ class Virtual:
     def _advance(self, wall_s):
         self.stack.advance(self.stack.now() + wall_s * self.stack.world.speed)
 
-    async def ask(self):
-        self.stack.clients.probe(self.user)
+    async def ask(self, n=1):
+        for _ in range(n):
+            self.stack.clients.probe(self.user)
         self._advance(5.0)
 
     async def tell(self):
