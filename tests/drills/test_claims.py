@@ -55,6 +55,7 @@ REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Reverting the list repairs it; then count who saw what.",
     "Restarting the processor lets it work through its backlog.",
     "Taking the other path ends it at once; restarting or scaling features would have done nothing.",
+    "Taking the server back repairs it; waiting longer for it or restarting it changes nothing.",
     "Reverting the contract repairs it; rolling back the model would have changed nothing.",
     "Reverting the list repairs it; then its precision has to be reviewed by language.",
 }

@@ -29,13 +29,14 @@ COMMANDS = list(command_paths())
 ARMED = {step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault}
 SHELLS = {  # of services: what they do is I/O
     "behind", "record", "server", "processor", "batching", "probe", "client", "host", "status", "store", "feature_store", "telemetry",
-    "generate",
+    "generate", "pool", "keeper",
 }  # fmt: skip
 CORES_APART = {
     "services.model.core",
     "services.skeleton.breaker",
     "services.skeleton.seams",
     "services.skeleton.rows",
+    "services.skeleton.asking",
     "services.skeleton.messages",
     "services.events.places",
 }  # torch; a contract of
