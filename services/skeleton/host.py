@@ -69,7 +69,7 @@ class Host:
         self.config = Config.load(run.path)
         self.callees: dict[str, Callee] = {}
         self.pool = Pool(self.max_handlers)
-        self.keeper = Keeper(name, self.seams, self.pool, self.telemetry.log)
+        self.keeper = Keeper(name, self.seams, self.pool, self.telemetry)
         self.telemetry.gauges = lambda: (self.pool.waiting, self.pool.inflight)
 
     @property

@@ -1,23 +1,25 @@
-"""Gives a live process its room, and takes it back: the handlers of its pool, and how long calls keep them."""
+"""Gives a live process its room, and takes it back: the handlers of its pool, and its part of the processor."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from services.skeleton.asking import TICK_S, Asking
+from services.skeleton.burden import Burden
 from services.skeleton.context import Context
 from services.skeleton.pool import Pool
 from services.skeleton.room import Room
 from services.skeleton.seams import Place, Seams
+from services.skeleton.telemetry import Telemetry
 
 
 class Keeper:
-    """room: what the process has now. log: of the process."""
+    """room: what the process has now."""
 
-    def __init__(self, name: str, seams: Seams, pool: Pool, log: Callable[..., None]) -> None:
-        self.pool, self.room = pool, Room(pool.size)
-        self._usual, self._asking, self._seam = self.room, Asking(seams, name, log), seams.process
+    def __init__(self, name: str, seams: Seams, pool: Pool, telemetry: Telemetry) -> None:
+        self.pool, self.room, self._telemetry = pool, Room(pool.size), telemetry
+        self._burden = Burden(self._throttled)
+        self._usual, self._asking, self._seam = self.room, Asking(seams, name, telemetry.log), seams.process
         self._ticking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,3 +59,7 @@ class Keeper:
     def _give(self, room: Room) -> None:
         self.room = room
         self.pool.resize(room.handlers)
+        self._burden.give(room)
+
+    def _throttled(self, ms: float) -> None:
+        self._telemetry.throttled_ms += ms

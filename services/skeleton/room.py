@@ -1,4 +1,4 @@
-"""The room that a process has to work in: its handlers, and what holds them up. The payload of the point `process`."""
+"""The room that a process has to work in: its handlers, its part of the processor. The payload of the point `process`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,22 @@ def not_held(method: str, place: Place) -> float:
 @dataclass(frozen=True)
 class Room:
     """handlers: calls that are handled at once; further ones wait for one of them to end. held_s: by method and
-    place, how many wall seconds a call keeps its handler before its own work begins, the processor unused."""
+    place, how many wall seconds a call keeps its handler before its own work begins, the processor unused.
+
+    neighbours: cores' worth of work that others of the machine, who are in no stack, do beside it; all processes
+    of the machine share what there is with them. quota: processor seconds that it may use per wall second; None for as
+    many as it gets. It is counted by periods of period_s, and a process that has used up its part of one stands still until
+    the next begins.
+    """
 
     handlers: int
     held_s: Held = not_held
+    neighbours: float = 0.0
+    quota: float | None = None
+    period_s: float = 0.1
 
     def __post_init__(self) -> None:
         if self.handlers < 1:
             raise ValueError("handlers: at least one, or nothing is ever answered")
+        if self.neighbours < 0 or self.period_s <= 0 or (self.quota is not None and self.quota <= 0):
+            raise ValueError("neighbours, quota, period_s: above 0, or no process ever goes on")

@@ -111,7 +111,6 @@ class Fabric:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
         self.processes = {name: Process(name, timing.pool) for name in names}
         self.seams = {name: Seams(world, Wall(loop)) for name in names}
-        self.rooms = Rooms(self.processes, self.seams, loop, self.log)
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
@@ -119,6 +118,7 @@ class Fabric:
         self._client_share = timing.client_share
         self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
         self._cores = Cores(timing.cores, loop)
+        self.rooms = Rooms(self.processes, self.seams, self._cores, self.log)
         self._spans = 0
 
     def is_armed(self) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from sandbox.base.config import Config, Hosted
-from sandbox.virtual.machine.cores import Process
-from sandbox.virtual.machine.loop import Loop
+from sandbox.virtual.machine.cores import Cores, Process
 from services.skeleton.asking import TICK_S, Asking
 from services.skeleton.room import Room
 from services.skeleton.seams import Seams
@@ -17,9 +16,9 @@ class Rooms:
     """log: takes a service, a level, a text and fields."""
 
     def __init__(
-        self, processes: Mapping[str, Process], seams: Mapping[str, Seams], loop: Loop, log: Callable[..., None]
+        self, processes: Mapping[str, Process], seams: Mapping[str, Seams], cores: Cores, log: Callable[..., None]
     ) -> None:
-        self._processes, self._seams, self._loop = processes, seams, loop
+        self._processes, self._seams, self._cores, self._loop = processes, seams, cores, cores.loop
         self._usual = {name: Room(process.handlers) for name, process in processes.items()}
         self._given = dict(self._usual)  # by the machine, where settings say nothing
         self._asking = {name: Asking(of, name, partial(log, name)) for name, of in seams.items()}
@@ -54,6 +53,8 @@ class Rooms:
         room = self._asking[name].room(usual) if armed else usual
         process.room = room if armed else None
         process.handlers = room.handlers
+        rooms = (of.room for of in self._processes.values() if of.room is not None)
+        self._cores.neighbours = sum(of.neighbours for of in rooms)
         while process.waiting and process.inflight < process.handlers:
             process.inflight += 1
             self._loop.fire(process.waiting.popleft())

@@ -119,7 +119,7 @@ class Recorder:
         now = self.world.now()
         for process in fabric.processes.values():
             self("collector", "procs", _proc(process, now, fabric.loop.now, wall_s))
-            process.busy_s = 0.0
+            process.sampled()
         for (caller, callee, path), tally in fabric.tallies.items():
             down = fabric.loop.now < fabric.processes[callee].down_until
             row = tally.sampled(
@@ -153,6 +153,7 @@ def _proc(process: Process, now: float, wall: float, wall_s: float) -> Row:
     return row_of.procs(
         ts=now, service=process.name, instance=process.instance, pid=0,
         cpu_pct=100.0 * process.busy_s / wall_s, rss_mb=_MEMORY_MB.get(process.name, 80.0),
-        threads=_THREADS, invol_ctx=0, pool_queue=len(process.waiting), inflight=process.inflight,
-        gc_gen2_ms=0.0, uptime_s=int(wall - process.started),
+        threads=_THREADS, invol_ctx=process.n_switched, pool_queue=len(process.waiting), inflight=process.inflight,
+        gc_gen2_ms=0.0, uptime_s=int(wall - process.started), run_wait_ms=1000.0 * process.run_wait_s,
+        throttled_ms=1000.0 * process.throttled_s,
     )  # fmt: skip

@@ -83,6 +83,9 @@ class Live:
     def _done(self, service, op):
         return sum(s["service"] == service and s["op"] == op and s["kind"] == "server" for s in self.rows("spans"))
 
+    def throttled_ms(self, process):
+        return self.hosts[process].telemetry.throttled_ms
+
     async def tell(self):
         """Two clicks in one call. Returns how many entries of the stream they became."""
         self._n += 1

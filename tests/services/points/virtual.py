@@ -61,6 +61,10 @@ class Virtual:
             self.stack.clients.probe(self.user)
         self._advance(5.0)
 
+    def throttled_ms(self, process):
+        sampled = sum(row["throttled_ms"] for row in self.rows("procs") if row["service"] == process)
+        return sampled + self.fabric.processes[process].throttled_s * 1000
+
     async def tell(self):
         self._n += 1
         before, now = len(self.stack.stream.entries), self.stack.now()

@@ -95,6 +95,11 @@ def one_handler(room):
     return replace(room, handlers=1, held_s=lambda method, place: DELAY_S)
 
 
+def throttled(room):
+    """To a hundredth of what the requests at hand take."""
+    return replace(room, quota=0.004, period_s=0.5)
+
+
 def elsewhere(row):
     return (*row[:4], "AU", *row[5:])
 
@@ -117,6 +122,9 @@ HOW = {
     },
     ("process", "rules", None, "tick"): {
         "change": one_handler, "answer": one_handler, "code": "WIRE-005", "drop": lambda call: one_handler(Room(9)),
+    },
+    ("process", "ranking", None, "tick"): {
+        "change": throttled, "answer": throttled, "code": "WIRE-005", "drop": lambda call: throttled(Room(64)),
     },
     ("log", "gateway", "requests", "row"): {
         "change": elsewhere, "answer": elsewhere, "code": "WIRE-005", "drop": lambda call: None,
