@@ -8,8 +8,6 @@ from sandbox.base.errors import SandboxError
 from services.skeleton.room import Room
 from services.skeleton.seams import Call, Seams, Wrapper, payload_of
 
-TICK_S = 0.25  # wall seconds between two questions
-
 
 class Asking:
     """log: is told once of wrappers that fail; the process then has what its settings give it."""

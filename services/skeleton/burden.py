@@ -1,8 +1,10 @@
-"""What really holds a live process up: neighbours that work on the same cores, and a quota on its own work."""
+"""What really holds a live process up: neighbours that work on the same cores, a quota on its own work, memory that it
+does not use, and its garbage collector."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
 import os
 import subprocess
@@ -26,9 +28,10 @@ class Burden:
         self._neighbours: list[subprocess.Popen[bytes]] = []
         self._room = Room(1)
         self._throttle: Throttle | None = None
+        self._memory = b""
 
     def give(self, room: Room) -> None:
-        """What the room says is in force. Nothing waits for anything."""
+        """What the room says is in force."""
         before, self._room = self._room, room
         if room.neighbours != before.neighbours:
             self._end_neighbours()
@@ -40,6 +43,11 @@ class Burden:
             if room.quota is not None:
                 self._throttle = Throttle(room.quota, room.period_s, self._throttled)
                 self._throttle.start()
+
+        if room.memory_mb != before.memory_mb:
+            self._memory = b"\1" * int(room.memory_mb * 2**20)  # written, or no page of it would be there
+        if room.collector_s:
+            _collect(room.collector_s)
 
     def _end_neighbours(self) -> None:
         for program in self._neighbours:
@@ -70,6 +78,13 @@ class Throttle(threading.Thread):
                     self.throttled(left_s * 1000)
                     break
                 self.over.wait(min(left_s, self.period_s / _LOOKS))
+
+
+def _collect(seconds: float) -> None:
+    """Full collections, one after the other: what they take is seen as that of any."""
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        gc.collect()
 
 
 def _parts(neighbours: float) -> list[float]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from services.skeleton.asking import TICK_S, Asking
+from services.skeleton.asking import Asking
 from services.skeleton.burden import Burden
 from services.skeleton.context import Context
 from services.skeleton.pool import Pool
-from services.skeleton.room import Room
+from services.skeleton.room import TICK_S, Room
 from services.skeleton.seams import Place, Seams
 from services.skeleton.telemetry import Telemetry
 

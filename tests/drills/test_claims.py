@@ -33,6 +33,7 @@ QUESTIONS = {
     "Is that the price of variety?",
     "Is that meant to be?",
     "Shall we take it back?",
+    "Shall we give it more power all the same, or just wait?",
     "Is it?",
     "Is something off on your side?",
     "Are they right?",
@@ -55,6 +56,8 @@ REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Reverting the list repairs it; then count who saw what.",
     "Restarting the processor lets it work through its backlog.",
     "Taking the other path ends it at once; restarting or scaling features would have done nothing.",
+    "Taking the client back ends it, as do fewer attempts or an open breaker; waiting does not, and more power for the "
+    "model would not have either.",
     "Taking the server back repairs it; waiting longer for it or restarting it changes nothing.",
     "Reverting the contract repairs it; rolling back the model would have changed nothing.",
     "Reverting the list repairs it; then its precision has to be reviewed by language.",

@@ -1,5 +1,6 @@
 """What holds a live process up is real, and goes with the room, and with the process."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -78,3 +79,32 @@ def test_a_quota_stands_the_process_still_for_the_rest_of_each_period(burden):
     while time.monotonic() < ends:
         sum(range(1000))
     assert sum(burden.held_ms) <= seen + 50  # at most the period that it was in
+
+
+def test_memory_that_is_held_is_resident_and_goes_with_the_room(burden):
+    def resident_mb():
+        return psutil.Process().memory_info().rss / 2**20
+
+    before = resident_mb()
+    burden.give(Room(64, memory_mb=200))
+    held = resident_mb()
+    burden.give(USUAL)
+
+    assert held > before + 150
+    assert resident_mb() < held - 150
+
+
+def test_collections_take_so_long_each_time_and_are_those_of_the_collector(burden):
+    seen = []
+
+    def note(phase, of):
+        if of["generation"] == 2:
+            seen.append(time.perf_counter())
+
+    gc.callbacks.append(note)
+    try:
+        burden.give(Room(64, collector_s=0.05))
+    finally:
+        gc.callbacks.remove(note)
+
+    assert seen[-1] - seen[0] >= 0.04

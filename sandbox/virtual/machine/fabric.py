@@ -30,6 +30,7 @@ from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
+from services.skeleton.retries import Retries, backoff_s, ends_of
 from services.skeleton.seams import Call, Place, Proceed, Seam, Seams
 from services.skeleton.tally import Tally
 
@@ -113,6 +114,7 @@ class Fabric:
         self.seams = {name: Seams(world, Wall(loop)) for name in names}
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
+        self._retries: dict[tuple[str, str], Retries] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
         self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
         self._client_share = timing.client_share
@@ -164,20 +166,24 @@ class Fabric:
         messages, asked for where the seam is armed. As services.skeleton.client.Callee does it."""
         until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
         breaker = self._breaker(caller, callee, edge.path, edge.breaker) if edge.breaker else None
+        retries = self._retries_of(caller, callee)
+        retries.called(edge)
         for attempt in range(1, edge.attempts + 1):
+            ends = ends_of(edge, self.loop.now, until)
             try:
                 answer = await self._attempt(
-                    caller, callee, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire
+                    caller, callee, op, edge.path, context, handler, ends, attempt, n_keys, size, breaker, wire
                 )
                 if type(answer) is Answered:
                     return answer.unpacked()
                 return answer
             except SandboxError as error:
                 failure = CallError.of(error)
-                retry = failure.code == "WIRE-005" and attempt < edge.attempts
-                if not retry or self.loop.now >= until:
+                if not retries.follows(edge, failure.code, attempt, self.loop.now, until):
                     raise failure from None
                 self._tally(caller, callee, edge.path).retries += 1
+            if wait_s := backoff_s(edge, attempt):
+                await self.loop.sleep_until(min(self.loop.now + wait_s, until))
         raise AssertionError("the last attempt returns or raises")
 
     def _tally(self, caller: str, callee: str, path: str) -> Tally:
@@ -186,6 +192,12 @@ class Fabric:
         if tally is None:
             tally = self.tallies[edge] = Tally()
         return tally
+
+    def _retries_of(self, caller: str, callee: str) -> Retries:
+        retries = self._retries.get((caller, callee))
+        if retries is None:
+            retries = self._retries[caller, callee] = Retries()
+        return retries
 
     def _breaker(self, caller: str, callee: str, path: str, settings: Breaker) -> CircuitBreaker:
         edge = (caller, callee, path)
@@ -205,7 +217,9 @@ class Fabric:
             ))  # fmt: skip
 
     def forget_breakers(self, caller: str) -> None:
-        """A process that starts again has only closed ones."""
+        """A process that starts again has only closed ones, and full budgets."""
+        for callee in [callee for one, callee in self._retries if one == caller]:
+            del self._retries[caller, callee]
         for edge in [edge for edge in self._breakers if edge[0] == caller]:
             del self._breakers[edge]
 

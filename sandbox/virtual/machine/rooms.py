@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 
 from sandbox.base.config import Config, Hosted
 from sandbox.virtual.machine.cores import Cores, Process
-from services.skeleton.asking import TICK_S, Asking
-from services.skeleton.room import Room
+from services.skeleton.asking import Asking
+from services.skeleton.room import TICK_S, Room
 from services.skeleton.seams import Seams
 
 
@@ -55,6 +56,18 @@ class Rooms:
         process.handlers = room.handlers
         rooms = (of.room for of in self._processes.values() if of.room is not None)
         self._cores.neighbours = sum(of.neighbours for of in rooms)
+        if room.collector_s:
+            self._loop.spawn(self._collect(process, room.collector_s))
         while process.waiting and process.inflight < process.handlers:
             process.inflight += 1
             self._loop.fire(process.waiting.popleft())
+
+    async def _collect(self, process: Process, seconds: float) -> None:
+        await _burst(self._cores, process, seconds)
+        process.collector_s += seconds
+
+
+@types.coroutine
+def _burst(cores: Cores, process: Process, seconds: float) -> Generator[None, None, None]:
+    if cores.line_up(process, seconds):
+        yield

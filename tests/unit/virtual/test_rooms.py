@@ -86,3 +86,20 @@ def test_taken_off_a_process_has_its_room_again_and_who_waits_goes_on() -> None:
     bench.loop.spawn(_note_end(bench, "features"))
     bench.loop.run_until(1.0)
     assert bench.ended == [("features", "", 10.0)]
+
+
+def test_a_collector_stops_its_process_each_time_it_asks() -> None:
+    bench = bench_with(Room(64, collector_s=0.1))
+    bench.loop.spawn(_note_end(bench, "ranking"))  # it comes as the collector works
+    bench.loop.run_until(0.9)
+
+    assert bench.ended == [("ranking", "", 110.0)]
+    assert bench.fabric.processes["ranking"].collector_s == pytest.approx(0.4)  # at 0, 0.25, 0.5 and 0.75 s
+
+
+@pytest.mark.parametrize(
+    "nonsense", [{"handlers": 0}, {"quota": 0}, {"neighbours": -1}, {"collector_s": 0.3}, {"memory_mb": -1}]
+)
+def test_a_room_in_which_nothing_goes_on_is_none(nonsense) -> None:
+    with pytest.raises(ValueError, match=next(iter(nonsense))):
+        Room(**{"handlers": 64, **nonsense})
