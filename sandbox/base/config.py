@@ -33,13 +33,19 @@ class Breaker(Document):
 
 
 class Edge(Document):
-    """One caller->callee edge. deadline_ms: the caller waits no longer, ms. path: which of the two
-    network paths to the callee carries the calls. attempts: tries in all; a retry only follows UNAVAILABLE
-    of the callee. breaker: None, every call is tried; documents then do not speak of it."""
+    """One caller->callee edge. deadline_ms: the caller waits no longer, ms, whatever it tries. path: which of the
+    two network paths to the callee carries the calls. attempts: tries in all; a retry follows UNAVAILABLE of the
+    callee, and an attempt that took timeout_ms (None: each may take what is left of the deadline). backoff_ms: before
+    the second attempt, twice as long before each further one. retry_budget: retries as a share of calls, over time;
+    None: as many as `attempts` says (services.skeleton.retries). breaker: None, every call is tried. Documents do
+    not speak of what is None or 0."""
 
     deadline_ms: float = Field(ge=1, le=10_000)
     path: Literal["a", "b"] = "a"
-    attempts: int = Field(2, ge=1, le=5)
+    attempts: int = Field(2, ge=1, le=30)
+    timeout_ms: float | None = Field(None, ge=1, le=10_000, exclude_if=lambda ms: ms is None)
+    backoff_ms: float = Field(0.0, ge=0, le=1_000, exclude_if=lambda ms: ms == 0)
+    retry_budget: float | None = Field(None, ge=0, le=1, exclude_if=lambda share: share is None)
     breaker: Breaker | None = Field(None, exclude_if=lambda breaker: breaker is None)
 
 

@@ -3,7 +3,7 @@
 On the stream: 4 bytes, little-endian, the length of what follows; then a msgpack map
 {"s": service, "i": instance, "t": table, "r": [[value, ...], ...]} whose values stand in the order
 of the table's columns (sandbox.base.schema). TIMESTAMP values are float world seconds since the
-epoch, None is NULL. The pseudo-table "_gauges" carries [pool_queue, inflight, gc_gen2_ms]: what a
+epoch, None is NULL. The pseudo-table "_gauges" carries [pool_queue, inflight, gc_gen2_ms, throttled_ms]: what a
 process alone knows about itself, merged by the collector into its next row of `procs`.
 """
 
@@ -20,7 +20,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.schema import TABLES
 
 GAUGES = "_gauges"
-GAUGE_FIELDS = ("pool_queue", "inflight", "gc_gen2_ms")
+GAUGE_FIELDS = ("pool_queue", "inflight", "gc_gen2_ms", "throttled_ms")
 MAX_FRAME_BYTES = 16 * 2**20
 ROWS_PER_FRAME = 5_000  # what `encode_all` puts into one: about 1 MiB of most tables
 

@@ -133,6 +133,8 @@ _ALL = (
         inflight INTEGER calls being handled
         gc_gen2_ms DOUBLE time in full garbage collections since the last sample, milliseconds
         uptime_s BIGINT wall seconds since the process started
+        run_wait_ms DOUBLE=NULL time that its threads were ready to run and had no core, since the last sample, milliseconds; NULL where the system does not tell
+        throttled_ms DOUBLE=NULL time that a quota on the processor held it, since the last sample, milliseconds
     """),
     _table("process_events", "start, stop or crash of a process", "supervisor", """
         ts TIMESTAMP world time

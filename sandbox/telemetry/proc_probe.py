@@ -21,20 +21,21 @@ class Gauges:
     def __init__(self, max_age_s: float) -> None:
         self._max_age_s = max_age_s
         self._latest: dict[str, tuple[float, int | None, int | None]] = {}
-        self._gc_ms: dict[str, float] = {}
+        self._sums: dict[str, tuple[float, float]] = {}  # gc_gen2_ms, throttled_ms
 
     def take(self, frame: Frame, wall: float) -> None:
-        for queue, inflight, gc_ms in frame.rows:
+        for queue, inflight, *added in frame.rows:
             self._latest[frame.instance] = (wall, _whole(queue), _whole(inflight))
-            if isinstance(gc_ms, int | float):
-                self._gc_ms[frame.instance] = self._gc_ms.get(frame.instance, 0.0) + gc_ms
+            gc_ms, throttled_ms = (n if isinstance(n, int | float) else 0.0 for n in added)
+            before = self._sums.get(frame.instance, (0.0, 0.0))
+            self._sums[frame.instance] = (before[0] + gc_ms, before[1] + throttled_ms)
 
-    def of(self, instance: str, wall: float) -> tuple[int | None, int | None, float | None]:
-        """pool_queue, inflight, and gc_gen2_ms since the last call; None where it says nothing."""
+    def of(self, instance: str, wall: float) -> tuple[int | None, int | None, float | None, float | None]:
+        """pool_queue, inflight, and gc_gen2_ms and throttled_ms since the last call; None where it says nothing."""
         at, queue, inflight = self._latest.get(instance, (float("-inf"), None, None))
         if wall - at > self._max_age_s:
-            return None, None, None
-        return queue, inflight, self._gc_ms.pop(instance, 0.0)
+            return None, None, None, None
+        return queue, inflight, *self._sums.pop(instance, (0.0, 0.0))
 
 
 class ProcProbe:
@@ -42,7 +43,8 @@ class ProcProbe:
 
     def __init__(self, run_dir: Path, instance: str, gauges: Gauges) -> None:
         self._run_dir, self._instance, self._gauges = run_dir, instance, gauges
-        self._known: dict[int, tuple[psutil.Process, int]] = {}  # pid -> process, switches so far
+        # pid -> process, switches so far, milliseconds so far that it waited for a core
+        self._known: dict[int, tuple[psutil.Process, int, float | None]] = {}
 
     def sample(self, ts: float, wall: float, redis_pid: int | None) -> list[Row]:
         """One row per process that is alive. ts: world seconds. wall: of the gauges' clock."""
@@ -57,7 +59,7 @@ class ProcProbe:
     def _row(self, ts: float, wall: float, pid: int, service: str, instance: str) -> Row | None:
         try:
             known = self._known.get(pid)
-            process, switches_before = known or (psutil.Process(pid), None)
+            process, switches_before, waited_before = known or (psutil.Process(pid), None, None)
             with process.oneshot():
                 cpu = process.cpu_percent()  # since the last call, 0 at the first
                 memory, threads = process.memory_info(), process.num_threads()
@@ -66,14 +68,28 @@ class ProcProbe:
         except psutil.Error:
             self._known.pop(pid, None)
             return None
-        self._known[pid] = (process, switches)
+        waited = _run_wait_ms(pid)
+        self._known[pid] = (process, switches, waited)
         since = 0 if switches_before is None else switches - switches_before
-        queue, inflight, gc_ms = self._gauges.of(instance, wall)
+        queue, inflight, gc_ms, throttled_ms = self._gauges.of(instance, wall)
         return row_of.procs(
             ts=ts, service=service, instance=instance, pid=pid, cpu_pct=cpu,
             rss_mb=memory.rss / 2**20, threads=threads, invol_ctx=since, pool_queue=queue,
-            inflight=inflight, gc_gen2_ms=gc_ms, uptime_s=uptime,
+            inflight=inflight, gc_gen2_ms=gc_ms, uptime_s=uptime, throttled_ms=throttled_ms,
+            # a thread that ended takes what it waited with it
+            run_wait_ms=None if waited is None or waited_before is None else max(0.0, waited - waited_before),
         )  # fmt: skip
+
+
+def _run_wait_ms(pid: int) -> float | None:
+    """Time that its threads were ready to run and had no core, milliseconds; None where the system does not say.
+    Source: Documentation/scheduler/sched-stats.rst of Linux."""
+    try:
+        return sum(
+            int((task / "schedstat").read_text().split()[1]) / 1e6 for task in Path(f"/proc/{pid}/task").iterdir()
+        )
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _whole(value: Any) -> int | None:

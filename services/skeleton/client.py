@@ -20,6 +20,7 @@ from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.context import CURRENT, Context, SpanIds, headers
 from services.skeleton.lines import Line, Lines
 from services.skeleton.messages import checked, kinds
+from services.skeleton.retries import Retries, backoff_s, ends_of
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import from_rpc_error
 from services.skeleton.telemetry import Telemetry
@@ -40,6 +41,7 @@ class Callee:
         self.telemetry, self.seams, self.spans = telemetry, seams, spans
         self._lines = {path: Lines(stub, addresses, policy) for path in "ab"}
         self._breakers: dict[str, CircuitBreaker] = {}  # by path
+        self._retries = Retries()
 
     def follow(self, addresses: Mapping[str, str]) -> None:
         """There are these instances now. Calls in progress end where they are."""
@@ -50,22 +52,25 @@ class Callee:
         """The callee's answer. Raises SandboxError: WIRE-004, WIRE-005, WIRE-008 or what the callee raised.
 
         Waits no longer than the edge's deadline and what is left of the caller's own. Each attempt passes
-        the edge's circuit breaker by itself, and ends the call where that is open.
+        the edge's circuit breaker by itself, and ends the call where that is open. Whether another follows is
+        `Retries`' affair.
         """
         context = CURRENT.get() or Context("0" * 32, "0" * 16, None, self.service)
         until = time.perf_counter() + edge.deadline_ms / 1000
         if context.deadline is not None:
             until = min(until, context.deadline - MARGIN_S)
         breaker = self._breaker(edge.path, edge.breaker) if edge.breaker else None
+        self._retries.called(edge)
         for attempt in range(1, edge.attempts + 1):
-            line = self._lines[edge.path].pick()
+            line, ends = self._lines[edge.path].pick(), ends_of(edge, time.perf_counter(), until)
             try:
-                return await self._attempt(op, request, edge.path, line, context, until, attempt, n_keys, breaker)
+                return await self._attempt(op, request, edge.path, line, context, ends, attempt, n_keys, breaker)
             except SandboxError as error:
-                retry = error.kind.code == "WIRE-005" and attempt < edge.attempts
-                if not retry or time.perf_counter() >= until:
+                if not self._retries.follows(edge, error.kind.code, attempt, time.perf_counter(), until):
                     raise
                 line.tally.retries += 1
+            if wait_s := backoff_s(edge, attempt):
+                await asyncio.sleep(min(wait_s, max(0.0, until - time.perf_counter())))
         raise AssertionError("the last attempt returns or raises")
 
     def _breaker(self, path: str, settings: Breaker) -> CircuitBreaker:

@@ -28,8 +28,10 @@ from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import CURRENT, Context, SpanIds, parse
 from services.skeleton.directory import Directory
+from services.skeleton.keeper import Keeper
 from services.skeleton.messages import checked, kinds
 from services.skeleton.metrics import Metrics
+from services.skeleton.pool import Pool, Turn
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import grpc_status
 from services.skeleton.telemetry import Telemetry
@@ -70,9 +72,14 @@ class Host:
         self.config = Config.load(run.path)
         self.directory = Directory(run.path)
         self.callees: dict[str, Callee] = {}
-        self.pool = asyncio.Semaphore(self.config.handlers(name, MAX_CONCURRENT))
-        self.waiting = self.inflight = 0
-        self.telemetry.gauges = lambda: (self.waiting, self.inflight)
+        self.pool = Pool(self.max_handlers)
+        self.keeper = Keeper(name, self.seams, self.pool, self.telemetry)
+        self.telemetry.gauges = lambda: (self.pool.waiting, self.pool.inflight)
+
+    @property
+    def max_handlers(self) -> int:
+        """What its settings give it."""
+        return self.config.handlers(self.name, MAX_CONCURRENT)
 
     def callee(self, name: str, stub: Callable[[aio.Channel], Any]) -> Callee:
         """The client side of the edge from this service to `name`."""
@@ -105,9 +112,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     async def Reload(self, request: Any, context: Any) -> Any:
         config = Config.load(self.host.run.path)
         await self.servicer.reconfigure(config)
-        before, self.host.config = self.host.config.handlers(self.host.name, MAX_CONCURRENT), config
-        if (now := config.handlers(self.host.name, MAX_CONCURRENT)) != before:
-            self.host.pool = asyncio.Semaphore(now)  # calls in progress end in the one they began in
+        self.host.config = config
+        self.host.keeper.settle(self.host.max_handlers)
         self.host.telemetry.log("info", "configuration reloaded", version=config.version)
         return admin_pb2.ReloadResponse(config_version=config.version)
 
@@ -146,16 +152,12 @@ def _handler(
         began, began_world, status = time.perf_counter(), telemetry.world.now(), "OK"
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
         CURRENT.set(context)
-        host.waiting += 1
-        pool = host.pool
+        turn, answer = Turn(host.pool), b""
         try:
-            await pool.acquire()
-        finally:
-            host.waiting -= 1
-        queue_ms = (time.perf_counter() - began) * 1000
-        host.inflight += 1
-        answer = b""
-        try:
+            if not quiet:  # who puts a process right does not wait for its handlers
+                await turn.begin()
+            if host.seams.process:
+                await turn.hold(host.keeper.held_s(op, context))
             answer = (await answered(_parsed(parse_request, raw, host, op), context)).SerializeToString()
             return answer
         except SandboxError as error:
@@ -178,8 +180,7 @@ def _handler(
             await call.abort_with_status(grpc_status(failure))
             raise  # never reached: the abort raises
         finally:
-            host.inflight -= 1
-            pool.release()
+            queue_ms = turn.end() * 1000
             seconds = time.perf_counter() - began
             metrics.handled(op, status, seconds)
             if not quiet:
@@ -235,7 +236,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     process = process_of(host.instance)
     address, metrics_address = host.run.addresses[process], host.run.metrics[process]
-    host.metrics.inflight.set_function(lambda: host.inflight)
+    host.metrics.inflight.set_function(lambda: host.pool.inflight)
     try:
         server.add_insecure_port(address)
         host.metrics.listen(metrics_address)
@@ -248,6 +249,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
             fix="stop what listens there, or start the stack anew: it picks free ports",
         ) from error
     await host.telemetry.start()
+    host.keeper.start()
     sampler = asyncio.create_task(host.sample_edges())
     await servicer.start()
     await server.start()
@@ -256,10 +258,11 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
     host.telemetry.log("info", "ready", address=address)
     await stop.wait()
-    host.telemetry.log("info", "draining", inflight=host.inflight)
+    host.telemetry.log("info", "draining", inflight=host.pool.inflight)
     await healthy.enter_graceful_shutdown()
     await server.stop(DRAIN_S)
     sampler.cancel()
+    host.keeper.stop()
     await servicer.stop()
     for callee in host.callees.values():
         await callee.close()

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, Rows
 from sandbox.base.run import GRPC_PROCESSES
 from sandbox.base.schema import TABLES
+from services.skeleton.room import Room
 
 Peers = Mapping[str, tuple[str, ...]]  # peer -> operations
 
@@ -194,6 +195,13 @@ POINTS = {point.name: point for point in (
         "float32 [n, dim] (EncodeUser), or probabilities float32 [n, 3] (Score)",
         ("ops", *_USER), {"model": {ANY: ("EncodeUser", "Score")}}, (np.ndarray,),
         why="a forward pass happens inside one process",
+    ),
+    Point(
+        "process", "what a process has to work with", False,
+        "four times a wall second while something is put on it, and when that changes",
+        "a `services.skeleton.room.Room`: what its settings give it", "the room that it has until it asks again",
+        (), {process: {ANY: ("tick",)} for process in GRPC_PROCESSES}, (Room,),
+        why="a process has one room, whomever it works for",
     ),
     Point(
         "traffic", "who comes when", False, "each world minute of arrivals, as it is drawn",

@@ -85,11 +85,12 @@ class Wrapper(Protocol):
 class Seam:
     """One seam of one process. Wrappers run in the order in which they were put on."""
 
-    __slots__ = ("name", "wrappers")
+    __slots__ = ("changed", "name", "wrappers")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.wrappers: tuple[Wrapper, ...] = ()
+        self.changed: Callable[[], None] | None = None  # called when a wrapper has been put on or taken off
 
     def __bool__(self) -> bool:
         """True when armed; callers go straight through when it is not."""
@@ -117,10 +118,15 @@ class Seam:
         return _checked(answer, call)
 
     def put(self, wrapper: Wrapper) -> None:
-        self.wrappers = (*self.wrappers, wrapper)
+        self._now((*self.wrappers, wrapper))
 
     def take_off(self, wrapper: Wrapper) -> None:
-        self.wrappers = tuple(w for w in self.wrappers if w is not wrapper)
+        self._now(tuple(w for w in self.wrappers if w is not wrapper))
+
+    def _now(self, wrappers: tuple[Wrapper, ...]) -> None:
+        self.wrappers = wrappers
+        if self.changed is not None:
+            self.changed()
 
 
 def _around(wrappers: Sequence[Wrapper], method: str, proceed: Callable[[Call], Any]) -> Callable[[Call], Any]:

@@ -7,6 +7,7 @@ import gc
 import json
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class Telemetry:
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._gc_started = self._gc_ms = 0.0
-        self.gauges = lambda: (0, 0)  # pool_queue, inflight
+        self.gauges: Callable[[], tuple[int, int]] = lambda: (0, 0)  # pool_queue, inflight
+        self.throttled_ms = 0.0  # that a quota held the process, since the last send
 
     def row(self, table: str, values: tuple[Any, ...]) -> None:
         """values: as `row_of` of sandbox.base.rows makes them; times as world seconds."""
@@ -97,8 +99,8 @@ class Telemetry:
             return
         queue, inflight = self.gauges()
         rows, self._rows, self._n = self._rows, defaultdict(list), 0
-        rows[GAUGES].append((queue, inflight, self._gc_ms))
-        self._gc_ms = 0.0
+        rows[GAUGES].append((queue, inflight, self._gc_ms, self.throttled_ms))
+        self._gc_ms = self.throttled_ms = 0.0
         for table, values in rows.items():
             if self._writer is None:
                 self.dropped += len(values)

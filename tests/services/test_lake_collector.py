@@ -224,7 +224,7 @@ def test_processes_redis_and_the_stream_are_sampled_with_their_gauges(running):
 
     lake = running.lake()
     with running.connect() as link:
-        link.sendall(encode("gateway", "gateway-0", GAUGES, [[3, 7, 12.5]]))
+        link.sendall(encode("gateway", "gateway-0", GAUGES, [[3, 7, 12.5, 40.0]]))
         query = "SELECT pool_queue, inflight FROM procs WHERE service = 'gateway' AND inflight IS NOT NULL"
         assert wait_for(lambda: lake.query(query))[0] == (3, 7)
     assert wait_for(lambda: lake.query("SELECT count(DISTINCT service) FROM procs WHERE rss_mb > 1") == [(3,)])

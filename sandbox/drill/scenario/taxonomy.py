@@ -85,6 +85,8 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "uneven-load": "one instance takes the calls of all, the others idle",
         "bot-traffic": "machines pose as users",
         "resource-exhaustion": "processor or memory runs out",
+        "cpu-throttled": "a limit holds a process while processors are free",
+        "noisy-neighbour": "a program beside the stack takes the processor",
     },
     "availability": {
         "crash-loop": "a process dies again and again",

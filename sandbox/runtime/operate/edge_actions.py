@@ -1,8 +1,8 @@
-"""Actions on one caller->callee edge: its path, its deadline, its circuit breaker; and on how a caller balances."""
+"""Actions on one caller->callee edge: path, deadline, retries, circuit breaker; and on how a caller balances."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sandbox.base.config import Breaker, Config, Edge
 from sandbox.runtime.operate.operations import Operations, Record
@@ -33,6 +33,12 @@ _BREAKER = {
 }
 assert tuple(_BREAKER) == tuple(Breaker.model_fields)
 _POLICIES = (ROUND_ROBIN, PICK_FIRST)
+_RETRIES = {
+    "attempts": "tries in all",
+    "timeout_ms": "milliseconds of one attempt, off for what is left of the deadline (optional)",
+    "backoff_ms": "milliseconds before the second attempt, doubled before each further one (optional)",
+    "retry_budget": "retries as a share of calls over time, off for no bound (optional)",
+}
 _ENDS = {"caller": "service that calls", "callee": "service that is called"}
 
 
@@ -46,13 +52,13 @@ def _edge(ops: Operations, a: Arguments, action: str) -> Edge:
 
 
 def _set(ops: Operations, a: Arguments, op: str, change: dict[str, Any], warning: str) -> Plan:
-    """The plan of changing one field of the edge that the arguments name."""
+    """The plan of changing one field of the edge that the arguments name, or how it tries again."""
     edge = _edge(ops, a, op)
-    ((name, value),) = change.items()
-    shown = value.model_dump() if isinstance(value, Breaker) else value
-    wanted = validated(edge, {name: shown}, op, {"deadline_ms": "ms"})
+    plain = {name: value.model_dump() if isinstance(value, Breaker) else value for name, value in change.items()}
+    wanted = validated(edge, plain, op, {"deadline_ms": "ms"})
     caller, callee = a["caller"], a["callee"]
-    old, new = _text(getattr(edge, name)), _text(getattr(wanted, name))
+    name = "retries" if op == "retries" else next(iter(change))
+    old, new = (_tries(e) if op == "retries" else _text(getattr(e, name)) for e in (edge, cast(Edge, wanted)))
     preview = Preview(f"{caller}->{callee}: {name} {old} becomes {new}", [caller], 1.0, True, warning)
 
     def carry_out(actor: str) -> Record:
@@ -71,6 +77,13 @@ def _text(value: float | str | Breaker | None) -> str:
     return "off" if value is None else str(value)
 
 
+def _tries(edge: Edge) -> str:
+    """How it tries again, as its action takes it; what is as ever left out."""
+    given = {name: getattr(edge, name) for name in _RETRIES}
+    usual = {name: field.default for name, field in Edge.model_fields.items()}
+    return " ".join(f"{n}={v:g}" for n, v in given.items() if n == "attempts" or v != usual[n])
+
+
 def _path(ops: Operations, a: Arguments) -> Plan:
     _edge(ops, a, "path")
     return _set(ops, a, "path", {"path": one_of("path", "path", a["path"], ("a", "b"))}, "")
@@ -81,6 +94,16 @@ def _deadline(ops: Operations, a: Arguments) -> Plan:
     ms = number("deadline", "ms", a["ms"])
     warning = "too short: fallbacks answer; too long: the budget burns"
     return _set(ops, a, "deadline", {"deadline_ms": ms}, warning)
+
+
+def _retries(ops: Operations, a: Arguments) -> Plan:
+    """Settings that are not given are as they were."""
+    change: dict[str, Any] = {}
+    for name in _RETRIES.keys() & a.keys():
+        off = a[name] == "off" and name in ("timeout_ms", "retry_budget")
+        change[name] = None if off else number("retries", name, a[name])
+    warning = "each attempt is a call that the callee may have to work for"
+    return _set(ops, a, "retries", {name: change[name] for name in _RETRIES if name in change}, warning)
 
 
 def _breaker(ops: Operations, a: Arguments) -> Plan:
@@ -129,6 +152,7 @@ def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
     callees = "; ".join(f"of {caller}: {', '.join(them)}" for caller, them in EDGES.items())
     paths = ", ".join(f"{name} {edge.path}" for name, edge in edges.items())
     deadlines = ", ".join(f"{name} {edge.deadline_ms:g}" for name, edge in edges.items())
+    tries = ", ".join(f"{name} {_tries(edge)}" for name, edge in edges.items())
     on = [f"{name} {_text(edge.breaker)}" for name, edge in edges.items() if edge.breaker]
     defaults = {name: f"{value:g} unless given" for name, value in Breaker()}
     return {
@@ -136,6 +160,10 @@ def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
         "callee": (callees, ""),
         "path": ("a, b", paths),
         "ms": (bounds(Edge, "deadline_ms"), deadlines),
+        "attempts": (bounds(Edge, "attempts"), tries),
+        "timeout_ms": ("1 to 10000, or off", ""),
+        "backoff_ms": (bounds(Edge, "backoff_ms"), ""),
+        "retry_budget": ("0 to 1, or off", ""),
         "switch": ("on, off", "; ".join(on) or "off on every edge"),
         **{name: (bounds(Breaker, name), defaults[name]) for name in _BREAKER},
     }
@@ -153,6 +181,9 @@ KINDS = (
          _path, _legal, settings=_SETTINGS, keys=_keys("path")),
     Kind("deadline", "Change how long a caller waits for a callee", {**_ENDS, "ms": "milliseconds"},
          _deadline, _legal, ranges={"ms": (1, 10_000)}, settings=_SETTINGS, keys=_keys("deadline_ms")),
+    Kind("retries", "Change how often, and how patiently, a caller tries a callee again", {**_ENDS, **_RETRIES},
+         _retries, _legal, frozenset(_RETRIES) - {"attempts"}, ranges={"attempts": (1, 30)}, settings=_SETTINGS,
+         keys=_keys("retries")),
     Kind("breaker", "Put a circuit breaker on an edge, change it or take it off",
          {**_ENDS, "switch": "on or off", **_BREAKER}, _breaker, _legal, frozenset(_BREAKER),
          ranges=dict.fromkeys(_BREAKER, (0, 1e6)), settings=_SETTINGS, keys=_keys("breaker")),

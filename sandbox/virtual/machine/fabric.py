@@ -26,12 +26,14 @@ from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
+from sandbox.virtual.machine.rooms import Rooms
 from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
 from services.skeleton.balancer import ROUND_ROBIN, pick
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
-from services.skeleton.seams import Call, Proceed, Seam, Seams
+from services.skeleton.retries import Retries, backoff_s, ends_of
+from services.skeleton.seams import Call, Place, Proceed, Seam, Seams
 from services.skeleton.tally import Tally
 
 N_DICE = 64  # noise values of one request; one that needs more begins again
@@ -121,11 +123,13 @@ class Fabric:
             self._there[process.service] = (*self._there.get(process.service, ()), process)
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
+        self._retries: dict[tuple[str, str], Retries] = {}
         self._works = {op: (op.partition(".")[0], Pace.of(of)) for op, of in timing.work.items()}
         self._wires = {edge: Pace.of(work) for edge, work in timing.wire.items()}
         self._client_share = timing.client_share
         self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
         self._cores = Cores(timing.cores, loop)
+        self.rooms = Rooms(self.processes, self.seams, self._cores, timing.pool, self.log)
         self._spans = 0
 
     def is_armed(self) -> bool:
@@ -156,8 +160,9 @@ class Fabric:
 
     def begin(self, name: str) -> Process:
         """One process more, which nobody calls before it `joins`."""
-        self.processes[name] = Process(name, self.timing.pool)
-        return self.processes[name]
+        process = self.processes[name] = Process(name, self.timing.pool)
+        self.rooms.enter(process)
+        return process
 
     def joins(self, process: Process) -> None:
         """From now on it is called too."""
@@ -207,21 +212,24 @@ class Fabric:
         until = min(self.loop.now + edge.deadline_ms / 1000, context.until - MARGIN_S)
         own = context.at or self.processes[caller]
         breaker = self._breaker(own, callee, edge.path, edge.breaker) if edge.breaker else None
+        retries = self._retries_of(own.name, callee)
+        retries.called(edge)
         for attempt in range(1, edge.attempts + 1):
-            to = self._next(own, callee, edge.path)
+            to, ends = self._next(own, callee, edge.path), ends_of(edge, self.loop.now, until)
             try:
                 answer = await self._attempt(
-                    own, to, op, edge.path, context, handler, until, attempt, n_keys, size, breaker, wire
+                    own, to, op, edge.path, context, handler, ends, attempt, n_keys, size, breaker, wire
                 )
                 if type(answer) is Answered:
                     return answer.unpacked()
                 return answer
             except SandboxError as error:
                 failure = CallError.of(error)
-                retry = failure.code == "WIRE-005" and attempt < edge.attempts
-                if not retry or self.loop.now >= until:
+                if not retries.follows(edge, failure.code, attempt, self.loop.now, until):
                     raise failure from None
                 self._tally(own, to, edge.path).retries += 1
+            if wait_s := backoff_s(edge, attempt):
+                await self.loop.sleep_until(min(self.loop.now + wait_s, until))
         raise AssertionError("the last attempt returns or raises")
 
     def _tally(self, caller: Process, callee: Process, path: str) -> Tally:
@@ -230,6 +238,12 @@ class Fabric:
         if tally is None:
             tally = self.tallies[edge] = Tally()
         return tally
+
+    def _retries_of(self, caller: str, callee: str) -> Retries:
+        retries = self._retries.get((caller, callee))
+        if retries is None:
+            retries = self._retries[caller, callee] = Retries()
+        return retries
 
     def _breaker(self, caller: Process, callee: str, path: str, settings: Breaker) -> CircuitBreaker:
         edge = (caller.name, callee, path)
@@ -252,7 +266,9 @@ class Fabric:
             ))  # fmt: skip
 
     def forget_calls(self, caller: str) -> None:
-        """A process that starts again has only closed breakers, and has called nobody yet."""
+        """A process that starts again has only closed breakers and full budgets, and has called nobody yet."""
+        for callee in [callee for one, callee in self._retries if one == caller]:
+            del self._retries[caller, callee]
         for edge in [edge for edge in self._breakers if edge[0] == caller]:
             del self._breakers[edge]
         for edge in [edge for edge in self._last if edge[0] == caller]:
@@ -404,6 +420,9 @@ class Fabric:
             process.inflight += 1
         queue_ms = (loop.now - arrived) * 1000
         try:
+            if process.room is not None and not context.given_up:
+                place = Place(context.user, context.session, context.depth, context.region)
+                await loop.sleep_until(loop.now + process.room.held_s(op, place))
             if context.given_up:
                 raise CallError("WIRE-004")
             return await handler(context)

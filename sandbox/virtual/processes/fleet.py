@@ -32,11 +32,7 @@ class Fleet:
     def configure(self, config: Config) -> None:
         """As many instances, and handlers in each, as the documents say."""
         self.follow(config.replicas)
-        for process in self.fabric.processes.values():
-            process.handlers = config.handlers(process.service, self.fabric.timing.pool)
-            while process.waiting and process.inflight < process.handlers:
-                process.inflight += 1
-                self.fabric.loop.fire(process.waiting.popleft())
+        self.fabric.rooms.configure(config)
 
     def follow(self, replicas: Mapping[str, int]) -> None:
         """So many instances of each service: further ones start, and are called once they are up; of too many the

@@ -34,7 +34,7 @@ from services.skeleton.seams import Seams
 
 _OBSERVED = ("requests", "impressions", "outcomes", "feature_reads")
 _KEEP = 20_000  # rows of one table that wait for a segment
-# Resident memory in MiB and threads of an idle process: fixed, nothing in the model uses memory.
+# Resident memory in MiB and threads of an idle process: fixed, no work of the model uses memory.
 _MEMORY_MB = {
     "redis": 26.0, "collector": 132.0, "materialiser": 97.0, "features": 84.0, "model": 282.0,
     "retrieval": 120.0, "ranking": 71.0, "rules": 79.0, "events": 81.0, "gateway": 74.0, "stream": 84.0,
@@ -136,7 +136,7 @@ class Recorder:
         now = self.world.now()
         for process in fabric.processes.values():
             self(COLLECTOR, "procs", _proc(process, now, fabric.loop.now, wall_s))
-            process.busy_s = 0.0
+            process.sampled()
         for (caller, callee, path), tally in fabric.tallies.items():
             by, of = service_of(caller), fabric.processes.get(callee)
             down = of is None or fabric.loop.now < of.down_until
@@ -168,9 +168,11 @@ class Recorder:
 
 
 def _proc(process: Process, now: float, wall: float, wall_s: float) -> Row:
+    held_mb = process.room.memory_mb if process.room is not None else 0.0
     return row_of.procs(
         ts=now, service=process.service, instance=process.instance, pid=0,
-        cpu_pct=100.0 * process.busy_s / wall_s, rss_mb=_MEMORY_MB.get(process.service, 80.0),
-        threads=_THREADS, invol_ctx=0, pool_queue=len(process.waiting), inflight=process.inflight,
-        gc_gen2_ms=0.0, uptime_s=int(wall - process.started),
+        cpu_pct=100.0 * process.busy_s / wall_s, rss_mb=_MEMORY_MB.get(process.service, 80.0) + held_mb,
+        threads=_THREADS, invol_ctx=process.n_switched, pool_queue=len(process.waiting), inflight=process.inflight,
+        gc_gen2_ms=1000.0 * process.collector_s, uptime_s=int(wall - process.started), run_wait_ms=1000.0 * process.run_wait_s,
+        throttled_ms=1000.0 * process.throttled_s,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 
@@ -82,14 +83,17 @@ class Live:
         """Closes a minute of indicators, as the collector does by itself."""
         await self.collector._once(self.collector._minute, 60.0)
 
-    async def ask(self):
-        """One request, its rows written."""
+    async def ask(self, n=1):
+        """So many requests at once, their rows written."""
         request = gateway_pb2.RecommendRequest(user_id=USER, k=SLATE, explain=True)
-        await self.stub.Recommend(request, timeout=20)
-        await until(lambda: self._done("gateway", "Recommend"), 10)
+        await asyncio.gather(*(self.stub.Recommend(request, timeout=20) for _ in range(n)))
+        await until(lambda: self._done("gateway", "Recommend") == n, 10)
 
     def _done(self, service, op):
-        return any(s["service"] == service and s["op"] == op and s["kind"] == "server" for s in self.rows("spans"))
+        return sum(s["service"] == service and s["op"] == op and s["kind"] == "server" for s in self.rows("spans"))
+
+    def throttled_ms(self, process):
+        return self.hosts[process].telemetry.throttled_ms
 
     async def tell(self):
         """Two clicks in one call. Returns how many entries of the stream they became."""

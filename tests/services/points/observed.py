@@ -13,12 +13,13 @@ async def observe(side, where, kind):
     wrapper = Wrapper(kind, peer, op, side.wall(process), **HOW[where])
     seam = side.seams(process).named(point)
     side.forget()
-    watch = {"events": _feedback, "stream": _stream, "materialiser": _materialised, "collector": _minute}
+    watch = {"events": _feedback, "stream": _stream, "materialiser": _materialised, "collector": _minute,
+             "rules": _in_line, "ranking": _held_up}  # fmt: skip
     if kind != "plain":
         seam.put(wrapper)
     try:
-        by_process = point in ("write", "collect")
-        seen = await (watch[process](side, seam, wrapper) if by_process else _request(side))
+        looks = watch.get(process) if point in ("write", "process", "collect") else None
+        seen = await (looks(side, seam, wrapper) if looks else _request(side))
     finally:
         seam.take_off(wrapper)
     assert kind == "plain" or wrapper.seen, "the wrapper met its call"
@@ -63,6 +64,35 @@ async def _request(side):
         "one score": len({r["score"] for r in by_ann}) == 1,
         "one chance": len(chances) == 1,
         "lost rows": side.dropped(),
+    }
+
+
+async def _in_line(side, seam, wrapper):
+    """Of three requests at once: who waits for a handler."""
+    await side.ask(3)
+    apply = _spans(side, op="Apply", kind="server")
+    return {
+        **_outcome(side),
+        "slow": sum(_slow([s]) for s in apply),
+        "in line": sorted(round(s["queue_ms"] / 1000 / DELAY_S) for s in apply),
+    }
+
+
+async def _held_up(side, seam, wrapper):
+    """Of three requests at once: whether the process stands still in between."""
+    before = side.throttled_ms("ranking")
+    await side.ask(3)
+    return {
+        **_outcome(side),
+        "slow": _slow(_spans(side, op="Rank", kind="server")),
+        "held": side.throttled_ms("ranking") > before,
+    }
+
+
+def _outcome(side):
+    return {
+        "status": [s["status"] for s in _spans(side, op="Recommend", kind="server")],
+        "errors": sorted({r["msg"] for r in _errors(side)}),
     }
 
 

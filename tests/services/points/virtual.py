@@ -56,12 +56,17 @@ class Virtual:
     def _advance(self, wall_s):
         self.stack.advance(self.stack.now() + wall_s * self.stack.world.speed)
 
-    async def ask(self):
-        self.stack.clients.probe(self.user)
+    async def ask(self, n=1):
+        for _ in range(n):
+            self.stack.clients.probe(self.user)
         self._advance(5.0)
 
     async def minute(self):
         self.recorder.minute(60.0)
+
+    def throttled_ms(self, process):
+        sampled = sum(row["throttled_ms"] for row in self.rows("procs") if row["service"] == process)
+        return sampled + self.fabric.processes[process].throttled_s * 1000
 
     async def tell(self):
         self._n += 1

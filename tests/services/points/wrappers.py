@@ -10,6 +10,7 @@ import numpy as np
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import Status
 from services.proto.recsys.v1 import rules_pb2
+from services.skeleton.room import Room
 
 DELAY_S = 0.4  # wall seconds: more than anything here takes by itself
 
@@ -94,6 +95,16 @@ def seven_each(minute):
     return tick, [(*row[:3], 7.0) for row in rows]
 
 
+def one_handler(room):
+    """One that a call keeps for longer than anything here takes."""
+    return replace(room, handlers=1, held_s=lambda method, place: DELAY_S)
+
+
+def throttled(room):
+    """To a hundredth of what the requests at hand take."""
+    return replace(room, quota=0.004, period_s=0.5)
+
+
 def elsewhere(row):
     return (*row[:4], "AU", *row[5:])
 
@@ -123,6 +134,12 @@ HOW = {
     ("model", "model", None, "Score"): {
         "change": first_only, "answer": lambda p: np.full_like(p, 0.25), "code": "MODEL-003",
         "drop": lambda call: np.full((len(call.payload[1]), 3), 0.25, np.float32),
+    },
+    ("process", "rules", None, "tick"): {
+        "change": one_handler, "answer": one_handler, "code": "WIRE-005", "drop": lambda call: one_handler(Room(9)),
+    },
+    ("process", "ranking", None, "tick"): {
+        "change": throttled, "answer": throttled, "code": "WIRE-005", "drop": lambda call: throttled(Room(64)),
     },
     ("log", "gateway", "requests", "row"): {
         "change": elsewhere, "answer": elsewhere, "code": "WIRE-005", "drop": lambda call: None,

@@ -1,0 +1,1 @@
+"""Faults of what a process has to work with: its handlers, its share of the processor."""
