@@ -23,7 +23,7 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import MOST, named
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.base.run import RunInfo, ServiceInfo, latest_run, load_services
+from sandbox.base.run import ENDPOINTS, RunInfo, ServiceInfo, latest_run, load_services
 from sandbox.base.worlds import load_manifest
 from sandbox.runtime import settings
 from sandbox.runtime.arming import control
@@ -304,7 +304,7 @@ def prepare(
             raise in_use(directory)
         require_space(directory)
         world_dir = ensure_built(world, progress)
-        for leftover in (FAILED, PID, "services.json", "run.json"):
+        for leftover in (FAILED, PID, ENDPOINTS, "services.json", "run.json"):
             (directory / leftover).unlink(missing_ok=True)
         manifest = load_manifest(world)
         Request(world, str(world_dir), manifest.history_end_ts, speed, seed).save(directory)

@@ -15,7 +15,7 @@ from sandbox.base.config import Config, Edge, GatewayConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import save_endpoints
 from sandbox.base.schema import TABLES
-from services.proto.recsys.v1 import rules_pb2, rules_pb2_grpc
+from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, rules_pb2, rules_pb2_grpc
 from services.skeleton.host import Host, Registration, serve
 from tests.services.harness import make_run, rows
 from tests.services.test_skeleton import SlowRules, ask, free_address
@@ -190,3 +190,16 @@ class Losing:
 
     def around_sync(self, call, proceed):
         return None if self.scope.holds(call) else proceed(call)
+
+
+async def test_settings_bound_the_handlers_and_further_calls_stand_in_line(tmp_path):
+    async with pair(tmp_path, "pick_first") as (hosts, callee, *_):
+        host = hosts["rules-0"]
+        Config(rules={"max_handlers": 1}).save(tmp_path)
+        async with aio.insecure_channel(host.run.instances("rules")["rules-0"]) as channel:
+            await admin_pb2_grpc.AdminStub(channel).Reload(admin_pb2.ReloadRequest(), timeout=5)
+        await asyncio.gather(*(callee.call("Apply", ask(60), EDGE) for _ in range(3)))
+
+        queued = sorted(row[10] for row in rows(host, "spans") if row[7] == "server")
+        assert queued[0] < 30
+        assert queued[2] >= 110

@@ -158,7 +158,7 @@ def _undoing(step: Step, began: Config) -> tuple[str, ...]:
     """What taking a release back comes to, when the settings before it were those of the beginning."""
     if step.release is None:
         return ()
-    usual = began.model_dump()
+    usual = began.model_dump()  # of what it does not speak of, None is usual
     return tuple(
         f"set service={service} field={name} value={shown(usual[service].get(name))}"
         for service, settings in step.release.patches.items()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import instance_of, service_of
 from sandbox.base.run import CONTROLLED, RunInfo, ServiceInfo
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
@@ -26,7 +27,7 @@ _ASKED_FIRST = ("gateway", "collector")  # of a stack that is up one of these ne
 
 def answers(run: RunInfo) -> bool:
     """Whether any process takes orders. One that refuses ours is there all the same."""
-    for name in dict.fromkeys((*_ASKED_FIRST, *CONTROLLED)):
+    for name in dict.fromkeys((*_ASKED_FIRST, *_controlled(run))):
         try:
             control.ask(Endpoint.of(run, name), "ping", timeout_s=LOOK_S)
             return True
@@ -55,26 +56,39 @@ async def _service(process: Process) -> ServiceInfo:
 
 
 def arm(run: RunInfo, name: str, spec: dict[str, Any]) -> str:
-    """Puts a wrapper on. Raises FLT-001..003, RUN-001, RUN-007, RUN-010."""
+    """Puts a wrapper on, in all instances of a service. Raises FLT-001..003, RUN-001, RUN-007, RUN-010."""
     order = {"since": run.clock().now(), **{k: v for k, v in spec.items() if v is not None}}
-    return str(control.ask(_endpoint(run, name), "arm", timeout_s=ORDER_S, **order)["id"])
+    done: list[Endpoint] = []
+    try:
+        for at in _endpoints(run, name):
+            told = control.ask(at, "arm", timeout_s=ORDER_S, **order)
+            done.append(at)
+    except SandboxError:
+        for at in done:
+            with suppress(SandboxError):
+                control.ask(at, "disarm", timeout_s=ORDER_S, id=order["id"])
+        raise
+    return str(told["id"])
 
 
 def disarm(run: RunInfo, name: str, id: str) -> bool:
     """Takes a wrapper off. False when there was none of that id. Raises as `arm`."""
-    return bool(control.ask(_endpoint(run, name), "disarm", timeout_s=ORDER_S, id=id)["was_armed"])
+    told = [control.ask(at, "disarm", timeout_s=ORDER_S, id=id) for at in _endpoints(run, name)]
+    return any(bool(one["was_armed"]) for one in told)
 
 
 def restart(run: RunInfo, name: str, *, within_s: float = READY_S + STOP_S) -> None:
-    """Has a process drain and end, and returns when the next life of it is ready. Raises RUN-003 when nobody
+    """Has a process drain and end, and returns when the next life of it is ready; of a service with several one after
+    the other. Raises RUN-003 when nobody
     starts it again, RUN-011 for Redis, which takes no orders, and as `arm`."""
     if name == "redis":
         raise refusal(run, "restart of redis", "docker compose restart redis, then materialiser: it comes back empty")
-    asyncio.run(_restart(run, name, within_s))
+    for process in _named(run, name):
+        asyncio.run(_restart(run, process, within_s))
 
 
 async def _restart(run: RunInfo, name: str, within_s: float) -> None:
-    at, process = _endpoint(run, name), Process(name, run, "")
+    at, process = Endpoint.of(run, name), Process(name, run, "")
     try:
         async with asyncio.timeout(within_s):
             before = (await control.ask_async(at, "ping"))["life"]
@@ -100,16 +114,27 @@ async def _lives_again(at: Endpoint, process: Process, before: str) -> bool:
     return False
 
 
-def _endpoint(run: RunInfo, name: str) -> Endpoint:
-    if name not in CONTROLLED:
+def _controlled(run: RunInfo) -> list[str]:
+    return [name for name in run.processes() if service_of(name) in CONTROLLED]
+
+
+def _endpoints(run: RunInfo, name: str) -> list[Endpoint]:
+    return [Endpoint.of(run, process) for process in _named(run, name)]
+
+
+def _named(run: RunInfo, name: str) -> list[str]:
+    """A process, or all of a service."""
+    there = _controlled(run)
+    mine = [process for process in there if name in (service_of(process), instance_of(process))]
+    if not mine:
         raise SandboxError(
             "RUN-007",
             where="stack without a supervisor",
             seen=name,
-            expected=f"one of {list(CONTROLLED)}",
+            expected=f"one of {there}",
             fix="see `sandbox status`",
         )
-    return Endpoint.of(run, name)
+    return mine
 
 
 def refusal(run: RunInfo, what: str, fix: str) -> SandboxError:
@@ -144,7 +169,7 @@ class Kept:
     def look(self) -> None:
         """Puts on again what a restarted process has lost; one that is away is asked the next time."""
         for (name, id), spec in self._specs.items():
-            with suppress(SandboxError):
-                at = Endpoint.of(self._run, name)
-                if id not in control.ask(at, "list", timeout_s=LOOK_S)["ids"]:
-                    control.ask(at, "arm", timeout_s=ORDER_S, **spec)
+            for at in _endpoints(self._run, name):
+                with suppress(SandboxError):
+                    if id not in control.ask(at, "list", timeout_s=LOOK_S)["ids"]:
+                        control.ask(at, "arm", timeout_s=ORDER_S, **spec)
