@@ -74,7 +74,7 @@ class VirtualStack:
         self.recorder = Recorder(self.run.lake, self.world, self.catalogue) if telemetry else None
         names = (*processes(PROCESSES, self.config.replicas), LOAD)
         self.fabric = Fabric(names, self.loop, self.world, timing or timings.load(), self.recorder)
-        self.fabric.balancing = lambda caller: self.config.balancing(caller)
+        self.fabric.instances.balancing = lambda caller: self.config.balancing(caller)
         self.fleet = Fleet(self.fabric, self._event)
         self.fleet.configure(self.config)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()

@@ -21,15 +21,15 @@ from scipy.special import ndtri
 
 from sandbox.base.config import Breaker, Edge
 from sandbox.base.errors import KINDS, SandboxError
-from sandbox.base.instances import instance_of, service_of, split
+from sandbox.base.instances import instance_of, service_of
 from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
+from sandbox.virtual.machine.instances import Instances
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
 from sandbox.virtual.machine.rooms import Rooms
 from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
-from services.skeleton.balancer import ROUND_ROBIN, pick
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
 from services.skeleton.retries import Retries, backoff_s, ends_of
@@ -114,13 +114,9 @@ class Fabric:
         self, names: tuple[str, ...], loop: Loop, world: World, timing: Timing, record: Recording | None
     ) -> None:
         self.loop, self.world, self.timing, self.record = loop, world, timing, record
-        self.processes = {name: Process(name, timing.pool) for name in names}
-        self.seams = {process.service: Seams(world, Wall(loop)) for process in self.processes.values()}
-        self.balancing: Callable[[str], str] = lambda caller: ROUND_ROBIN  # the policy of a service's calls
-        self._there: dict[str, tuple[Process, ...]] = {}  # those of a service that can be called
-        self._last: dict[tuple[str, str, str], str] = {}  # caller, callee, path -> instance that was called last
-        for process in self.processes.values():
-            self._there[process.service] = (*self._there.get(process.service, ()), process)
+        self.instances = Instances(names, timing.pool, loop)
+        self.processes = self.instances.processes
+        self.seams = {service: Seams(world, Wall(loop)) for service in self.instances.services()}
         self.tallies: dict[tuple[str, str, str], Tally] = {}
         self._breakers: dict[tuple[str, str, str], CircuitBreaker] = {}
         self._retries: dict[tuple[str, str], Retries] = {}
@@ -150,41 +146,9 @@ class Fabric:
             ms -= self._tail_ms * math.log(max(uniform / self._tail_share, 1e-9))
         return ms / 1000
 
-    def instances(self, service: str) -> tuple[Process, ...]:
-        """Those of a service that can be called, in the order of their numbers."""
-        return self._there[service]
-
     def handled_by(self, context: Context, service: str) -> Process:
         """The process in which a call is handled; the service's first where it has come to none."""
         return context.at or self.processes[service]
-
-    def begin(self, name: str) -> Process:
-        """One process more, which nobody calls before it `joins`."""
-        process = self.processes[name] = Process(name, self.timing.pool)
-        self.rooms.enter(process)
-        return process
-
-    def joins(self, process: Process) -> None:
-        """From now on it is called too."""
-        there = (*self._there[process.service], process)
-        self._there[process.service] = tuple(sorted(there, key=lambda p: split(p.name)[1]))
-
-    def end(self, name: str) -> None:
-        """Nobody calls it from now on; what it handles it brings to its end."""
-        process = self.processes.pop(name)
-        self._there[process.service] = tuple(p for p in self._there[process.service] if p is not process)
-
-    def _next(self, caller: Process, callee: str, path: str) -> Process:
-        """The instance that takes an attempt, as services.skeleton.lines has it."""
-        there = self._there[callee]
-        if len(there) == 1:
-            return there[0]
-        edge, by_name = (caller.name, callee, path), {process.instance: process for process in there}
-        self._last[edge] = pick(
-            self.balancing(caller.service), list(by_name), self._last.get(edge, ""),
-            lambda name: self.loop.now >= by_name[name].down_until,
-        )  # fmt: skip
-        return by_name[self._last[edge]]
 
     @types.coroutine
     def burst(self, process: Process, seconds: float) -> Generator[None, None, None]:
@@ -194,7 +158,8 @@ class Fabric:
 
     @types.coroutine
     def work(self, op: str, context: Context, n_keys: int = 0, share: float = 1.0) -> Generator[None, None, None]:
-        """A share of an operation's own work, in the process that handles it. op: "service.Method". Raises CallError when nobody waits."""
+        """A share of an operation's own work, where it is handled. op: "service.Method". Raises CallError when nobody
+        waits."""
         name, pace = self._works[op]
         seconds = share * self.seconds(pace, n_keys, context.dice)
         if self._cores.line_up(context.at or self.processes[name], seconds):
@@ -215,7 +180,7 @@ class Fabric:
         retries = self._retries_of(own.name, callee)
         retries.called(edge)
         for attempt in range(1, edge.attempts + 1):
-            to, ends = self._next(own, callee, edge.path), ends_of(edge, self.loop.now, until)
+            to, ends = self.instances.next(own, callee, edge.path), ends_of(edge, self.loop.now, until)
             try:
                 answer = await self._attempt(
                     own, to, op, edge.path, context, handler, ends, attempt, n_keys, size, breaker, wire
@@ -271,8 +236,7 @@ class Fabric:
             del self._retries[caller, callee]
         for edge in [edge for edge in self._breakers if edge[0] == caller]:
             del self._breakers[edge]
-        for edge in [edge for edge in self._last if edge[0] == caller]:
-            del self._last[edge]
+        self.instances.forget_calls(caller)
 
     async def _attempt(
         self, own: Process, to: Process, op: str, path: str, context: Context, handler: Handler,

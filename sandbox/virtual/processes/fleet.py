@@ -42,7 +42,7 @@ class Fleet:
             for name in there:
                 if name not in wanted:
                     self._note(self.fabric.processes[name], "stopped", 0)
-                    self.fabric.end(name)
+                    self.fabric.instances.end(name)
             for name in wanted:
                 if name not in there:
                     self._begin(name)
@@ -64,7 +64,8 @@ class Fleet:
         return process
 
     def _begin(self, name: str) -> None:
-        fabric, process = self.fabric, self.fabric.begin(name)
+        fabric, process = self.fabric, self.fabric.instances.begin(name)
+        fabric.rooms.enter(process)
         process.started = fabric.loop.now
         process.down_until = fabric.loop.now + fabric.timing.restart(process.service)
         self._note(process, "started", None)
@@ -72,6 +73,6 @@ class Fleet:
         def up() -> None:
             if fabric.processes.get(name) is process:  # it may have been given up meanwhile
                 self._note(process, "ready", None)
-                fabric.joins(process)
+                fabric.instances.joins(process)
 
         fabric.loop.at(process.down_until, up)

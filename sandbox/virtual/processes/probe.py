@@ -31,7 +31,7 @@ class Probe:
 
     def once(self, now: float) -> None:
         """now: world seconds."""
-        for process in self.fabric.instances("retrieval"):
+        for process in self.fabric.instances.of("retrieval"):
             self._of(process.instance, now)
 
     def _of(self, instance: str, now: float) -> None:

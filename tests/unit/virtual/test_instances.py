@@ -30,7 +30,7 @@ class Pair:
             ("gateway", "features", "features-1"), self.loop, World(self.loop, 0.0, 60.0), timing(**changes),
             lambda *row: self.rows.append(row),
         )  # fmt: skip
-        self.fabric.balancing = lambda _: policy
+        self.fabric.instances.balancing = lambda _: policy
         self.ended: list[tuple[str, float]] = []
 
     def call(self, n: int = 1, **edge: Any) -> None:
@@ -113,7 +113,7 @@ def test_what_one_handles_when_it_is_given_up_it_brings_to_its_end() -> None:
     pair = Pair()
     pair.call(2)
     pair.loop.run_until(0.005)
-    pair.fabric.end("features-1")
+    pair.fabric.instances.end("features-1")
     pair.call(1)
     pair.loop.run_until(1.0)
 
