@@ -139,6 +139,12 @@ POINTS = {point.name: point for point in (
         },
     ),
     Point(
+        "fetch", "which rows are asked for", True, "once for each call of the features service, around its read of the store",
+        "a dict: the ids asked for, int64 [n], by name of the view; `attributes[\"views\"]` these views, by name",
+        "a dict: the rows (`sandbox.base.features.Rows`) by name of the view; SandboxError where the store did not answer",
+        ("ops", *_USER), {"features": {"redis": ("GetUser", "GetItems")}}, (dict,), why="the store has one path",
+    ),
+    Point(
         "read", "features coming out", True, "once for each view of a read, after the store has answered",
         "a dict: `entity_ids`, int64 [n], and `rows`", "the rows (`sandbox.base.features.Rows`)",
         ("callee", "ops", *_USER),

@@ -57,6 +57,7 @@ REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Taking the other path ends it at once; restarting or scaling features would have done nothing.",
     "Reverting the contract repairs it; rolling back the model would have changed nothing.",
     "Reverting the list repairs it; then its precision has to be reviewed by language.",
+    "Reverting the client repairs it; a row that names its entity would have shown it at once.",
 }
 CLAIM_NOTHING = ADDRESS | QUESTIONS | SUSPICIONS | REMEDIES
 

@@ -53,6 +53,7 @@ async def _request(side):
         "rules": [(s["attempt"], s["status"], _slow([s])) for s in apply],
         "rules served": len(_spans(side, op="Apply", kind="server")),
         "profile missing": [(r["n_rows"], r["n_missing"]) for r in reads],
+        "MGET": [(s["status"], s["n_keys"]) for s in own if s["op"] == "MGET" and s["n_keys"] <= 3],
         "GetUser": [s["status"] for s in _spans(side, op="GetUser", kind="server")],
         "EncodeUser": [s["status"] for s in own if (s["op"], s["kind"]) == ("EncodeUser", "client")],
         "Score": [(s["status"], _slow([s])) for s in _spans(side, op="Score", kind="client")],

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import Status
+from sandbox.base.features import Status, unpack_many
 from services.proto.recsys.v1 import rules_pb2
 
+NOBODY = 10**9  # a user of whom there are no rows
 DELAY_S = 0.4  # wall seconds: more than anything here takes by itself
 
 
@@ -76,6 +77,20 @@ def gone_in(payload):
     return {**payload, "rows": gone(payload["rows"])}
 
 
+def of_nobody(payload):
+    return {**payload, "user_profile": np.array([NOBODY])}
+
+
+def all_gone(answer):
+    return {name: gone(rows) for name, rows in answer.items()}
+
+
+def nothing_read(call):
+    """Rows that are not there, without a look at the store."""
+    views, ids = call.attributes["views"], call.payload
+    return {name: unpack_many(views[name], [None] * len(ids[name]), 0.0) for name in ids}
+
+
 def first_only(payload):
     users, items, inputs = payload
     return users, np.repeat(items[:1], len(items)), np.repeat(inputs[:1], len(items), 0)
@@ -101,6 +116,9 @@ HOW = {
     },
     ("read", "features", "user_profile", "GetUser"): {
         "change": gone_in, "answer": gone, "code": "STORE-001", "drop": lambda call: gone(call.payload["rows"]),
+    },
+    ("fetch", "features", "redis", "GetUser"): {
+        "change": of_nobody, "answer": all_gone, "code": "STORE-001", "drop": nothing_read,
     },
     ("index", "retrieval", None, "search"): {
         "change": lambda vector: vector * 0, "answer": nothing_found, "code": "MODEL-003", "drop": nothing_found,
