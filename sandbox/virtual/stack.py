@@ -40,6 +40,7 @@ from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Processor, Stream
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
+from services.skeleton.points import MATERIALISER
 
 WINDOW_S = 0.25  # wall seconds: arrivals are drawn for so long at a time
 
@@ -71,6 +72,7 @@ class VirtualStack:
         self.recorder = Recorder(self.run.lake, self.world, self.catalogue) if telemetry else None
         self.fabric = Fabric((*PROCESSES, LOAD), self.loop, self.world, timing or timings.load(), self.recorder)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
+        self.store.views = views_with(self.config.features.max_age_s)
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
         handlers = Handlers(self.fabric, self.content, self.store, self.gathering, lambda: self.config)
@@ -196,6 +198,8 @@ class VirtualStack:
             self.materialiser.forget_position()
         elif process == "stream":
             self.processor.stop()
+        elif process == MATERIALISER:
+            self.materialiser.stop()
 
     def backlog(self) -> int:
         return self.stream.backlog
@@ -256,7 +260,8 @@ class VirtualStack:
         self.loop.at(self.loop.now + seconds, again)
 
     def _materialise(self) -> None:
-        self.materialiser.run()
+        if self.loop.now >= self.fabric.processes[MATERIALISER].down_until:
+            self.materialiser.run()
 
     # -- processes -----------------------------------------------------------------------------------
 
@@ -268,6 +273,8 @@ class VirtualStack:
             self.materialiser.run(stream_views=True)
         elif process == "stream":
             self.processor.start()
+        elif process == MATERIALISER:
+            self.materialiser.run()
 
     def _event(self, process: str, event: str, code: int | None) -> None:
         self._record(

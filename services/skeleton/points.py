@@ -153,6 +153,12 @@ POINTS = {point.name: point for point in (
         (Rows,), why="the store has one path",
     ),
     Point(
+        "job", "a batch job", True, "as the run of a view falls due, before its rows are computed",
+        "a `sandbox.base.jobs.JobRun`", "rows written, as they are noted; None where it did not run, which nobody notes",
+        ("callee",), {MATERIALISER: dict.fromkeys((*_BATCH, *_STREAMED), ("run",))}, (int, type(None)),
+        why="a job is about nobody in particular",
+    ),
+    Point(
         "log", "what telemetry records", False, "as a row is written, before it is sent",
         "one row, a tuple in the order of the table's columns", "the row; None to lose it",
         ("callee", *_USER, "items", "segments", "surfaces"), _LOGGED, (tuple, type(None)),

@@ -57,6 +57,9 @@ REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Taking the other path ends it at once; restarting or scaling features would have done nothing.",
     "Reverting the contract repairs it; rolling back the model would have changed nothing.",
     "Reverting the list repairs it; then its precision has to be reviewed by language.",
+    "Restarting the batch job has it read its calendar anew.",
+    "Restarting the job ends it; the past has to be made anew at a pace, or elsewhere.",
+    "Reverting the client repairs it; a miss has to be called a miss.",
     "Reverting the client repairs it; a row that names its entity would have shown it at once.",
 }
 CLAIM_NOTHING = ADDRESS | QUESTIONS | SUSPICIONS | REMEDIES

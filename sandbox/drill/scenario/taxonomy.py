@@ -76,6 +76,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "unbatched-calls": "many small calls where one did",
         "pool-starvation": "calls wait for a free handler",
         "store-stall": "the store stops for moments",
+        "big-command": "one large command holds the store, and all others wait for it",
         "batch-wait": "requests wait for company in a model batch",
     },
     "overload": {
@@ -83,6 +84,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "retry-storm": "retries keep the system busy after the cause has gone",
         "cache-stampede": "many misses at once",
         "bot-traffic": "machines pose as users",
+        "job-collision": "a batch job takes what those who serve need, while it runs",
         "resource-exhaustion": "processor or memory runs out",
     },
     "availability": {

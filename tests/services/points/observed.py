@@ -17,7 +17,7 @@ async def observe(side, where, kind):
     if kind != "plain":
         seam.put(wrapper)
     try:
-        seen = await (watch[process](side, seam, wrapper) if point == "write" else _request(side))
+        seen = await (watch[process](side, seam, wrapper) if point in ("write", "job") else _request(side))
     finally:
         seam.take_off(wrapper)
     assert kind == "plain" or wrapper.seen, "the wrapper met its call"
@@ -106,8 +106,10 @@ async def _materialised(side, seam, wrapper):
     began = side.wall("materialiser").now()
     status = await side.materialise()
     took = side.wall("materialiser").now() - began
+    runs = [r for r in side.rows("materialization_runs") if r["view"] == "item_stats"]
     return {
         "status": status,
+        "runs": [(r["status"], r["rows_written"] / side.n_items()) for r in runs],
         "row": _summary(side.item_row()),
         "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
     }

@@ -90,9 +90,12 @@ class Virtual:
     async def materialise(self):
         before = len(self.rows("materialization_runs"))
         self.stack.materialiser.run()
-        await self.until(lambda: len(self.rows("materialization_runs")) > before and not self.stack.materialiser._busy)
+        await self.until(lambda: not self.stack.materialiser.busy)
         failed = [r["status"] for r in self.rows("materialization_runs")[before:] if r["status"] != "OK"]
         return failed[0] if failed else "OK"
+
+    def n_items(self):
+        return self.stack.catalogue.n_items
 
     def item_row(self):
         table = self.stack.store._batch[ITEM_STATS.name]

@@ -127,6 +127,10 @@ HOW = {
         "change": first_only, "answer": lambda p: np.full_like(p, 0.25), "code": "MODEL-003",
         "drop": lambda call: np.full((len(call.payload[1]), 3), 0.25, np.float32),
     },
+    ("job", "materialiser", "item_stats", "run"): {
+        "change": lambda job: replace(job, passes=3, rows_per_write=7), "answer": lambda n: 0, "code": "STORE-004",
+        "drop": lambda call: None,
+    },
     ("log", "gateway", "requests", "row"): {
         "change": elsewhere, "answer": elsewhere, "code": "WIRE-005", "drop": lambda call: None,
     },
