@@ -24,6 +24,7 @@ from sandbox.base.jobs import ROWS_PER_WRITE, JobRun
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
+from sandbox.runtime.upkeep import Upkeep
 from services.events.core import STREAM, Entry
 from services.events.places import checked_update, of_updates
 from services.skeleton.feature_store import RedisFeatures
@@ -68,6 +69,7 @@ class Materialiser:
         }
         self._stream = connect(run.redis, timeout_s=_TIMEOUT_S)
         self._rows = RedisFeatures(Store(run.redis, timeout_s=_TIMEOUT_S), where="materialiser")
+        self.upkeep = Upkeep(Store(run.redis, timeout_s=_TIMEOUT_S), self.seams, self.telemetry.log)
         self._n = 0  # runs so far: also the writer of the rows
         self._position = "-"  # in the event stream: what was read so far
         self._one_at_a_time = asyncio.Lock()
@@ -81,6 +83,7 @@ class Materialiser:
         await self._materialise_now()
         self.ready = True
         self.telemetry.log("info", "ready", snapshot=artefacts.FEATURES_VERSION)
+        tending = asyncio.create_task(self.upkeep.serve())
         every_s = max(EVERY_S, LEAST_WALL_S * self.run.speed)
         while not stop.is_set():
             due = self.world.now() + every_s
@@ -92,6 +95,8 @@ class Materialiser:
             if not stop.is_set():
                 with suppress(SandboxError):  # noted as a failed run; the next hour tries again
                     await self._materialise(stream_views=False)
+        tending.cancel()
+        await self.upkeep.store.close()
         await self._rows.close()
         await self._stream.aclose()
         await self.telemetry.stop()

@@ -22,6 +22,7 @@ from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import disk_error, point_latest_to
+from sandbox.runtime.upkeep import EVERY_S as UPKEEP_EVERY_S
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering
 from sandbox.virtual.machine import timing as timings
@@ -38,6 +39,7 @@ from sandbox.virtual.processes.probe import Probe
 from sandbox.virtual.processes.recorder import Recorder
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Processor, Stream
+from sandbox.virtual.processes.upkeep import Upkeep
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
 from services.skeleton.points import MATERIALISER
@@ -85,6 +87,7 @@ class VirtualStack:
         self.materialiser = Materialiser(
             self.world_dir, self.catalogue, self.stream, self.store, self.fabric, self._record, self.gathering.settle
         )
+        self.upkeep = Upkeep(self.fabric, self.store)
         self.behaviour = Behaviour.load(self.world_dir)
         traffic = load or TrafficShape(rate_per_s=rate_per_s)
         self._schedule = Schedule.of(
@@ -249,6 +252,7 @@ class VirtualStack:
             self._every(every, lambda: probe.once(self.world.now()))
         self.materialiser.run(stream_views=True)
         self._every(self.materialiser.every_s / self.world.speed, self._materialise)
+        self._tend()
         self.processor.start()
 
     def _every(self, seconds: float, do: Any) -> None:
@@ -260,8 +264,17 @@ class VirtualStack:
         self.loop.at(self.loop.now + seconds, again)
 
     def _materialise(self) -> None:
-        if self.loop.now >= self.fabric.processes[MATERIALISER].down_until:
+        if self._is_up(MATERIALISER):
             self.materialiser.run()
+
+    def _tend(self) -> None:
+        """Once a second. Nothing that is computed later follows from it."""
+        if self._is_up(MATERIALISER):
+            self.upkeep.once()
+        self.loop.at(self.loop.now + UPKEEP_EVERY_S, self._tend)
+
+    def _is_up(self, process: str) -> bool:
+        return self.loop.now >= self.fabric.processes[process].down_until
 
     # -- processes -----------------------------------------------------------------------------------
 

@@ -159,6 +159,12 @@ POINTS = {point.name: point for point in (
         why="a job is about nobody in particular",
     ),
     Point(
+        "store", "what is run on the store beside serving", True, "once a wall second, before the commands of upkeep go out",
+        "a tuple of commands, each a tuple of words; as a rule there are none", "how many were run, an int",
+        (), {MATERIALISER: {"redis": ("upkeep",)}}, (int,),
+        why="upkeep is about nobody in particular",
+    ),
+    Point(
         "log", "what telemetry records", False, "as a row is written, before it is sent",
         "one row, a tuple in the order of the table's columns", "the row; None to lose it",
         ("callee", *_USER, "items", "segments", "surfaces"), _LOGGED, (tuple, type(None)),

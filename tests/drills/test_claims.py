@@ -57,6 +57,7 @@ REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Taking the other path ends it at once; restarting or scaling features would have done nothing.",
     "Reverting the contract repairs it; rolling back the model would have changed nothing.",
     "Reverting the list repairs it; then its precision has to be reviewed by language.",
+    "Taking the trial back ends it; such a board has to be kept in order as it is written, or short.",
     "Restarting the batch job has it read its calendar anew.",
     "Restarting the job ends it; the past has to be made anew at a pace, or elsewhere.",
     "Reverting the client repairs it; a miss has to be called a miss.",

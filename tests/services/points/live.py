@@ -139,6 +139,16 @@ class Live:
             return error.kind.code
         return "OK"
 
+    async def tend(self):
+        """One round of the store's upkeep."""
+        await self.job.upkeep.once()
+
+    def board(self):
+        return self.store.llen("board")
+
+    def clear_board(self):
+        self.store.delete("board")
+
     def n_items(self):
         return catalogue().n_items
 
@@ -164,4 +174,5 @@ async def live(folder):
             side = Live(run, hosts, gateway_pb2_grpc.RecommenderStub(channel), store)
             yield side
             await side.job._rows.close()
+            await side.job.upkeep.store.close()
             await side.job._stream.aclose()

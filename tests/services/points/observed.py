@@ -17,7 +17,10 @@ async def observe(side, where, kind):
     if kind != "plain":
         seam.put(wrapper)
     try:
-        seen = await (watch[process](side, seam, wrapper) if point in ("write", "job") else _request(side))
+        if point == "store":
+            seen = await _upkept(side, seam, wrapper)
+        else:
+            seen = await (watch[process](side, seam, wrapper) if point in ("write", "job") else _request(side))
     finally:
         seam.take_off(wrapper)
     assert kind == "plain" or wrapper.seen, "the wrapper met its call"
@@ -111,6 +114,18 @@ async def _materialised(side, seam, wrapper):
         "status": status,
         "runs": [(r["status"], r["rows_written"] / side.n_items()) for r in runs],
         "row": _summary(side.item_row()),
+        "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
+    }
+
+
+async def _upkept(side, seam, wrapper):
+    side.clear_board()
+    began = side.wall("materialiser").now()
+    await side.tend()
+    took = side.wall("materialiser").now() - began
+    return {
+        "board": side.board(),
+        "said": [(r["level"], r["msg"], r["fields"]) for r in side.rows("logs") if r["msg"].startswith("upkeep")],
         "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
     }
 

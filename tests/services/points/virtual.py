@@ -94,6 +94,16 @@ class Virtual:
         failed = [r["status"] for r in self.rows("materialization_runs")[before:] if r["status"] != "OK"]
         return failed[0] if failed else "OK"
 
+    async def tend(self):
+        task = self.stack.upkeep.once()
+        await self.until(lambda: task is None or task.fired)
+
+    def board(self):
+        return self.stack.store.lists.get("board", 0)
+
+    def clear_board(self):
+        self.stack.store.lists.clear()
+
     def n_items(self):
         return self.stack.catalogue.n_items
 

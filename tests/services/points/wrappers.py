@@ -131,6 +131,10 @@ HOW = {
         "change": lambda job: replace(job, passes=3, rows_per_write=7), "answer": lambda n: 0, "code": "STORE-004",
         "drop": lambda call: None,
     },
+    ("store", "materialiser", "redis", "upkeep"): {
+        "change": lambda commands: (*commands, ("RPUSH", "board", 1, 2, 3), ("SORT", "board")),
+        "answer": lambda n: n + 5, "code": "STORE-001", "drop": lambda call: 7,
+    },
     ("log", "gateway", "requests", "row"): {
         "change": elsewhere, "answer": elsewhere, "code": "WIRE-005", "drop": lambda call: None,
     },
