@@ -158,6 +158,14 @@ _ALL = (
         net_out_kb DOUBLE bytes sent since the last sample, KiB
         keys BIGINT keys held
     """),
+    _table("redis_slowlog", "command that held the feature store for 10 ms or longer", "collector", """
+        ts TIMESTAMP world time at which it was found
+        node VARCHAR which Redis
+        command VARCHAR name of the command
+        key VARCHAR first key that it named
+        n_words INTEGER words of the command, of which 32 are kept
+        dur_ms DOUBLE how long the store did nothing else, wall milliseconds
+    """),
     _table("stream_stats", "sample of the event stream (every wall second)", "collector", """
         ts TIMESTAMP world time of the sample
         stream VARCHAR Redis stream

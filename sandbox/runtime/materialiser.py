@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,16 @@ from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Status
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Status, view_named
 from sandbox.base.instances import named
+from sandbox.base.jobs import ROWS_PER_WRITE, JobRun
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.live_features import LiveFeatures
+from sandbox.runtime.upkeep import Upkeep
 from services.events.core import STREAM, Entry
 from services.events.places import checked_update, of_updates
-from services.skeleton.feature_store import ROWS_PER_WRITE, RedisFeatures
+from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.points import MATERIALISER
 from services.skeleton.seams import Call, Seams, passed_on
 from services.skeleton.store import FAILURES, Store, connect, unreachable
@@ -39,9 +41,19 @@ _ENTRIES_PER_READ = 5_000
 _TIMEOUT_S = 10.0  # wall seconds for one command: nobody waits for this job
 
 
-def pieces(n: int) -> list[slice]:
+def pieces(n: int, size: int = ROWS_PER_WRITE) -> list[slice]:
     """Of n rows, those of one write each."""
-    return [slice(start, start + ROWS_PER_WRITE) for start in range(0, n, ROWS_PER_WRITE)]
+    return [slice(start, start + size) for start in range(0, n, size)]
+
+
+def job_call(job: JobRun, n: int) -> Call:
+    """What passes the job seam. n: number of the run."""
+    return Call("job", MATERIALISER, job.view, "run", position=n, payload=job)
+
+
+def views_of(stream_views: bool) -> tuple[FeatureView, ...]:
+    """The views of a run, in the order in which they are written. stream_views: the stream processor's too."""
+    return (USER_PROFILE, ITEM_STATS, USER_SESSION, USER_SEEN) if stream_views else (USER_PROFILE, ITEM_STATS)
 
 
 class Materialiser:
@@ -58,6 +70,7 @@ class Materialiser:
         }
         self._stream = connect(run.redis, timeout_s=_TIMEOUT_S)
         self._rows = RedisFeatures(Store(run.redis, timeout_s=_TIMEOUT_S), where="materialiser")
+        self.upkeep = Upkeep(Store(run.redis, timeout_s=_TIMEOUT_S), self.seams, self.telemetry.log)
         self._n = 0  # runs so far: also the writer of the rows
         self._position = "-"  # in the event stream: what was read so far
         self._one_at_a_time = asyncio.Lock()
@@ -71,6 +84,7 @@ class Materialiser:
         await self._materialise_now()
         self.ready = True
         self.telemetry.log("info", "ready", snapshot=artefacts.FEATURES_VERSION)
+        tending = asyncio.create_task(self.upkeep.serve())
         every_s = max(EVERY_S, LEAST_WALL_S * self.run.speed)
         while not stop.is_set():
             due = self.world.now() + every_s
@@ -82,6 +96,8 @@ class Materialiser:
             if not stop.is_set():
                 with suppress(SandboxError):  # noted as a failed run; the next hour tries again
                     await self._materialise(stream_views=False)
+        tending.cancel()
+        await self.upkeep.store.close()
         await self._rows.close()
         await self._stream.aclose()
         await self.telemetry.stop()
@@ -112,37 +128,49 @@ class Materialiser:
         """One run over all batch views. Returns rows written. Raises STORE-001, STORE-004."""
         async with self._one_at_a_time:
             self._n += 1
-            started = self.world.now()
+            started, view = self.world.now(), USER_PROFILE
             try:
                 read = await self._read_events()
                 # Input counts as complete up to here; at the start that is the end of the history.
                 until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
                 written = 0
-                for view, ids, rows, ts in self._views(until, stream_views):
-                    began = self.world.now()
-                    n = await self._write(view, ids, rows, ts)
-                    n_read = read + (len(ids) if self._n == 1 else 0)
-                    self._note(view, began, until, n_read, n, "OK")
-                    written += n
+                for view in views_of(stream_views):
+                    written += await self._job(JobRun(view.name, until), read)
             except (SandboxError, *FAILURES) as error:
                 failure = error if isinstance(error, SandboxError) else unreachable("materialiser", error)
-                self._note(USER_PROFILE, started, started, 0, 0, failure.kind.code)
+                self._note(view, started, started, 0, 0, failure.kind.code)
                 self.telemetry.log("error", "feature write failed", error=repr(error)[:200])
                 raise failure from error
         return written
 
-    def _views(
-        self, until: float, stream_views: bool
-    ) -> Iterator[tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]]:
+    async def _job(self, due: JobRun, read: int) -> int:
+        """The run of one view, through the job seam, noted unless it was left out. Returns rows written."""
+        began, until, n_rows = self.world.now(), due.until, 0
+
+        async def proceed(call: Call) -> int:
+            nonlocal began, until, n_rows
+            job: JobRun = call.payload
+            began, until = self.world.now(), job.until
+            view, ids, rows, ts = self._computed(view_named(job.view), job.until)
+            n_rows = len(ids)
+            return sum([await self._write(view, ids, rows, ts, job.rows_per_write) for _ in range(job.passes)])
+
+        call = job_call(due, self._n)
+        n = await (self.seams.job.run(call, proceed) if self.seams.job else proceed(call))
+        if n is None:
+            return 0
+        self._note(view_named(due.view), began, until, read + (n_rows if self._n == 1 else 0), n, "OK")
+        return n
+
+    def _computed(self, view: FeatureView, until: float) -> tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]:
         """(view, entity ids, rows, event times) of what a run writes."""
         live, users = self._live, self._snapshot["user_id"]
-        n_items = live.catalogue.n_items
-        yield USER_PROFILE, users, live.profile(until), np.full(len(users), until)
-        yield ITEM_STATS, np.arange(n_items), live.stats(until), np.full(n_items, until)
-        if stream_views:
-            ids, ts = self._snapshot["stream_user_id"], self._snapshot["stream_ts"]
-            yield USER_SESSION, ids, self._snapshot["user_session"], ts
-            yield USER_SEEN, ids, self._snapshot["user_seen"], ts
+        if view is USER_PROFILE:
+            return view, users, live.profile(until), np.full(len(users), until)
+        if view is ITEM_STATS:
+            n_items = live.catalogue.n_items
+            return view, np.arange(n_items), live.stats(until), np.full(n_items, until)
+        return view, self._snapshot["stream_user_id"], self._snapshot[view.name], self._snapshot["stream_ts"]
 
     async def _read_events(self) -> int:
         """Counts in what the stream holds since the last run. Returns entries read."""
@@ -156,13 +184,15 @@ class Materialiser:
             if len(entries) < _ENTRIES_PER_READ:
                 return n
 
-    async def _write(self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray) -> int:
-        """Returns the rows written; what is put on the write seam sees a piece at a time."""
+    async def _write(
+        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray, size: int = ROWS_PER_WRITE
+    ) -> int:
+        """Returns the rows written; what is put on the write seam sees a piece at a time. size: rows of one."""
         if not self.seams.write:
-            await self._rows.write(view, ids, rows, ts, self._n)
+            await self._rows.write(view, ids, rows, ts, self._n, size)
             return len(ids)
         written = 0
-        for part in pieces(len(ids)):
+        for part in pieces(len(ids), size):
             call = Call(
                 "write",
                 MATERIALISER,
@@ -176,7 +206,7 @@ class Materialiser:
             updates = [checked_update(view, update) for update in passed]
             if updates:
                 entities, at, changed = zip(*updates, strict=True)
-                await self._rows.write(view, np.array(entities), np.stack(changed), np.array(at), self._n)
+                await self._rows.write(view, np.array(entities), np.stack(changed), np.array(at), self._n, size)
             written += len(updates)
         return written
 

@@ -207,6 +207,7 @@ class Collector:
         self.take("procs", self._procs.sample(now, time.monotonic(), self._redis.pid))
         try:
             self.take("redis_stats", [await self._redis.stats(now, since)])
+            self.take("redis_slowlog", await self._redis.slow(self.world.now()))
             row = await self._redis.stream(self.world.now, since)
         except OSError as error:
             if not self._redis_away:

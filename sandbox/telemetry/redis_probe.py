@@ -1,4 +1,4 @@
-"""What Redis says of itself and of the event stream, once a wall second: rows of two tables.
+"""What Redis says of itself and of the event stream, once a wall second: rows of three tables.
 
 Speaks RESP over the store's connection with hiredis alone: the client library would cost the
 collector 10 MB.
@@ -72,7 +72,7 @@ class RedisProbe:
         self._link = link
         self._before: dict[str, int] = {}
         self._tail = self._delivered = ""
-        self._undelivered = 0
+        self._undelivered, self._slowest_id = 0, -1
         self.pid: int | None = None
 
     async def stats(self, ts: float, wall_s: float) -> Row:
@@ -98,6 +98,19 @@ class RedisProbe:
             misses=since["keyspace_misses"], fork_us=int(fields.get("latest_fork_usec", 0)),
             net_out_kb=since["total_net_output_bytes"] / 1024, keys=keys,
         )  # fmt: skip
+
+    async def slow(self, ts: float) -> list[Row]:
+        """Rows of redis_slowlog: what Redis found slow since the time before."""
+        (found,) = await self._link.ask(["SLOWLOG", "GET", "64"])
+        entries = [e for e in found if int(e[0]) > self._slowest_id] if isinstance(found, list) else []
+        self._slowest_id = max([self._slowest_id, *(int(e[0]) for e in entries)])
+        return [
+            row_of.redis_slowlog(
+                ts=ts, node="redis-0", command=str(words[0]), key=str(words[1]) if len(words) > 1 else "",
+                n_words=len(words), dur_ms=int(took_us) / 1000,
+            )
+            for _, _, took_us, words, *_ in reversed(entries)
+        ]  # fmt: skip
 
     async def stream(self, now: Callable[[], float], wall_s: float) -> Row | None:
         """A row of stream_stats, None while there is no stream or no group. now: world seconds, asked

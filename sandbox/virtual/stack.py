@@ -23,6 +23,7 @@ from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import disk_error, point_latest_to
+from sandbox.runtime.upkeep import EVERY_S as UPKEEP_EVERY_S
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering
 from sandbox.virtual.machine import timing as timings
@@ -41,8 +42,10 @@ from sandbox.virtual.processes.probe import Probe
 from sandbox.virtual.processes.recorder import Recorder
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Processor, Stream
+from sandbox.virtual.processes.upkeep import Upkeep
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
+from services.skeleton.points import MATERIALISER
 
 WINDOW_S = 0.25  # wall seconds: arrivals are drawn for so long at a time
 
@@ -78,6 +81,7 @@ class VirtualStack:
         self.fleet = Fleet(self.fabric, self._event)
         self.fleet.configure(self.config)
         self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
+        self.store.views = views_with(self.config.features.max_age_s)
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
         handlers = Handlers(self.fabric, self.content, self.store, self.gathering, lambda: self.config)
@@ -90,6 +94,7 @@ class VirtualStack:
         self.materialiser = Materialiser(
             self.world_dir, self.catalogue, self.stream, self.store, self.fabric, self._record, self.gathering.settle
         )
+        self.upkeep = Upkeep(self.fabric, self.store)
         self.behaviour = Behaviour.load(self.world_dir)
         traffic = load or TrafficShape(rate_per_s=rate_per_s)
         self._schedule = Schedule.of(
@@ -210,6 +215,8 @@ class VirtualStack:
             self.materialiser.forget_position()
         elif name == "stream":
             self.processor.stop()
+        elif process == MATERIALISER:
+            self.materialiser.stop()
 
     def backlog(self) -> int:
         return self.stream.backlog
@@ -260,6 +267,7 @@ class VirtualStack:
             self._every(every, lambda: probe.once(self.world.now()))
         self.materialiser.run(stream_views=True)
         self._every(self.materialiser.every_s / self.world.speed, self._materialise)
+        self._tend()
         self.processor.start()
 
     def _every(self, seconds: float, do: Any) -> None:
@@ -271,7 +279,17 @@ class VirtualStack:
         self.loop.at(self.loop.now + seconds, again)
 
     def _materialise(self) -> None:
-        self.materialiser.run()
+        if self._is_up(MATERIALISER):
+            self.materialiser.run()
+
+    def _tend(self) -> None:
+        """Once a second. Nothing that is computed later follows from it."""
+        if self._is_up(MATERIALISER):
+            self.upkeep.once()
+        self.loop.at(self.loop.now + UPKEEP_EVERY_S, self._tend)
+
+    def _is_up(self, process: str) -> bool:
+        return self.loop.now >= self.fabric.processes[process].down_until
 
     # -- processes -----------------------------------------------------------------------------------
 
@@ -280,6 +298,8 @@ class VirtualStack:
             self.materialiser.run(stream_views=True)
         elif process.name == "stream":
             self.processor.start()
+        elif process == MATERIALISER:
+            self.materialiser.run()
 
     def _event(self, process: Process, event: str, code: int | None) -> None:
         ts, service, instance = self.world.now(), process.service, process.instance

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import FeatureView, Rows, Status, key, unpack_many
+from sandbox.base.features import FeatureView, Rows, Status, unpack_many
 from sandbox.base.rows import Row, row_of
 from services.features import core
+from services.features.fetch import Wanted, fetch_call, fetched, keys_of, wanted_by
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.context import Context
 from services.skeleton.feature_store import RedisFeatures
@@ -56,29 +58,43 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
                 fix="correct the request",
             )
         views = core.asked_views(request.views, "user", self.views)
-        blobs = await self._fetch([key(view, request.user_id).encode() for view in views], context)
-        now = self.host.world.now()
         ids = np.array([request.user_id])
+        found, now = await self._fetch([(view, ids) for view in views], "GetUser", context)
         answers = [
-            self._decode(view, ids, [blob], now, "GetUser", context) for view, blob in zip(views, blobs, strict=True)
+            self._served(view, ids, held, now, "GetUser", context) for view, held in zip(views, found, strict=True)
         ]
         rows = await asyncio.gather(*answers) if self.seams.read else [await a for a in answers]
-        return features_pb2.GetUserResponse(rows=[packed(view, found) for view, found in zip(views, rows, strict=True)])
+        return features_pb2.GetUserResponse(rows=[packed(view, held) for view, held in zip(views, rows, strict=True)])
 
     async def GetItems(self, request: Any, context: Context) -> Any:
         (view,) = core.asked_views([request.view], "item", self.views)
         ids = core.asked_items(request.item_ids)
-        prefix = key(view, 0)[:-1].encode()
-        blobs = await self._fetch([b"%b%d" % (prefix, i) for i in ids.tolist()], context)
-        rows = await self._decode(view, ids, blobs, self.host.world.now(), "GetItems", context)
+        (held,), now = await self._fetch([(view, ids)], "GetItems", context)
+        rows = await self._served(view, ids, held, now, "GetItems", context)
         return features_pb2.GetItemsResponse(rows=packed(view, rows))
 
-    async def _fetch(self, keys: list[bytes], context: Context) -> list[bytes | None]:
-        """The rows under these keys, by one round trip after the other. Raises STORE-001."""
-        blobs: list[bytes | None] = []
+    async def _fetch(self, asked: Wanted, op: str, context: Context) -> tuple[list[Rows], float]:
+        """The rows of all that is asked for, through the fetch seam, and when the store had answered, world seconds.
+        Raises STORE-001."""
+        if not self.seams.fetch:
+            return await self._looked_up(asked, context)
+        call = fetch_call(asked, op, context.user, context.session, context.depth, context.region)
+
+        async def proceed(given: Call) -> dict[str, Rows]:
+            wanted = wanted_by(given)
+            rows, _ = await self._looked_up(wanted, context)
+            return {view.name: held for (view, _), held in zip(wanted, rows, strict=True)}
+
+        answer = await self.seams.fetch.run(call, proceed)
+        return fetched(asked, answer), self.host.world.now()
+
+    async def _looked_up(self, asked: Wanted, context: Context) -> tuple[list[Rows], float]:
+        """By one round trip after the other."""
+        keys, blobs = keys_of(asked), list[bytes | None]()
         for part in core.batches(keys, self.batch):
             blobs += await self._round_trip(part, context)
-        return blobs
+        now, rest = self.host.world.now(), iter(blobs)
+        return [unpack_many(view, list(islice(rest, len(ids))), now) for view, ids in asked], now
 
     async def _round_trip(self, keys: Sequence[bytes], context: Context) -> list[bytes | None]:
         began_world, began, status, size = self.host.world.now(), time.perf_counter(), "OK", 0
@@ -98,11 +114,10 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
                 bytes=size,
             ))  # fmt: skip
 
-    async def _decode(
-        self, view: FeatureView, ids: np.ndarray, blobs: list[bytes | None], now: float, op: str, context: Context
+    async def _served(
+        self, view: FeatureView, ids: np.ndarray, rows: Rows, now: float, op: str, context: Context
     ) -> Rows:
-        """Rows out of blobs, through the read seam, logged as they are served."""
-        rows = unpack_many(view, blobs, now)
+        """Rows through the read seam, logged as they are served."""
         if self.seams.read:
             call = Call(
                 "read", "features", view.name, op, context.user, context.session, context.depth,

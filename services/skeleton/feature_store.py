@@ -15,9 +15,8 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import FeatureView, Rows, key, pack_many, unpack_many
+from sandbox.base.jobs import ROWS_PER_WRITE
 from services.skeleton.store import FAILURES, Store, unreachable
-
-ROWS_PER_WRITE = 500  # about 100 kB: the store answers others between two writes
 
 
 class FeatureStore(Protocol):
@@ -80,10 +79,12 @@ class RedisFeatures:
             raise self._failed("read", error) from error
 
     async def write(
-        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
-    ) -> None:
-        for start in range(0, len(ids), ROWS_PER_WRITE):
-            part = slice(start, start + ROWS_PER_WRITE)
+        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int,
+        rows_per_write: int = ROWS_PER_WRITE,
+    ) -> None:  # fmt: skip
+        """rows_per_write: rows of one command."""
+        for start in range(0, len(ids), rows_per_write):
+            part = slice(start, start + rows_per_write)
             names = (key(view, i).encode() for i in ids[part].tolist())
             packed = pack_many(view, values[part], event_ts[part], run)
             try:

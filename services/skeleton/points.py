@@ -153,12 +153,30 @@ POINTS = {point.name: point for point in (
         },
     ),
     Point(
+        "fetch", "which rows are asked for", True, "once for each call of the features service, around its read of the store",
+        "a dict: the ids asked for, int64 [n], by name of the view; `attributes[\"views\"]` these views, by name",
+        "a dict: the rows (`sandbox.base.features.Rows`) by name of the view; SandboxError where the store did not answer",
+        ("ops", *_USER), {"features": {"redis": ("GetUser", "GetItems")}}, (dict,), why="the store has one path",
+    ),
+    Point(
         "read", "features coming out", True, "once for each view of a read, after the store has answered",
         "a dict: `entity_ids`, int64 [n], and `rows`", "the rows (`sandbox.base.features.Rows`)",
         ("callee", "ops", *_USER),
         {"features": {**dict.fromkeys((USER_PROFILE.name, *_STREAMED), ("GetUser",)),
                       ITEM_STATS.name: ("GetItems",)}},
         (Rows,), why="the store has one path",
+    ),
+    Point(
+        "job", "a batch job", True, "as the run of a view falls due, before its rows are computed",
+        "a `sandbox.base.jobs.JobRun`", "rows written, as they are noted; None where it did not run, which nobody notes",
+        ("callee",), {MATERIALISER: dict.fromkeys((*_BATCH, *_STREAMED), ("run",))}, (int, type(None)),
+        why="a job is about nobody in particular",
+    ),
+    Point(
+        "store", "what is run on the store beside serving", True, "once a wall second, before the commands of upkeep go out",
+        "a tuple of commands, each a tuple of words; as a rule there are none", "how many were run, an int",
+        (), {MATERIALISER: {"redis": ("upkeep",)}}, (int,),
+        why="upkeep is about nobody in particular",
     ),
     Point(
         "log", "what telemetry records", False, "as a row is written, before it is sent",

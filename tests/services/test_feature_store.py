@@ -14,9 +14,10 @@ from redis.crc import key_slot
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, VIEWS, Status, key
+from sandbox.base.jobs import ROWS_PER_WRITE
 from sandbox.virtual.processes.store import Store as VirtualStore
 from services.events import core
-from services.skeleton.feature_store import ROWS_PER_WRITE, FeatureStore, RedisFeatures, together
+from services.skeleton.feature_store import FeatureStore, RedisFeatures, together
 from services.skeleton.store import Store
 from tests.services.harness import N_ITEMS, N_USERS, WORLD_START, catalogue, make_run, redis_at
 

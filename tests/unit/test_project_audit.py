@@ -39,6 +39,7 @@ CORES_APART = {
     "services.skeleton.room_request",
     "services.skeleton.messages",
     "services.events.places",
+    "services.features.fetch",
 }  # torch; a contract of
 # its own; what wraps I/O
 PROTOS = sorted((ROOT / "services/proto/recsys/v1").glob("*.proto"))

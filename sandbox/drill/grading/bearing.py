@@ -19,7 +19,7 @@ _SHOWN_IN: dict[str, str] = {
     "index": "index_stats recall_probe candidates index_version cand_source nprobe nlist recall_at_50",
     "two_tower": "encoder_version recall_probe training_rows train_runs eval_metrics registry_events",
     "features": "served_features feature_reads feature_age_s session_age_s missing_share features_ms",
-    "store": "redis_stats served_features feature_reads missing_share store n_keys",
+    "store": "redis_stats redis_slowlog served_features feature_reads missing_share store n_keys",
     "user_profile": "served_features feature_reads offline_features materialization_runs feature_age_s",
     "item_stats": "served_features feature_reads offline_features materialization_runs model_inputs",
     "user_session": "session_age_s stream_stats served_features feature_reads",

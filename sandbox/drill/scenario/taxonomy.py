@@ -76,6 +76,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "unbatched-calls": "many small calls where one did",
         "pool-starvation": "calls wait for a free handler",
         "store-stall": "the store stops for moments",
+        "big-command": "one large command holds the store, and all others wait for it",
         "batch-wait": "requests wait for company in a model batch",
     },
     "overload": {
@@ -84,6 +85,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "cache-stampede": "many misses at once",
         "uneven-load": "one instance takes the calls of all, the others idle",
         "bot-traffic": "machines pose as users",
+        "job-collision": "a batch job takes what those who serve need, while it runs",
         "resource-exhaustion": "processor or memory runs out",
         "cpu-throttled": "a limit holds a process while processors are free",
         "noisy-neighbour": "a program beside the stack takes the processor",

@@ -30,9 +30,25 @@ class Work(Part):
     sigma: float = Field(0.35, ge=0, le=2)
 
 
+class Written(Part):
+    """What a row costs where many are written in one command, microseconds. packed_us: of the batch job's core;
+    stored_us: of the store, which answers nobody else meanwhile."""
+
+    packed_us: float = Field(3.6, ge=0)
+    stored_us: float = Field(0.8, ge=0)
+
+
+class Elements(Part):
+    """What an element of a list costs the store, microseconds: where it is put in, and in a sort of all."""
+
+    pushed_us: float = Field(0.2, ge=0)
+    sorted_us: float = Field(0.22, ge=0)
+
+
 class Timing(Part):
     """work: by "service.Method". wire: by "caller->callee", both ways together, what lies between the two
     spans of a call; client_share of it is the caller's own processor time. store: a round trip to Redis.
+    rows_written: by a batch job that is in a hurry. elements: of lists that lie beside the rows.
 
     cores: processor cores that all processes share. pool: handlers of one process at once. tail_share,
     tail_ms: see Work. reload_s, restart_s, redis_restart_s: wall seconds that an operation takes.
@@ -42,6 +58,8 @@ class Timing(Part):
     wire: dict[str, Work]
     client_share: float = Field(0.3, ge=0, le=1)
     store: Work
+    rows_written: Written = Written()
+    elements: Elements = Elements()
     tail_share: float = Field(0.01, ge=0, le=1)
     tail_ms: float = Field(8.0, ge=0)
     cores: float = Field(2, ge=1, le=64)

@@ -25,6 +25,7 @@ from sandbox.virtual.machine.fabric import CallError, Context, Fabric
 from sandbox.virtual.processes import sizes, wires
 from sandbox.virtual.processes.store import Store
 from services.features.core import batches, rows_of
+from services.features.fetch import Wanted, fetch_call, fetched, wanted_by
 from services.features.server import packed, read_row, served_rows
 from services.gateway.stages import VIEWS, Candidates, Ranked, UserRows
 from services.ranking.core import Floats
@@ -71,25 +72,30 @@ class Handlers:
 
     async def get_user(self, asked: Asked, context: Context) -> UserRows:
         """The user's rows as the gateway unpacks them."""
-        fabric = self.fabric
+        fabric, seams = self.fabric, self.fabric.seams["features"]
         await fabric.work("features.GetUser", context)
-        await self._fetch(context, [view.row_bytes for view in USER_VIEWS])
-        if fabric.record is None and not fabric.seams["features"].read:
-            return self.store.user_rows(asked.user, asked.now)
+        if not seams.fetch:
+            await self._fetch(context, [view.row_bytes for view in USER_VIEWS])
+            if fabric.record is None and not seams.read:
+                return self.store.user_rows(asked.user, asked.now)
         profile, session, seen = await self._user_rows(asked.user, USER_VIEWS, asked.now, context)
         return UserRows.of_rows(profile, session, seen, asked.now)
 
     async def get_rows(self, user: int, views: Sequence[FeatureView], now: float, context: Context) -> list[Rows]:
         """The same of any user and views. now: world seconds."""
         await self.fabric.work("features.GetUser", context)
-        await self._fetch(context, [view.row_bytes for view in views])
+        if not self.fabric.seams["features"].fetch:
+            await self._fetch(context, [view.row_bytes for view in views])
         return await self._user_rows(user, views, now, context)
 
     async def _user_rows(self, user: int, views: Sequence[FeatureView], read_ts: float, context: Context) -> list[Rows]:
-        """One row of each view, through the read seam, logged as it is served."""
-        fabric, now, ids = self.fabric, self._now(), np.array([user])
+        """One row of each view, through the fetch seam where that is armed and the read seam, logged as it is served."""
+        fabric, ids = self.fabric, np.array([user])
         held = dict(zip(VIEWS, self.store.user(user, read_ts), strict=True))
         found = [held[view.name] for view in views]
+        if fabric.seams["features"].fetch:
+            found = await self._through_fetch("GetUser", [(view, ids) for view in views], found, 1, read_ts, context)
+        now = self._now()
         if fabric.seams["features"].read:
             found = [
                 await self._through_read(view, "GetUser", ids, rows, context)
@@ -106,7 +112,13 @@ class Handlers:
         """Rows of item_stats of n candidates. stats: what the store holds."""
         fabric, now = self.fabric, self._now()
         await fabric.work("features.GetItems", context, n)
-        await self._fetch(context, [ITEM_STATS.row_bytes] * n)
+        if fabric.seams["features"].fetch:
+            asked, found = [(ITEM_STATS, candidates.get().ids)], stats.get()
+            (passed,) = await self._through_fetch("GetItems", asked, [found], n, now, context)
+            if passed is not found:
+                stats = known(passed)
+        else:
+            await self._fetch(context, [ITEM_STATS.row_bytes] * n)
         if fabric.seams["features"].read:
             ids, held = candidates.get().ids, stats.get()
             passed = await self._through_read(ITEM_STATS, "GetItems", ids, held, context)
@@ -116,6 +128,31 @@ class Handlers:
             given = stats
             self.gathering.later(lambda: self._note_read(ITEM_STATS, candidates.get().ids, given.get(), now, context))
         return stats
+
+    async def _through_fetch(
+        self, op: str, asked: Wanted, held: Sequence[Rows], n: int, read_ts: float, context: Context
+    ) -> list[Rows]:
+        """What the armed seam makes of the way to the store. held: what lies there under the ids asked for, n of each
+        view counted. read_ts: world seconds. Rows that came through as they were are those of `held` themselves."""
+        fabric, rows = self.fabric, dict(zip((view.name for view, _ in asked), held, strict=True))
+        ids_of = {view.name: ids for view, ids in asked}
+
+        async def proceed(given: Call) -> dict[str, Rows]:
+            wanted = wanted_by(given)
+            same = {view.name: np.array_equal(ids, ids_of[view.name]) for view, ids in wanted}
+            counted = [(view, n if same[view.name] else len(ids)) for view, ids in wanted]
+            await self._fetch(context, [view.row_bytes for view, of in counted for _ in range(of)])
+            return {
+                view.name: deepcopy(rows[view.name]) if same[view.name] else await self.store.read(view, ids, read_ts)
+                for view, ids in wanted
+            }
+
+        call = fetch_call(asked, op, context.user, context.session, context.depth, context.region)
+        passed = fetched(asked, await fabric.through(fabric.seams["features"].fetch, call, proceed))
+        return [
+            of if packed(view, came) == packed(view, of) else came
+            for (view, _), of, came in zip(asked, held, passed, strict=True)
+        ]
 
     async def _through_read(self, view: FeatureView, op: str, ids: np.ndarray, rows: Rows, context: Context) -> Rows:
         call = Call(

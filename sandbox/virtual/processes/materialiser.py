@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,12 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, FeatureView, view_named
+from sandbox.base.jobs import JobRun
 from sandbox.pipeline.live_features import LiveFeatures
-from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, pieces, run_row
+from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, job_call, pieces, run_row, views_of
 from sandbox.virtual.machine.fabric import Fabric, Recording
+from sandbox.virtual.machine.loop import Task
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Stream
 from services.events.places import checked_update, of_updates
@@ -50,64 +52,113 @@ class Materialiser:
         )
         self.stream, self.store, self.world, self._row = stream, store, fabric.world, row
         self._fabric, self._settle = fabric, settle
-        self._seam = fabric.seams[MATERIALISER].write
+        self._seams = fabric.seams[MATERIALISER]
         self._n = self._position = 0
-        self._busy = False  # a run is held on its way through the seam
+        self._task: Task | None = None  # a run that takes time: a seam holds it, or it has much to do
         self.every_s = max(EVERY_S, LEAST_WALL_S * self.world.speed)
 
     def run(self, *, stream_views: bool = False) -> None:
         """One run over all batch views, unless one is in progress. stream_views: the snapshot's own too, into an
         empty store."""
-        if self._busy:
+        if self._task is not None:
             return
         self._n += 1
-        started = self.world.now()
+        started, view = self.world.now(), USER_PROFILE
         try:
             self.store.require("read")
             read = self._live.add(self.stream.entries[self._position :])
             self._position = len(self.stream.entries)
             until = started if self._n > 1 else max(self._live.ts, self._live.newest_event_ts)
-            if self._seam:
-                self._fabric.loop.spawn(self._through(started, until, read, stream_views))
+            if self._seams.write or self._seams.job:
+                task = self._fabric.loop.spawn(self._through(started, until, read, stream_views))
+                self._task = None if task.fired else task
                 return
-            for of in self._views(until, stream_views):
+            for view in views_of(stream_views):
+                of = self._computed(view, until)
                 self._put(of)
-                self._note(of.view, started, until, self._n_read(of, read), len(of.ids))
+                self._note(view, started, until, self._n_read(of, read), len(of.ids))
         except SandboxError as error:
-            self._failed(started, error)
+            self._failed(view, started, error)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is in progress."""
+        return self._task is not None
+
+    def stop(self) -> None:
+        """What is in progress ends where it is, as with its process."""
+        if self._task is not None:
+            self._fabric.loop.cancel(self._task)
+            self._task = None
 
     def forget_position(self) -> None:
         """The stream begins anew."""
         self._position = 0
 
     async def _through(self, started: float, until: float, read: int, stream_views: bool) -> None:
-        """The same through the write seam, a piece at a time. A run that fails is noted, and the next one tries."""
-        self._busy = True
+        """The same through the seams. A run that fails is noted, and the next one tries."""
+        view = USER_PROFILE
         try:
-            for of in self._views(until, stream_views):
-                began, n = self.world.now(), 0
-                for part in pieces(len(of.ids)):
-                    n += await self._piece(of, part)
-                self._note(of.view, began, until, self._n_read(of, read), n)
+            for view in views_of(stream_views):
+                await self._job(JobRun(view.name, until), read)
         except SandboxError as error:
-            self._failed(started, error)
-        finally:
-            self._busy = False
+            self._failed(view, started, error)
+        self._task = None
 
-    def _failed(self, started: float, error: SandboxError) -> None:
+    async def _job(self, due: JobRun, read: int) -> None:
+        """The run of one view, noted unless it was left out."""
+        began, until, n_read = self.world.now(), due.until, read
+
+        async def proceed(call: Call) -> int:
+            nonlocal began, until, n_read
+            job: JobRun = call.payload
+            began, until = self.world.now(), job.until
+            of = self._computed(view_named(job.view), job.until)
+            n_read = self._n_read(of, read)
+            return sum([await self._write(of, job) for _ in range(job.passes)])
+
+        call, seam = job_call(due, self._n), self._seams.job
+        n = await (self._fabric.through(seam, call, proceed) if seam else proceed(call))
+        if n is not None:
+            self._note(view_named(due.view), began, until, n_read, n)
+
+    async def _write(self, of: _View, job: JobRun) -> int:
+        """Returns rows written. What a usual run costs the machine nobody notices: its time is not modelled."""
+        if job.usual and not self._seams.write:
+            self._settle()
+            self._put(of)
+            return len(of.ids)
+        n = 0
+        for part in pieces(len(of.ids), job.rows_per_write):
+            if not job.usual:
+                await self._work(len(of.ids[part]))
+            n += await self._piece(of, part)
+        return n
+
+    async def _work(self, n: int) -> None:
+        """Rows are packed, which takes a core, and written, which takes the store, in one command."""
+        fabric, of = self._fabric, self._fabric.timing.rows_written
+        await fabric.burst(fabric.processes[MATERIALISER], n * of.packed_us / 1e6)
+        await fabric.burst(fabric.processes["redis"], n * of.stored_us / 1e6)
+
+    def _failed(self, view: FeatureView, started: float, error: SandboxError) -> None:
         """Of a store that is away or refuses, or of a wrapper: noted, and the next run tries again."""
-        self._note(USER_PROFILE, started, started, 0, 0, error.kind.code)
+        self._note(view, started, started, 0, 0, error.kind.code)
         self._fabric.log(MATERIALISER, "error", "feature write failed", error=repr(error)[:200])
 
     async def _piece(self, of: _View, part: slice) -> int:
-        """Writes a part of a view. Returns rows written."""
+        """Writes a part of a view, through the write seam. Returns rows written."""
+        if not self._seams.write:
+            self._settle()
+            self._put(_View(of.view, of.ids[part], of.rows[part], of.ts[part]))
+            return len(of.ids[part])
         updates = list(zip(of.ids[part].tolist(), of.ts[part].tolist(), of.rows[part].copy(), strict=True))
         call = Call(
             "write", MATERIALISER, of.view.name, "write", payload=updates,
             attributes={"event_ts": float(of.ts[part].max()), "n": len(updates)},
             places=of_updates(of.view, self._live.catalogue),
         )  # fmt: skip
-        passed = await self._seam.run(call, passed_on)
+        passed = await self._seams.write.run(call, passed_on)
         written = [checked_update(of.view, update) for update in passed]
         catalogue = self._live.catalogue
         n = catalogue.n_items if of.view.entity == "item" else catalogue.n_users
@@ -118,14 +169,15 @@ class Materialiser:
             self._put(_View(of.view, np.array(ids), np.stack(rows), np.array(ts)))
         return len(written)
 
-    def _views(self, until: float, stream_views: bool) -> Iterator[_View]:
-        users, n_items = self._snapshot["user_id"], self._live.catalogue.n_items
-        yield _View(USER_PROFILE, users, self._live.profile(until), np.full(len(users), until))
-        yield _View(ITEM_STATS, np.arange(n_items), self._live.stats(until), np.full(n_items, until))
-        if stream_views:
-            ids, ts = self._snapshot["stream_user_id"], self._snapshot["stream_ts"]
-            for view in (USER_SESSION, USER_SEEN):
-                yield _View(view, ids, self._snapshot[view.name], ts)
+    def _computed(self, view: FeatureView, until: float) -> _View:
+        """What a run writes of a view. until: world seconds up to which input counts."""
+        if view is USER_PROFILE:
+            users = self._snapshot["user_id"]
+            return _View(view, users, self._live.profile(until), np.full(len(users), until))
+        if view is ITEM_STATS:
+            n_items = self._live.catalogue.n_items
+            return _View(view, np.arange(n_items), self._live.stats(until), np.full(n_items, until))
+        return _View(view, self._snapshot["stream_user_id"], self._snapshot[view.name], self._snapshot["stream_ts"])
 
     def _put(self, of: _View) -> None:
         self.store.put(of.view, of.ids, of.rows, of.ts, self._n)

@@ -74,6 +74,7 @@ class Store:
             USER_PROFILE.name: _Table.empty(USER_PROFILE, self.catalogue.n_users),
             ITEM_STATS.name: _Table.empty(ITEM_STATS, self.catalogue.n_items),
         }
+        self.lists: dict[str, int] = {}  # beside the rows: how many elements each has
         self._streamed: dict[str, dict[int, Written]] = {USER_SESSION.name: {}, USER_SEEN.name: {}}
         self._owed: dict[int, list[list[Entry]]] = {}
 

@@ -47,11 +47,27 @@ def _config():
     )
 
 
+class Computed(SimpleNamespace):
+    """What the batch job makes of the events: ones."""
+
+    def __init__(self):
+        super().__init__(catalogue=catalogue(), newest_event_ts=WORLD_START, ts=WORLD_START)
+
+    def add(self, entries):
+        return len(list(entries))
+
+    def profile(self, until):
+        return np.ones((4, len(USER_PROFILE.columns)), np.float32)
+
+    def stats(self, until):
+        return np.ones((self.catalogue.n_items, len(ITEM_STATS.columns)), np.float32)
+
+
 class Live:
     def __init__(self, run, hosts, stub, store):
         self.run, self.hosts, self.stub, self.store = run, hosts, stub, store
         self.job = Materialiser(run)
-        self.job._live = SimpleNamespace(catalogue=catalogue(), newest_event_ts=WORLD_START)
+        self.job._live, self.job._snapshot = Computed(), {"user_id": np.arange(4)}
         self.collector = Collector(run, "collector-0")
         self._n = 0
 
@@ -129,13 +145,25 @@ class Live:
         return float(self.store.hget(PROGRESS, name) or 0.0)
 
     async def materialise(self):
-        """Rows of item_stats as the batch job writes them: ones."""
-        n = 20
+        """One run of the batch job."""
         try:
-            await self.job._write(ITEM_STATS, np.arange(n), np.ones((n, 16), np.float32), np.full(n, WORLD_START))
+            await self.job._materialise(stream_views=False)
         except SandboxError as error:
             return error.kind.code
         return "OK"
+
+    async def tend(self):
+        """One round of the store's upkeep."""
+        await self.job.upkeep.once()
+
+    def board(self):
+        return self.store.llen("board")
+
+    def clear_board(self):
+        self.store.delete("board")
+
+    def n_items(self):
+        return catalogue().n_items
 
     def item_row(self):
         blob = self.store.get(key(ITEM_STATS, 7))
@@ -159,4 +187,5 @@ async def live(folder):
             side = Live(run, hosts, gateway_pb2_grpc.RecommenderStub(channel), store)
             yield side
             await side.job._rows.close()
+            await side.job.upkeep.store.close()
             await side.job._stream.aclose()

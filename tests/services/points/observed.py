@@ -18,7 +18,8 @@ async def observe(side, where, kind):
     if kind != "plain":
         seam.put(wrapper)
     try:
-        looks = watch.get(process) if point in ("write", "process", "collect") else None
+        looks = watch.get(process) if point in ("write", "process", "collect", "job") else None
+        looks = _upkept if point == "store" else looks
         seen = await (looks(side, seam, wrapper) if looks else _request(side))
     finally:
         seam.take_off(wrapper)
@@ -56,6 +57,7 @@ async def _request(side):
         "rules": [(s["attempt"], s["status"], _slow([s])) for s in apply],
         "rules served": len(_spans(side, op="Apply", kind="server")),
         "profile missing": [(r["n_rows"], r["n_missing"]) for r in reads],
+        "MGET": [(s["status"], s["n_keys"]) for s in own if s["op"] == "MGET" and s["n_keys"] <= 3],
         "GetUser": [s["status"] for s in _spans(side, op="GetUser", kind="server")],
         "EncodeUser": [s["status"] for s in own if (s["op"], s["kind"]) == ("EncodeUser", "client")],
         "Score": [(s["status"], _slow([s])) for s in _spans(side, op="Score", kind="client")],
@@ -79,14 +81,11 @@ async def _in_line(side, seam, wrapper):
 
 
 async def _held_up(side, seam, wrapper):
-    """Of three requests at once: whether the process stands still in between."""
+    """Of three requests at once: whether the process stands still in between. For how long depends on how much of a
+    period is left, which a busy machine decides."""
     before = side.throttled_ms("ranking")
     await side.ask(3)
-    return {
-        **_outcome(side),
-        "slow": _slow(_spans(side, op="Rank", kind="server")),
-        "held": side.throttled_ms("ranking") > before,
-    }
+    return {**_outcome(side), "held": side.throttled_ms("ranking") > before}
 
 
 def _outcome(side):
@@ -137,8 +136,10 @@ async def _materialised(side, seam, wrapper):
     began = side.wall("materialiser").now()
     status = await side.materialise()
     took = side.wall("materialiser").now() - began
+    runs = [r for r in side.rows("materialization_runs") if r["view"] == "item_stats"]
     return {
         "status": status,
+        "runs": [(r["status"], r["rows_written"] / side.n_items()) for r in runs],
         "row": _summary(side.item_row()),
         "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
     }
@@ -150,6 +151,18 @@ async def _minute(side, seam, wrapper):
     return {
         "told": ["sevens" if rate == 7.0 else "own" for rate in rates],
         "errors": sorted({r["msg"] for r in _errors(side)}),
+    }
+
+
+async def _upkept(side, seam, wrapper):
+    side.clear_board()
+    began = side.wall("materialiser").now()
+    await side.tend()
+    took = side.wall("materialiser").now() - began
+    return {
+        "board": side.board(),
+        "said": [(r["level"], r["msg"], r["fields"]) for r in side.rows("logs") if r["msg"].startswith("upkeep")],
+        "late": took >= DELAY_S if wrapper.kind == "delaying" else None,
     }
 
 

@@ -98,9 +98,22 @@ class Virtual:
     async def materialise(self):
         before = len(self.rows("materialization_runs"))
         self.stack.materialiser.run()
-        await self.until(lambda: len(self.rows("materialization_runs")) > before and not self.stack.materialiser._busy)
+        await self.until(lambda: not self.stack.materialiser.busy)
         failed = [r["status"] for r in self.rows("materialization_runs")[before:] if r["status"] != "OK"]
         return failed[0] if failed else "OK"
+
+    async def tend(self):
+        task = self.stack.upkeep.once()
+        await self.until(lambda: task is None or task.fired)
+
+    def board(self):
+        return self.stack.store.lists.get("board", 0)
+
+    def clear_board(self):
+        self.stack.store.lists.clear()
+
+    def n_items(self):
+        return self.stack.catalogue.n_items
 
     def item_row(self):
         table = self.stack.store._batch[ITEM_STATS.name]

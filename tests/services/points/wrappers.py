@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import Status
+from sandbox.base.features import Status, unpack_many
 from services.proto.recsys.v1 import rules_pb2
 from services.skeleton.room import Room
 
+NOBODY = 10**9  # a user of whom there are no rows
 DELAY_S = 0.4  # wall seconds: more than anything here takes by itself
 
 
@@ -77,6 +78,20 @@ def gone_in(payload):
     return {**payload, "rows": gone(payload["rows"])}
 
 
+def of_nobody(payload):
+    return {**payload, "user_profile": np.array([NOBODY])}
+
+
+def all_gone(answer):
+    return {name: gone(rows) for name, rows in answer.items()}
+
+
+def nothing_read(call):
+    """Rows that are not there, without a look at the store."""
+    views, ids = call.attributes["views"], call.payload
+    return {name: unpack_many(views[name], [None] * len(ids[name]), 0.0) for name in ids}
+
+
 def first_only(payload):
     users, items, inputs = payload
     return users, np.repeat(items[:1], len(items)), np.repeat(inputs[:1], len(items), 0)
@@ -128,6 +143,9 @@ HOW = {
     ("source", "retrieval", "ann", "find"): {
         "change": lambda n: 2, "answer": nothing_found, "code": "WIRE-005", "drop": nothing_found,
     },
+    ("fetch", "features", "redis", "GetUser"): {
+        "change": of_nobody, "answer": all_gone, "code": "STORE-001", "drop": nothing_read,
+    },
     ("index", "retrieval", None, "search"): {
         "change": lambda vector: vector * 0, "answer": nothing_found, "code": "MODEL-003", "drop": nothing_found,
     },
@@ -140,6 +158,14 @@ HOW = {
     },
     ("process", "ranking", None, "tick"): {
         "change": throttled, "answer": throttled, "code": "WIRE-005", "drop": lambda call: throttled(Room(64)),
+    },
+    ("job", "materialiser", "item_stats", "run"): {
+        "change": lambda job: replace(job, passes=3, rows_per_write=7), "answer": lambda n: 0, "code": "STORE-004",
+        "drop": lambda call: None,
+    },
+    ("store", "materialiser", "redis", "upkeep"): {
+        "change": lambda commands: (*commands, ("RPUSH", "board", 1, 2, 3), ("SORT", "board")),
+        "answer": lambda n: n + 5, "code": "STORE-001", "drop": lambda call: 7,
     },
     ("log", "gateway", "requests", "row"): {
         "change": elsewhere, "answer": elsewhere, "code": "WIRE-005", "drop": lambda call: None,

@@ -1,0 +1,64 @@
+"""Upkeep of a real Redis, and what it says of commands that took long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import redis
+
+from faults.arming import Spec, wrapper
+from sandbox.base.clock import WallClock
+from sandbox.runtime.upkeep import Upkeep
+from sandbox.telemetry.redis_probe import RedisLink, RedisProbe
+from services.skeleton.seams import Seams
+from services.skeleton.store import Store
+from tests.services.harness import make_run, redis_at
+
+
+def rounds(address, seams, n):
+    """Lines that so many rounds leave, and what the probe finds slow after them: twice."""
+    said = []
+
+    async def play():
+        store, link = Store(address, timeout_s=10.0), RedisLink(address)
+        upkeep = Upkeep(store, seams, lambda level, text, **fields: said.append((level, text, fields)))
+        probe = RedisProbe(link)
+        await probe.slow(0.0)
+        for _ in range(n):
+            await upkeep.once()
+        found = await probe.slow(1.0), await probe.slow(2.0)
+        link.close()
+        await store.close()
+        return found
+
+    return said, *asyncio.run(play())
+
+
+def test_a_huge_list_is_made_and_sorted_and_stands_in_the_log_of_slow_commands(tmp_path):
+    run, clock = make_run(tmp_path), WallClock()
+    seams = Seams(clock, clock)
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        store.config_set("slowlog-log-slower-than", 1_000)
+        seams.store.put(wrapper(Spec(fault="redis-key-hotspot", params={"key": "b", "elements": 60_000}), clock, clock))
+        said, slow, again = rounds(run.redis, seams, 2)
+
+        assert store.llen("b") == 60_000
+    assert [fields["commands"] for _, _, fields in said] == [1 + 6 + 1, 1]
+    sorts = [row for row in slow if row[2] == "SORT"]
+    assert [row[:4] for row in sorts] == [(1.0, "redis-0", "SORT", "b")] * 2
+    assert all(row[-1] >= 1.0 for row in sorts)
+    assert again == [], "each is told of once"
+
+
+def test_a_store_that_is_away_is_said_and_the_next_round_tries_again(tmp_path):
+    clock = WallClock()
+    seams = Seams(clock, clock)
+    seams.store.put(wrapper(Spec(fault="redis-key-hotspot", params={"elements": 10_000}), clock, clock))
+
+    async def play():
+        said = []
+        store = Store(str(tmp_path / "nobody"), timeout_s=1.0)
+        await Upkeep(store, seams, lambda *line, **fields: said.append((*line, fields))).once()
+        return said
+
+    assert asyncio.run(play()) == [("error", "upkeep of the store failed", {"code": "STORE-001"})]
