@@ -52,30 +52,21 @@ class DeadMetricSilent(Fault):
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         """call.payload: a Tick, which alerts judge (counts, latency_ms), and the rows of `metrics`."""
         tick, rows = call.payload
-        dead = [row for row in rows if self._is_dead(row)]
-        given: list[Row] = []
+        dead = [row for row in rows if row[_NAME] in self.params.metrics]
+        alive = [row for row in rows if row[_NAME] not in self.params.metrics]
         counts: Mapping[str, Any] = {}
         latency_ms: tuple[float, ...] = ()
         if self.params.mode == "frozen":
             before, past = self._last = self._last or (tick, dead)
-            value = {row[_NAME:_VALUE]: row[_VALUE] for row in past}
-            given = [_with(row, value.get(row[_NAME:_VALUE], row[_VALUE])) for row in dead]
-            counts, latency_ms = before.counts, before.latency_ms
-        elif self.params.mode == "nan":
-            given = [_with(row, math.nan) for row in dead]
+            dead, counts, latency_ms = [(tick.ts, *row[1:]) for row in past], before.counts, before.latency_ms
+        else:
+            told = dead if self.params.mode == "nan" else []
+            alive += [(*row[:_VALUE], math.nan) for row in told]
         unjudged = {judged(row[_NAME], row[_LABEL]) for row in dead}
-        told = {key: counts.get(key) if key in unjudged else n for key, n in tick.counts.items()}
+        judges = {key: counts.get(key) if key in unjudged else n for key, n in tick.counts.items()}
         timed = any(name in self.params.metrics for name in LATENCIES)
         tick = replace(
-            tick, counts={key: n for key, n in told.items() if n is not None},
+            tick, counts={key: n for key, n in judges.items() if n is not None},
             latency_ms=latency_ms if timed else tick.latency_ms,
         )  # fmt: skip
-        alive = [row for row in rows if not self._is_dead(row)]
-        return proceed(replace(call, payload=(tick, [*alive, *given])))
-
-    def _is_dead(self, row: Row) -> bool:
-        return row[_NAME] in self.params.metrics
-
-
-def _with(row: Row, value: float) -> Row:
-    return (*row[:_VALUE], value)
+        return proceed(replace(call, payload=(tick, [*alive, *(dead if self.params.mode == "frozen" else ())])))

@@ -69,6 +69,7 @@ class Live:
         self.job = Materialiser(run)
         self.job._live, self.job._snapshot = Computed(), {"user_id": np.arange(4)}
         self.collector = Collector(run, "collector-0")
+        self.user = USER
         self._n = 0
 
     def wall(self, process):
@@ -97,6 +98,7 @@ class Live:
 
     async def minute(self):
         """Closes a minute of indicators, as the collector does by itself."""
+        self.collector.take("requests", list(self.hosts["gateway"].telemetry._rows["requests"]))
         await self.collector._once(self.collector._minute, 60.0)
 
     async def ask(self, n=1):
