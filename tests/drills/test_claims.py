@@ -38,6 +38,7 @@ QUESTIONS = {
     "Are they right?",
 }
 SUSPICIONS = {  # what somebody thinks: it may be wrong
+    "We do not know whether that is one thing or two.",
     'Some eye the store, and "scale redis?" has been written into the channel more than once.',
     "We think of the diversity change.",
     "Engineering told us it is just the crowd.",
@@ -59,6 +60,7 @@ REMEDIES = {  # what would follow from a deed: `prove` carries the deeds out
     "Reverting the list repairs it; then its precision has to be reviewed by language.",
     "Taking the trial back ends it; such a board has to be kept in order as it is written, or short.",
     "Restarting the batch job has it read its calendar anew.",
+    "Restarting the batch job has it read its calendar anew; the other path ends the rest.",
     "Restarting the job ends it; the past has to be made anew at a pace, or elsewhere.",
     "Reverting the client repairs it; a miss has to be called a miss.",
     "Reverting the client repairs it; a row that names its entity would have shown it at once.",
