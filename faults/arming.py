@@ -105,7 +105,7 @@ def wrapper_for(spec: dict[str, Any], seams: Seams, service: str) -> tuple[str, 
             expected=expected,
             fix=f"see `sandbox fault show {cls.name}` for what holds there",
         )
-    if why := cls.idle(params, {}):
+    if why := cls.idle(params, {}) or cls.stray(params, service):
         raise SandboxError(
             "FLT-002",
             where=f"fault, params of {cls.name}",

@@ -70,6 +70,12 @@ class Fault:
         return None
 
     @classmethod
+    def stray(cls, params: Any, service: str) -> str | None:
+        """Why it would do nothing with these knobs in that process, as `knob: why`; None when it does something."""
+        del params, service
+        return None
+
+    @classmethod
     def describe(cls) -> dict[str, Any]:
         """The document of `sandbox fault list --json`."""
         schema = cls.Params.model_json_schema()

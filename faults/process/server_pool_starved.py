@@ -48,6 +48,13 @@ class ServerPoolStarved(Fault):
                 raise ValueError(f"one of {', '.join(_ALL)}")
             return method
 
+    @classmethod
+    def stray(cls, params: Any, service: str) -> str | None:
+        there = _METHODS.get(service, ())
+        if params.slow_method in there:
+            return None
+        return f"slow_method: a method of {service}, one of {', '.join(there)}"
+
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         room: Room = proceed(call)
         handlers = min(room.handlers, self.params.max_handlers)

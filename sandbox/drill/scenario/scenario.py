@@ -181,6 +181,9 @@ class Step(Part):
         found = list(unreachable(kind, self.target, self.scope, self.share, self.onset, self.until_s))
         if self.until_s is not None and self.until_s <= self.at_s:
             found.append(Unreachable("until_s", self.until_s, f"after its at_s, {self.at_s:g}"))
+        if why := kind.stray(params_of(self.spec(0), "fault"), self.service):
+            knob, _, expected = why.partition(": ")
+            found.append(Unreachable(f"fault.params.{knob}", self.fault.params.get(knob, "the usual"), expected))
         return [*found, *self._unspoilt(kind)]
 
     def _unspoilt(self, kind: type[Fault]) -> Iterator[Unreachable]:

@@ -2,9 +2,12 @@
 
 import pytest
 
+from faults.arming import wrapper_for
+from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
+from sandbox.drill.scenario.scenario import Step
 from services.skeleton.room import Room
-from services.skeleton.seams import Call, Place
+from services.skeleton.seams import Call, Place, Seams
 
 USUAL = Room(64)
 
@@ -59,3 +62,14 @@ def test_taken_off_the_process_has_what_it_had(bench):
 def test_knobs_that_make_no_sense_are_refused(bench, knob):
     with pytest.raises(SandboxError, match="FLT-002"):
         bench(fault="server-pool-starved", params=knob)
+
+
+def test_a_method_of_another_process_is_refused_where_it_is_armed_and_where_it_is_written():
+    seams = Seams(VirtualClock(), VirtualClock())
+    spec = {"fault": "server-pool-starved", "params": {"slow_method": "Score"}}
+
+    assert wrapper_for(spec, seams, "model")[0] == "process"
+    with pytest.raises(SandboxError, match="GetUser, GetItems"):
+        wrapper_for(spec, seams, "features")
+    with pytest.raises(ValueError, match="a method of features"):
+        Step(at_s=1, target="features", fault={"name": spec["fault"], "params": spec["params"]})
