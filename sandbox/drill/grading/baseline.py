@@ -83,64 +83,96 @@ def planned(scenario: Scenario) -> Course:
 def best_constant(pack: Iterable[Scenario]) -> Guess:
     """The answer that scores best over the pack, each drill with its own seed. Items add up, so each field is
     chosen by itself."""
-    scenarios = [s.placed(s.seed) for s in pack]
-    quiet = Guess(incident=False)
-    loud = Guess(incident=True, component="gateway", mechanism="slow-edge")
-
-    def total(guess: Guess) -> float:
-        return sum(guess.score(s, planned(s)) for s in scenarios)
-
-    def improved(guess: Guess, options: Iterable[Guess]) -> Guess:
-        return max((guess, *options), key=total)
-
-    components = _components(c.component for c in _causes(scenarios))
-    loud = improved(loud, (replace(loud, component=c) for c in components))
-    loud = improved(loud, (replace(loud, mechanism=m) for m in _mechanisms(scenarios)))
-    loud = improved(loud, (replace(loud, onset_before_page_s=s) for s in ONSET_GUESSES_S))
-    loud = improved(loud, (replace(loud, segment=s) for s in _segments(scenarios)))
-    deeds = sorted({text for s in scenarios for text in s.helpful if ActionPattern.parse(text).concrete})
-    loud = improved(loud, (replace(loud, action=deed) for deed in deeds))
-    return max((quiet, loud), key=total)
+    return _chosen(pack).constant
 
 
 def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], Guess | None]:
     """The answer that names the last change before the page, as the component and the onset, and takes
     it back; mechanism and segment, which a change does not tell, are the best constants for that."""
-    scenarios = [s.placed(s.seed) for s in pack]
-
-    def answer(mechanism: str, segment: tuple[tuple[str, str], ...]) -> Any:
-        def guess(scenario: Scenario, course: Course) -> Guess | None:
-            step = _last_change(scenario, course)
-            if step is None:
-                return None
-            key, component = _key(step), _key(step)
-            if component not in taxonomy.COMPONENTS:
-                component = step.target if step.target in taxonomy.COMPONENTS else "gateway"
-            return Guess(
-                incident=True, component=component, mechanism=mechanism, segment=segment,
-                onset_before_page_s=course.paged_s - step.at_s,
-                action=f"revert target={step.target} key={key}", effects=_undoing(step, scenario.config),
-                how="the last change before the page is to blame",
-            )  # fmt: skip
-
-        return guess
-
-    def total(guess: Callable[[Scenario, Course], Guess | None]) -> float:
-        made = [(s, guess(s, planned(s))) for s in scenarios]
-        return sum(g.score(s, planned(s)) for s, g in made if g is not None)
-
-    best = max((answer(m, ()) for m in _mechanisms(scenarios)), key=total)
-    chosen = next((g.mechanism for s in scenarios if (g := best(s, planned(s)))), "slow-edge")
-    return max((answer(chosen, s) for s in ((), *_segments(scenarios))), key=total)
+    return _chosen(pack).last_change
 
 
 def blind_answer(scenario: Scenario, course: Course, pack: Iterable[Scenario]) -> Blind:
     """The better of the two answers on this course. Both are chosen on the other scenarios of
     the pack: an answer that fits this one by chance of the pack's make-up has looked."""
-    others = [s for s in pack if s.id != scenario.id]
-    guesses = [best_constant(others), blame_last_change(others)(scenario, course)]
+    chosen = _chosen(s for s in pack if s.id != scenario.id)
+    guesses = [chosen.constant, chosen.last_change(scenario, course)]
     scored = [Blind(g.score(scenario, course), g.told) for g in guesses if g is not None]
     return max(scored, key=lambda blind: blind.score)
+
+
+class _Chosen:
+    """Both answers, chosen on one pack. It keeps the pack, so that nothing else takes its place in memory."""
+
+    def __init__(self, pack: tuple[Scenario, ...]) -> None:
+        self.pack = pack
+        self._placed = [(s, planned(s)) for s in (s.placed(s.seed) for s in pack)]
+        self._scenarios = [s for s, _ in self._placed]
+        self.constant = self._best_constant()
+        self.last_change = self._best_last_change()
+
+    def _best_constant(self) -> Guess:
+        quiet = Guess(incident=False)
+        loud = Guess(incident=True, component="gateway", mechanism="slow-edge")
+
+        def total(guess: Guess) -> float:
+            return sum(guess.score(s, course) for s, course in self._placed)
+
+        def improved(guess: Guess, options: Iterable[Guess]) -> Guess:
+            return max((guess, *options), key=total)
+
+        components = _components(c.component for c in _causes(self._scenarios))
+        loud = improved(loud, (replace(loud, component=c) for c in components))
+        loud = improved(loud, (replace(loud, mechanism=m) for m in _mechanisms(self._scenarios)))
+        loud = improved(loud, (replace(loud, onset_before_page_s=s) for s in ONSET_GUESSES_S))
+        loud = improved(loud, (replace(loud, segment=s) for s in _segments(self._scenarios)))
+        deeds = sorted({text for s in self._scenarios for text in s.helpful if ActionPattern.parse(text).concrete})
+        loud = improved(loud, (replace(loud, action=deed) for deed in deeds))
+        return max((quiet, loud), key=total)
+
+    def _best_last_change(self) -> Callable[[Scenario, Course], Guess | None]:
+        blamed = [(s, course, guess) for s, course in self._placed if (guess := _blaming_last_change(s, course))]
+
+        def total(**told: Any) -> float:
+            return sum(replace(guess, **told).score(s, course) for s, course, guess in blamed)
+
+        mechanism = max(_mechanisms(self._scenarios), key=lambda m: total(mechanism=m)) if blamed else "slow-edge"
+        segment = max(((), *_segments(self._scenarios)), key=lambda s: total(mechanism=mechanism, segment=s))
+
+        def answer(scenario: Scenario, course: Course) -> Guess | None:
+            guess = _blaming_last_change(scenario, course)
+            return replace(guess, mechanism=mechanism, segment=segment) if guess else None
+
+        return answer
+
+
+_PACKS = 64  # that are remembered: one for each scenario left out of a pack of so many
+_CHOSEN: dict[tuple[int, ...], _Chosen] = {}
+
+
+def _chosen(pack: Iterable[Scenario]) -> _Chosen:
+    """A pack's scenarios are read once per process, so they are known by their place in memory."""
+    given = tuple(pack)
+    key = tuple(map(id, given))
+    if key not in _CHOSEN:
+        if len(_CHOSEN) >= _PACKS:
+            _CHOSEN.clear()
+        _CHOSEN[key] = _Chosen(given)
+    return _CHOSEN[key]
+
+
+def _blaming_last_change(scenario: Scenario, course: Course) -> Guess | None:
+    step = _last_change(scenario, course)
+    if step is None:
+        return None
+    key, component = _key(step), _key(step)
+    if component not in taxonomy.COMPONENTS:
+        component = step.target if step.target in taxonomy.COMPONENTS else "gateway"
+    return Guess(
+        incident=True, component=component, mechanism="slow-edge",
+        onset_before_page_s=course.paged_s - step.at_s, action=f"revert target={step.target} key={key}",
+        effects=_undoing(step, scenario.config), how="the last change before the page is to blame",
+    )  # fmt: skip
 
 
 def _last_change(scenario: Scenario, course: Course) -> Step | None:

@@ -28,7 +28,7 @@ _SHOWN_IN: dict[str, str] = {
     "ranking": "model_inputs ranking_ms model_rank n_ranked contract_version default_share score",
     "ranker": "model_version model_inputs p_click score model_rank training_rows train_runs eval_metrics "
     "registry_events",
-    "model": "model_version encoder_version batch_size registry_events",
+    "model": "model_version encoder_version batch_size registry_events p_click score",
     "training_set": "training_rows train_runs eval_metrics model_version creator_group",
     "rules": "rule_decisions explain rules_ms rules_version dropped_by randomised propensity sensitivity "
     "sens_score age_rating",
