@@ -106,7 +106,7 @@ class RedisProbe:
         self._slowest_id = max([self._slowest_id, *(int(e[0]) for e in entries)])
         return [
             row_of.redis_slowlog(
-                ts=ts, node="redis-0", command=str(words[0]), key=str(words[1]) if len(words) > 1 else "",
+                ts=ts, node=named("redis"), command=str(words[0]), key=str(words[1]) if len(words) > 1 else "",
                 n_words=len(words), dur_ms=int(took_us) / 1000,
             )
             for _, _, took_us, words, *_ in reversed(entries)

@@ -215,7 +215,7 @@ class VirtualStack:
             self.materialiser.forget_position()
         elif name == "stream":
             self.processor.stop()
-        elif process == MATERIALISER:
+        elif name == MATERIALISER:
             self.materialiser.stop()
 
     def backlog(self) -> int:
@@ -298,7 +298,7 @@ class VirtualStack:
             self.materialiser.run(stream_views=True)
         elif process.name == "stream":
             self.processor.start()
-        elif process == MATERIALISER:
+        elif process.name == MATERIALISER:
             self.materialiser.run()
 
     def _event(self, process: Process, event: str, code: int | None) -> None:

@@ -151,7 +151,7 @@ async def test_who_comes_or_goes_is_noticed_where_the_supervisor_tells(tmp_path)
 async def test_calls_in_progress_end_on_one_that_is_called_no_more(tmp_path):
     async with pair(tmp_path, "pick_first") as (hosts, callee, caller, _):
         slow = asyncio.create_task(callee.call("Apply", ask(400), EDGE))
-        await until(lambda: hosts["rules-0"].inflight == 1, 5)
+        await until(lambda: hosts["rules-0"].pool.inflight == 1, 5)
         callee.follow({"rules-1": caller.run.instances("rules")["rules-1"]})
         await callee.tidy()
         await call(callee, 2)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.instances import instance_of, service_of
+from sandbox.base.instances import instance_of, named, service_of
 from sandbox.base.run import GRPC_PROCESSES, STREAM, RunInfo, write_atomically
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
@@ -61,7 +61,7 @@ async def _serve(name: str, run: RunInfo) -> None:
         loop.add_signal_handler(number, stop.set)
     child = Child(name, stop, may_end=not run.supervised)
     if name == "collector":
-        collector = importlib.import_module("sandbox.telemetry.collector").Collector(run, f"{name}-0")
+        collector = importlib.import_module("sandbox.telemetry.collector").Collector(run, named(name))
         child.armoury.seams, serving = collector.seams, collector.serve(stop)
     elif name == "materialiser":
         job = importlib.import_module("sandbox.runtime.materialiser").Materialiser(run)

@@ -127,7 +127,7 @@ class Recorder:
     def _lost(self, error: SandboxError) -> None:
         """As the collector logs a job of its own that failed."""
         self(COLLECTOR, "logs", row_of.logs(
-            ts=self.world.now(), service=COLLECTOR, instance=f"{COLLECTOR}-0", level="error", msg="collector job failed",
+            ts=self.world.now(), service=COLLECTOR, instance=named(COLLECTOR), level="error", msg="collector job failed",
             fields=json.dumps({"job": "_minute", "error": repr(error)[:300]}),
         ))  # fmt: skip
 

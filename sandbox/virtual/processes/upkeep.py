@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.instances import named
 from sandbox.base.rows import row_of
 from sandbox.runtime.upkeep import noted, noted_failure, upkeep_call
 from sandbox.virtual.machine.fabric import Fabric
@@ -71,6 +72,6 @@ class Upkeep:
         record = self._fabric.record
         if record is not None and took_s >= SLOW_S:
             record("collector", "redis_slowlog", row_of.redis_slowlog(
-                ts=self._fabric.world.now(), node="redis-0", command=str(words[0]), key=str(words[1]),
+                ts=self._fabric.world.now(), node=named("redis"), command=str(words[0]), key=str(words[1]),
                 n_words=min(len(words), 32), dur_ms=took_s * 1000,
             ))  # fmt: skip
