@@ -7,6 +7,9 @@ process in which it runs is called as its service where it is the first, as the 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from sandbox.base.errors import SandboxError
 
 # Services whose every call stands by itself, so that any instance may answer it. The gateway's clients know one
 # address, the events service remembers in memory what it has taken in, and the stream has one reader.
@@ -40,6 +43,20 @@ def split(name: str) -> tuple[str, int]:
     """Service and number of a process or of an instance."""
     found = _NAME.fullmatch(name)
     return (found[1], int(found[2])) if found else (name, 0)
+
+
+def meant(name: str, there: Iterable[str], where: str) -> list[str]:
+    """Of the processes that are there those that a name stands for: one, or all of a service. where: for the error.
+
+    Raises RUN-007 for what is not there.
+    """
+    known = list(there)
+    mine = [process for process in known if name in (service_of(process), instance_of(process))]
+    if not mine:
+        raise SandboxError(
+            "RUN-007", where=where, seen=name, expected=f"one of {sorted(known)}", fix="see `sandbox status`"
+        )
+    return mine
 
 
 def instances(service: str, n: int) -> tuple[str, ...]:

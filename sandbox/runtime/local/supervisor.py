@@ -17,7 +17,7 @@ from typing import Any
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
-from sandbox.base.instances import named
+from sandbox.base.instances import meant, named
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo, save_services, write_atomically
 from sandbox.runtime import settings
@@ -257,16 +257,7 @@ class Supervisor:
 
     def _named(self, name: str) -> list[Process]:
         """A process, or all of a service."""
-        mine = [p for p in self.processes.values() if name in (p.service, p.info.instance)]
-        if not mine:
-            raise SandboxError(
-                "RUN-007",
-                where="supervisor",
-                seen=name,
-                expected=f"one of {sorted(self.processes)}",
-                fix="see `sandbox status`",
-            )
-        return mine
+        return [self.processes[process] for process in meant(name, self.processes, "supervisor")]
 
     def _note(self, process: Process, event: str, code: int | None = None, pid: int | None = None) -> None:
         child_pid = process.child.pid if process.child else None

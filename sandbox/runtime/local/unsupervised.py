@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.base.instances import instance_of, service_of
+from sandbox.base.instances import meant, service_of
 from sandbox.base.run import CONTROLLED, RunInfo, ServiceInfo
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
@@ -124,17 +124,7 @@ def _endpoints(run: RunInfo, name: str) -> list[Endpoint]:
 
 def _named(run: RunInfo, name: str) -> list[str]:
     """A process, or all of a service."""
-    there = _controlled(run)
-    mine = [process for process in there if name in (service_of(process), instance_of(process))]
-    if not mine:
-        raise SandboxError(
-            "RUN-007",
-            where="stack without a supervisor",
-            seen=name,
-            expected=f"one of {there}",
-            fix="see `sandbox status`",
-        )
-    return mine
+    return meant(name, _controlled(run), "stack without a supervisor")
 
 
 def refusal(run: RunInfo, what: str, fix: str) -> SandboxError:

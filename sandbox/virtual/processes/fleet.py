@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sandbox.base.config import Config
-from sandbox.base.errors import SandboxError
-from sandbox.base.instances import instances, process_of, service_of
+from sandbox.base.instances import instances, meant, process_of
 from sandbox.virtual.machine.cores import Process
 from sandbox.virtual.machine.fabric import Fabric
 
@@ -21,13 +20,7 @@ class Fleet:
 
     def named(self, name: str) -> list[str]:
         """The processes that a service's name, or one process's, stands for. Raises RUN-007 for what does not run."""
-        there = list(self.fabric.processes)
-        mine = [process_of(name)] if name != service_of(name) else [p for p in there if service_of(p) == name]
-        if mine and set(mine) <= set(there):
-            return mine
-        raise SandboxError(
-            "RUN-007", where="virtual stack", seen=name, expected=f"one of {sorted(there)}", fix="see `sandbox status`"
-        )
+        return meant(name, self.fabric.processes, "virtual stack")
 
     def configure(self, config: Config) -> None:
         """As many instances, and handlers in each, as the documents say."""
