@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from faults.base import Fault, FaultParams
-from sandbox.base.features import VIEWS, FeatureView, Rows, Status
+from faults.views import ViewName
+from sandbox.base.features import FeatureView, Rows, Status
 from services.skeleton.seams import Call, Proceed
 
 
@@ -29,15 +30,8 @@ class DefaultMasksError(Fault):
     repairs = "start the client without the stand-in: a typed miss, and an alarm on the share of one value"
 
     class Params(FaultParams):
-        view: str = Field("item_stats", description="view whose fetches fail")
+        view: ViewName = Field("item_stats", description="view whose fetches fail")
         value: float = Field(0.0, ge=-1, le=1, description="what every column of such a row is filled with")
-
-        @field_validator("view")
-        @classmethod
-        def _known(cls, view: str) -> str:
-            if view not in VIEWS:
-                raise ValueError(f"there are {sorted(VIEWS)}")
-            return view
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         name = self.params.view

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from faults.base import Fault, FaultParams
-from sandbox.base.features import VIEWS
+from faults.views import BATCH, BatchViewName
 from services.skeleton.seams import Call, Proceed
-
-_BATCH = sorted(name for name, view in VIEWS.items() if not view.stream)
 
 
 class MaterializationStalled(Fault):
@@ -28,14 +26,7 @@ class MaterializationStalled(Fault):
     repairs = "restart the batch job, which runs at once; alarm on the age served, not on the status of runs"
 
     class Params(FaultParams):
-        view: str = Field("item_stats", description=f"view that is no longer written: {' or '.join(_BATCH)}")
-
-        @field_validator("view")
-        @classmethod
-        def _batch(cls, view: str) -> str:
-            if view not in _BATCH:
-                raise ValueError(f"a batch job writes {_BATCH}")
-            return view
+        view: BatchViewName = Field("item_stats", description=f"view that is no longer written: {' or '.join(BATCH)}")
 
     async def around(self, call: Call, proceed: Proceed) -> Any:
         return None if call.peer == self.params.view else await proceed(call)

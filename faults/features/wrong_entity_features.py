@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from faults.base import Fault, FaultParams
+from faults.views import ViewName
 from sandbox.base.features import ITEM_STATS, VIEWS, Rows
 from services.skeleton.seams import Call, Proceed
 
@@ -30,19 +31,12 @@ class WrongEntityFeatures(Fault):
     repairs = "start the features service with the right keys; echo the entity in the row and compare"
 
     class Params(FaultParams):
-        view: str = Field("user_profile", description="view whose rows are mixed up")
+        view: ViewName = Field("user_profile", description="view whose rows are mixed up")
         mode: Literal["truncate_key", "offset_batch"] = Field(
             "truncate_key", description="keys lose their last digits, or a batch's answer is read at an offset"
         )
         digits: int = Field(1, ge=1, le=6, description="that a key loses (truncate_key)")
         offset: int = Field(1, ge=1, le=199, description="places by which a batch's rows are off (offset_batch)")
-
-        @field_validator("view")
-        @classmethod
-        def _known(cls, view: str) -> str:
-            if view not in VIEWS:
-                raise ValueError(f"there are {sorted(VIEWS)}")
-            return view
 
     @classmethod
     def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from faults.base import Fault, FaultParams
-from sandbox.base.features import VIEWS
+from faults.views import BATCH, BatchViewName
 from sandbox.base.jobs import JobRun
 from services.skeleton.seams import Call, Proceed
-
-_BATCH = sorted(name for name, view in VIEWS.items() if not view.stream)
 
 
 class BatchJobCollision(Fault):
@@ -31,18 +29,11 @@ class BatchJobCollision(Fault):
     repairs = "stop the job; give it a pace, an hour when nobody comes, or a machine of its own"
 
     class Params(FaultParams):
-        view: str = Field("user_profile", description=f"view whose run it is: {' or '.join(_BATCH)}")
+        view: BatchViewName = Field("user_profile", description=f"view whose run it is: {' or '.join(BATCH)}")
         passes: int = Field(
             200, ge=1, le=5_000, description="times that every row is written, one for each day gone through"
         )
         rows_per_write: int = Field(20_000, ge=500, le=100_000, description="rows of one command to the store")
-
-        @field_validator("view")
-        @classmethod
-        def _batch(cls, view: str) -> str:
-            if view not in _BATCH:
-                raise ValueError(f"a batch job writes {_BATCH}")
-            return view
 
     @classmethod
     def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
