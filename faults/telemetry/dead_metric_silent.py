@@ -53,15 +53,14 @@ class DeadMetricSilent(Fault):
         """call.payload: a Tick, which alerts judge (counts, latency_ms), and the rows of `metrics`."""
         tick, rows = call.payload
         dead = [row for row in rows if row[_NAME] in self.params.metrics]
-        alive = [row for row in rows if row[_NAME] not in self.params.metrics]
+        told: list[Row] = []
         counts: Mapping[str, Any] = {}
         latency_ms: tuple[float, ...] = ()
         if self.params.mode == "frozen":
-            before, past = self._last = self._last or (tick, dead)
-            dead, counts, latency_ms = [(tick.ts, *row[1:]) for row in past], before.counts, before.latency_ms
-        else:
-            told = dead if self.params.mode == "nan" else []
-            alive += [(*row[:_VALUE], math.nan) for row in told]
+            before, dead = self._last = self._last or (tick, dead)
+            told, counts, latency_ms = [(tick.ts, *row[1:]) for row in dead], before.counts, before.latency_ms
+        elif self.params.mode == "nan":
+            told = [(*row[:_VALUE], math.nan) for row in dead]
         unjudged = {judged(row[_NAME], row[_LABEL]) for row in dead}
         judges = {key: counts.get(key) if key in unjudged else n for key, n in tick.counts.items()}
         timed = any(name in self.params.metrics for name in LATENCIES)
@@ -69,4 +68,5 @@ class DeadMetricSilent(Fault):
             tick, counts={key: n for key, n in judges.items() if n is not None},
             latency_ms=latency_ms if timed else tick.latency_ms,
         )  # fmt: skip
-        return proceed(replace(call, payload=(tick, [*alive, *(dead if self.params.mode == "frozen" else ())])))
+        alive = [row for row in rows if row[_NAME] not in self.params.metrics]
+        return proceed(replace(call, payload=(tick, [*alive, *told])))

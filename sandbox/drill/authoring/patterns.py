@@ -83,7 +83,7 @@ def values(draft: Draft, place: Place, pattern: ActionPattern, known: Known, own
         if text is not None and not any(mark in text for mark in _WILD) and not _within(text, least, most):
             yield draft.error("bad-action", place, f"{name}={text}", f"a number from {least:g} to {most:g}",
                               "choose a value that the action takes")  # fmt: skip
-    if pattern.op in ("path", "deadline", "retries", "breaker"):
+    if kind and {"caller", "callee"} <= kind.arguments.keys():
         yield from _edge(draft, place, given)
     if pattern.op == "revert":
         yield from _revert(draft, place, given, known, own)

@@ -126,10 +126,7 @@ class Content:
 
     def ann_depth(self, asked: Asked) -> int:
         """Items that retrieval asks of the index for this request; 0: it does not ask."""
-        config = self.loaded.config.retrieval
-        if not asked.personalised or "ann" in config.disabled:
-            return 0
-        return allotted(config.quotas, self.n_wanted(asked))["ann"]
+        return self.asked_of(asked).get("ann", 0)
 
     def encoder_inputs(self, asked: Sequence[Asked], rows: Sequence[UserRows]) -> tuple[Ints, Floats, Ints]:
         """What the model's EncodeUser gets: users [n], profiles [n, 36], recent clicks [n, 20]."""
