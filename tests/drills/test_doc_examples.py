@@ -32,6 +32,8 @@ NOT_RUN = {
     "sandbox trace slowest": _STACK,
     "sandbox act breaker caller=gateway callee=ranking switch=on open_s=10": _STACK,
     "sandbox up --world films": _STACK,
+    "sandbox up --replicas rules=2": _STACK,
+    "sandbox act scale service=model n=2 --preview": _STACK,
     "sandbox drill start slow-home --backend virtual --autopilot": _MINUTES + "test_virtual.py does it on `tiny`",
     "sandbox evaluate --responder all --scenarios slow-home": _MINUTES + "test_virtual_pack.py",
     "sandbox evaluate --responder mine:Mine,do-nothing,gold --scenarios slow-home --seeds 3": _MINUTES
