@@ -1,0 +1,36 @@
+"""Keeps a room's world going while it is served: a thread that ticks it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox.base.errors import SandboxError
+from sandbox.room.room import Room
+
+EVERY_S = 0.25  # wall seconds between two ticks
+
+
+@contextmanager
+def kept(room: Room, every_s: float = EVERY_S) -> Iterator[None]:
+    """The room ticks until this is left. A world that fails ends its room, and no other."""
+    stop = threading.Event()
+
+    def keep() -> None:
+        while not stop.wait(every_s):
+            try:
+                room.tick()
+            except RuntimeError:  # its desk was closed meanwhile
+                return
+            except SandboxError as error:
+                room.end_by_itself(f"its drill failed: {error.kind.code} {error.kind.title}")
+                return
+
+    thread = threading.Thread(target=keep, name=f"keeps-{room.code}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=30.0)
