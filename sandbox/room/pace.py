@@ -24,7 +24,7 @@ class Pace:
         if last is not None:
             self._due_s += min(max(0.0, wall - last), MOST_STEP_S) * rate
         self._due_s = min(self._due_s, max(self.MOST_BEHIND_S, MOST_STEP_S * rate)) if rate else 0.0
-        step = min(self._due_s, MOST_AT_ONCE_S)
+        step = max(0.0, min(self._due_s, MOST_AT_ONCE_S))
         self._due_s -= step
         return step
 

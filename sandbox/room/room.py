@@ -97,11 +97,17 @@ class Room:
                 self._append(ROOM, None, ev.Ended(why=why))
 
     def close(self) -> None:
-        """Lets go of the desk; a drill that is not over can be taken up again."""
+        """Lets go of the desk. A virtual drill that is not over can be taken up again; a live one is given up, for nobody
+        would be left to end its processes."""
+        desk = self._desk
+        if desk is not None and not desk.stands_still and self.shared.phase not in (Phase.over, Phase.debrief):
+            with suppress(SandboxError):
+                self._on_desk(desk.abandon)
+            self.end_by_itself("its server ended")
         self._at_desk.shutdown(wait=True, cancel_futures=True)
         self._grading.shutdown(wait=False, cancel_futures=True)
-        if self._desk is not None:
-            self._desk.close()
+        if desk is not None:
+            desk.close()
 
     # -- people -------------------------------------------------------------------------------------
 

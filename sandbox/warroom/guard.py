@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,18 +53,18 @@ class Guard:
 
         async def watching(message: Message) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if got <= self._most:  # else it is what the application makes of the error
+                begun = True
+                await send(message)
 
-        try:
+        with suppress(TooLargeError):
             await self.app(scope, counting, watching)
-        except TooLargeError:
-            if not begun:
-                await problems.response(self._too_large(got), scope["path"], 413)(scope, receive, send)
+        if got > self._most and not begun:
+            await problems.response(self._too_large(f"{got} and more"), scope["path"], 413)(scope, receive, send)
 
     def _too_large(self, seen: Any) -> SandboxError:
         return SandboxError(
-            "ROOM-005", where="body of the request, bytes", seen=str(seen)[:20], expected=f"at most {self._most}",
+            "ROOM-005", where="body of the request, bytes", seen=str(seen)[:30], expected=f"at most {self._most}",
             fix="send less",
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.play import standing
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.rights import Phase
 from tests.services.waiting import wait_for
@@ -205,6 +206,19 @@ def test_a_live_room_says_why_it_does_not_pause(place):
     with pytest.raises(SandboxError, match="--backend virtual"):
         live.do(INSTRUCTOR, "speed", factor=2)
     live.room.close()
+
+
+def test_a_live_room_does_not_outlive_its_server_but_a_virtual_one_can_be_taken_up(place, tmp_path_factory):
+    live, virtual = scene(place, live=True), scene(tmp_path_factory.mktemp("other"))
+    for room in (live, virtual):
+        room.join("Ann", "commander")
+        room.room.close()
+
+    assert live.kinds()[-1] == "ended"
+    assert standing.is_over(live.desk.drill)
+    assert not standing.is_over(virtual.desk.drill)
+    assert live.desk.closed
+    assert virtual.desk.closed
 
 
 def test_two_cannot_be_commander_nor_have_one_name(opened: Scene):
