@@ -74,9 +74,9 @@ def start(
     """Open rooms and serve them until Ctrl-C. Rooms of the scenario that a server left are taken up again."""
     from sandbox.drill.scenario import library
     from sandbox.room import house
-    from sandbox.warroom import serve
 
     del pack
+    serve = _web()
     scenario = None if name is None else library.named(name)
     chosen = None if secret_file is None else _secret(secret_file)
     options: dict[str, Any] = {"world": world, "seed": seed, "twin": twin, "held": hold}
@@ -153,6 +153,21 @@ def export(
             "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
         ) from error
     emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
+
+
+def _web() -> Any:
+    """The server. Raises CFG-004 without the extra that it needs."""
+    try:
+        from sandbox.warroom import serve
+    except ImportError as error:
+        raise SandboxError(
+            "CFG-004",
+            where="sandbox room start",
+            seen=str(error),
+            expected="the extra `web`",
+            fix="install it: pip install -c constraints.txt -e '.[web]'",
+        ) from error
+    return serve
 
 
 def _left(scenario: Any, backend: Backend, most: int) -> list[Any]:
