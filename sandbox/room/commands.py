@@ -61,10 +61,12 @@ class Leave(Command):
 
 
 class HandOver(Command):
-    """Gives one's own role to another participant and takes theirs."""
+    """Gives one's own role to another participant and takes theirs. of: whose, None for one's own; the instructor says
+    anybody's, and the deputy takes the commander's by it, for a commander may be gone."""
 
     kind: Literal["hand_over"]
     to: Name
+    of: Name | None = None
 
 
 class Acknowledge(Command):
@@ -232,6 +234,13 @@ class Override(Command):
     reason: Line
 
 
+class Dismiss(Command):
+    """Has somebody leave, so that their name and their role are free: for whoever lost their sign-in."""
+
+    kind: Literal["dismiss"]
+    participant: Name
+
+
 class Note(Command):
     """What the instructor writes down; nobody else reads it."""
 
@@ -242,7 +251,7 @@ class Note(Command):
 AnyCommand = Annotated[
     Leave | HandOver | Acknowledge | Chat | TaskAdd | TaskAssign | TaskDone | HypothesisAdd | HypothesisWeigh | Ask
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
-    | Inject | GiveHint | Override | Note,
+    | Inject | GiveHint | Override | Dismiss | Note,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

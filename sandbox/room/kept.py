@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sandbox.base.errors import SandboxError
+from sandbox.base.errors import KINDS, SandboxError
 from sandbox.room.room import Room
 
+_log = logging.getLogger(__name__)
 EVERY_S = 0.25  # wall seconds between two ticks
 
 
@@ -21,10 +23,11 @@ def kept(room: Room, every_s: float = EVERY_S) -> Iterator[None]:
         while not stop.wait(every_s):
             try:
                 room.tick()
-            except RuntimeError:  # its desk was closed meanwhile
-                return
-            except SandboxError as error:
-                room.end_by_itself(f"its drill failed: {error.kind.code} {error.kind.title}")
+            except Exception as error:  # the edge of a thread: whatever it was, the room must say so
+                if not stop.is_set():
+                    _log.error("room %s: its world failed", room.code, exc_info=error)
+                    code = error.kind.code if isinstance(error, SandboxError) else "RUN-008"
+                    room.end_by_itself(f"its drill failed: {code} {KINDS[code].title}")
                 return
 
     thread = threading.Thread(target=keep, name=f"keeps-{room.code}", daemon=True)

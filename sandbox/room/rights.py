@@ -29,7 +29,7 @@ _TALK = frozenset({
 _LOOK = frozenset({"ask", "recommend", "preview"})
 _CHANGE = frozenset({"act", "revert"})
 _LEAD = frozenset({"hint", "file_report"})
-_RUN = frozenset({"start", "pause", "speed", "inject", "give_hint", "override", "note", "end"})
+_RUN = frozenset({"start", "pause", "speed", "inject", "give_hint", "override", "note", "end", "dismiss"})
 
 MAY: dict[Role, frozenset[str]] = {
     Role.commander: _TALK | _LOOK | _CHANGE | _LEAD | {"timeline_edit", "end"},
@@ -40,9 +40,9 @@ MAY: dict[Role, frozenset[str]] = {
     Role.communications: _TALK | {"ask"},
     Role.scribe: _TALK | {"ask", "timeline_edit"},
     Role.observer: frozenset({"leave"}),
-    Role.instructor: _RUN | {"chat", "ask", "timeline_edit"},
+    Role.instructor: _RUN | {"chat", "ask", "timeline_edit", "hand_over"},
 }
-_ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note"})
+_ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note", "dismiss"})
 _BOARD = _TALK - {"acknowledge"} | {"timeline_edit", "give_hint"}
 _DRILL = _BOARD | {"acknowledge", "ask", "preview", "hint", "file_report", "end", "speed"}
 IN: dict[Phase, frozenset[str]] = {

@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.base.errors import SandboxError
 from sandbox.room import commands as cm
 from sandbox.room import events as ev
-from sandbox.room.events import What
+from sandbox.room.events import INSTRUCTOR, What
 from sandbox.room.roles import ALONE, JOINABLE, Role
 from sandbox.room.state import Person, Shared
 
@@ -47,12 +47,19 @@ def _leave(shared: Shared, who: str, command: cm.Leave, now_ts: float) -> What:
 
 def _hand_over(shared: Shared, who: str, command: cm.HandOver, now_ts: float) -> What:
     taker = _person(shared, command.to)
-    if taker.participant == who or taker.role is Role.observer:
+    giver = _person(shared, who if command.of is None else command.of)
+    steps_in = giver.role is Role.commander and taker.participant == who and taker.role is Role.deputy
+    if giver.participant != who and who != INSTRUCTOR and not steps_in:
+        raise SandboxError(
+            "ROOM-002", where="hand_over, of", seen=f"the role of {giver.name}", expected="one's own",
+            fix="ask them, or the instructor; a deputy may take the commander's",
+        )  # fmt: skip
+    if taker is giver or Role.observer in (taker.role, giver.role):
         raise SandboxError(
             "ROOM-009", where="hand_over, to", seen=command.to, expected="another member of the team",
             fix="see `participants` in the room's state",
         )  # fmt: skip
-    return ev.HandedOver(giver=who, taker=taker.participant)
+    return ev.HandedOver(giver=giver.participant, taker=taker.participant)
 
 
 def _acknowledge(shared: Shared, who: str, command: cm.Acknowledge, now_ts: float) -> What:
@@ -132,6 +139,10 @@ def _override(shared: Shared, who: str, command: cm.Override, now_ts: float) -> 
     return ev.Overridden(item=command.item, score=command.score, reason=command.reason)
 
 
+def _dismiss(shared: Shared, who: str, command: cm.Dismiss, now_ts: float) -> What:
+    return ev.Left(participant=_person(shared, command.participant).participant)
+
+
 def _note(shared: Shared, who: str, command: cm.Note, now_ts: float) -> What:
     return ev.Noted(text=command.text)
 
@@ -203,5 +214,6 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "inject": _inject,
     "give_hint": _give_hint,
     "override": _override,
+    "dismiss": _dismiss,
     "note": _note,
 }

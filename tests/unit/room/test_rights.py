@@ -15,7 +15,7 @@ from sandbox.room.talk import TALK
 
 DOCS = Path(__file__).resolve().parents[3] / "docs/warroom.md"
 CHANGES_THE_STACK = {"act", "revert"}
-RUNS_THE_ROOM = {"start", "pause", "speed", "inject", "give_hint", "override", "note"}
+RUNS_THE_ROOM = {"start", "pause", "speed", "inject", "give_hint", "override", "note", "dismiss"}
 
 
 def kinds_of_commands() -> set[str]:

@@ -235,6 +235,21 @@ def test_two_cannot_be_commander_nor_have_one_name(opened: Scene):
     assert opened.what(len(opened.room.events)).kind in ("ended", "graded")
 
 
+def test_a_commander_who_is_gone_can_be_replaced(opened: Scene):
+    opened.join("Ann", "commander")
+    bob, cyd = opened.join("Bob", "deputy"), opened.join("Cyd", "scribe")
+    with refused("ROOM-002"):
+        opened.do(cyd, "hand_over", to="Cyd", of="Ann")
+    opened.do(bob, "hand_over", to="Bob", of="Ann")
+    opened.do(INSTRUCTOR, "hand_over", to="Cyd", of="Bob")
+    opened.do(INSTRUCTOR, "dismiss", participant="Ann")
+
+    assert [(p.name, p.role) for p in opened.room.shared.here()] == [("Bob", "scribe"), ("Cyd", "commander")]
+    with refused("ROOM-004"):
+        opened.do("p1", "chat", text="I am back")
+    assert opened.join("Ann", "deputy") == "p4"
+
+
 def test_what_there_is_not_is_refused_and_the_room_goes_on(opened: Scene):
     ann = opened.join("Ann", "commander")
     for kind, fields, code in (
