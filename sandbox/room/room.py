@@ -23,6 +23,7 @@ from sandbox.drill.play.store import Drill
 from sandbox.room import events as ev
 from sandbox.room import projections, talk, truth
 from sandbox.room.commands import Join
+from sandbox.room.documents import Board
 from sandbox.room.errands import ERRANDS
 from sandbox.room.events import INSTRUCTOR, ROOM, Event, What
 from sandbox.room.journal import RoomJournal
@@ -147,12 +148,14 @@ class Room:
     # -- what one may see ---------------------------------------------------------------------------
 
     def state(self, who: str) -> dict[str, Any]:
-        """Raises ROOM-004 for nobody in the room."""
+        """One of `documents`, as JSON has it. Raises ROOM-004 for nobody in the room."""
         with self._lock:
             self._role(who)
             if who == INSTRUCTOR:
-                return projections.of_instructor(self.shared, self.aside, truth.told(self.drill), self.now())
-            return projections.of_participant(self.shared, self.shared.people[who], self.now(), HINT_PRICE)
+                told: Board = projections.of_instructor(self.shared, self.aside, truth.told(self.drill), self.now())
+            else:
+                told = projections.of_participant(self.shared, self.shared.people[who], self.now(), HINT_PRICE)
+        return told.model_dump(mode="json")
 
     def events_after(self, seq: int, who: str, most: int = 500) -> tuple[list[dict[str, Any]], int]:
         """What they may see of the events after that number, and the number up to which that is all. Raises ROOM-004."""

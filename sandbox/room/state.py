@@ -164,7 +164,7 @@ def _message(s: Shared, event: Event, what: ev.Chatted | ev.Injected | ev.HintGi
     sender = what.sender if isinstance(what, ev.Injected) else s.name_of(event.who)
     links = [link.model_dump() for link in what.links] if isinstance(what, ev.Chatted) else []
     s.messages.append({
-        "seq": event.seq, "kind": event.kind, "from": sender, "world_ts": event.world_ts, "wall_ts": event.wall_ts,
+        "seq": event.seq, "kind": event.kind, "sender": sender, "world_ts": event.world_ts, "wall_ts": event.wall_ts,
         "text": what.text, "links": links,
     })  # fmt: skip
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Query, Request, Response, WebSocket
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
 from sandbox.base.errors import SandboxError
 from sandbox.room.commands import AnyCommand, Join
+from sandbox.room.documents import InstructorState, ObserverState, TraineeState
 from sandbox.room.errands import ERRANDS
 from sandbox.room.room import Room
 from sandbox.warroom import callers, problems
@@ -66,8 +67,8 @@ async def join(code: str, who: Join, request: Request, response: Response) -> Jo
     return Joined(participant=person.participant, token=token)
 
 
-@api.get("/rooms/{code}/state", tags=["participants"])
-async def state(code: str, request: Request) -> dict[str, Any]:
+@api.get("/rooms/{code}/state", tags=["participants"], response_model=TraineeState | ObserverState)
+async def state(code: str, request: Request) -> JSONResponse:
     """All that this participant may see."""
     return await _state(request, *callers.participant(request, code))
 
@@ -95,8 +96,8 @@ async def rooms(request: Request) -> list[RoomLine]:
     return [_line(room) for room in callers.served(request).rooms.values()]
 
 
-@api.get("/instructor/rooms/{code}/state", tags=["instructor"])
-async def instructor_state(code: str, request: Request) -> dict[str, Any]:
+@api.get("/instructor/rooms/{code}/state", tags=["instructor"], response_model=InstructorState)
+async def instructor_state(code: str, request: Request) -> JSONResponse:
     """What the participants see, what the instructor noted, and the truth."""
     return await _state(request, *callers.instructor(request, code))
 
@@ -116,10 +117,10 @@ async def instructor_socket(socket: WebSocket, code: str, resume_from: After = 0
     await _socket(socket, code, callers.instructor, resume_from)
 
 
-async def _state(request: Request, room: Room, who: str) -> dict[str, Any]:
+async def _state(request: Request, room: Room, who: str) -> JSONResponse:
     at = callers.served(request)
     at.rates.spend(("read", room.code, who), at.settings.reads, "reads of one participant")
-    return await anyio.to_thread.run_sync(room.state, who)
+    return JSONResponse(await anyio.to_thread.run_sync(room.state, who))
 
 
 async def _submit(request: Request, room: Room, who: str, command: Any) -> Done:

@@ -106,7 +106,7 @@ def test_the_instructor_sees_the_truth_and_runs_the_room(site: Site):
     assert instructor.do("start").status_code == 200
 
     assert instructor.state()["truth"]["truth"]["causes"][0]["mechanism"] == "stream-lag"
-    assert ann.state()["messages"][0]["from"] == "the press"
+    assert ann.state()["messages"][0]["sender"] == "the press"
     seen = [seq for seq, _ in ann.events(until=noted + 1)]
     assert noted not in seen
     assert noted + 1 in seen
