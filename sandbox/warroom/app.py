@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from sandbox.base.errors import SandboxError
 from sandbox.room.commands import refused
-from sandbox.warroom import problems
+from sandbox.warroom import openapi, problems
 from sandbox.warroom.api import api
 from sandbox.warroom.guard import Guard
 from sandbox.warroom.rooms import Served
@@ -24,8 +25,10 @@ def application(served: Served) -> FastAPI:
     app = FastAPI(
         title="War room", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
         description="The rooms in which teams answer drills. Errors are problem documents (RFC 9457).",
+        generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.served = served
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # FastAPI's way to have one's own
     app.include_router(api)
     app.add_exception_handler(SandboxError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

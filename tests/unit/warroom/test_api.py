@@ -5,11 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
+from sandbox.warroom.reference import page
 from tests.unit.warroom.conftest import Site
+
+DOCS = Path(__file__).resolve().parents[3] / "docs/api.md"
 
 
 def problem(answer, status: int, code: str) -> dict:
@@ -226,3 +230,17 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
     }  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])
+
+
+def test_the_page_of_the_api_is_the_one_that_is_in_force():
+    assert DOCS.read_text() == page(), "make docs"
+
+
+def test_the_document_names_the_refusals_that_come_and_no_others(site: Site):
+    document = site.client().get("/openapi.json").json()
+    answers = [call["responses"] for calls in document["paths"].values() for call in calls.values()]
+
+    assert all("422" not in answer for answer in answers)
+    assert all("application/problem+json" in answer["default"]["content"] for answer in answers)
+    told = problem(site.client().get("/rooms/NOROOM/state"), 404, "ROOM-001")
+    assert set(told) == set(document["components"]["schemas"]["Problem"]["properties"])
