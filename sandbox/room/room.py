@@ -164,6 +164,14 @@ class Room:
         told = (projections.event_for(event, role) for event in upto)
         return [event for event in told if event is not None], seq + len(upto)
 
+    def at_desk(self, look: Callable[[Desk], Any]) -> Any:
+        """What somebody finds there who changes nothing, None once there is nothing to look at. Raises what the desk
+        raises."""
+        desk = self._desk
+        if desk is None or self.shared.phase in (Phase.over, Phase.debrief):
+            return None
+        return self._on_desk(lambda: look(desk))
+
     def now(self) -> float:
         """World seconds since the epoch."""
         desk = self._desk

@@ -1,0 +1,44 @@
+"""Calls that only look, and that pages make again and again: the overview of a room, and the words of its forms."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Query, Request, Response
+
+from sandbox.room.overview import Lookout, Overview
+from sandbox.room.room import Room
+from sandbox.room.words import Words
+from sandbox.room.words import words as all_words
+from sandbox.warroom import callers
+
+looks = APIRouter(prefix="/api/v1")
+Since = Annotated[float, Query(ge=0, le=1e12, description="world seconds; points of signals after that alone")]
+
+
+@looks.get("/words", tags=["words"])
+async def words(response: Response) -> Words:
+    """What reports, actions and queries are made of. The same for all rooms."""
+    response.headers["cache-control"] = "max-age=3600"
+    return all_words()
+
+
+@looks.get("/rooms/{code}/overview", tags=["participants"])
+async def overview(code: str, request: Request, since: Since = 0.0) -> Overview:
+    """The stack's numbers, made once in a while however many watch."""
+    return await _seen(request, *callers.participant(request, code), since)
+
+
+@looks.get("/instructor/rooms/{code}/overview", tags=["instructor"])
+async def instructor_overview(code: str, request: Request, since: Since = 0.0) -> Overview:
+    return await _seen(request, *callers.instructor(request, code), since)
+
+
+async def _seen(request: Request, room: Room, who: str, since: float) -> Overview:
+    at = callers.served(request)
+    at.rates.spend(("read", room.code, who), at.settings.reads, "reads of one participant")
+    room.events_after(0, who, 0)  # refused for whoever is in the room no more
+    lookout = at.lookouts.setdefault(room.code, Lookout(room, at.clock, at.settings.overview_s))
+    seen = await anyio.to_thread.run_sync(lookout.seen, limiter=at.desk_threads)
+    return seen.since(since)
