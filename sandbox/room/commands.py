@@ -57,6 +57,8 @@ class Command(Part):
 
 
 class Leave(Command):
+    """Goes. The name and the role are free again."""
+
     kind: Literal["leave"]
 
 
@@ -70,33 +72,45 @@ class HandOver(Command):
 
 
 class Acknowledge(Command):
+    """Tells that somebody has read the page."""
+
     kind: Literal["acknowledge"]
 
 
 class Chat(Command):
+    """A message to all."""
+
     kind: Literal["chat"]
     text: Text
     links: tuple[Link, ...] = Field((), max_length=10)
 
 
 class TaskAdd(Command):
+    """Something to be done. to: id or name of whoever is to do it."""
+
     kind: Literal["task_add"]
     text: Line
     to: Name | None = None
 
 
 class TaskAssign(Command):
+    """to: id or name of a participant."""
+
     kind: Literal["task_assign"]
     task: Number
     to: Name
 
 
 class TaskDone(Command):
+    """Ticks a task off."""
+
     kind: Literal["task_done"]
     task: Number
 
 
 class HypothesisAdd(Command):
+    """What may be wrong, for all to look into."""
+
     kind: Literal["hypothesis_add"]
     text: Line
 
@@ -139,6 +153,8 @@ class Act(Command):
 
 
 class Revert(Command):
+    """Takes a change back. change: its number."""
+
     kind: Literal["revert"]
     change: Number
 
@@ -200,6 +216,8 @@ class Start(Command):
 
 
 class Pause(Command):
+    """Lets the world of a virtual room stand still."""
+
     kind: Literal["pause"]
 
 

@@ -131,10 +131,11 @@ class Line(Told):
 
 
 class Grade(Told):
-    """document: as `sandbox drill debrief --json` has it."""
+    """document: the grade, as `sandbox drill report --json` has it. truth: as the instructor had it all along."""
 
     score: float
     document: dict[str, Any]
+    truth: dict[str, Any]
 
 
 class FieldNow(Told):

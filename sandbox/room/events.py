@@ -192,11 +192,13 @@ class Ended(What):
 
 
 class Graded(What):
-    """The debrief: from here on the truth is nobody's secret."""
+    """The debrief: from here on the truth is nobody's secret. document: the grade, as `sandbox drill report --json` has it.
+    truth: the scenario's answer, and what was done of it."""
 
     kind: Literal["graded"] = "graded"
     score: float
     document: dict[str, Any]
+    truth: dict[str, Any] = {}
 
 
 class Injected(What):

@@ -105,7 +105,7 @@ def _board(shared: Shared, now_ts: float) -> Document:
         "timeline": [
             doc.Line(entry=n, **line) for n, line in sorted(shared.timeline.items(), key=lambda e: e[1]["at_ts"])
         ],
-        "grade": None if shared.grade is None else doc.Grade(score=shared.grade.score, document=shared.grade.document),
+        "grade": _grade(shared),
     }  # fmt: skip
 
 
@@ -127,6 +127,11 @@ def _page(shared: Shared) -> doc.Page | None:
         return None
     (ts, text), by = shared.page, shared.acknowledged_by
     return doc.Page(ts=iso(ts), text=text, acknowledged_by=None if by is None else shared.name_of(by))
+
+
+def _grade(shared: Shared) -> doc.Grade | None:
+    graded = shared.grade
+    return None if graded is None else doc.Grade(score=graded.score, document=graded.document, truth=graded.truth)
 
 
 def _person(person: Person) -> doc.Participant:

@@ -255,7 +255,8 @@ class Room:
         with suppress(SandboxError):
             document = self._grade(self.drill)
             with self._lock:
-                self._append(ROOM, None, ev.Graded(score=float(document["score"]), document=document))
+                score, told = float(document["score"]), truth.told(self.drill)
+                self._append(ROOM, None, ev.Graded(score=score, document=document, truth=told))
 
     # -- under the lock -----------------------------------------------------------------------------
 
