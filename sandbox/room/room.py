@@ -213,6 +213,7 @@ class Room:
             until = min(desk.now() + due_s, opened.began_ts + opened.length_s)
             if until > desk.now():
                 desk.wait(until)
+                self._pace.went(desk.now() - until)  # a world goes on in whole windows
             self._world_ts = desk.now()
         self._look()
         return due_s >= MOST_AT_ONCE_S
