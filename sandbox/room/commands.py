@@ -36,6 +36,7 @@ Line = Annotated[str, Field(min_length=1, max_length=400)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Sql = Annotated[str, Field(min_length=1, max_length=8000)]
 Number = Annotated[int, Field(ge=1, le=1_000_000)]
+EventKind = Annotated[str, Field(pattern=r"^[a-z_]{3,30}$")]
 WorldTs = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
@@ -236,6 +237,25 @@ class Inject(Command):
     text: Text
 
 
+class InjectPlan(Command):
+    """A message that comes by itself: wait_s world seconds after the first event of kind `after` (`started`: the drill's
+    beginning), unless one of kind `unless` has happened since. That is how one presses for what a team fails to do."""
+
+    kind: Literal["inject_plan"]
+    sender: Name
+    text: Text
+    after: EventKind = "started"
+    wait_s: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    unless: EventKind | None = None
+
+
+class InjectDrop(Command):
+    """Takes a planned message back. inject: its number."""
+
+    kind: Literal["inject_drop"]
+    inject: Number
+
+
 class GiveHint(Command):
     """A hint that costs nothing."""
 
@@ -269,7 +289,7 @@ class Note(Command):
 AnyCommand = Annotated[
     Leave | HandOver | Acknowledge | Chat | TaskAdd | TaskAssign | TaskDone | HypothesisAdd | HypothesisWeigh | Ask
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
-    | Inject | GiveHint | Override | Dismiss | Note,
+    | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.base.clock import iso
 from sandbox.room import documents as doc
+from sandbox.room import injects
 from sandbox.room.events import Event, FieldReported, HintTaken, Opened
 from sandbox.room.rights import Phase, rights
 from sandbox.room.roles import Role
@@ -50,6 +51,7 @@ def of_instructor(shared: Shared, aside: Aside, truth: Document, now_ts: float) 
         last_seq_by={person.participant: person.last_seq for person in shared.here()},
         notes=[doc.NoteNow(**note) for note in aside.notes],
         overrides={item: doc.OverrideNow(**to) for item, to in aside.overrides.items()}, truth=truth,
+        plans=[doc.PlanNow.model_validate(plan) for plan in injects.told(aside.plans, aside.times)],
     )  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.journal import first
 from sandbox.drill.play.rollout import OPERATOR
 from sandbox.drill.play.store import Drill
+from sandbox.room import aside_talk, injects, projections, talk, truth
 from sandbox.room import events as ev
-from sandbox.room import projections, talk, truth
 from sandbox.room.commands import Join
 from sandbox.room.documents import Board
 from sandbox.room.errands import ERRANDS
@@ -230,6 +230,10 @@ class Room:
         assert self._desk is not None
         opened, shared = self.shared.opened, self.shared
         assert opened is not None
+        with self._lock:
+            for plan in injects.due(self.aside.plans.values(), self.aside.times, self.now()):
+                came = ev.Injected(sender=plan.sender, text=plan.text, inject=plan.inject)
+                self._append(INSTRUCTOR, Role.instructor, came)
         if shared.page is None and (page := first(self.drill.entries(), "page")) is not None:
             self._append(ROOM, None, ev.PageCame(text=str(page.fields["text"])))
         if shared.phase in (Phase.running, Phase.paused):
@@ -263,7 +267,9 @@ class Room:
 
     def _say(self, who: str, command: Any) -> int:
         role = self._allowed(who, command.kind)
-        return self._append(who, role, talk.TALK[command.kind](self.shared, who, command, self.now()), command.id)
+        of = aside_talk.TALK if command.kind in aside_talk.TALK else talk.TALK
+        about: Any = self.aside if of is aside_talk.TALK else self.shared
+        return self._append(who, role, of[command.kind](about, who, command, self.now()), command.id)
 
     def _allowed(self, who: str, kind: str) -> Role:
         role = self._role(who)
