@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.play import standing
 from sandbox.room.kept import kept
 from tests.services.waiting import wait_for
 from tests.unit.room.desk import WORLD_START, Scene
@@ -32,8 +33,10 @@ def test_a_world_that_fails_ends_its_room_and_says_so(opened: Scene, monkeypatch
 
     monkeypatch.setattr(opened.desk, "wait", fails)
     with kept(opened.room, every_s=0.01):
-        wait_for(lambda: opened.hands.__setitem__(0, opened.hands[0] + 1) or opened.kinds()[-1] == "ended", 10)
+        wait_for(lambda: opened.hands.__setitem__(0, opened.hands[0] + 1) or "ended" in opened.kinds(), 10)
 
     ended = opened.room.state(ann)["room"]["ended"]
     assert code in ended
+    assert standing.is_over(opened.desk.drill), "nobody would end it otherwise"
+    assert opened.desk.closed
     assert "deep inside" not in ended
