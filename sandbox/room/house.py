@@ -148,7 +148,7 @@ def end_unserved(deed: Deed, progress: ProgressFn = quiet) -> None:
         live_drill.give_up(drill)
         live_drill.let_stack_go(drill, progress)
     room = _room(deed, drill, None)
-    room.end_by_itself("it was given up")
+    room.end_by_itself("it was given up", graded=False)
     room.close()
 
 

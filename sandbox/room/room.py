@@ -56,7 +56,6 @@ class Room:
         self._journal, self._desk, self._grade, self._wall, self._clock = journal, desk, grade, wall, clock
         self._lock, self._pace = threading.RLock(), Pace()
         self._at_desk = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"desk-{code}")
-        self._closing = False
         self._events: list[Event] = []
         self._seq_of: dict[tuple[str, str], int] = {}
         self._at_work: set[tuple[str, str]] = set()
@@ -93,19 +92,19 @@ class Room:
             if not self._on_desk(self._go_on):
                 break
 
-    def end_by_itself(self, why: str) -> None:
-        """What nobody in it asked for: its world failed, or it was given up from outside. Not from the desk's thread."""
+    def end_by_itself(self, why: str, *, graded: bool = True) -> None:
+        """What nobody in it asked for: its world failed, or it was given up from outside. Not from the desk's thread.
+        graded: False where nobody stays to see it; it is graded when it is taken up."""
         with self._lock:
             if self.shared.phase not in (Phase.over, Phase.debrief):
                 self._append(ROOM, None, ev.Ended(why=why))
-        self._on_desk(self._finish)
+        self._on_desk(lambda: self._finish(graded))
 
     def close(self) -> None:
         """Lets go of the desk. A virtual drill that is not over can be taken up again; a live one is given up, for nobody
         would be left to end its processes."""
-        self._closing = True
         if self._desk is not None and not self._desk.stands_still:
-            self.end_by_itself("its server ended")
+            self.end_by_itself("its server ended", graded=False)
         self._at_desk.shutdown(wait=True, cancel_futures=True)
         if self._desk is not None:
             self._desk.close()
@@ -251,7 +250,7 @@ class Room:
         elif self.shared.phase is Phase.over:
             self._finish()
 
-    def _finish(self) -> None:
+    def _finish(self, graded: bool = True) -> None:
         """What is over needs no desk, and is graded apart: others' rooms, and this one's talk, go on meanwhile."""
         desk = self._desk
         if desk is not None:
@@ -260,7 +259,7 @@ class Room:
                     desk.abandon()
             self._world_ts, self._desk = desk.now(), None
             desk.close()
-        if not self._closing:
+        if graded:
             threading.Thread(target=self._to_the_debrief, name=f"grades-{self.code}", daemon=True).start()
 
     def _to_the_debrief(self) -> None:
