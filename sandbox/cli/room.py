@@ -16,9 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
 from sandbox.cli.drill_room import require_room
 from sandbox.cli.options import Json, Pack
-from sandbox.cli.output import emit, out, progress
+from sandbox.cli.output import emit, err, out, progress
 
 _ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
 _SHORTEST_SECRET = 16
@@ -85,7 +86,7 @@ def start(
         with closing(bound.listening):
             with progress(json_) as show_progress:
                 left = [] if fresh else _left(scenario, backend, rooms)
-                opened = [house.take_up(deed, show_progress) for deed in left]
+                opened = _taken_up(left, scenario is None, show_progress, json_)
                 if scenario is not None and len(opened) < rooms:
                     if backend is Backend.live:
                         _require_alone(rooms)
@@ -187,6 +188,23 @@ def _left(scenario: Any, backend: Backend, most: int) -> list[Any]:
             fix="see `sandbox drill list`",
         )
     return left[-house.MOST_ROOMS :]
+
+
+def _taken_up(left: list[Any], must: bool, show_progress: ProgressFn, json_: bool) -> list[Any]:
+    """The rooms that could be. Of the others it is said why; must: raised, where that leaves none."""
+    from sandbox.room import house
+
+    opened, why = [], None
+    for deed in left:
+        try:
+            opened.append(house.take_up(deed, show_progress))
+        except SandboxError as error:
+            why = error
+            if not json_:
+                err.print(f"room {deed.code} is left as it is: {error}", markup=False)
+    if must and why is not None and not opened:
+        raise why
+    return opened
 
 
 def _require_alone(rooms: int) -> None:

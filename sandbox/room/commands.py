@@ -36,6 +36,7 @@ Line = Annotated[str, Field(min_length=1, max_length=400)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Sql = Annotated[str, Field(min_length=1, max_length=8000)]
 Number = Annotated[int, Field(ge=1, le=1_000_000)]
+EventKind = Annotated[str, Field(pattern=r"^[a-z_]{3,30}$")]
 WorldTs = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
@@ -57,6 +58,8 @@ class Command(Part):
 
 
 class Leave(Command):
+    """Goes. The name and the role are free again."""
+
     kind: Literal["leave"]
 
 
@@ -70,33 +73,45 @@ class HandOver(Command):
 
 
 class Acknowledge(Command):
+    """Tells that somebody has read the page."""
+
     kind: Literal["acknowledge"]
 
 
 class Chat(Command):
+    """A message to all."""
+
     kind: Literal["chat"]
     text: Text
     links: tuple[Link, ...] = Field((), max_length=10)
 
 
 class TaskAdd(Command):
+    """Something to be done. to: id or name of whoever is to do it."""
+
     kind: Literal["task_add"]
     text: Line
     to: Name | None = None
 
 
 class TaskAssign(Command):
+    """to: id or name of a participant."""
+
     kind: Literal["task_assign"]
     task: Number
     to: Name
 
 
 class TaskDone(Command):
+    """Ticks a task off."""
+
     kind: Literal["task_done"]
     task: Number
 
 
 class HypothesisAdd(Command):
+    """What may be wrong, for all to look into."""
+
     kind: Literal["hypothesis_add"]
     text: Line
 
@@ -139,6 +154,8 @@ class Act(Command):
 
 
 class Revert(Command):
+    """Takes a change back. change: its number."""
+
     kind: Literal["revert"]
     change: Number
 
@@ -200,6 +217,8 @@ class Start(Command):
 
 
 class Pause(Command):
+    """Lets the world of a virtual room stand still."""
+
     kind: Literal["pause"]
 
 
@@ -216,6 +235,25 @@ class Inject(Command):
     kind: Literal["inject"]
     sender: Name
     text: Text
+
+
+class InjectPlan(Command):
+    """A message that comes by itself: wait_s world seconds after the first event of kind `after` (`started`: the drill's
+    beginning), unless one of kind `unless` has happened since. That is how one presses for what a team fails to do."""
+
+    kind: Literal["inject_plan"]
+    sender: Name
+    text: Text
+    after: EventKind = "started"
+    wait_s: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    unless: EventKind | None = None
+
+
+class InjectDrop(Command):
+    """Takes a planned message back. inject: its number."""
+
+    kind: Literal["inject_drop"]
+    inject: Number
 
 
 class GiveHint(Command):
@@ -251,7 +289,7 @@ class Note(Command):
 AnyCommand = Annotated[
     Leave | HandOver | Acknowledge | Chat | TaskAdd | TaskAssign | TaskDone | HypothesisAdd | HypothesisWeigh | Ask
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
-    | Inject | GiveHint | Override | Dismiss | Note,
+    | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

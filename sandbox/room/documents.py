@@ -131,10 +131,11 @@ class Line(Told):
 
 
 class Grade(Told):
-    """document: as `sandbox drill debrief --json` has it."""
+    """document: the grade, as `sandbox drill report --json` has it. truth: as the instructor had it all along."""
 
     score: float
     document: dict[str, Any]
+    truth: dict[str, Any]
 
 
 class FieldNow(Told):
@@ -189,6 +190,18 @@ class OverrideNow(Told):
     seq: int
 
 
+class PlanNow(Told):
+    """A message that is planned. due_ts: None where nothing has set it going, or what it would press for was done."""
+
+    inject: int
+    sender: str
+    text: str
+    after: str
+    wait_s: float
+    unless: str | None
+    due_ts: float | None
+
+
 class InstructorState(Board):
     """last_seq_by: participant -> the last thing that they did. truth: the scenario's answer, and what was done of it."""
 
@@ -198,4 +211,5 @@ class InstructorState(Board):
     last_seq_by: dict[str, int]
     notes: list[NoteNow]
     overrides: dict[str, OverrideNow]
+    plans: list[PlanNow]
     truth: dict[str, Any]

@@ -5,7 +5,7 @@ Kinds are for ever: journals of before are read again. Those in `INSTRUCTORS` re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field
 
@@ -192,17 +192,37 @@ class Ended(What):
 
 
 class Graded(What):
-    """The debrief: from here on the truth is nobody's secret."""
+    """The debrief: from here on the truth is nobody's secret. document: the grade, as `sandbox drill report --json` has it.
+    truth: the scenario's answer, and what was done of it."""
 
     kind: Literal["graded"] = "graded"
     score: float
     document: dict[str, Any]
+    truth: dict[str, Any] = {}
 
 
 class Injected(What):
+    """inject: the number of the plan that it comes of, None for one on hand."""
+
     kind: Literal["injected"] = "injected"
     sender: str
     text: str
+    inject: int | None = None
+
+
+class InjectPlanned(What):
+    kind: Literal["inject_planned"] = "inject_planned"
+    inject: int
+    sender: str
+    text: str
+    after: str
+    wait_s: float
+    unless: str | None = None
+
+
+class InjectDropped(What):
+    kind: Literal["inject_dropped"] = "inject_dropped"
+    inject: int
 
 
 class HintGiven(What):
@@ -226,10 +246,15 @@ AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
     | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
-    | Overridden | Noted,
+    | Overridden | Noted | InjectPlanned | InjectDropped,
     Field(discriminator="kind"),
 ]  # fmt: skip
-INSTRUCTORS = frozenset({"overridden", "noted"})  # kinds that reach the instructor alone
+INSTRUCTORS = frozenset(
+    {"overridden", "noted", "inject_planned", "inject_dropped"}
+)  # kinds that reach the instructor alone
+
+
+KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyWhat)[0]))
 
 
 class Event(BaseModel, frozen=True):

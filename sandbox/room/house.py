@@ -58,9 +58,10 @@ def open_room(
     held: bool = False, progress: ProgressFn = quiet,
 ) -> Room:  # fmt: skip
     """A new room on a new drill. backend: live or virtual. Raises as the desks' `start` do."""
-    desk = _begun(scenario, backend, world, seed, progress)
+    code = _free_code()
+    desk = _begun(scenario, backend, world, seed, paths.runs() / f"room-{code}", progress)
     try:
-        deed = Deed(_free_code(), scenario.id, backend, desk.drill.plan.drill, twin)
+        deed = Deed(code, scenario.id, backend, desk.drill.plan.drill, twin)
         directory = root() / deed.code
         directory.mkdir(parents=True, mode=0o700)
         write_atomically(directory / "room.json", json.dumps(asdict(deed)))
@@ -147,7 +148,7 @@ def end_unserved(deed: Deed, progress: ProgressFn = quiet) -> None:
         live_drill.give_up(drill)
         live_drill.let_stack_go(drill, progress)
     room = _room(deed, drill, None)
-    room.end_by_itself("it was given up")
+    room.end_by_itself("it was given up", graded=False)
     room.close()
 
 
@@ -176,14 +177,16 @@ def _room(deed: Deed, drill: Drill, desk: Desk | None) -> Room:
     return Room(deed.code, journal_of(deed), drill, desk, partial(outcome, twin=deed.twin))
 
 
-def _begun(scenario: Scenario, backend: str, world: str | None, seed: int | None, progress: ProgressFn) -> Desk:
+def _begun(
+    scenario: Scenario, backend: str, world: str | None, seed: int | None, run_dir: Path, progress: ProgressFn
+) -> Desk:
     if backend == "live":
         from sandbox.drill.play.live_desk import LiveDesk
 
-        return LiveDesk.start(scenario, world=world, seed=seed, progress=progress)
+        return LiveDesk.start(scenario, world=world, seed=seed, run_dir=run_dir, progress=progress)
     from sandbox.drill.play.virtual_desk import VirtualDesk  # torch: only when a drill begins
 
-    return VirtualDesk.start(scenario, world, seed, progress=progress)
+    return VirtualDesk.start(scenario, world, seed, run_dir=run_dir, progress=progress)
 
 
 def _resumed(drill: Drill, progress: ProgressFn) -> Desk:

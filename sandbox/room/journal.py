@@ -1,7 +1,7 @@
 """The journal of a room: append-only lines of JSON, each one on disk before anybody is told of it.
 
-It is the only state of a room. It holds what was done there and none of the truth, which lies, sealed, in the journal of
-its drill.
+It is the only state of a room. It holds what was done there and, before the debrief, none of the truth, which lies, sealed,
+in the journal of its drill.
 """
 
 from __future__ import annotations

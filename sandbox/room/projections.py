@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.base.clock import iso
 from sandbox.room import documents as doc
+from sandbox.room import injects
 from sandbox.room.events import Event, FieldReported, HintTaken, Opened
 from sandbox.room.rights import Phase, rights
 from sandbox.room.roles import Role
@@ -50,6 +51,7 @@ def of_instructor(shared: Shared, aside: Aside, truth: Document, now_ts: float) 
         last_seq_by={person.participant: person.last_seq for person in shared.here()},
         notes=[doc.NoteNow(**note) for note in aside.notes],
         overrides={item: doc.OverrideNow(**to) for item, to in aside.overrides.items()}, truth=truth,
+        plans=[doc.PlanNow.model_validate(plan) for plan in injects.told(aside.plans, aside.times)],
     )  # fmt: skip
 
 
@@ -105,7 +107,7 @@ def _board(shared: Shared, now_ts: float) -> Document:
         "timeline": [
             doc.Line(entry=n, **line) for n, line in sorted(shared.timeline.items(), key=lambda e: e[1]["at_ts"])
         ],
-        "grade": None if shared.grade is None else doc.Grade(score=shared.grade.score, document=shared.grade.document),
+        "grade": _grade(shared),
     }  # fmt: skip
 
 
@@ -127,6 +129,11 @@ def _page(shared: Shared) -> doc.Page | None:
         return None
     (ts, text), by = shared.page, shared.acknowledged_by
     return doc.Page(ts=iso(ts), text=text, acknowledged_by=None if by is None else shared.name_of(by))
+
+
+def _grade(shared: Shared) -> doc.Grade | None:
+    graded = shared.grade
+    return None if graded is None else doc.Grade(score=graded.score, document=graded.document, truth=graded.truth)
 
 
 def _person(person: Person) -> doc.Participant:

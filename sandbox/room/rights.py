@@ -29,7 +29,21 @@ _TALK = frozenset({
 _LOOK = frozenset({"ask", "recommend", "preview"})
 _CHANGE = frozenset({"act", "revert"})
 _LEAD = frozenset({"hint", "file_report"})
-_RUN = frozenset({"start", "pause", "speed", "inject", "give_hint", "override", "note", "end", "dismiss"})
+_RUN = frozenset(
+    {
+        "start",
+        "pause",
+        "speed",
+        "inject",
+        "give_hint",
+        "override",
+        "note",
+        "end",
+        "dismiss",
+        "inject_plan",
+        "inject_drop",
+    }
+)
 
 MAY: dict[Role, frozenset[str]] = {
     Role.commander: _TALK | _LOOK | _CHANGE | _LEAD | {"timeline_edit", "end"},
@@ -42,7 +56,7 @@ MAY: dict[Role, frozenset[str]] = {
     Role.observer: frozenset({"leave"}),
     Role.instructor: _RUN | {"chat", "ask", "timeline_edit", "hand_over"},
 }
-_ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note", "dismiss"})
+_ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note", "dismiss", "inject_plan", "inject_drop"})
 _BOARD = _TALK - {"acknowledge"} | {"timeline_edit", "give_hint"}
 _DRILL = _BOARD | {"acknowledge", "ask", "preview", "hint", "file_report", "end", "speed"}
 IN: dict[Phase, frozenset[str]] = {

@@ -6,6 +6,8 @@ one after the other, and the room answers others meanwhile. Clocks are handed in
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -18,10 +20,9 @@ from sandbox.drill.play import standing
 from sandbox.drill.play.deeds import HINT_PRICE
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.journal import first
-from sandbox.drill.play.rollout import OPERATOR
 from sandbox.drill.play.store import Drill
+from sandbox.room import aside_talk, injects, projections, talk, truth
 from sandbox.room import events as ev
-from sandbox.room import projections, talk, truth
 from sandbox.room.commands import Join
 from sandbox.room.documents import Board
 from sandbox.room.errands import ERRANDS
@@ -31,7 +32,9 @@ from sandbox.room.pace import MOST_AT_ONCE_S, Pace
 from sandbox.room.rights import Phase, authorise
 from sandbox.room.roles import Role
 from sandbox.room.state import Aside, Person, Shared
+from sandbox.room.untold import untold
 
+_log = logging.getLogger(__name__)
 MOST_STEPS = 16  # of the world in one tick
 Listener = Callable[[], None]
 Grade = Callable[[Drill], dict[str, Any]]
@@ -53,7 +56,6 @@ class Room:
         self._journal, self._desk, self._grade, self._wall, self._clock = journal, desk, grade, wall, clock
         self._lock, self._pace = threading.RLock(), Pace()
         self._at_desk = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"desk-{code}")
-        self._grading = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"grade-{code}")
         self._events: list[Event] = []
         self._seq_of: dict[tuple[str, str], int] = {}
         self._at_work: set[tuple[str, str]] = set()
@@ -77,10 +79,9 @@ class Room:
 
     def take_up(self) -> None:
         """Goes on with a room that was left: what its drill has and its journal lacks is told, what is over is graded."""
-        if self._desk is not None:
-            self._on_desk(self._catch_up)
-        if self.shared.phase is Phase.over:
-            self._grading.submit(self._to_the_debrief)
+        if not self._events and self._desk is not None:  # it was killed while it was opened
+            self.open(held=False)
+        self._on_desk(self._catch_up)
 
     def tick(self) -> None:
         """Brings the world to where it should be by now; called again and again while the room is served."""
@@ -91,24 +92,22 @@ class Room:
             if not self._on_desk(self._go_on):
                 break
 
-    def end_by_itself(self, why: str) -> None:
-        """What nobody in it asked for: its world failed, or it was given up from outside."""
+    def end_by_itself(self, why: str, *, graded: bool = True) -> None:
+        """What nobody in it asked for: its world failed, or it was given up from outside. Not from the desk's thread.
+        graded: False where nobody stays to see it; it is graded when it is taken up."""
         with self._lock:
             if self.shared.phase not in (Phase.over, Phase.debrief):
                 self._append(ROOM, None, ev.Ended(why=why))
+        self._on_desk(lambda: self._finish(graded))
 
     def close(self) -> None:
         """Lets go of the desk. A virtual drill that is not over can be taken up again; a live one is given up, for nobody
         would be left to end its processes."""
-        desk = self._desk
-        if desk is not None and not desk.stands_still and self.shared.phase not in (Phase.over, Phase.debrief):
-            with suppress(SandboxError):
-                self._on_desk(desk.abandon)
-            self.end_by_itself("its server ended")
+        if self._desk is not None and not self._desk.stands_still:
+            self.end_by_itself("its server ended", graded=False)
         self._at_desk.shutdown(wait=True, cancel_futures=True)
-        self._grading.shutdown(wait=False, cancel_futures=True)
-        if desk is not None:
-            desk.close()
+        if self._desk is not None:
+            self._desk.close()
 
     # -- people -------------------------------------------------------------------------------------
 
@@ -206,8 +205,6 @@ class Room:
         with self._lock:
             seq = self._append(who, role, what, command.id)
         self._look()
-        if self.shared.phase is Phase.over:
-            self._grading.submit(self._to_the_debrief)
         return seq
 
     def _go_on(self) -> bool:
@@ -221,6 +218,7 @@ class Room:
             until = min(desk.now() + due_s, opened.began_ts + opened.length_s)
             if until > desk.now():
                 desk.wait(until)
+                self._pace.went(desk.now() - until)  # a world goes on in whole windows
             self._world_ts = desk.now()
         self._look()
         return due_s >= MOST_AT_ONCE_S
@@ -237,39 +235,58 @@ class Room:
         assert self._desk is not None
         opened, shared = self.shared.opened, self.shared
         assert opened is not None
+        with self._lock:
+            for plan in injects.due(self.aside.plans.values(), self.aside.times, self.now()):
+                came = ev.Injected(sender=plan.sender, text=plan.text, inject=plan.inject)
+                self._append(INSTRUCTOR, Role.instructor, came)
         if shared.page is None and (page := first(self.drill.entries(), "page")) is not None:
             self._append(ROOM, None, ev.PageCame(text=str(page.fields["text"])))
         if shared.phase in (Phase.running, Phase.paused):
             if standing.is_over(self.drill):
                 self._append(ROOM, None, ev.Ended(why=f"the drill ended: {self.drill.phase}"))
-                self._grading.submit(self._to_the_debrief)
             elif self.now() >= opened.began_ts + opened.length_s:
                 self._append(ROOM, None, ev.TimeUp())
+        if shared.phase is Phase.over:
+            self._finish()
 
     def _catch_up(self) -> None:
-        """What was done at the desk just before a crash, and never told."""
-        assert self._desk is not None
-        known = {action["change"] for action in self.shared.actions}
-        for record in self._desk.operations().records():
-            if record.actor == OPERATOR and record.n not in known:
-                self._append(ROOM, None, ev.Acted(
-                    change=record.n, action=" ".join((record.op, *(f"{k}={v}" for k, v in record.arguments.items()))),
-                    target=record.target, key=record.key, old=record.old, new=record.new,
-                ))  # fmt: skip
-        self._look()
+        records = self._desk.operations().records() if self._desk is not None else []
+        for what in untold(self.shared, self.drill.entries(), records, standing.is_over(self.drill)):
+            self._append(ROOM, None, what)
+        if self._desk is not None:
+            self._look()
+        elif self.shared.phase is Phase.over:
+            self._finish()
+
+    def _finish(self, graded: bool = True) -> None:
+        """What is over needs no desk, and is graded apart: others' rooms, and this one's talk, go on meanwhile."""
+        desk = self._desk
+        if desk is not None:
+            if not standing.is_over(self.drill):
+                with suppress(SandboxError):
+                    desk.abandon()
+            self._world_ts, self._desk = desk.now(), None
+            desk.close()
+        if graded:
+            threading.Thread(target=self._to_the_debrief, name=f"grades-{self.code}", daemon=True).start()
 
     def _to_the_debrief(self) -> None:
         """Grades what is over. One that cannot be graded stays as it is, and is tried again when it is taken up."""
-        with suppress(SandboxError):
-            document = self._grade(self.drill)
-            with self._lock:
-                self._append(ROOM, None, ev.Graded(score=float(document["score"]), document=document))
+        try:
+            document = _as_json(self._grade(self.drill))
+            told = _as_json(truth.told(self.drill))
+        except Exception as error:  # the edge of a thread
+            _log.error("room %s: it cannot be graded", self.code, exc_info=error)
+            return
+        self._append(ROOM, None, ev.Graded(score=float(document["score"]), document=document, truth=told))
 
     # -- under the lock -----------------------------------------------------------------------------
 
     def _say(self, who: str, command: Any) -> int:
         role = self._allowed(who, command.kind)
-        return self._append(who, role, talk.TALK[command.kind](self.shared, who, command, self.now()), command.id)
+        of = aside_talk.TALK if command.kind in aside_talk.TALK else talk.TALK
+        about: Any = self.aside if of is aside_talk.TALK else self.shared
+        return self._append(who, role, of[command.kind](about, who, command, self.now()), command.id)
 
     def _allowed(self, who: str, kind: str) -> Role:
         role = self._role(who)
@@ -316,3 +333,10 @@ class Room:
         self.aside.apply(event)
         if event.command is not None:
             self._seq_of[event.who, event.command] = event.seq
+
+
+def _as_json(document: dict[str, Any]) -> dict[str, Any]:
+    """As it comes back from JSON; a figure that could not be measured is None, for JSON has no word for it."""
+    text = json.dumps(document, default=lambda value: value.item() if hasattr(value, "item") else str(value))
+    read: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)
+    return read

@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.room import events as ev
 from sandbox.room.events import Event
+from sandbox.room.injects import Plan, Times
 from sandbox.room.rights import Phase
 from sandbox.room.roles import Role
 
@@ -109,15 +110,23 @@ class Aside:
 
     notes: list[dict[str, Any]] = field(default_factory=list)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
+    n_plans: int = 0
+    times: Times = field(default_factory=lambda: Times({}, {}))
 
     def apply(self, event: Event) -> None:
         what = event.what
+        self.times.note(event.kind, event.world_ts)
         if isinstance(what, ev.Noted):
             self.notes.append(
                 {"seq": event.seq, "wall_ts": event.wall_ts, "world_ts": event.world_ts, "text": what.text}
             )
         elif isinstance(what, ev.Overridden):
             self.overrides[what.item] = {"score": what.score, "reason": what.reason, "seq": event.seq}
+        elif isinstance(what, ev.InjectPlanned):
+            self.plans[what.inject], self.n_plans = Plan(**what.model_dump(exclude={"kind"})), what.inject
+        elif isinstance(what, ev.InjectDropped | ev.Injected) and what.inject is not None:
+            self.plans.pop(what.inject, None)
 
 
 def _nothing(s: Shared, event: Event, what: Any) -> None:

@@ -135,16 +135,8 @@ def _give_hint(shared: Shared, who: str, command: cm.GiveHint, now_ts: float) ->
     return ev.HintGiven(text=command.text)
 
 
-def _override(shared: Shared, who: str, command: cm.Override, now_ts: float) -> What:
-    return ev.Overridden(item=command.item, score=command.score, reason=command.reason)
-
-
 def _dismiss(shared: Shared, who: str, command: cm.Dismiss, now_ts: float) -> What:
     return ev.Left(participant=_person(shared, command.participant).participant)
-
-
-def _note(shared: Shared, who: str, command: cm.Note, now_ts: float) -> What:
-    return ev.Noted(text=command.text)
 
 
 def require_paced(shared: Shared, what: str) -> None:
@@ -213,7 +205,5 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "speed": _speed,
     "inject": _inject,
     "give_hint": _give_hint,
-    "override": _override,
     "dismiss": _dismiss,
-    "note": _note,
 }

@@ -14,7 +14,7 @@ from sandbox.room.roles import JOINABLE, Role
 from sandbox.runtime.operate.actions import ACTIONS
 
 
-class Action(BaseModel):
+class ActionKind(BaseModel):
     """arguments: name -> what it is. optional: those of them that may be left out."""
 
     name: str
@@ -40,7 +40,7 @@ class Words(BaseModel):
     mechanisms: dict[str, list[str]]
     sized: list[str]
     fields: list[str]
-    actions: list[Action]
+    actions: list[ActionKind]
     tables: dict[str, list[tuple[str, str, str]]]
 
 
@@ -64,7 +64,7 @@ def words() -> Words:
         sized=list(SIZED),
         fields=list(Report.model_fields),
         actions=[
-            Action(name=name, about=kind.summary, arguments=dict(kind.arguments), optional=sorted(kind.optional))
+            ActionKind(name=name, about=kind.summary, arguments=dict(kind.arguments), optional=sorted(kind.optional))
             for name, kind in ACTIONS.items()
         ],
         tables={

@@ -55,6 +55,7 @@ class RoomLine(BaseModel):
 
 @api.post("/rooms/{code}/join", tags=["participants"])
 async def join(code: str, who: Join, request: Request, response: Response) -> Joined:
+    """Comes in. The token is good for half a day, and so is the cookie that says the same."""
     at = callers.served(request)
     room = at.room(code)
     at.rates.spend(("join", room.code), at.settings.joins, "joins of a room")
@@ -92,6 +93,7 @@ async def events_socket(socket: WebSocket, code: str, resume_from: After = 0) ->
 
 @api.get("/instructor/rooms", tags=["instructor"])
 async def rooms(request: Request) -> list[RoomLine]:
+    """All rooms of the server."""
     callers.require_instructor(request)
     return [_line(room) for room in callers.served(request).rooms.values()]
 
@@ -104,11 +106,13 @@ async def instructor_state(code: str, request: Request) -> JSONResponse:
 
 @api.post("/instructor/rooms/{code}/commands", tags=["instructor"])
 async def instructor_command(code: str, command: AnyCommand, request: Request) -> Done:
+    """As a participant's, with the instructor's rights."""
     return await _submit(request, *callers.instructor(request, code), command)
 
 
 @api.get("/instructor/rooms/{code}/events", tags=["instructor"], response_class=StreamingResponse)
 async def instructor_events(code: str, request: Request, resume_from: After = 0) -> StreamingResponse:
+    """As a participant's, with what is the instructor's alone."""
     return _stream(request, *callers.instructor(request, code), resume_from)
 
 

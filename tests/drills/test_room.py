@@ -152,15 +152,21 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
             _try_everything(client, room.code, bound.address, got)
             assert room.shared.page is not None
             instructors = json.dumps(room.state("instructor")).encode()
+            before = bytes(got)
+            do(client, room.code, "file_report", report={"incident": False, "notes": "no idea"})
+            wait_for(lambda: room.shared.grade is not None, within_s=60, what="the debrief")
+            debrief = client.get(f"/rooms/{room.code}/state").json()
     finally:
         server.should_exit = True
         thread.join(10)
         room.close()
         bound.listening.close()
 
-    assert len(got) > 20_000
-    assert found_in(bytes(got), placed) == []
+    assert len(before) > 20_000
+    assert found_in(before, placed) == []
     assert found_in(instructors, placed) != []
+    assert debrief["room"]["phase"] == "debrief"
+    assert debrief["grade"]["truth"]["id"] == name, "now it is nobody's secret"
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.progress import quiet
 from sandbox.cli.app import app
+from sandbox.cli.room import _taken_up
 from sandbox.drill.play import standing
 from sandbox.room import house
 from sandbox.room.house import Deed
@@ -75,6 +77,16 @@ def test_a_room_that_nobody_serves_is_given_up(left: Scene):
     assert told["phase"] == "over"
     assert standing.is_over(left.desk.drill)
     assert json.loads(run("room", "end", "ABCDEF", "--json"))["phase"] == "over", "ending twice is ending once"
+
+
+def test_a_room_that_cannot_be_taken_up_keeps_nobody_from_opening_others(left: Scene):
+    """Its drill is a live one, whose stack went with the machine."""
+    deeds = house.deeds()
+
+    assert _taken_up(deeds, False, quiet, True) == []
+    with pytest.raises(SandboxError, match="DRILL-006"):
+        _taken_up(deeds, True, quiet, True)
+    assert left.journal.read()[-1].kind == "field_reported", "and stays as it is"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from sandbox.telemetry.sql import Result
 from tests.unit.drill.desk import WORLD_START, begun_drill
 
 PAGE_S = 1_200.0
+WINDOW_S = 15.0  # a world goes on in windows, as a virtual one does
 GRADE = {"score": 0.5, "items": [{"item": "component", "score": 0.0, "max": 0.2, "why": "it was stream-lag"}]}
 
 
@@ -59,7 +61,7 @@ class StandIn:
 
     def wait(self, until_ts: float, *, to_the_page: bool = False) -> None:
         assert until_ts >= self.clock, "the world never goes back"
-        self.clock = until_ts
+        self.clock = WORLD_START + math.ceil((until_ts - WORLD_START) / WINDOW_S - 1e-6) * WINDOW_S
         if until_ts >= WORLD_START + PAGE_S and self.paged() is None:
             self.drill.journal.append(until_ts, "engine", "page", text="PAGE it is slow")
 

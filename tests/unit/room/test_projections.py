@@ -56,6 +56,9 @@ def fields_of() -> dict[type, dict[str, st.SearchStrategy[Any]]]:
         ev.HintGiven: {"text": WORDS},
         ev.Overridden: {"item": st.just(SECRET), "score": st.just(0.5), "reason": st.just(SECRET)},
         ev.Noted: {"text": st.just(SECRET)},
+        ev.InjectPlanned: {"inject": NUMBERS, "sender": st.just(SECRET), "text": st.just(SECRET),
+                           "after": st.just("started"), "wait_s": st.just(9.0)},
+        ev.InjectDropped: {"inject": NUMBERS},
     }  # fmt: skip
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play import standing
+from sandbox.drill.play.report import checked
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.rights import Phase
 from tests.services.waiting import wait_for
-from tests.unit.room.desk import PAGE_S, WORLD_START, Scene, scene
+from tests.unit.room.desk import PAGE_S, WORLD_START, Scene, made, scene
 
 REPORT = {"incident": True, "component": "stream", "mechanism": "stream-lag", "started_at": WORLD_START + 600}
 
@@ -34,18 +35,17 @@ def test_a_team_is_paged_looks_acts_reports_and_learns(opened: Scene):
     opened.do(bob, "report_field", field="notes", value="by Bob")
     opened.do(ann, "report_field", field="notes", value="by Ann")
     state = opened.room.state(bob)
-    for field, value in REPORT.items():
-        if field in ("incident",):
-            opened.do(ann, "report_field", field=field, value=value)
     opened.do(ann, "file_report", report={**REPORT, "notes": "ours"})
     wait_for(lambda: opened.room.shared.phase is Phase.debrief, within_s=10)
 
+    grade = opened.room.state(bob)["grade"]
+    assert grade["score"] == 0.5
+    assert grade["truth"]["truth"]["causes"][0]["mechanism"] == "stream-lag", "now it may be known"
     assert state["page"]["acknowledged_by"] == "Bob"
     assert "$paged" not in opened.desk.asked[0]
     assert state["hypotheses"][0]["verdict"] == "supported"
     assert [action["action"] for action in state["actions"]] == ["restart service=stream"]
     assert state["report"]["notes"] == {"value": "by Ann", "by": "Ann", "seq": supposed + 5}
-    assert opened.room.state(bob)["grade"]["score"] == 0.5
     assert opened.kinds()[:3] == ["opened", "joined", "started"]
 
 
@@ -106,13 +106,62 @@ def test_a_journal_with_a_hole_is_no_room(opened: Scene):
 def test_what_was_done_but_not_told_when_it_was_killed_is_told_afterwards(opened: Scene):
     opened.join("Ann", "commander")
     opened.desk.act("restart service=stream")
+    opened.desk.hint()
 
     again = opened.again()
 
-    assert [(e.who, e.what.action) for e in again.room.events if e.kind == "acted"] == [
-        ("room", "restart service=stream")
-    ]
+    assert [e.kind for e in again.room.events][3:] == ["acted", "hint_taken"]
+    assert {e.who for e in again.room.events[3:]} == {"room"}
+    assert again.room.shared.actions[0]["action"] == "restart service=stream"
     again.room.close()
+
+
+@pytest.mark.parametrize(("filed", "kind"), [(True, "report_filed"), (False, "ended")])
+def test_a_drill_that_was_over_when_it_was_killed_has_its_debrief_afterwards(opened: Scene, filed: bool, kind: str):
+    ann = opened.join("Ann", "commander")
+    if filed:
+        opened.desk.file(checked({**REPORT, "notes": "ours"}))
+    else:
+        opened.desk.abandon()
+
+    again = made(opened.journal, opened.desk.drill, None, [0.0])
+    again.take_up()
+    wait_for(lambda: again.shared.phase is Phase.debrief, within_s=10)
+
+    assert [event.kind for event in again.events][3:] == [kind, "graded"]
+    assert again.state(ann)["grade"]["score"] == 0.5
+    again.close()
+
+
+def test_a_room_that_was_killed_while_it_was_opened_opens(opened: Scene):
+    opened.journal.path.unlink()
+
+    again = opened.again()
+
+    assert again.kinds() == ["opened"]
+    assert again.join("Ann", "commander") == "p1"
+    again.room.close()
+
+
+def test_a_figure_that_could_not_be_measured_breaks_no_stream(opened: Scene, monkeypatch):
+    ann = opened.join("Ann", "commander")
+    monkeypatch.setattr(opened.room, "_grade", lambda _: {"score": 0.0, "lost": float("nan")})
+    opened.do(ann, "end")
+    wait_for(lambda: opened.room.shared.phase is Phase.debrief, within_s=10)
+
+    told, _ = opened.room.events_after(0, ann)
+    assert told[-1]["what"]["document"] == {"score": 0.0, "lost": None}
+    assert opened.journal.read() == opened.room.events
+
+
+def test_a_drill_that_cannot_be_graded_is_over_all_the_same(opened: Scene, monkeypatch):
+    ann = opened.join("Ann", "commander")
+    monkeypatch.setattr(opened.room, "_grade", lambda _: 1 / 0)
+    opened.do(ann, "end")
+
+    assert opened.room.shared.phase is Phase.over
+    assert opened.desk.closed, "a world that nobody needs holds no memory"
+    opened.do(ann, "chat", text="what now?")
 
 
 def test_one_command_sent_twice_is_done_once(opened: Scene):
@@ -148,10 +197,10 @@ def test_the_world_goes_by_the_wall_clock_once_somebody_is_there(opened: Scene):
     opened.pass_(5)
     with_observer = opened.room.now()
     opened.join("Ann", "commander")
-    opened.pass_(10)
+    opened.pass_(30, tick_s=0.17)
 
     assert before == with_observer == WORLD_START
-    assert opened.room.now() == pytest.approx(WORLD_START + 600, abs=16)
+    assert opened.room.now() == pytest.approx(WORLD_START + 1_800, abs=30)
 
 
 def test_a_held_room_waits_for_its_instructor(place):
