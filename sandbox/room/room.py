@@ -164,12 +164,8 @@ class Room:
         return [event for event in told if event is not None], seq + len(upto)
 
     def at_desk(self, look: Callable[[Desk], Any]) -> Any:
-        """What somebody finds there who changes nothing, None once there is nothing to look at. Raises what the desk
-        raises."""
-        desk = self._desk
-        if desk is None or self.shared.phase in (Phase.over, Phase.debrief):
-            return None
-        return self._on_desk(lambda: look(desk))
+        """What somebody finds there who changes nothing, None once there is no desk. Raises what the desk raises."""
+        return None if self._desk is None else self._on_desk(lambda: None if self._desk is None else look(self._desk))
 
     def now(self) -> float:
         """World seconds since the epoch."""

@@ -3,6 +3,7 @@
 import { follow, h, say } from "./dom.js";
 import { told } from "./talk.js";
 import { figure, worldClock } from "./times.js";
+import { truth } from "./truth.js";
 
 /** tools: an element for each item that the instructor alone has, or null. */
 export function debrief(model, tools = () => null) {
@@ -11,9 +12,10 @@ export function debrief(model, tools = () => null) {
   const items = h("tbody", {});
   const times = h("ol", { class: "activity" });
   const waiting = h("p", {}, "The drill is over and is being graded …");
-  const graded = h("div", { class: "halves" },
+  const graded = h("div", { class: "stack" }, h("div", { class: "halves" },
     h("div", { class: "stack" }, score, h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why"].map((name) => h("th", { scope: "col" }, name)))), items), notices),
-    h("div", { class: "stack" }, h("h3", {}, "What happened"), times));
+    h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
+    h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
   const element = h("div", {}, waiting, graded);
   model.watch((state) => {
     waiting.hidden = state.grade !== null;

@@ -26,6 +26,7 @@ const anew = () => true;
 const FOLDS = {
   opened: anew, started: anew, paused: anew, speed_set: anew, page_came: anew, time_up: anew, ended: anew,
   report_filed: anew, graded: anew, noted: anew, overridden: anew, hint_taken: anew,
+  inject_planned: anew, inject_dropped: anew,
   acknowledged(state, event, what, name) {
     if (!state.page) return true;
     state.page.acknowledged_by = name(event.who);
@@ -46,7 +47,11 @@ const FOLDS = {
     if (giver && taker) [giver.role, taker.role] = [taker.role, giver.role];
     return [what.giver, what.taker].includes(state.me?.participant);
   },
-  chatted: message, injected: message, hint_given: message,
+  chatted: message, hint_given: message,
+  injected(state, event, what, name) {
+    message(state, event, what, name);
+    return Boolean(state.plans);
+  },
   task_added(state, event, what, name) {
     state.tasks.push({ task: what.task, text: what.text, to: what.to === null ? null : name(what.to), by: name(event.who), done: false });
   },

@@ -181,8 +181,33 @@ function saying(room) {
   room.watch((state) => follow(notes, state.notes ?? [], (note) => note.seq, (note) => h("li", {}, h("time", {}, worldClock(note.world_ts)), h("span", {}, note.text)), () => ""));
   return h("div", { class: "stack" },
     h("h3", {}, "A message from outside"), form("inject", "Send it", [sender, area("What they write")], (from, text) => ({ sender: from, text })),
+    h("h3", {}, "Messages that are planned"), planned(room),
     h("h3", {}, "A hint that costs nothing"), form("give_hint", "Give it", [area("Hint to the room")], (text) => ({ text })),
     h("h3", {}, "Notes, for you alone"), form("note", "Note it", [area("Note")], (text) => ({ text })), notes);
+}
+
+/** Messages that come by themselves: some minutes after something happened, or because something did not. */
+function planned(room) {
+  const kinds = ["started", "page_came", "acknowledged", "acted", "hypothesis_added", "asked", "chatted"];
+  const pick = (label, empty) => h("select", { "aria-label": label }, empty ? h("option", { value: "" }, empty) : null,
+    kinds.map((kind) => h("option", { value: kind }, kind.replaceAll("_", " "))));
+  const sender = h("input", { type: "text", maxlength: 40, value: "Head of product", "aria-label": "Sender of the planned message", required: true });
+  const text = h("textarea", { rows: 2, maxlength: 2000, placeholder: "What they will write", "aria-label": "What they will write" });
+  const minutes = h("input", { type: "number", min: 0, max: 10000, step: "any", value: "10", "aria-label": "World minutes" });
+  const [after, unless] = [pick("After what", null), pick("Unless", "whatever happens")];
+  const button = h("button", { type: "submit" }, "Plan it");
+  const list = h("ol", { class: "board" });
+  room.watch((state) => {
+    allow(button, room.why("inject_plan"));
+    follow(list, state.plans ?? [], (plan) => plan.inject, (plan) => h("li", {}, h("p", {}, `${plan.sender}: ${plan.text}`),
+      h("div", { class: "row" }, h("small", {}, `${span(plan.wait_s)} after ${plan.after.replaceAll("_", " ")}${plan.unless ? `, unless ${plan.unless.replaceAll("_", " ")}` : ""}${plan.due_ts ? `: ${worldClock(plan.due_ts)}` : ""}`),
+        h("button", { type: "button", onclick: () => room.send("inject_drop", { inject: plan.inject }) }, "Drop"))));
+  });
+  return h("div", { class: "stack" }, h("form", { class: "stack", onsubmit: async (event) => {
+    event.preventDefault();
+    const fields = { sender: sender.value.trim(), text: text.value.trim(), after: after.value, wait_s: Number(minutes.value) * 60 };
+    if (fields.text && await room.send("inject_plan", unless.value ? { ...fields, unless: unless.value } : fields) !== null) text.value = "";
+  } }, sender, text, h("div", { class: "row" }, minutes, "world min after", after), h("div", { class: "row" }, "unless", unless), button), list);
 }
 
 function override(room, item) {

@@ -35,6 +35,8 @@ function field(model, name, editor) {
   const title = name.replaceAll("_", " ");
   const element = h("fieldset", { class: "field", onchange: write }, h("legend", {}, title, " ", by), editor.element, other);
   let seq = 0;
+  const only = editor.element.matches("input, select, textarea") ? editor.element : editor.element.querySelector(":scope > textarea");
+  only?.setAttribute("aria-label", title);
 
   async function write() {
     let value;

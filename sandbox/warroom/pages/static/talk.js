@@ -169,6 +169,8 @@ export function told(event, model) {
     case "time_up": return ["time is up; a report may still be filed", null];
     case "ended": return [`the drill ended: ${what.why}`, null];
     case "graded": return [`graded: ${figure(what.score)}`, null];
+    case "inject_planned": return [`planned a message: ${what.text}`, null];
+    case "inject_dropped": return ["took a planned message back", null];
     case "noted": return [`note: ${what.text}`, null];
     case "overridden": return [`${what.item} is ${what.score} now: ${what.reason}`, null];
     default: return [event.kind.replaceAll("_", " "), null];
