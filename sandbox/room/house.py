@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,12 @@ from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import is_held, write_atomically
-from sandbox.drill.grading.outcome import outcome
 from sandbox.drill.play import standing, store
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.room.events import Event, Graded, Opened
+from sandbox.room.grading import GradedApart
 from sandbox.room.journal import RoomJournal
 from sandbox.room.room import Room
 from sandbox.room.state import Shared
@@ -174,7 +173,7 @@ def no_such(code: str) -> SandboxError:
 
 
 def _room(deed: Deed, drill: Drill, desk: Desk | None) -> Room:
-    return Room(deed.code, journal_of(deed), drill, desk, partial(outcome, twin=deed.twin))
+    return Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin))
 
 
 def _begun(

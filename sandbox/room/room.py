@@ -27,6 +27,7 @@ from sandbox.room.commands import Join
 from sandbox.room.documents import Board
 from sandbox.room.errands import ERRANDS
 from sandbox.room.events import INSTRUCTOR, ROOM, Event, What
+from sandbox.room.grading import Grader
 from sandbox.room.journal import RoomJournal
 from sandbox.room.pace import MOST_AT_ONCE_S, Pace
 from sandbox.room.rights import Phase, authorise
@@ -37,7 +38,6 @@ from sandbox.room.untold import untold
 _log = logging.getLogger(__name__)
 MOST_STEPS = 16  # of the world in one tick
 Listener = Callable[[], None]
-Grade = Callable[[Drill], dict[str, Any]]
 
 
 class Room:
@@ -49,7 +49,7 @@ class Room:
     """
 
     def __init__(
-        self, code: str, journal: RoomJournal, drill: Drill, desk: Desk | None, grade: Grade, *,
+        self, code: str, journal: RoomJournal, drill: Drill, desk: Desk | None, grade: Grader, *,
         wall: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.code, self.drill, self.shared, self.aside = code, drill, Shared(), Aside()
@@ -106,6 +106,7 @@ class Room:
         if self._desk is not None and not self._desk.stands_still:
             self.end_by_itself("its server ended", graded=False)
         self._at_desk.shutdown(wait=True, cancel_futures=True)
+        self._grade.close()
         if self._desk is not None:
             self._desk.close()
 
@@ -206,7 +207,8 @@ class Room:
     def _go_on(self) -> bool:
         """One step of the world. Whether it should go on at once."""
         desk, opened, due_s = self._desk, self.shared.opened, 0.0
-        assert desk is not None
+        if desk is None:  # it was over while this step waited for its turn
+            return False
         assert opened is not None, "a room is opened before it ticks"
         if desk.stands_still:
             rate = opened.world_rate * self.shared.speed if self.shared.phase is Phase.running else 0.0

@@ -19,6 +19,7 @@ import uvicorn
 from websockets.sync.client import connect
 
 from sandbox.base.schema import TABLES
+from sandbox.drill.play.virtual_desk import VirtualDesk
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load
 from sandbox.room import house
@@ -120,6 +121,31 @@ def sandbox(*arguments: str) -> str:
     done = subprocess.run([sys.executable, "-m", "sandbox.cli.app", *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_world_that_is_killed_while_it_moves_comes_about_again(own_home: Path, monkeypatch):
+    """Its engine has written of a step of the timeline by then; what was to move it there must stand written too."""
+
+    class KilledError(BaseException):
+        pass
+
+    desk = VirtualDesk.start(library.named("slow-home").model_copy(update={"load": LITTLE}), "tiny")
+    began, advance = desk.began_ts, desk.course.advance
+
+    def killed(until_ts: float) -> None:
+        advance(until_ts)
+        raise KilledError
+
+    monkeypatch.setattr(desk.course, "advance", killed)
+    with pytest.raises(KilledError):
+        desk.wait(began + desk.drill.scenario.timeline[0].at_s + 60)
+    steps = [entry.what for entry in desk.drill.entries()]
+    desk.close()
+
+    with VirtualDesk.resume(desk.drill) as again:
+        assert "step" in steps
+        assert [entry.what for entry in again.drill.entries()] == steps
+        assert again.now() >= desk.now()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sandbox.drill.play.report import checked
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.rights import Phase
 from tests.services.waiting import wait_for
-from tests.unit.room.desk import PAGE_S, WORLD_START, Scene, made, scene
+from tests.unit.room.desk import PAGE_S, WORLD_START, Marks, Scene, made, scene
 
 REPORT = {"incident": True, "component": "stream", "mechanism": "stream-lag", "started_at": WORLD_START + 600}
 
@@ -145,7 +145,7 @@ def test_a_room_that_was_killed_while_it_was_opened_opens(opened: Scene):
 
 def test_a_figure_that_could_not_be_measured_breaks_no_stream(opened: Scene, monkeypatch):
     ann = opened.join("Ann", "commander")
-    monkeypatch.setattr(opened.room, "_grade", lambda _: {"score": 0.0, "lost": float("nan")})
+    monkeypatch.setattr(opened.room, "_grade", Marks({"score": 0.0, "lost": float("nan")}))
     opened.do(ann, "end")
     wait_for(lambda: opened.room.shared.phase is Phase.debrief, within_s=10)
 
@@ -156,7 +156,7 @@ def test_a_figure_that_could_not_be_measured_breaks_no_stream(opened: Scene, mon
 
 def test_a_drill_that_cannot_be_graded_is_over_all_the_same(opened: Scene, monkeypatch):
     ann = opened.join("Ann", "commander")
-    monkeypatch.setattr(opened.room, "_grade", lambda _: 1 / 0)
+    monkeypatch.setattr(opened.room, "_grade", Marks(ZeroDivisionError()))
     opened.do(ann, "end")
 
     assert opened.room.shared.phase is Phase.over
