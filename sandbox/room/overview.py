@@ -17,6 +17,7 @@ from sandbox.room.room import Room
 
 SIGNALS = ("request_rate", "error_share", "degraded_share", "latency_p50_ms", "latency_p99_ms", "ctr")
 _MOST_ROWS = 9_000  # of all signals: a day of minutes
+_SHARE = 0.1  # of the desk's time that looking may take
 _SQL = f"""
     SELECT 'edge' AS what, caller AS name, callee AS other, sum(rps) / count(DISTINCT ts) AS a,
            sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
@@ -104,12 +105,14 @@ class Overview(BaseModel):
 
 
 class Lookout:
-    """A room's overview, looked for again once it is old. clock: monotonic seconds. every_s: of the clock."""
+    """A room's overview, looked for again once it is old. clock: monotonic seconds. every_s: of the clock, at least; more
+    where looking takes long, as the desk has other things to do."""
 
     def __init__(self, room: Room, clock: Callable[[], float], every_s: float) -> None:
         self._room, self._clock, self._every_s = room, clock, every_s
         self._turn, self._seen = threading.Lock(), Overview(world_ts=0.0)
         self._at: float | None = None
+        self._good_s = every_s
 
     def seen(self) -> Overview:
         """One looks, the others take what there was last."""
@@ -122,10 +125,11 @@ class Lookout:
         return self._seen
 
     def _old(self) -> bool:
-        return self._at is None or self._clock() - self._at >= self._every_s
+        return self._at is None or self._clock() - self._at >= self._good_s
 
     def _look(self) -> None:
         """A lake that cannot be asked leaves what was seen last: it is no error of whoever watches."""
+        began = self._clock()
         try:
             found = self._room.at_desk(_asked)
             if found is not None:
@@ -133,6 +137,7 @@ class Lookout:
         except SandboxError:
             pass
         self._at = self._clock()
+        self._good_s = max(self._every_s, (self._at - began) / _SHARE)
 
 
 def told(rows: list[list[Any]], world_ts: float) -> Overview:

@@ -14,13 +14,14 @@ class Watched:
     """Stands for a room: each look finds another rate, and some fail."""
 
     def __init__(self) -> None:
-        self.looks, self.fails = 0, False
+        self.looks, self.fails, self.while_it_looks = 0, False, lambda: None
 
     def now(self) -> float:
         return 60.0 * self.looks
 
     def at_desk(self, look: Any) -> list[list[Any]]:
         self.looks += 1
+        self.while_it_looks()
         if self.fails:
             raise SandboxError("LAKE-002", where="SQL", seen="slow", expected="quick", fix="-")
         return [["edge", "a", "b", float(self.looks), None, float("nan"), 1]]
@@ -55,4 +56,16 @@ def test_what_was_seen_last_stays_while_the_lake_cannot_be_asked():
     room.fails, hands[0] = True, 10.0
 
     assert lookout.seen() == first
+    assert room.looks == 2
+
+
+def test_a_lake_that_is_slow_is_looked_at_less_often():
+    room, hands = Watched(), [0.0]
+    room.while_it_looks = lambda: hands.__setitem__(0, hands[0] + 1.0)
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+
+    for now in (0.0, 5.0, 10.0, 11.5):
+        hands[0] = max(hands[0], now)
+        lookout.seen()
+
     assert room.looks == 2
