@@ -58,7 +58,7 @@ export async function command(base, kind, fields = {}, onWait = () => {}) {
   }
 }
 
-const SILENCE_MS = 8000; // a stream that tells not even the time is dead
+const SILENCE_MS = 12000; // a stream that tells not even the time is dead
 const AGAIN_MS = [200, 500, 1000, 2000, 4000];
 
 /**

@@ -29,7 +29,7 @@ export function hypotheses(model, asked, links) {
       h("p", {}, h("span", { class: "verdict" }, of.verdict), " ", of.text),
       h("div", { class: "row" }, h("small", {}, of.by), supports, refutes),
       of.weighed.length ? h("ul", {}, of.weighed.map((one) => h("li", {}, `${one.verdict === "supported" ? "for" : "against"}, ${one.by}: ${one.note}`,
-        one.evidence.map((link) => h("button", { type: "button", class: "link", onclick: () => links[link.kind]?.(link.value) }, link.kind))))) : null);
+        one.evidence.map((link) => h("button", { type: "button", class: "link", onclick: () => links[link.kind]?.(link.value) }, ` (${link.kind})`))))) : null);
   }
 
   model.watch((state) => {

@@ -12,8 +12,8 @@ export function debrief(model, tools = () => null) {
   const items = h("tbody", {});
   const times = h("ol", { class: "activity" });
   const waiting = h("p", {}, "The drill is over and is being graded …");
-  const graded = h("div", { class: "stack" }, h("div", { class: "halves" },
-    h("div", { class: "stack" }, score, h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why"].map((name) => h("th", { scope: "col" }, name)))), items), notices),
+  const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
+    h("div", { class: "stack" }, score, h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
     h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
     h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
   const element = h("div", {}, waiting, graded);
@@ -27,7 +27,7 @@ export function debrief(model, tools = () => null) {
     say(score, `${figure(state.grade.score)} of 1${whole}${document.baseline_score ? `; an answer without looking: ${figure(document.baseline_score)}` : ""}`);
     follow(items, document.items ?? [], (item) => item.item, (item) => h("tr", {},
       h("td", {}, item.item.replaceAll("_", " ")), h("td", { class: "number" }, figure(item.score)), h("td", { class: "number" }, figure(item.max)),
-      h("td", { class: "pre" }, item.why, overrides[item.item] ? h("p", { class: "refusal" }, `${figure(overrides[item.item].score)} by the instructor: ${overrides[item.item].reason}`) : null, tools(item))),
+      h("td", { class: "pre" }, item.why, overrides[item.item] ? h("p", { class: "refusal" }, `${figure(overrides[item.item].score)} by the instructor: ${overrides[item.item].reason}`) : null), h("td", {}, tools(item))),
     (item) => JSON.stringify([item, overrides[item.item]]));
     follow(notices, document.notices ?? [], (text) => text, (text) => h("li", {}, text));
     follow(times, model.log.filter((event) => KINDS.has(event.kind)), (event) => event.seq, (event) => h("li", { class: event.kind },

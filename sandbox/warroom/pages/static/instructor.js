@@ -133,7 +133,7 @@ function team(room, links) {
     const last = mine.at(-1);
     const name = person.participant;
     const details = h("details", { ontoggle: () => (details.open ? open.add(name) : open.delete(name)) },
-      h("summary", {}, `${mine.length} doings`), h("ol", { class: "activity" }, mine.slice(-60).reverse().map((event) => {
+      h("summary", {}, `what ${person.name} did: ${mine.length}`), h("ol", { class: "activity" }, mine.slice(-60).reverse().map((event) => {
         const [text, link] = told(event, room);
         return h("li", {}, h("time", {}, worldClock(event.world_ts)), link ? h("button", { type: "button", class: "link", onclick: () => links[link.kind](link.value) }, text) : h("span", {}, text));
       })));
@@ -141,7 +141,7 @@ function team(room, links) {
     const quiet = last ? Date.now() / 1000 - last.wall_ts : 0;
     return h("li", {},
       h("div", { class: "row" }, h("strong", {}, person.name), h("span", {}, person.role.replaceAll("_", " ")),
-        h("small", { class: quiet > 300 ? "refusal" : "quiet" }, last ? `last seen doing something ${span(quiet)} ago (${wallClock(last.wall_ts)})` : ""),
+        h("small", { class: quiet > 300 ? "refusal" : "quiet", title: last ? wallClock(last.wall_ts) : "" }, last ? `quiet for ${span(quiet)}` : ""),
         h("span", { class: "gap" }),
         h("button", { type: "button", onclick: async () => {
           const to = await ask(`Give ${person.name}'s role to whom?`, { text: "", yes: "Hand over", detail: `Here: ${room.state.participants.map((one) => one.name).join(", ")}` });

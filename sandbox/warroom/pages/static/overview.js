@@ -58,8 +58,8 @@ export function overview(model, shown) {
   }
 
   model.every(EVERY_MS, look);
-  const element = h("div", { class: "overview" }, picture.element, h("div", { class: "charts" }, charts.map((one) => one.element)),
-    h("section", { "aria-label": "Alerts" }, h("h3", {}, "Alerts that fire"), quiet, alerts));
+  const element = h("div", { class: "overview" }, h("section", { "aria-label": "Alerts that fire" }, quiet, alerts), picture.element,
+    h("div", { class: "charts" }, charts.map((one) => one.element)));
   return { element, look };
 }
 

@@ -149,7 +149,7 @@ export function told(event, model) {
     case "started": return ["the world goes on", null];
     case "paused": return ["the world stands still", null];
     case "speed_set": return [`speed ×${what.factor}`, null];
-    case "page_came": return [`PAGE: ${what.text}`, null];
+    case "page_came": return [`paged: ${what.text}`, null];
     case "acknowledged": return ["acknowledged the page", null];
     case "task_added": return [`task ${what.task}: ${what.text}`, null];
     case "task_assigned": return [`task ${what.task} is ${name(what.to)}'s`, null];

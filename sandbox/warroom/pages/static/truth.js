@@ -27,7 +27,7 @@ export function truth(model, of = (state) => state.truth) {
     say(teaches, known.teaches);
     follow(causes, Object.entries(known.truth), ([name]) => name, ([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", { class: "pre" }, typeof value === "string" ? value : JSON.stringify(value, null, 1))));
     follow(steps, known.timeline.map((step, i) => ({ step, i })), (one) => one.i, ({ step }) => h("li", {}, h("time", {}, worldClock(state.room.began_ts + step.at_s)), h("span", { class: "pre" }, JSON.stringify(step))));
-    follow(done, known.done, (entry) => JSON.stringify(entry), ({ world_ts, ...entry }) => h("li", {}, h("time", {}, worldClock(world_ts)), h("span", {}, Object.entries(entry).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join("; "))));
+    follow(done, known.done, (entry) => JSON.stringify(entry), ({ world_ts, what, ...entry }) => h("li", {}, h("time", {}, worldClock(world_ts)), h("strong", {}, what), h("span", {}, Object.entries(entry).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join("; "))));
     follow(hints, known.hints, (hint) => JSON.stringify(hint), (hint) => h("li", {}, typeof hint === "string" ? hint : JSON.stringify(hint)));
     say(whole, JSON.stringify({ accept: known.accept, penalise: known.penalise, evidence: known.evidence, precedent: known.precedent }, null, 1));
   });
