@@ -19,18 +19,18 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a t
 
 def status(run_dir: RunDir = None, json_: Json = False) -> None:
     """Where the drill stands: its clock, the pages, the hints taken, what you did."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
     from sandbox.drill.terminal.views import status_view
 
-    document = standing.status(store.of_run(run_dir))
+    document = standing.status(drills.of_run(run_dir))
     emit(document, lambda: out.print(status_view(document)), json_)
 
 
 def hint(yes: Yes = False, run_dir: RunDir = None, json_: Json = False) -> None:
     """The next of three hints. Each has a price, which is said before it is given."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
 
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     offer = standing.hint_offer(drill)
     if not yes and not agrees(offer, "sandbox drill hint", json_):
         raise typer.Exit(1)
@@ -48,15 +48,15 @@ def report(
     """Hand in the incident report, from a file or from questions, and read the debrief. The stack that came up
     for the drill goes then."""
     from sandbox.drill.grading.outcome import outcome
+    from sandbox.drill.play import drills, standing
     from sandbox.drill.play import report as reports
-    from sandbox.drill.play import standing, store
     from sandbox.drill.play.live_desk import LiveDesk
     from sandbox.drill.terminal.debrief import render
 
     if template:
         blank = reports.TEMPLATE
         return emit({"template": blank}, lambda: out.print(blank, markup=False, end="", soft_wrap=True), json_)
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     if drill.plan.backend == "virtual" and not standing.is_over(drill):
         raise SandboxError(
             "DRILL-006",
@@ -98,10 +98,10 @@ def debrief(
 ) -> None:
     """What really happened, once the report is in, or the drill was given up."""
     from sandbox.drill.grading.outcome import outcome
-    from sandbox.drill.play import live_drill, standing, store
+    from sandbox.drill.play import drills, live_drill, standing
     from sandbox.drill.terminal.debrief import document, render
 
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     with progress(json_) as show_progress:
         if abandon and not standing.is_over(drill):
             live_drill.give_up(drill)

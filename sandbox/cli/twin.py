@@ -25,7 +25,7 @@ def twin(
 ) -> None:
     """Run a drill again without its faults, without what was done, and with the best response; say
     what harm there was, what was averted, and what could have been."""
-    from sandbox.drill.play import store
+    from sandbox.drill.play import drills
     from sandbox.drill.scenario.harms import METRICS
     from sandbox.drill.terminal import charts
     from sandbox.drill.twin import story as twins
@@ -34,7 +34,7 @@ def twin(
         raise _refused("--metric", metric, f"one of {', '.join(METRICS)}")
     if plot is not None and plot.suffix != ".svg":
         raise _refused("--plot", str(plot), "a file that ends in .svg")
-    drill = store.of_run(None) if run is None else twins.find(run)
+    drill = drills.of_run(None) if run is None else twins.find(run)
     with progress(json_) as show_progress:
         document = twins.document(drill, seeds, show_progress)
     curves = charts.curves(document, metric or charts.tells_most(document))

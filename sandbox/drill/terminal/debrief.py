@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.drill.play.deeds import course_of
+from sandbox.drill.play.deeds import played_of
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.report import Report, world_time
 from sandbox.drill.scenario import segments
@@ -46,7 +46,7 @@ def document(scenario: Scenario, entries: list[Entry], result: dict[str, Any]) -
 def render(scenario: Scenario, entries: list[Entry], report: Report | None, result: dict[str, Any]) -> RenderableType:
     """The debrief for people. report: None for a drill that ended without one."""
     score, baseline = result["score"], result["baseline_score"]
-    happened = course_of(scenario, entries).onset_s is not None or result.get("incident", False)
+    happened = played_of(scenario, entries).onset_s is not None or result.get("incident", False)
     graded = f"score [bold]{score:.0%}[/]    (an answer without looking: {baseline:.0%})"
     head = Text.from_markup(f"[bold]{escape(scenario.title)}[/]    {graded if report else 'given up, without marks'}")
     if blind := result.get("baseline_answer"):

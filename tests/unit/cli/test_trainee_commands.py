@@ -10,7 +10,7 @@ import pytest
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
-from sandbox.drill.play import live_drill, standing, store
+from sandbox.drill.play import live_drill, standing
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import point_latest_to
 from sandbox.runtime.stack import Stack
@@ -29,7 +29,7 @@ def drill(tmp_path, monkeypatch):
     point_latest_to(made.run.path)
     monkeypatch.setattr("sandbox.runtime.operate.operations.LivePlatform", lambda _run: Still())
     monkeypatch.setattr(Stack, "require_up", lambda self: None)
-    monkeypatch.setattr(store, "running_on", lambda _: not standing.is_over(made))
+    monkeypatch.setattr(standing.drills, "running_on", lambda _: not standing.is_over(made))
     return made
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sandbox.drill.grading import marking
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from tests.unit.drill import lakes
 from tests.unit.drill.scenes import deed, scenario
 from tests.unit.drill.toy_arms import BEGAN, toy_run
@@ -51,7 +51,7 @@ def marks_of(tmp_path, *actions, run: WithLakes, incident: bool = True, evidence
     """Points by item, of a report at 6,000 s on the incident that began at 1,200 s."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    drill = store.create(
+    drill = drills.create(
         scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
     )
     log = drill.journal.append

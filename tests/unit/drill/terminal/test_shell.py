@@ -138,7 +138,7 @@ def test_nonsense_is_no_such_command_and_never_bad_sql(shell, line, meant):
 
 
 def test_who_waits_on_a_live_drill_waits_until_then_or_the_page(shell, drill, monkeypatch):
-    monkeypatch.setattr(standing.store, "running_on", lambda _: True)
+    monkeypatch.setattr(standing.drills, "running_on", lambda _: True)
     before = shell.desk.now()
 
     assert "it is" in said(shell, "wait 0.5")
@@ -273,7 +273,7 @@ def test_what_cannot_be_done_is_refused_by_its_preview_and_its_deed_alike(shell,
 
 
 def test_a_hint_says_its_price_and_asks_before_it_is_given(shell, drill, monkeypatch):
-    monkeypatch.setattr(standing.store, "running_on", lambda _: True)
+    monkeypatch.setattr(standing.drills, "running_on", lambda _: True)
 
     assert "no hint was taken" in said(shell, "hint", "no")
     assert standing.status(drill)["hints_given"] == []
