@@ -191,7 +191,7 @@ KEYS_OF_ONE_SLOT = {
     "services/skeleton/feature_store.py",  # the port
     "services/events/processor.py",  # an acknowledgement and how far it is: one hash tag
     "services/features/server.py",  # a span's op
-    "sandbox/virtual/processes/handlers.py",  # the same
+    "sandbox/virtual/processes/handlers/features.py",  # the same
     "sandbox/bench/kernels.py",  # the floor that the services are measured against, one node by its nature
 }
 

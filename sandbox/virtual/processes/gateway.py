@@ -100,23 +100,23 @@ class Gateway:
         answer, n = handlers.gathering.answer(asked, rows), content.n_wanted(asked)
         found = await self._stage(
             "retrieval", "Retrieve", context, seen,
-            lambda inner: handlers.retrieve(asked, rows, answer, inner), None,
+            lambda inner: handlers.retrieval.retrieve(asked, rows, answer, inner), None,
             sizes.retrieve(n, len(rows.recent)),
-            lambda: wires.Retrieve(handlers, asked, rows),
+            lambda: wires.Retrieve(handlers.retrieval, asked, rows),
         )  # fmt: skip
         candidates, same = found or (known(content.popular_candidates(asked)), False)
         made.candidates = candidates
         ranking = await self._stage(
             "ranking", "Rank", context, seen,
-            lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, sizes.rank(n),
-            lambda: wires.Rank(handlers, asked, rows, answer, candidates),
+            lambda inner: handlers.ranking.rank(asked, rows, answer, candidates, same, inner), n, sizes.rank(n),
+            lambda: wires.Rank(handlers.ranking, asked, rows, answer, candidates),
         )  # fmt: skip
         ranked, same = ranking or (candidates.then(Ranked.as_retrieved), False)
         made.ranked = ranked
         slate = made.slate = await self._stage(
             "rules", "Apply", context, seen,
-            lambda inner: handlers.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
-            n, sizes.apply(n, len(rows.seen), asked.k), lambda: wires.Apply(handlers, asked, rows, answer, candidates, ranked, context.sampled),
+            lambda inner: handlers.rules.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
+            n, sizes.apply(n, len(rows.seen), asked.k), lambda: wires.Apply(handlers.rules, asked, rows, answer, candidates, ranked, context.sampled),
         )  # fmt: skip
         await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
         if slate is not None:
@@ -167,8 +167,8 @@ class Gateway:
         if asked.personalised:
             found = await self._stage(
                 "features", "GetUser", context, seen,
-                lambda inner: self.handlers.get_user(asked, inner), len(USER_VIEWS), sizes.get_user(USER_VIEWS),
-                lambda: wires.GetUser(self.handlers, asked),
+                lambda inner: self.handlers.features.get_user(asked, inner), len(USER_VIEWS), sizes.get_user(USER_VIEWS),
+                lambda: wires.GetUser(self.handlers.features, asked),
             )  # fmt: skip
         rows = found or UserRows.unknown()
         seen.segment = rows.segment
