@@ -138,9 +138,14 @@ def prove(
         bool, typer.Option("--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes.")
     ] = False,
     table: Annotated[Path | None, typer.Option("--table", help="Write a page about all of them, in Markdown.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what was proved before, by this code and pack.")] = False,
     json_: Json = False,
 ) -> None:
-    """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders."""
+    """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders.
+
+    A proof is kept: interrupted, the same command goes on with the next scenario.
+    """
+    from sandbox.drill.proof import kept
     from sandbox.drill.proof import prove as proving
     from sandbox.drill.proof.table import of_pack, page
     from sandbox.drill.responders import evaluate
@@ -150,14 +155,19 @@ def prove(
     del pack
     scenarios = [s for n in names for s in (library.load_all().values() if n == "all" else [library.named(n)])]
     evaluate.require(seeds, timeout)
-    documents = []
+    everything, documents = library.load_all().values(), []
     for scenario in scenarios:
         with progress(json_) as show_progress:
             ensure_built(world or scenario.world, show_progress)
-            proof = proving.prove(
-                scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress
-            )
-        documents.append(proof.document())
+            key = kept.key(scenario, everything, world or scenario.world, seeds, quick)
+            document = None if again else kept.read(key)
+            if document is None:
+                proof = proving.prove(
+                    scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress
+                )
+                document = proof.document()
+                kept.write(key, document)
+        documents.append(document)
         if not json_:
             _print(documents[-1])
     together = of_pack(documents) if len(documents) > 1 else []
