@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.drill.debrief.document import debriefed
 from sandbox.drill.grading.outcome import outcome
 from sandbox.drill.play import live_drill, standing, typed
 from sandbox.drill.play.live_desk import LiveDesk
@@ -335,7 +336,7 @@ def test_one_that_is_given_up_before_it_went_wrong_tells_its_truth_too(tmp_path,
     result = outcome(drill, twin=False)
     console = Console(file=io.StringIO(), width=120)
 
-    console.print(render(drill.scenario, drill.entries(), None, result))
+    console.print(render(debriefed(drill, result)))
 
     told = console.file.getvalue()
     assert "stream-lag" in told
