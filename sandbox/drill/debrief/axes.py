@@ -25,8 +25,9 @@ class Axis:
 
 
 def of_values(low: float, high: float, start: float, end: float, about: int = 4) -> Axis:
-    """An axis that holds `low` and `high` between round numbers, about so many steps apart."""
-    high = high if high > low else low + 1.0
+    """An axis that holds `low` and `high` between round numbers, about so many steps apart; a step long where they
+    are as good as equal."""
+    high = high if high - low > 1e-9 * max(1.0, abs(low), abs(high)) else low + 1.0
     rough = (high - low) / about
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(s for s in _STEPS if s * unit >= rough * (1 - 1e-9)) * unit

@@ -16,7 +16,11 @@ from sandbox.drill.scenario.harms import METRICS
 
 _MEANS = ("p99_ms", "exposure_gap")  # what is no sum over minutes is averaged over the minutes of a bin
 WENT, NOTHING, BEST = "as it went", "had nothing been done", "with the best response"
-_ROWS = {NOTHING: "with_nothing_done", BEST: "with_best_response", WENT: "per_minute"}  # the last is drawn on top
+_ROWS = {
+    NOTHING: "with_nothing_done",
+    BEST: "with_best_response",
+    WENT: "per_minute",
+}  # as they are drawn over each other
 
 
 @dataclass(frozen=True)

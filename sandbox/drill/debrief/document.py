@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sandbox.base.clock import iso
 from sandbox.drill.debrief import rubric
-from sandbox.drill.debrief.timeline import timeline
+from sandbox.drill.debrief.timeline import timeline, wall_time
 from sandbox.drill.play.deeds import course_of
 from sandbox.drill.play.journal import Entry, first
 from sandbox.drill.play.notebook import Look, Notebook
@@ -54,7 +53,7 @@ def document(
         "ended": world_time(end_ts),
         "length_s": end_ts - began_ts,
         "happened": happened,
-        "page": None if page is None else {"ts": world_time(page.world_ts), "wall": iso(page.wall_ts),
+        "page": None if page is None else {"ts": world_time(page.world_ts), "wall": wall_time(page.wall_ts),
                                            "at_s": page.world_ts - began_ts, "text": str(page.fields["text"])},
         "report": None if report is None else reported(report),
         "compared": compared(scenario, causes, report, began_ts),
@@ -133,16 +132,8 @@ def queries(looks: Iterable[Look], result: dict[str, Any], report: Report | None
 
 
 def _query(sql: str, look: Look | None = None) -> dict[str, Any]:
-    ts, wall = _when(look.world_ts if look else None), look.wall_ts if look else None
-    return {
-        "ts": ts,
-        "wall": None if wall is None else iso(wall),
-        "sql": sql,
-        "claim": "",
-        "used": None,
-        "value": None,
-        "why": "",
-    }
+    ts, wall = (None, None) if look is None else (_when(look.world_ts), wall_time(look.wall_ts))
+    return {"ts": ts, "wall": wall, "sql": sql, "claim": "", "used": None, "value": None, "why": ""}
 
 
 def _side_by_side(
@@ -167,5 +158,5 @@ def _when(ts: float | None) -> str | None:
 
 
 def _end_ts(entries: Sequence[Entry]) -> float:
-    """When the report came or it was given up; else the journal's last entry."""
-    return next((e.world_ts for e in entries if e.what in ENDS), entries[-1].world_ts)
+    """When the report came or it was given up; else the latest of the journal, in which a failure has no world time."""
+    return next((e.world_ts for e in entries if e.what in ENDS), max(e.world_ts for e in entries))

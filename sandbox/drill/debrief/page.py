@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from sandbox.drill.debrief.curves import curves, tells_most
-from sandbox.drill.debrief.pictures import Clock, HarmChart, harm_chart, timeline_picture
+from sandbox.drill.debrief.pictures import Clock, harm_chart, timeline_picture
 from sandbox.drill.debrief.templates import environment, ours
 from sandbox.drill.debrief.text import all_visible
 from sandbox.drill.scenario.harms import METRICS, UNITS
@@ -21,7 +21,6 @@ PARTS = (
     ("queries", "Queries"), ("best", "Best response"), ("report", "Report"), ("learn", "Lesson"),
 )  # fmt: skip
 SIZES = ("harm", "unmitigated", "avoided", "regret")
-_SMALL = (500, 210)  # width and height of the charts of other metrics
 
 
 def page(document: Mapping[str, Any]) -> str:
@@ -64,16 +63,12 @@ def _harm(twin: Mapping[str, Any] | None, clock: Clock) -> dict[str, Any]:
     ]
     minutes = [row["minute"] for row in twin["per_minute"]]
     return {
-        "chart": _chart(twin, told, clock),
-        "charts": [_chart(twin, m, clock, *_SMALL) for m in others],
+        "chart": harm_chart(curves(twin, told), clock),
+        "charts": [harm_chart(curves(twin, m), clock, small=True) for m in others],
         "harms": rows,
         "harm_from": clock.name(minutes[0]),
         "harm_to": clock.name(minutes[-1] + 1),
     }
-
-
-def _chart(twin: Mapping[str, Any], metric: str, clock: Clock, width: int = 1040, height: int = 300) -> HarmChart:
-    return harm_chart(curves(twin, metric), clock, height, width)
 
 
 def _moves(twin: Mapping[str, Any], metric: str) -> bool:

@@ -19,9 +19,9 @@ _POINTS = 120  # of a curve
 _LANES = {  # of the timeline: lane -> kinds of its rows
     "truth": ("armed", "disarmed"),
     "changes": ("step",),
-    "page": ("page",),
+    "page, report": ("page", "report", "abandoned"),
     "looks": ("query", "look"),
-    "deeds": ("action", "hint", "report", "abandoned"),
+    "deeds": ("action", "hint"),
 }
 _LANE = 34  # height of one
 _BAR = 7  # height of a span
@@ -55,7 +55,8 @@ class Clock:
 
 @dataclass(frozen=True)
 class HarmChart:
-    """Curves to draw. lines: (class, name, points of a polyline). zero: where no harm is. marks: (x, name)."""
+    """Curves to draw. lines: (class, name, points of a polyline). zero: where no harm is. marks: (x, name).
+    legend: False for one that stands beside another which has it."""
 
     title: str
     height: int
@@ -65,6 +66,7 @@ class HarmChart:
     lines: tuple[tuple[str, str, str], ...]
     zero: float
     marks: tuple[tuple[float, str], ...]
+    legend: bool = True
     width: int = WIDTH
 
 
@@ -93,12 +95,13 @@ class TimelinePicture:
     width: int = WIDTH
 
 
-def harm_chart(found: Curves, clock: Clock, height: int = 300, width: int = WIDTH) -> HarmChart:
-    """found: with a minute at least."""
+def harm_chart(found: Curves, clock: Clock, *, small: bool = False) -> HarmChart:
+    """found: with a minute at least. small: beside a large one, half as wide and without a legend."""
+    width, height, top = (500, 190, 34.0) if small else (WIDTH, 300, 58.0)
     binned = found.binned(_POINTS)
     values = np.concatenate([*binned.lines.values(), [0.0]])
-    x = of_minutes(float(binned.minutes[0]), float(found.last), 76.0, width - 16.0, clock.began_minute, width // 130)
-    y = of_values(float(values.min()), float(values.max()), height - 44.0, 58.0, about=4 if height > 200 else 2)
+    x = of_minutes(float(binned.minutes[0]), float(found.last), 76.0, width - 16.0, clock.began_minute, width // 100)
+    y = of_values(float(values.min()), float(values.max()), height - 44.0, top, about=2 if small else 4)
     each = "minute" if binned.size == 1 else f"{binned.size} minutes"
     return HarmChart(
         f"{found.metric}: {UNITS[found.metric]} per world {each}",
@@ -109,6 +112,7 @@ def harm_chart(found: Curves, clock: Clock, height: int = 300, width: int = WIDT
         tuple((CLASSES[name], name, _points(x, y, binned.minutes, line)) for name, line in binned.lines.items()),
         y.at(0.0),
         tuple((x.at(minute), name) for minute, name in found.marks if x.low <= minute <= x.high),
+        not small,
         width,
     )
 
@@ -116,7 +120,7 @@ def harm_chart(found: Curves, clock: Clock, height: int = 300, width: int = WIDT
 def timeline_picture(rows: Sequence[Mapping[str, Any]], length_s: float, clock: Clock) -> TimelinePicture:
     """rows: of a debrief's timeline. length_s: world seconds of the drill."""
     last = max([length_s, *(row["at_s"] for row in rows)], default=0.0) / 60
-    x = of_minutes(min([0.0, *(row["at_s"] / 60 for row in rows)]), last, 76.0, WIDTH - 24.0, clock.began_minute)
+    x = of_minutes(min([0.0, *(row["at_s"] / 60 for row in rows)]), last, 92.0, WIDTH - 24.0, clock.began_minute)
     lane_of = {kind: lane for lane, kinds in _LANES.items() for kind in kinds}
     there = [lane for lane in _LANES if any(lane_of[row["kind"]] == lane for row in rows)]
     height_of = {lane: 30.0 + _LANE * n for n, lane in enumerate(there)}

@@ -103,7 +103,8 @@ def _quoted(part: str, expected: Callable[[_Told], str]) -> Callable[[_Told], _S
         said = getattr(told.report, part, None) or ()
         found = (told.result.get("looked") or {}).get(part) or ()
         names = [one.claim if part == "evidence" else one.what for one in said]
-        return expected(told), "; ".join(names), "; ".join(f"{f['value']:.2f} {f['why']}" for f in found)
+        shown = ", ".join(f"{f['value']:.2f}" for f in found)
+        return expected(told), "; ".join(names), f"strength {shown}" if shown else ""
 
     return sides
 

@@ -31,11 +31,15 @@ def timeline(entries: Sequence[Entry], looks: Iterable[Look], began_ts: float) -
     return sorted(rows, key=lambda row: row["at_s"])
 
 
+def wall_time(wall_ts: float | None) -> str | None:
+    """Of the wall clock (UTC); None where it is not known: a world that nobody waits for has none, and notes 0."""
+    return iso(wall_ts) if wall_ts else None
+
+
 def _row(
     world_ts: float, wall_ts: float | None, began_ts: float, kind: str, words: str, id: str | None = None
 ) -> dict[str, Any]:
-    wall = None if wall_ts is None else iso(wall_ts)
-    row = {"ts": world_time(world_ts), "wall": wall, "at_s": world_ts - began_ts, "kind": kind, "what": TOLD[kind],
+    row = {"ts": world_time(world_ts), "wall": wall_time(wall_ts), "at_s": world_ts - began_ts, "kind": kind, "what": TOLD[kind],
            "words": words}  # fmt: skip
     return row if id is None else {**row, "id": str(id)}
 

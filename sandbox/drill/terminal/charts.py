@@ -19,7 +19,8 @@ def in_blocks(found: Curves, width: int = 64, height: int = 4) -> str:
     for name in (WENT, NOTHING, BEST):
         if name in binned.lines:
             lines.append(name)
-            lines += ["  " + row for row in _bars(binned.lines[name] / top, height)]
+            bars = ["  " + row for row in _bars(binned.lines[name] / top, height)]
+            lines += [bar for bar in bars if bar.strip()] or ["  none"]
     first, last = int(binned.minutes[0]), found.last
     gap = max(1, len(binned.minutes) - len(str(first)) - len(str(last)))
     lines.append(f"  {first}{' ' * gap}{last} world minutes in")

@@ -96,6 +96,16 @@ def test_what_was_asked_is_still_known_to_the_next_shell(shell, drill):
     assert after.asked == ["select 1 as one"]
 
 
+def test_queries_and_looks_are_noted_with_their_times_for_the_debrief(shell, drill):
+    for line in ("select 1 as one", "alerts", "tables", "trace nosuch", "select nothing from requests"):
+        said(shell, line)
+
+    looks = shell.notebook.looks()
+
+    assert [(look.text, look.is_query) for look in looks] == [("select 1 as one", True), ("alerts", False)]
+    assert all(look.world_ts and look.world_ts >= WORLD_START and look.wall_ts for look in looks)
+
+
 def test_what_does_not_run_is_explained_in_the_shells_own_words(shell):
     assert "LAKE-00" in said(shell, "drop table requests")
     assert "DRILL-006" in said(shell, "hint"), "no driver runs here"
