@@ -99,20 +99,26 @@ def debrief(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write it to this file too, as one HTML page that needs nothing else.")
     ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write an incident report about it to this Markdown file too.")
+    ] = None,
     twin: Twin = True,
     run_dir: RunDir = None,
     json_: Json = False,
 ) -> None:
     """What really happened, once the report is in, or the drill was given up."""
     from sandbox.drill.debrief.document import debriefed
+    from sandbox.drill.debrief.markdown import incident_report
     from sandbox.drill.debrief.page import page
     from sandbox.drill.grading.outcome import outcome
     from sandbox.drill.play import live_drill, standing, store
     from sandbox.drill.terminal.debrief import render
     from sandbox.drill.twin import story as twins
 
-    if html is not None:
-        require_writable(html, "sandbox drill debrief --html", ".html")
+    files = {html: ("--html", ".html", page), markdown: ("--markdown", ".md", incident_report)}
+    for file, (option, suffix, _) in files.items():
+        if file is not None:
+            require_writable(file, f"sandbox drill debrief {option}", suffix)
     if drill is not None and run_dir is not None:
         raise SandboxError(
             "CFG-004",
@@ -128,11 +134,16 @@ def debrief(
             live_drill.let_stack_go(found, show_progress)
         result = outcome(found, show_progress, twin=twin)
     document = debriefed(found, result)
-    if html is not None:
-        html.write_text(page(document), encoding="utf-8")
-    emit(document, lambda: out.print(render(document)), json_)
-    if html is not None and not json_:
-        out.print(f"the page is written: {html}", markup=False, soft_wrap=True)
+    for file, (_, _, written) in files.items():
+        if file is not None:
+            file.write_text(written(document), encoding="utf-8")
+
+    def human() -> None:
+        out.print(render(document))
+        for file in filter(None, files):
+            out.print(f"written: {file}", markup=False, soft_wrap=True)
+
+    emit(document, human, json_)
 
 
 def attach(

@@ -69,14 +69,18 @@ def tells_most(document: Mapping[str, Any]) -> str:
     """The metric whose harm, had nothing been done, is greatest beside its uncertainty; one that adds up
     over minutes, where such a harm is clear."""
 
-    def sureness(metric: str) -> float:
+    def bounds(metric: str) -> tuple[float, float, float]:
         e = document["unmitigated"][metric]
-        width = e["high"] - e["low"]
-        if not math.isfinite(width) or e["estimate"] <= 0:
-            return 0.0
-        return float(e["estimate"] / width) if width > 0 else math.inf
+        return tuple(math.nan if e[name] is None else e[name] for name in ("estimate", "low", "high"))  # type: ignore[return-value]
 
-    sums = [m for m in METRICS if m not in _MEANS and document["unmitigated"][m]["low"] > 0]
+    def sureness(metric: str) -> float:
+        estimate, low, high = bounds(metric)
+        width = high - low
+        if not math.isfinite(width) or estimate <= 0:
+            return 0.0
+        return float(estimate / width) if width > 0 else math.inf
+
+    sums = [m for m in METRICS if m not in _MEANS and bounds(m)[1] > 0]
     return max(sums or METRICS, key=sureness)
 
 

@@ -25,7 +25,8 @@ def debriefed(drill: Drill, result: dict[str, Any]) -> dict[str, Any]:
     """The debrief of a drill that is over. result: its `grading.outcome`."""
     plan = drill.plan
     told = document(drill.scenario, drill.entries(), result, Notebook(drill.directory).looks())
-    return {**told, "drill": plan.drill, "backend": plan.backend, "world": plan.world}
+    return {**told, "drill": plan.drill, "backend": plan.backend, "world": plan.world,
+            "responder": "script" if plan.autopilot else "trainee"}  # fmt: skip
 
 
 def document(

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from sandbox.drill.debrief.curves import curves, tells_most
+from sandbox.drill.debrief.figures import harms, number
 from sandbox.drill.debrief.pictures import Clock, harm_chart, timeline_picture
 from sandbox.drill.debrief.templates import environment, ours
-from sandbox.drill.debrief.text import all_visible
-from sandbox.drill.scenario.harms import METRICS, UNITS
+from sandbox.drill.debrief.text import fit
+from sandbox.drill.scenario.harms import METRICS
 
 PARTS = (
     ("page", "Page"), ("truth", "What happened"), ("score", "Score"), ("harm", "Harm"), ("timeline", "Timeline"),
     ("queries", "Queries"), ("best", "Best response"), ("report", "Report"), ("learn", "Lesson"),
 )  # fmt: skip
-SIZES = ("harm", "unmitigated", "avoided", "regret")
 
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole page. document: of `debrief.document`, or the same read from JSON."""
-    d = {"world": None, "backend": None, "drill": None, "lost": [], "baseline_answer": None,
-         **all_visible(dict(document))}  # fmt: skip
+    d = fit(document)
     clock = Clock(d["began"])
     style, script = Markup(ours("page.css") + ours("chart.css")), ours("page.js")
     return environment().get_template("page.html.j2").render(
         d=d, parts=PARTS, style=style, style_hash=_hash(style), script=script, script_hash=_hash(script),
         picture=timeline_picture(d["timeline"], d["length_s"], clock), wall=_wall, grade=_grade, number=number,
-        **_harm(d.get("twin"), clock),
+        **_harm(d["twin"], clock),
     )  # fmt: skip
 
 
@@ -43,29 +41,17 @@ def harm_svg(document: Mapping[str, Any], metric: str | None = None) -> str:
     return str(template.module.harm(chart, ours("chart.css"))) + "\n"  # type: ignore[attr-defined]
 
 
-def number(value: float | None) -> str:
-    """1,234 or 0.0123; – for none."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def _harm(twin: Mapping[str, Any] | None, clock: Clock) -> dict[str, Any]:
-    """What the part about harm shows. Grades of before kept less of their twin."""
+    """What the part about harm shows."""
     if not twin or not twin["per_minute"]:
         return {"chart": None, "charts": [], "harms": [], "harm_from": "", "harm_to": ""}
     told = tells_most(twin)
     others = [m for m in METRICS if m != told and _moves(twin, m)]
-    known = [part for part in SIZES if part in twin]
-    rows = [
-        {"metric": m, "unit": UNITS[m], "sizes": [_sized(twin[p][m]) if p in known else "–" for p in SIZES]}
-        for m in METRICS
-    ]
     minutes = [row["minute"] for row in twin["per_minute"]]
     return {
         "chart": harm_chart(curves(twin, told), clock),
         "charts": [harm_chart(curves(twin, m), clock, small=True) for m in others],
-        "harms": rows,
+        "harms": harms(twin),
         "harm_from": clock.name(minutes[0]),
         "harm_to": clock.name(minutes[-1] + 1),
     }
@@ -74,10 +60,6 @@ def _harm(twin: Mapping[str, Any] | None, clock: Clock) -> dict[str, Any]:
 def _moves(twin: Mapping[str, Any], metric: str) -> bool:
     """Whether there is anything to draw of a metric."""
     return any(row[metric] for rows in ("per_minute", "with_nothing_done") for row in twin[rows])
-
-
-def _sized(size: Mapping[str, float | None]) -> str:
-    return f"{number(size['estimate'])} ({number(size['low'])} to {number(size['high'])})"
 
 
 def _grade(item: Mapping[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,6 +24,11 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def markdown_environment(plain: Callable[[Any], Any]) -> Environment:
+    """For what is no HTML: `plain` is made of everything that a template puts in."""
+    return environment().overlay(autoescape=False, finalize=plain)
 
 
 @cache

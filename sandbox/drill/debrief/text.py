@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
+
+# Parts of a debrief's document that only some have.
+_SOME: dict[str, Any] = {"drill": None, "backend": None, "world": None, "responder": None, "twin": None, "baseline_answer": None,
+         "lost": []}  # fmt: skip
 
 # Controls, marks that turn the direction of writing, line separators, halves of surrogates, tags nobody sees.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
 )
+
+
+def fit(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A debrief's document to be shown: parts that it has not as none, every text visible."""
+    return {**_SOME, **{name: all_visible(part) for name, part in document.items()}}
 
 
 def visible(text: str) -> str:

@@ -129,9 +129,11 @@ def test_a_debrief_is_written_as_a_page_once_the_drill_is_over(capsys, drill, mo
     assert code == 0
     assert html.read_text() == page(json.loads(out)), "the page is made from the document alone"
     assert "session-stream-lag" in html.read_text()
-    code, out, _ = run(capsys, *written)
+    report = tmp_path / "incident.md"
+    code, out, _ = run(capsys, *written, "--markdown", str(report))
     assert code == 0
-    assert "".join(out.split()).endswith(f"{html}".replace(" ", ""))
+    assert out.splitlines()[-2:] == [f"written: {html}", f"written: {report}"]
+    assert report.read_text().startswith("# Incident report: A small drill\n")
 
 
 @pytest.mark.parametrize(
