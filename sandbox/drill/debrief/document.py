@@ -141,11 +141,11 @@ def _side_by_side(
     number: str, was: Cause | None, said: NamedCause | None, began_ts: float, silent: str
 ) -> list[dict[str, str]]:
     began = world_time(began_ts + was.onset_s) if was is not None and was.onset_s is not None else "never"
-    nobody = "nobody" if silent == "none" else silent
+    nobody, never = ("nobody", "never") if silent == "none" else (silent, silent)
     return [
         _row(f"component{number}", was.component if was else "none", said.component if said else silent),
         _row("mechanism", was.mechanism if was else "none", said.mechanism if said else silent),
-        _row("began", began, (_when(said.started_at) if said else None) or silent),
+        _row("began", began, (_when(said.started_at) if said else None) or never),
         _row("whom", segments.told(was.segment) if was else "nobody", segments.told(said.segment) if said else nobody),
     ]
 

@@ -40,7 +40,8 @@ def render(document: dict[str, Any]) -> RenderableType:
         Text.from_markup(
             f"[dim]teaches[/]      {escape(document['teaches'])}\n"
             f"[dim]precedent[/]    {escape(document['precedent'])}\n"
-            f"[dim]looks like[/]   {escape(', '.join(document['look_alikes'])) or '-'}"
+            f"[dim]looks like[/]   {escape(', '.join(document['look_alikes'])) or '-'}\n"
+            "[dim]as a page[/]    sandbox drill debrief --html debrief.html"
         )
     )
     return Group(*parts)

@@ -12,6 +12,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
 from sandbox.drill.debrief.page import page
 from sandbox.drill.play import live_drill, standing, store
+from sandbox.drill.play.notebook import Notebook
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import point_latest_to
 from sandbox.runtime.stack import Stack
@@ -134,6 +135,24 @@ def test_a_debrief_is_written_as_a_page_once_the_drill_is_over(capsys, drill, mo
     assert code == 0
     assert out.splitlines()[-2:] == [f"written: {html}", f"written: {report}"]
     assert report.read_text().startswith("# Incident report: A small drill\n")
+
+
+def test_what_is_asked_by_single_commands_is_noted_while_the_drill_runs(capsys, drill):
+    looks = Notebook(drill.directory).looks
+    query = "select $began as began"
+    assert run(capsys, "sql", query, "--json")[0] == 0
+    assert run(capsys, "trace", "nosuch", "--json")[0] != 0
+    assert run(capsys, "sql", "select nothing", "--json")[0] != 0
+
+    (noted,) = looks()
+
+    assert (noted.text, noted.is_query) == (query, True)
+    assert noted.world_ts is not None
+    assert noted.world_ts >= WORLD_START
+    drill.journal.append(WORLD_START + 9, "engine", "phase", name="debrief")
+    run(capsys, "sql", query)
+    assert len(looks()) == 1, "what is asked afterwards is no part of the drill"
+    assert not any(path.suffix == ".jsonl" for path in drill.run.path.iterdir()), "nor does it lie in the run"
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_of_a_false_alarm_it_is_told_what_explains_it():
     assert told["compared"][0] == {
         "what": "explained by", "was": FALSE_ALARM.truth.first.mechanism, "said": FALSE_ALARM.truth.first.mechanism,
     }  # fmt: skip
+    assert all(r["was"] == r["said"] for r in told["compared"])
     assert told["best_response"] == []
     assert row(told, "detection")["expected"] == "nothing wrong"
 
