@@ -121,6 +121,7 @@ class Looking:
             days = self._open(self.days(moment_s), moment_s, lakes)
             for statements, known in ((self.report.evidence, evidence), (self.asked, asked)):
                 for i, statement in enumerate(statements):
+                    self.progress("asking your queries again", i / len(statements))
                     if not _done(known[i]):
                         known[i] = _stronger(known[i], strength(statement, days[0], days[1:]))
             for i, one in enumerate(self._quoted):
