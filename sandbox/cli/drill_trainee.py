@@ -19,18 +19,18 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a t
 
 def status(run_dir: RunDir = None, json_: Json = False) -> None:
     """Where the drill stands: its clock, the pages, the hints taken, what you did."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
     from sandbox.drill.terminal.views import status_view
 
-    document = standing.status(store.of_run(run_dir))
+    document = standing.status(drills.of_run(run_dir))
     emit(document, lambda: out.print(status_view(document)), json_)
 
 
 def hint(yes: Yes = False, run_dir: RunDir = None, json_: Json = False) -> None:
     """The next of three hints. Each has a price, which is said before it is given."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
 
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     offer = standing.hint_offer(drill)
     if not yes and not agrees(offer, "sandbox drill hint", json_):
         raise typer.Exit(1)
@@ -49,15 +49,15 @@ def report(
     for the drill goes then."""
     from sandbox.drill.debrief.document import debriefed
     from sandbox.drill.grading.outcome import outcome
+    from sandbox.drill.play import drills, standing
     from sandbox.drill.play import report as reports
-    from sandbox.drill.play import standing, store
     from sandbox.drill.play.live_desk import LiveDesk
     from sandbox.drill.terminal.debrief import render
 
     if template:
         blank = reports.TEMPLATE
         return emit({"template": blank}, lambda: out.print(blank, markup=False, end="", soft_wrap=True), json_)
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     if drill.plan.backend == "virtual" and not standing.is_over(drill):
         raise SandboxError(
             "DRILL-006",
@@ -111,7 +111,7 @@ def debrief(
     from sandbox.drill.debrief.markdown import incident_report
     from sandbox.drill.debrief.page import page
     from sandbox.drill.grading.outcome import outcome
-    from sandbox.drill.play import live_drill, standing, store
+    from sandbox.drill.play import drills, live_drill, standing
     from sandbox.drill.terminal.debrief import render
     from sandbox.drill.twin import story as twins
 
@@ -127,7 +127,7 @@ def debrief(
             expected="one of both",
             fix="leave --run-dir out: a run directory may be named alone",
         )
-    found = store.of_run(run_dir) if drill is None else twins.find(drill, "sandbox drill debrief")
+    found = drills.of_run(run_dir) if drill is None else twins.find(drill, "sandbox drill debrief")
     with progress(json_) as show_progress:
         if abandon and not standing.is_over(found):
             live_drill.give_up(found)

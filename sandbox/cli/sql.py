@@ -75,14 +75,14 @@ def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
     the run did; now is the time of the latest sample, which a run that is over has too."""
     if "$" not in text:
         return text
-    from sandbox.drill.play import store
+    from sandbox.drill.play import drills
     from sandbox.drill.scenario.queries import filled
 
     latest = lake.query("SELECT epoch(world_now())").rows[0][0]
     now = run.world_start if latest is None else float(latest)
     times: dict[str, float | None] = {"began": run.world_start, "now": now}
     with suppress(SandboxError):  # no drill on this run
-        times |= store.of_run(Path(run.run_dir)).times(now)
+        times |= drills.of_run(Path(run.run_dir)).times(now)
     return filled(text, times)
 
 

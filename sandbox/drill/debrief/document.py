@@ -8,12 +8,12 @@ from typing import Any
 
 from sandbox.drill.debrief import rubric
 from sandbox.drill.debrief.timeline import timeline, wall_time
-from sandbox.drill.play.deeds import course_of
+from sandbox.drill.play.deeds import played_of
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry, first
 from sandbox.drill.play.notebook import Look, Notebook
 from sandbox.drill.play.report import NamedCause, Report, world_time
 from sandbox.drill.play.standing import filed_report
-from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario import segments
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.scenario.truth import Cause
@@ -37,15 +37,15 @@ def document(
     Times are world time, `wall` beside them is the wall clock (UTC), null where it is not known. `at_s`: world seconds
     since the drill began. `happened`: whether there was an incident (its fault may have been left out).
     """
-    report, course = filed_report(list(entries)), course_of(scenario, list(entries))
-    began_ts, end_ts = course.began_ts, _end_ts(entries)
-    happened = course.onset_s is not None or bool(result.get("incident", False))
+    report, played = filed_report(list(entries)), played_of(scenario, list(entries))
+    began_ts, end_ts = played.began_ts, _end_ts(entries)
+    happened = played.onset_s is not None or bool(result.get("incident", False))
     seen = [look for look in looks if look.world_ts is None or look.world_ts <= end_ts]
     causes = sorted(scenario.truth.causes, key=lambda c: c.onset_s or 0.0) if happened else []
     page = first(list(entries), "page")
     return {
         **result,
-        "items": rubric.explained(result, scenario, report, course, causes, happened),
+        "items": rubric.explained(result, scenario, report, played, causes, happened),
         "title": scenario.title,
         "stars": scenario.stars,
         "world_rate": scenario.world_rate,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.drill.play.deeds import Course
+from sandbox.drill.play.deeds import Played
 from sandbox.drill.play.report import Claim, Report, world_time
 from sandbox.drill.scenario import segments
 from sandbox.drill.scenario.harms import UNITS
@@ -23,18 +23,18 @@ class _Told:
     result: dict[str, Any]
     scenario: Scenario
     report: Report | None
-    course: Course
+    played: Played
     causes: Sequence[Cause]
     happened: bool
 
 
 def explained(
-    result: dict[str, Any], scenario: Scenario, report: Report | None, course: Course, causes: Sequence[Cause],
+    result: dict[str, Any], scenario: Scenario, report: Report | None, played: Played, causes: Sequence[Cause],
     happened: bool,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The items of a grade's document, each with `expected`, `said` and `shown` (by the twin and by the queries, asked
     again); `-` where there is nothing to say. causes: of the truth, none where nothing happened."""
-    told = _Told(result, scenario, report, course, causes, happened)
+    told = _Told(result, scenario, report, played, causes, happened)
     return [{**item, **_sides(item["item"], told)} for item in result["items"]]
 
 
@@ -54,12 +54,12 @@ _Sides = tuple[str, str, str]
 
 
 def _detection(told: _Told) -> _Sides:
-    report, course = told.report, told.course
+    report, played = told.report, told.played
     if report is None:
         return _verdict(told.happened), "", ""
-    when = report.detected_at if report.detected_at is not None else course.began_ts + course.filed_s
+    when = report.detected_at if report.detected_at is not None else played.began_ts + played.filed_s
     said = _verdict(report.incident) + (f", seen {_clock(when)}" if report.incident else "")
-    began = "" if course.onset_s is None else f"it began {_clock(course.began_ts + course.onset_s)}"
+    began = "" if played.onset_s is None else f"it began {_clock(played.began_ts + played.onset_s)}"
     return _verdict(told.happened), said, began
 
 
@@ -72,7 +72,7 @@ def _of_causes(was: Callable[[Cause], str], said: Callable[[Any], str]) -> Calla
 
 
 def _onset(told: _Told) -> _Sides:
-    began = [told.course.began_ts + c.onset_s for c in told.causes if c.onset_s is not None]
+    began = [told.played.began_ts + c.onset_s for c in told.causes if c.onset_s is not None]
     causes = told.report.causes if told.report is not None and told.report.incident else ()
     said = [c.started_at for c in causes if c.started_at is not None]
     return "; ".join(map(_clock, began)), "; ".join(map(_clock, said)), ""
@@ -118,7 +118,7 @@ def _confidence(told: _Told) -> _Sides:
 
 
 def _hints(told: _Told) -> _Sides:
-    return "none taken", f"{told.course.hints} taken", ""
+    return "none taken", f"{told.played.hints} taken", ""
 
 
 def _averted(told: _Told) -> str:
@@ -128,7 +128,7 @@ def _averted(told: _Told) -> str:
 
 
 def _done(told: _Told) -> str:
-    return "; ".join(f"{a.text} {_clock(told.course.began_ts + a.at_s)}" for a in told.course.actions) or "nothing"
+    return "; ".join(f"{a.text} {_clock(told.played.began_ts + a.at_s)}" for a in told.played.actions) or "nothing"
 
 
 def _claimed(claim: Claim) -> str:

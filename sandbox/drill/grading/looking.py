@@ -63,16 +63,16 @@ class Looking:
         """World seconds since the drill began, as of which queries are asked, in order."""
         story, onset_s = self.story, self.story.onset_s
         assert onset_s is not None
-        done = [a for a in story.course.actions if onset_s < a.at_s < story.course.filed_s]
+        done = [a for a in story.played.actions if onset_s < a.at_s < story.played.filed_s]
         helpful = [a for a in done if a.is_one_of(story.plan.scenario.helpful)]
         times = {of[0].at_s for of in (done, helpful) if of}
-        return sorted({*times, story.course.filed_s})
+        return sorted({*times, story.played.filed_s})
 
     def days(self, moment_s: float) -> list[ArmPlan]:
         """The incident, its own day without the faults, and others: all with the same actions so far."""
         plan = self.story.plan
         actions = same_actions(plan, moment_s)
-        whole_s = self.story.course.filed_s if not actions else moment_s
+        whole_s = self.story.played.filed_s if not actions else moment_s
         until_s = min(plan.until_s, math.ceil(whole_s / STEP_S) * STEP_S)
         own_until_s = plan.until_s if not actions else until_s  # without any, an arm that is run anyway
         own = replace(plan, faults=False, actions=actions, until_s=own_until_s)
@@ -82,7 +82,7 @@ class Looking:
     def look_alikes(self, one: RuledOut, moment_s: float) -> list[ArmPlan]:
         """Runs with what the report rules out in place of the fault."""
         plan = self.story.plan
-        until_s = min(plan.until_s, math.ceil(self.story.course.filed_s / STEP_S) * STEP_S)
+        until_s = min(plan.until_s, math.ceil(self.story.played.filed_s / STEP_S) * STEP_S)
         return [
             replace(
                 plan,
@@ -188,15 +188,15 @@ class Looking:
 
     def _day(self, finished: arm_runs.Finished, moment_s: float, lakes: ExitStack) -> Day:
         assert finished.run_dir is not None
-        course, began_ts = self.story.course, finished.ledger.began_ts
-        times = {"began": began_ts, "paged": began_ts + course.paged_s, "now": began_ts + moment_s}
+        played, began_ts = self.story.played, finished.ledger.began_ts
+        times = {"began": began_ts, "paged": began_ts + played.paged_s, "now": began_ts + moment_s}
         lake = lakes.enter_context(SqlWorker(finished.run_dir / "lake", until_ts=times["now"]))
 
         def ask(sql: str) -> tuple[list[str], list[list[Any]]]:
             told = lake.query(sql)
             return told.columns, told.rows
 
-        return Day(ask, times, began_ts - course.began_ts)
+        return Day(ask, times, began_ts - played.began_ts)
 
 
 def _stronger(known: Strength | None, found: Strength) -> Strength:

@@ -17,11 +17,11 @@ from sandbox.drill.grading.baseline import Blind, blind_answer
 from sandbox.drill.grading.evidence import Strength
 from sandbox.drill.grading.grade import Grade, Looked, grade
 from sandbox.drill.grading.looking import Looking
-from sandbox.drill.play.deeds import course_of
+from sandbox.drill.play.deeds import played_of
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry, first
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.report import MOST_SQL, Report, RuledOut, Statement
-from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
@@ -128,9 +128,9 @@ def _graded(
 ) -> tuple[Grade, Blind]:  # fmt: skip
     """The grade, and what an answer without looking would have got in the same drill (of which nobody
     knows the harm: that one is graded without a twin)."""
-    course = course_of(scenario, entries)
-    marks = grade(scenario, course, report, twin, looked)
-    return marks, blind_answer(scenario, course, pack)
+    played = played_of(scenario, entries)
+    marks = grade(scenario, played, report, twin, looked)
+    return marks, blind_answer(scenario, played, pack)
 
 
 def _result(run: str, report: Report, marks: Grade, blind: Blind) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from faults.catalogue import fault_named
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.play.journal import Journal, first
 from sandbox.drill.scenario.scenario import Scenario, Step
 from services.skeleton.points import STAGES
@@ -36,7 +36,7 @@ class Stage(Protocol):
     def disarm(self, name: str, service: str) -> None: ...
     def release(self, step: Step, seed: int, faulty: bool) -> str: ...
     def note(self, step: Step) -> str: ...
-    def actions(self) -> list[Action]: ...  # at_s: world seconds since the epoch
+    def actions(self) -> list[ActionTaken]: ...  # at_s: world seconds since the epoch
     def alerts(self, since_ts: float) -> list[Alert]: ...
 
 

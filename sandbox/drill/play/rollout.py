@@ -6,7 +6,7 @@ from faults.arming import wrapper
 from faults.catalogue import fault_named
 from sandbox.base import artefacts
 from sandbox.base.clock import Clock
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.scenario.scenario import Step
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime import publish
@@ -72,10 +72,10 @@ def note(step: Step, operations: Operations) -> str:
     return f"{change.key}: {change.old or '-'} -> {change.new}"
 
 
-def actions_of(operations: Operations, since_ts: float) -> list[Action]:
+def actions_of(operations: Operations, since_ts: float) -> list[ActionTaken]:
     """What the trainee did on the stack since then, oldest first."""
     return [
-        Action.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
+        ActionTaken.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
         for r in operations.records()
         if r.actor == OPERATOR and r.ts >= since_ts
     ]

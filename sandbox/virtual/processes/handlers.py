@@ -18,9 +18,9 @@ import numpy as np
 from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Rows
 from sandbox.base.rows import Row, row_of
-from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.later import Gathering, Later, known
+from sandbox.virtual.answers.request import Answer, Request
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
 from sandbox.virtual.processes import sizes, wires
 from sandbox.virtual.processes.store import Store
@@ -70,7 +70,7 @@ class Handlers:
 
     # -- features --------------------------------------------------------------------------------
 
-    async def get_user(self, asked: Asked, context: Context) -> UserRows:
+    async def get_user(self, asked: Request, context: Context) -> UserRows:
         """The user's rows as the gateway unpacks them."""
         fabric, seams = self.fabric, self.fabric.seams["features"]
         await fabric.work("features.GetUser", context)
@@ -204,7 +204,7 @@ class Handlers:
     # -- retrieval -------------------------------------------------------------------------------
 
     async def retrieve(
-        self, asked: Asked, rows: UserRows, answer: Later[Answer] | None, context: Context
+        self, asked: Request, rows: UserRows, answer: Later[Answer] | None, context: Context
     ) -> tuple[Later[Candidates], bool]:
         """The candidates, and whether they are those of the batch. rows: what the gateway has of the user. answer:
         the batch's, None for a request that is none of it."""
@@ -244,7 +244,9 @@ class Handlers:
             self._note("retrieval", "candidates", lambda: candidate_rows(found.get(), now, context.trace_id))
         return candidates, same
 
-    async def _from_each(self, asked: Asked, rows: UserRows, context: Context) -> tuple[dict[str, Found | None], bool]:
+    async def _from_each(
+        self, asked: Request, rows: UserRows, context: Context
+    ) -> tuple[dict[str, Found | None], bool]:
         """What each source gives through an armed seam, None where it failed; and whether the index was searched."""
         fabric, given, called = self.fabric, dict[str, Found | None](), set[str]()
         for source, n in self.content.asked_of(asked).items():
@@ -265,7 +267,7 @@ class Handlers:
                 fabric.log("retrieval", "warn", "source failed", context, source=source, code=failure.code)
         return given, "ann" in called
 
-    async def _of_source(self, source: str, asked: Asked, rows: UserRows, n: int, context: Context) -> Found:
+    async def _of_source(self, source: str, asked: Request, rows: UserRows, n: int, context: Context) -> Found:
         content = self.content
         if source == "ann":
             ann = await self._ann(asked, rows, n, context)
@@ -275,7 +277,7 @@ class Handlers:
             raise CallError("WIRE-005")
         return found
 
-    async def _ann(self, asked: Asked, rows: UserRows, depth: int, context: Context) -> Found | None:
+    async def _ann(self, asked: Request, rows: UserRows, depth: int, context: Context) -> Found | None:
         """What the index found where a seam is armed on the way; None: as the batch has it."""
         fabric, content = self.fabric, self.content
         vector: Floats | None = await fabric.call(
@@ -301,7 +303,7 @@ class Handlers:
 
         return Found(*await fabric.through(seam, call, proceed))
 
-    async def encode_user(self, asked: Asked, rows: UserRows, context: Context) -> Floats | None:
+    async def encode_user(self, asked: Request, rows: UserRows, context: Context) -> Floats | None:
         """None: as the batch has it. A vector where the model seam is armed."""
         await self.fabric.work("model.EncodeUser", context)
         seam = self.fabric.seams["model"].model
@@ -319,7 +321,7 @@ class Handlers:
     # -- ranking and model -----------------------------------------------------------------------
 
     async def rank(
-        self, asked: Asked, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
+        self, asked: Request, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
         same: bool, context: Context,
     ) -> tuple[Later[Ranked], bool]:  # fmt: skip
         """The ranked candidates, and whether they are those of the batch. same: the candidates are."""
@@ -374,7 +376,7 @@ class Handlers:
         return ranked, same
 
     async def score(
-        self, asked: Asked, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
+        self, asked: Request, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
     ) -> Floats | None:
         """None: what the model makes of the inputs. Its answer where the model seam is armed."""
         fabric, content, loop = self.fabric, self.content, self.fabric.loop
@@ -420,7 +422,7 @@ class Handlers:
     # -- rules -----------------------------------------------------------------------------------
 
     async def apply_rules(
-        self, asked: Asked, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
+        self, asked: Request, rows: UserRows, answer: Later[Answer], candidates: Later[Candidates],
         ranked: Later[Ranked], same: bool, context: Context,
     ) -> Later[Slate]:  # fmt: skip
         await self.fabric.work("rules.Apply", context)

@@ -11,7 +11,7 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
 from sandbox.drill.debrief.page import page
-from sandbox.drill.play import live_drill, standing, store
+from sandbox.drill.play import live_drill, standing
 from sandbox.drill.play.notebook import Notebook
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import point_latest_to

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.drill.debrief.document import document
 from sandbox.drill.grading.abandoned import WHY
 from sandbox.drill.grading.grade import grade, weights
-from sandbox.drill.play.deeds import Action, course_of
+from sandbox.drill.play.deeds import ActionTaken, played_of
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Look
 from sandbox.drill.play.report import NamedCause, Report, Statement
@@ -45,7 +45,7 @@ def journal(scenario: Scenario, report: Report | None, *, faults: bool = True) -
     found.append(_entry(scenario.pager.at_s, "page", text=scenario.pager.text))
     end_s = scenario.evidence_by_s + 60
     for _, text in scenario.best_response[:1]:
-        done = Action.of(end_s - 30, *parse_action(text))
+        done = ActionTaken.of(end_s - 30, *parse_action(text))
         found.append(_entry(end_s - 30, "action", text=done.text, forms=done.forms))
     if report is None:
         found.append(_entry(end_s, "abandoned"))
@@ -66,7 +66,7 @@ def debrief_of(
         items = [{"item": name, "score": 0.0, "max": most, "why": WHY} for name, most in weights(incident).items()]
         told |= {"score": 0.0, "items": items, "incident": incident}
     else:
-        marks = grade(scenario, course_of(scenario, entries), report)
+        marks = grade(scenario, played_of(scenario, entries), report)
         items = [{"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items]
         told |= {"score": marks.score, "items": items, "reported_incident": report.incident}
     return document(scenario, entries, {**told, **result}, looks)

@@ -9,8 +9,8 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows
-from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Later, known
+from sandbox.virtual.answers.request import Request
 from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, not_loaded, refused, row
 from services.features.core import MAX_VIEWS, asked_items, asked_views, rows_of
 from services.features.server import packed
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the handlers offer these to the fabric
 @dataclass(frozen=True)
 class GetUser:
     handlers: Handlers
-    asked: Asked
+    asked: Request
     callee, op = "features", "GetUser"
 
     def request(self) -> Any:
@@ -92,7 +92,7 @@ class GetItems:
 @dataclass(frozen=True)
 class EncodeUser:
     handlers: Handlers
-    asked: Asked
+    asked: Request
     rows: UserRows
     callee, op = "model", "EncodeUser"
 
@@ -129,7 +129,7 @@ class EncodeUser:
 @dataclass(frozen=True)
 class Score:
     handlers: Handlers
-    asked: Asked
+    asked: Request
     candidates: Later[Candidates]
     x: Later[Floats]
     callee, op = "model", "Score"

@@ -9,8 +9,8 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_PROFILE, USER_SESSION
-from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.later import Later, known
+from sandbox.virtual.answers.request import Answer, Request
 from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, row
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.proto.recsys.v1 import ranking_pb2, retrieval_pb2, rules_pb2
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # the handlers offer these to the fabric
 @dataclass(frozen=True)
 class Retrieve:
     handlers: Handlers
-    asked: Asked
+    asked: Request
     rows: UserRows
     callee, op = "retrieval", "Retrieve"
 
@@ -88,7 +88,7 @@ class Retrieve:
 @dataclass(frozen=True)
 class Rank:
     handlers: Handlers
-    asked: Asked
+    asked: Request
     rows: UserRows
     batch: Later[Answer]
     candidates: Later[Candidates]
@@ -149,7 +149,7 @@ class Rank:
 @dataclass(frozen=True)
 class Apply:
     handlers: Handlers
-    asked: Asked
+    asked: Request
     rows: UserRows
     batch: Later[Answer]
     candidates: Later[Candidates]

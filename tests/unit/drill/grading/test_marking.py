@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.drill.grading import marking
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.report import Report
 from tests.unit.drill import lakes
@@ -62,7 +62,7 @@ def graded(
     """The document of the grade of a report at 6,000 s on the incident that began at 1,200 s. asked: queries."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    drill = store.create(
+    drill = drills.create(
         scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
     )
     log = drill.journal.append

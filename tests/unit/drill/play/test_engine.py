@@ -5,17 +5,17 @@ from __future__ import annotations
 from unittest.mock import Mock
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play.deeds import course_of
+from sandbox.drill.play.deeds import played_of
 from sandbox.drill.play.engine import Alert, Engine
 from sandbox.drill.play.journal import Journal, first, phase
 from sandbox.drill.scenario.scenario import Step
-from tests.unit.drill.scenes import FakeStage, deed, scenario
+from tests.unit.drill.scenes import FakeBackend, deed, scenario
 
 BEGAN = 1_000_000.0
 
 
-def engine(tmp_path, **options) -> tuple[Engine, FakeStage]:
-    stage = FakeStage()
+def engine(tmp_path, **options) -> tuple[Engine, FakeBackend]:
+    stage = FakeBackend()
     made = Engine(scenario(), stage, Journal(tmp_path / "j.jsonl"), BEGAN, seed=3, **options)
     made.begin()
     return made, stage
@@ -53,7 +53,7 @@ def test_without_its_fault_all_else_happens(tmp_path):
     entries = made.journal.read()
     assert first(entries, "armed") is None
     assert first(entries, "page") is not None, "the page comes at its time, for all that"
-    assert course_of(made.scenario, entries).onset_s is None
+    assert played_of(made.scenario, entries).onset_s is None
 
 
 def test_a_crowd_comes_without_the_incident_too_and_is_no_part_of_it(tmp_path):
@@ -72,7 +72,7 @@ def test_a_crowd_comes_without_the_incident_too_and_is_no_part_of_it(tmp_path):
     assert stage.asked[-1] == ("disarm", "load")
     entries = made.journal.read()
     assert first(entries, "armed") is None
-    assert course_of(made.scenario, entries).onset_s is None
+    assert played_of(made.scenario, entries).onset_s is None
 
 
 def test_the_page_comes_with_the_alert_but_not_for_one_before_the_fault(tmp_path):
@@ -101,8 +101,8 @@ def test_an_action_that_ends_the_fault_takes_it_off_and_others_do_not(tmp_path):
     run_to(made, 1_620, 1_620)
 
     assert ("disarm", "stream") in stage.asked
-    course = course_of(made.scenario, made.journal.read())
-    assert [(a.at_s, a.text) for a in course.actions] == [
+    played = played_of(made.scenario, made.journal.read())
+    assert [(a.at_s, a.text) for a in played.actions] == [
         (1_510, "restart service=gateway"),
         (1_600, "restart service=stream"),
     ]
