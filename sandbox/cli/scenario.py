@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json, Pack
+from sandbox.cli.options import Json, Pack, require_writable
 from sandbox.cli.output import emit, err, out, progress
 
 app = typer.Typer(help="Write, check, show and prove scenarios.", no_args_is_help=True)
@@ -62,8 +62,8 @@ def show(
     del pack
     if name is None and (not settings or svg is not None or run):
         raise _refused("NAME", "none", "a scenario's name or file, or --settings alone")
-    if svg is not None and svg.suffix != ".svg":
-        raise _refused("--svg", str(svg), "a file that ends in .svg")
+    if svg is not None:
+        require_writable(svg, "sandbox scenario show --svg", ".svg")
     scenario = None if name is None else library.named(name)
     chosen = world or (scenario.world if scenario is not None else "laptop")
     document: dict[str, Any] = {}
@@ -153,6 +153,8 @@ def prove(
     from sandbox.runtime.stack import ensure_built
 
     del pack
+    if table is not None:
+        require_writable(table, "sandbox scenario prove --table")
     scenarios = [s for n in names for s in (library.load_all().values() if n == "all" else [library.named(n)])]
     evaluate.require(seeds, timeout)
     everything, documents = library.load_all().values(), []

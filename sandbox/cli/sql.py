@@ -17,6 +17,7 @@ from rich.table import Table as RichTable
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.base.schema import IC_COMMENT, TABLES
+from sandbox.cli.noting import note_look
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
 from sandbox.telemetry.answers import answer, count
@@ -53,6 +54,7 @@ def sql(
     with SqlWorker(run.lake) as lake:
         result = lake.query(_with_times(text, run, lake), timeout_s=timeout)
     took_s = time.perf_counter() - started
+    note_look(run, text, is_query=True)
     document = {"columns": result.columns, "rows": [[plain(v) for v in r] for r in result.rows]}
     if result.truncated:
         document["truncated"] = True

@@ -39,10 +39,12 @@ CAUSE = ("component", "mechanism", "onset", "segment", "impact", "evidence", "ru
 @dataclass(frozen=True)
 class Looked:
     """How strong what the report quotes is. evidence: one for each statement. ruled_out: one for each thing
-    that it was not; None where no look-alike could be run to tell."""
+    that it was not; None where no look-alike could be run to tell. asked: one for each query that the report does not
+    quote: for the debrief, not for the grade."""
 
     evidence: Sequence[Strength] = ()
     ruled_out: Sequence[Strength] | None = None
+    asked: Sequence[Strength] = ()
 
 
 @dataclass(frozen=True)

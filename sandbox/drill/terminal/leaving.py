@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
+from sandbox.drill.debrief.document import debriefed
 from sandbox.drill.play import drills, standing
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.drills import Drill
@@ -124,7 +125,7 @@ def _abandoned(shell: Shell) -> bool:
     try:
         with progress_on(shell.console) as progress:
             result = shell.abandon(progress)
-        shell.show(render(shell.drill.scenario, shell.drill.entries(), None, result))
+        shell.show(render(debriefed(shell.drill, result)))
     except (KeyboardInterrupt, EOFError):
         shell.console.print("once more: sandbox drill debrief", markup=False)
     except SandboxError as error:

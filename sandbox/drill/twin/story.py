@@ -123,9 +123,9 @@ def _typed(action: ActionTaken, names_changes: bool) -> str:
 # -- finished drills ---------------------------------------------------------------------------
 
 
-def find(run: str) -> Drill:
+def find(run: str, where: str = "sandbox twin") -> Drill:
     """The drill meant: a run directory, the name of one under SANDBOX_HOME/runs, or a drill's own name.
-    Raises DRILL-006 for none, CFG-003 for one of another format."""
+    Raises DRILL-006 for none, CFG-003 for one of another format. where: who asks."""
     for directory in (Path(run), paths.runs() / run):
         if directory.is_dir() and (directory / "drill.json").exists():
             return drills.of_run(directory)
@@ -135,7 +135,7 @@ def find(run: str) -> Drill:
     except (OSError, ValueError) as error:
         raise SandboxError(
             "DRILL-006",
-            where="sandbox twin",
+            where=where,
             seen=run,
             expected="the run directory of a drill that is over",
             fix="name the run directory that `sandbox drill start` printed; or start a drill: sandbox drill start NAME",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.debrief.curves import curves, tells_most
+from sandbox.drill.debrief.page import harm_svg
 from sandbox.drill.grading import marking
 from sandbox.drill.play import drills
 from sandbox.drill.scenario.harms import METRICS
@@ -315,17 +319,19 @@ def test_a_process_that_dies_while_it_computes_is_an_error_and_no_grade(drill):
     assert marking.marked(drill, run=toy_run, workers=1)["notices"] == []
 
 
-def test_the_plot_shows_both_curves_and_the_moments():
+def test_the_plot_shows_all_curves_and_the_moments():
     told = twin_of(RIGHT).document("run")
-    curves = charts.curves(told, charts.tells_most(told))
+    found = curves(told, tells_most(told))
 
-    blocks, svg = charts.in_blocks(curves), charts.as_svg(curves)
+    blocks, svg = charts.in_blocks(found), harm_svg(told)
 
-    went, nothing = blocks.split("had nothing been done")
-    assert went.count("█") < nothing.count("█")
+    went, nothing, best = re.split("had nothing been done|with the best response", blocks)
+    assert best.count("█") < went.count("█") < nothing.count("█")
     assert "onset at 20" in blocks
-    assert svg.count("<polyline") == 2
-    assert charts.curves(told, "clicks").binned(7).as_it_went.sum() == pytest.approx(
+    assert svg.count("<polyline") == 3
+    assert "without the fault" in svg, "the line at zero"
+    assert ElementTree.fromstring(svg).tag.endswith("}svg")
+    assert curves(told, "clicks").binned(7).lines["as it went"].sum() == pytest.approx(
         told["harm"]["clicks"]["estimate"], abs=0.01
     )
 
