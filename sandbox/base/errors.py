@@ -78,6 +78,16 @@ _ALL = (
     Kind("DRILL-005", "NOT_FOUND", True, "no such action"),
     Kind("DRILL-006", "FAILED_PRECONDITION", True, "no drill is running"),
     Kind("DRILL-007", "INVALID_ARGUMENT", True, "action argument refused"),
+    # ROOM: rooms in which a team answers a drill
+    Kind("ROOM-001", "NOT_FOUND", True, "no such room"),
+    Kind("ROOM-002", "PERMISSION_DENIED", True, "not by that role"),
+    Kind("ROOM-003", "FAILED_PRECONDITION", True, "not now"),
+    Kind("ROOM-004", "UNAUTHENTICATED", True, "not signed in"),
+    Kind("ROOM-005", "RESOURCE_EXHAUSTED", True, "too many, or too much at once"),
+    Kind("ROOM-006", "INVALID_ARGUMENT", True, "malformed command"),
+    Kind("ROOM-007", "ALREADY_EXISTS", True, "taken by somebody else"),
+    Kind("ROOM-008", "DATA_LOSS", True, "journal of a room cannot be read"),
+    Kind("ROOM-009", "NOT_FOUND", True, "no such thing in the room"),
     # LOAD: load generator
     Kind("LOAD-001", "UNAVAILABLE", False, "the load generator failed"),
 )

@@ -31,6 +31,7 @@ _GROUPS = {  # command group -> module with a Typer `app`
     "lake": "sandbox.cli.lake",
     "load": "sandbox.cli.load",
     "model": "sandbox.cli.model",
+    "room": "sandbox.cli.room",
     "scenario": "sandbox.cli.scenario",
 }
 _COMMANDS = {  # command -> module and function

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -20,7 +18,7 @@ from sandbox.base.schema import IC_COMMENT, TABLES
 from sandbox.cli.noting import note_look
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
-from sandbox.telemetry.answers import answer, count
+from sandbox.telemetry.answers import answer, count, plain
 
 if TYPE_CHECKING:
     from sandbox.telemetry.sql import SqlWorker
@@ -84,21 +82,6 @@ def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
     with suppress(SandboxError):  # no drill on this run
         times |= drills.of_run(Path(run.run_dir)).times(now)
     return filled(text, times)
-
-
-def plain(value: Any) -> Any:
-    """A value for JSON: times as ISO strings, what is no number as null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return value.total_seconds()
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    return value if isinstance(value, str | int | None) else str(value)
 
 
 def list_tables(json_: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,21 @@ def answer(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) ->
     for row in rows:
         table.add_row(*(cell(value) for value in row))
     return table
+
+
+def plain(value: Any) -> Any:
+    """A value for JSON: times as ISO strings, what is no number as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    return value if isinstance(value, str | int | None) else str(value)
 
 
 def cell(value: Any) -> str:

@@ -103,10 +103,11 @@ class VirtualDesk(OnDrill):
         grid = to_the_page and self.paged() is None  # the page comes on a tick
         while (now := self.now()) < until_ts - 1e-6:
             step = TICK_S - (now - self.began_ts) % TICK_S if grid else until_ts - now
+            # Noted first: what a process that is killed on the way has written of it must come about again.
+            self._notebook.note_move("until", min(until_ts, now + step))
             self.run.advance(min(until_ts, now + step))
             if grid and self.paged() is not None:
                 break
-        self._notebook.note_move("until", self.now())
 
     def lake(self) -> SqlWorker:
         self.run.stack.flush()

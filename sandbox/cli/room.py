@@ -1,0 +1,279 @@
+"""`sandbox room`: rooms in which teams answer drills, served over HTTP."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sandbox.base.errors import SandboxError
+from sandbox.base.progress import ProgressFn
+from sandbox.cli.drill_room import require_room
+from sandbox.cli.options import Json, Pack
+from sandbox.cli.output import emit, err, out, progress
+
+_ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
+_SHORTEST_SECRET = 16
+
+
+class Backend(StrEnum):
+    """Where a room's drill runs."""
+
+    live = "live"
+    virtual = "virtual"
+
+
+class Form(StrEnum):
+    """What an export is written as."""
+
+    json = "json"
+    md = "md"
+
+
+app = typer.Typer(help="Rooms: a team answers a drill together.", no_args_is_help=True)
+
+
+@app.command()
+def start(
+    name: Annotated[
+        str | None, typer.Argument(help="Scenario; see `sandbox drill list`. None: take up all that were left.")
+    ] = None,
+    backend: Annotated[
+        Backend, typer.Option(help="virtual: paced by the wall clock, without processes; live: one on a machine.")
+    ] = Backend.virtual,
+    rooms: Annotated[int, typer.Option(min=1, max=20, help="How many rooms.")] = 1,
+    world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to bind to; others than loopback need --secret-file.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8420,
+    secret_file: Annotated[
+        Path | None, typer.Option(help="File with the instructor's secret; else one is made.")
+    ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Worlds wait for the instructor, not for the first to join.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Leave rooms that were left as they are, open others.")
+    ] = False,
+    twin: Annotated[
+        bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")
+    ] = True,
+    pack: Pack = None,
+    json_: Json = False,
+) -> None:
+    """Open rooms and serve them until Ctrl-C. Rooms of the scenario that a server left are taken up again."""
+    from sandbox.drill.scenario import library
+    from sandbox.room import house
+
+    del pack
+    serve = _web()
+    scenario = None if name is None else library.named(name)
+    chosen = None if secret_file is None else _secret(secret_file)
+    options: dict[str, Any] = {"world": world, "seed": seed, "twin": twin, "held": hold}
+    with serve.sole():
+        bound = serve.bind(host, port, chosen is not None)
+        with closing(bound.listening):
+            with progress(json_) as show_progress:
+                left = [] if fresh else _left(scenario, backend, rooms)
+                opened = _taken_up(left, scenario is None, show_progress, json_)
+                if scenario is not None and len(opened) < rooms:
+                    if backend is Backend.live:
+                        _require_alone(rooms)
+                    for _ in range(rooms - len(opened)):
+                        opened.append(house.open_room(scenario, backend.value, **options, progress=show_progress))
+            secrets = serve.secrets_kept(chosen)
+            document = _document(opened, bound.address, secrets.instructor)
+            serve.serve(opened, bound, secrets, lambda: _told(document, json_))
+
+
+@app.command("list")
+def list_(json_: Json = False) -> None:
+    """All rooms there are, served or left."""
+    from sandbox.room import house
+
+    rows = [house.summary(deed) for deed in house.deeds()]
+
+    def human() -> None:
+        table = Table("code", "scenario", "backend", "phase", "participants", "score", header_style="bold")
+        for row in rows:
+            score = "" if row["score"] is None else f"{row['score']:.2f}"
+            table.add_row(row["code"], row["scenario"], row["backend"], row["phase"], str(row["participants"]), score)
+        out.print(table)
+
+    emit(rows, human, json_)
+
+
+@app.command()
+def end(code: str, json_: Json = False) -> None:
+    """End the drill of a room without a report; its debrief follows."""
+    from sandbox.room import house
+
+    deed = house.deed_of(code)
+    with progress(json_) as show_progress:
+        at = house.served_at()
+        if at is None:
+            house.end_unserved(deed, show_progress)
+        else:
+            _order(at, deed.code, {"kind": "end"})
+    document = house.summary(deed)
+    emit(document, lambda: out.print(f"room {deed.code} is {document['phase']}"), json_)
+
+
+@app.command()
+def export(
+    code: str,
+    form: Annotated[Form, typer.Option("--format", help="json, or md for people.")] = Form.json,
+    file: Annotated[Path | None, typer.Option("--out", help="Write it there instead of printing it.")] = None,
+    json_: Json = False,
+) -> None:
+    """A room told to its end, with everything that was said and done in it."""
+    from sandbox.room import export as exports
+    from sandbox.room import house
+
+    deed = house.deed_of(code)
+    events = house.journal_of(deed).read()
+    document = exports.document(deed, events)
+    text = exports.markdown(deed, events) if form is Form.md else json.dumps(document)
+    if file is None:
+        return emit(document, lambda: out.print(text, markup=False, soft_wrap=True), json_)
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise SandboxError(
+            "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
+        ) from error
+    emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
+
+
+def _web() -> Any:
+    """The server. Raises CFG-004 without the extra that it needs."""
+    try:
+        from sandbox.warroom import serve
+    except ImportError as error:
+        raise SandboxError(
+            "CFG-004",
+            where="sandbox room start",
+            seen=str(error),
+            expected="the extra `web`",
+            fix="install it: pip install -c constraints.txt -e '.[web]'",
+        ) from error
+    return serve
+
+
+def _left(scenario: Any, backend: Backend, most: int) -> list[Any]:
+    """Rooms that were left before their debrief: at most so many of one scenario and backend; where no scenario is
+    named, all of them. Raises CFG-004 when that is none."""
+    from sandbox.room import house
+
+    left = [deed for deed in house.deeds() if house.is_open(deed)]
+    if scenario is not None:
+        return [deed for deed in left if deed.scenario == scenario.id and deed.backend == backend.value][-most:]
+    if not left:
+        raise SandboxError(
+            "CFG-004",
+            where="sandbox room start",
+            seen="no scenario, and no room that was left",
+            expected="a scenario's name",
+            fix="see `sandbox drill list`",
+        )
+    return left[-house.MOST_ROOMS :]
+
+
+def _taken_up(left: list[Any], must: bool, show_progress: ProgressFn, json_: bool) -> list[Any]:
+    """The rooms that could be. Of the others it is said why; must: raised, where that leaves none."""
+    from sandbox.room import house
+
+    opened, why = [], None
+    for deed in left:
+        try:
+            opened.append(house.take_up(deed, show_progress))
+        except SandboxError as error:
+            why = error
+            if not json_:
+                err.print(f"room {deed.code} is left as it is: {error}", markup=False)
+    if must and why is not None and not opened:
+        raise why
+    return opened
+
+
+def _require_alone(rooms: int) -> None:
+    """Raises CFG-004 for several live rooms, RUN-009 for one beside a stack that is up."""
+    if rooms > 1:
+        raise SandboxError(
+            "CFG-004",
+            where="sandbox room start, --rooms",
+            seen=f"{rooms} live rooms",
+            expected="one live room",
+            fix="several: --backend virtual",
+        )
+    require_room(None, ask=False)
+
+
+def _secret(file: Path) -> str:
+    try:
+        secret = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SandboxError(
+            "CFG-002", where="--secret-file", seen=str(error), expected="a readable text file", fix="check the path"
+        ) from error
+    if len(secret) < _SHORTEST_SECRET:
+        raise SandboxError(
+            "CFG-004", where="--secret-file", seen=f"{len(secret)} characters", fix="choose a longer one",
+            expected=f"{_SHORTEST_SECRET} or more",
+        )  # fmt: skip
+    return secret
+
+
+def _document(rooms: list[Any], address: str, secret: str) -> dict[str, Any]:
+    from sandbox.room.house import deed_of
+
+    deeds = [deed_of(room.code) for room in rooms]
+    return {
+        "address": address,
+        "instructor_url": f"{address}/api/v1/instructor/rooms?secret={secret}",
+        "rooms": [{"code": d.code, "scenario": d.scenario, "backend": d.backend} for d in deeds],
+    }
+
+
+def _told(document: dict[str, Any], json_: bool) -> None:
+    def human() -> None:
+        out.print(f"rooms at {document['address']}, until Ctrl-C", markup=False)
+        for room in document["rooms"]:
+            out.print(f"  [bold]{room['code']}[/]  {escape(room['scenario'])}, {room['backend']}")
+        out.print(f"instructor: {document['instructor_url']}", markup=False, soft_wrap=True)
+
+    emit(document, human, json_)
+    sys.stdout.flush()
+
+
+def _order(address: str, code: str, command: dict[str, Any]) -> None:
+    """One command to the server, as its instructor. Raises what it answers, RUN-003 where it does not."""
+    from sandbox.room.house import instructor_secret
+
+    request = urllib.request.Request(
+        f"{address}/api/v1/instructor/rooms/{code}/commands", json.dumps(command).encode(),
+        {"content-type": "application/json", "authorization": f"Bearer {instructor_secret()}"},
+    )  # fmt: skip
+    try:
+        with urllib.request.urlopen(request, timeout=_ANSWER_S):
+            return
+    except urllib.error.HTTPError as error:
+        told = json.loads(error.read())
+        raise SandboxError(
+            told["code"], where=told["where"], seen=told["seen"], expected=told["expected"], fix=told["fix"]
+        ) from error
+    except OSError as error:
+        raise SandboxError(
+            "RUN-003", where=address, seen=str(error), expected="the server's answer", fix="end it there: Ctrl-C"
+        ) from error

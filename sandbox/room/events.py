@@ -1,0 +1,278 @@
+"""What happens in a room: one model for each kind, and the event that says who, as what, and when.
+
+Kinds are for ever: journals of before are read again. Those in `INSTRUCTORS` reach nobody else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, Field
+
+from sandbox.room.commands import Link
+from sandbox.room.roles import Role
+
+ROOM = "room"  # who: what nobody did, but the room itself
+INSTRUCTOR = "instructor"
+
+
+class What(BaseModel, extra="ignore", frozen=True):
+    """Keys that are not known are of a later version."""
+
+
+class Opened(What):
+    """Times are world seconds since the epoch. world_rate: world seconds per wall second. held: the
+    world waits for the instructor to start it, and not only for the first to join."""
+
+    kind: Literal["opened"] = "opened"
+    title: str
+    briefing: str
+    backend: str
+    began_ts: float
+    length_s: float
+    world_rate: float
+    held: bool
+
+
+class Joined(What):
+    kind: Literal["joined"] = "joined"
+    participant: str
+    name: str
+    role: Role
+
+
+class Left(What):
+    kind: Literal["left"] = "left"
+    participant: str
+
+
+class HandedOver(What):
+    """Two participants change roles."""
+
+    kind: Literal["handed_over"] = "handed_over"
+    giver: str
+    taker: str
+
+
+class Started(What):
+    kind: Literal["started"] = "started"
+
+
+class Paused(What):
+    kind: Literal["paused"] = "paused"
+
+
+class SpeedSet(What):
+    kind: Literal["speed_set"] = "speed_set"
+    factor: float
+
+
+class PageCame(What):
+    kind: Literal["page_came"] = "page_came"
+    text: str
+
+
+class Acknowledged(What):
+    kind: Literal["acknowledged"] = "acknowledged"
+
+
+class Chatted(What):
+    kind: Literal["chatted"] = "chatted"
+    text: str
+    links: tuple[Link, ...] = ()
+
+
+class TaskAdded(What):
+    kind: Literal["task_added"] = "task_added"
+    task: int
+    text: str
+    to: str | None = None
+
+
+class TaskAssigned(What):
+    kind: Literal["task_assigned"] = "task_assigned"
+    task: int
+    to: str
+
+
+class TaskFinished(What):
+    kind: Literal["task_finished"] = "task_finished"
+    task: int
+
+
+class HypothesisAdded(What):
+    kind: Literal["hypothesis_added"] = "hypothesis_added"
+    hypothesis: int
+    text: str
+
+
+class HypothesisWeighed(What):
+    kind: Literal["hypothesis_weighed"] = "hypothesis_weighed"
+    hypothesis: int
+    verdict: Literal["supported", "refuted"]
+    evidence: tuple[Link, ...] = ()
+    note: str = ""
+
+
+class Asked(What):
+    """rows: by position, in the order of `columns`, which are free text of whoever asked. truncated: there were more."""
+
+    kind: Literal["asked"] = "asked"
+    sql: str
+    columns: list[str]
+    rows: list[list[Any]]
+    n_rows: int
+    truncated: bool = False
+
+
+class Previewed(What):
+    kind: Literal["previewed"] = "previewed"
+    preview: int
+    action: str
+    summary: str
+    touches: list[str]
+    users_share: float
+    reversible: bool
+    warning: str = ""
+
+
+class Acted(What):
+    """change: its number, by which it is reverted."""
+
+    kind: Literal["acted"] = "acted"
+    change: int
+    action: str
+    target: str
+    key: str
+    old: str
+    new: str
+
+
+class Recommended(What):
+    kind: Literal["recommended"] = "recommended"
+    user: int
+    request_id: str
+    columns: list[str]
+    rows: list[list[Any]]
+    note: str = ""
+
+
+class HintTaken(What):
+    kind: Literal["hint_taken"] = "hint_taken"
+    text: str
+
+
+class FieldReported(What):
+    kind: Literal["field_reported"] = "field_reported"
+    field: str
+    value: Any
+
+
+class ReportFiled(What):
+    kind: Literal["report_filed"] = "report_filed"
+    report: dict[str, Any]
+
+
+class TimelineEdited(What):
+    kind: Literal["timeline_edited"] = "timeline_edited"
+    entry: int
+    at_ts: float
+    text: str
+
+
+class TimeUp(What):
+    kind: Literal["time_up"] = "time_up"
+
+
+class Ended(What):
+    """Without a report. why: given up, or that its stack failed."""
+
+    kind: Literal["ended"] = "ended"
+    why: str
+
+
+class Graded(What):
+    """The debrief: from here on the truth is nobody's secret. document: the grade, as `sandbox drill report --json` has it.
+    truth: the scenario's answer, and what was done of it."""
+
+    kind: Literal["graded"] = "graded"
+    score: float
+    document: dict[str, Any]
+    truth: dict[str, Any] = {}
+
+
+class Injected(What):
+    """inject: the number of the plan that it comes of, None for one on hand."""
+
+    kind: Literal["injected"] = "injected"
+    sender: str
+    text: str
+    inject: int | None = None
+
+
+class InjectPlanned(What):
+    kind: Literal["inject_planned"] = "inject_planned"
+    inject: int
+    sender: str
+    text: str
+    after: str
+    wait_s: float
+    unless: str | None = None
+
+
+class InjectDropped(What):
+    kind: Literal["inject_dropped"] = "inject_dropped"
+    inject: int
+
+
+class HintGiven(What):
+    kind: Literal["hint_given"] = "hint_given"
+    text: str
+
+
+class Overridden(What):
+    kind: Literal["overridden"] = "overridden"
+    item: str
+    score: float
+    reason: str
+
+
+class Noted(What):
+    kind: Literal["noted"] = "noted"
+    text: str
+
+
+AnyWhat = Annotated[
+    Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
+    | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
+    | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
+    | Overridden | Noted | InjectPlanned | InjectDropped,
+    Field(discriminator="kind"),
+]  # fmt: skip
+INSTRUCTORS = frozenset(
+    {"overridden", "noted", "inject_planned", "inject_dropped"}
+)  # kinds that reach the instructor alone
+
+
+KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyWhat)[0]))
+
+
+class Event(BaseModel, frozen=True):
+    """seq: from 1, without gaps. who: id of a participant, `instructor` or `room`. wall_ts: seconds since the epoch by the
+    clock of the machine. world_ts: the same of the world. command: what its sender called the command that it answers."""
+
+    seq: int = Field(ge=1)
+    who: str
+    role: Role | None
+    wall_ts: float
+    world_ts: float
+    what: AnyWhat
+    command: str | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.what.kind
+
+    @property
+    def instructors_alone(self) -> bool:
+        return self.kind in INSTRUCTORS

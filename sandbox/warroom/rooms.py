@@ -1,0 +1,76 @@
+"""The rooms that a server has, and what its calls need of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from sandbox.base.errors import SandboxError
+from sandbox.room import house
+from sandbox.room.room import Room
+from sandbox.warroom import tokens
+from sandbox.warroom.rates import Rates
+from sandbox.warroom.settings import Secrets, Settings
+
+DESK_THREADS = 64  # that wait for desks at once, in all rooms
+
+
+class Served:
+    """wall: seconds since the epoch. clock: monotonic seconds."""
+
+    def __init__(
+        self, rooms: Iterable[Room], secrets: Secrets, settings: Settings | None = None, *,
+        wall: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.rooms = {room.code: room for room in rooms}
+        self.secrets, self.settings = secrets, settings or Settings()
+        self.wall, self.rates = wall, Rates(clock)
+        self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
+        self._streams: Counter[tuple[str, str]] = Counter()
+
+    def room(self, code: str) -> Room:
+        """Raises ROOM-001."""
+        room = self.rooms.get(code.upper())
+        if room is None:
+            self.rates.spend("guesses", self.settings.guesses, "codes of no room")
+            raise house.no_such(code)
+        return room
+
+    def token(self, code: str, participant: str) -> str:
+        return tokens.signed(self.secrets.signing, code, participant, self.wall() + self.settings.token_s)
+
+    def participant(self, code: str, token: str | None) -> str:
+        """Raises ROOM-004."""
+        if not token:
+            raise tokens.not_signed_in("neither cookie nor token")
+        return tokens.participant_of(self.secrets.signing, token, code, self.wall())
+
+    def require_instructor(self, shown: str | None) -> None:
+        """Raises ROOM-004, and ROOM-005 for whoever guesses."""
+        if shown and tokens.same_secret(shown, self.secrets.instructor):
+            return
+        self.rates.spend("guesses", self.settings.guesses, "guesses of the instructor's secret")
+        raise SandboxError(
+            "ROOM-004", where="instructor's calls", seen="another secret" if shown else "no secret",
+            expected="the secret that was printed when the server started",
+            fix="send it: Authorization: Bearer SECRET",
+        )  # fmt: skip
+
+    @contextmanager
+    def stream(self, code: str, who: str) -> Iterator[None]:
+        """One more stream of somebody. Raises ROOM-005 for one too many."""
+        key, most = (code, who), self.settings.streams
+        if self._streams[key] >= most:
+            raise SandboxError(
+                "ROOM-005", where="streams of one participant", seen=f"{most} open", expected=f"at most {most}",
+                fix="close a tab",
+            )  # fmt: skip
+        self._streams[key] += 1
+        try:
+            yield
+        finally:
+            self._streams[key] -= 1

@@ -1,0 +1,38 @@
+"""Limits of the server, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Rate:
+    """per_s: in the long run. burst: at once."""
+
+    per_s: float
+    burst: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """body_bytes: of one request; a whole report has 64 KiB. joins: of one room, so that a class gets in and a flood does
+    not. commands, reads: of one participant: nobody types faster, and a page asks once. guesses: of the instructor's
+    secret and of tokens, all together. streams: that one participant may have open, a tab each. token_s: how long a
+    sign-in holds, wall seconds: a day of training. clock_s: between two times told on a quiet stream."""
+
+    body_bytes: int = 131_072
+    joins: Rate = Rate(10.0, 60)
+    commands: Rate = Rate(10.0, 40)
+    reads: Rate = Rate(20.0, 60)
+    guesses: Rate = Rate(2.0, 20)
+    streams: int = 8
+    token_s: float = 12 * 3600.0
+    clock_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """signing: key of the participants' tokens, bytes. instructor: what opens the instructor's calls."""
+
+    signing: bytes = field(repr=False)
+    instructor: str = field(repr=False)

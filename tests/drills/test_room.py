@@ -1,0 +1,247 @@
+"""Rooms on real drills: a server that is killed and comes back, and every byte that a trainee receives, searched."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from websockets.sync.client import connect
+
+from sandbox.base.schema import TABLES
+from sandbox.drill.play.virtual_desk import VirtualDesk
+from sandbox.drill.scenario import library
+from sandbox.drill.scenario.scenario import Load
+from sandbox.room import house
+from sandbox.room.kept import kept
+from sandbox.warroom.app import application
+from sandbox.warroom.rooms import Served
+from sandbox.warroom.serve import bind
+from sandbox.warroom.settings import Rate, Secrets, Settings
+from tests.services.waiting import wait_for
+from tests.unit.drill.telltales import found_in
+
+pytestmark = pytest.mark.timeout(300)
+LITTLE = Load(rate_per_s=1.0)
+EASY = Rate(1_000.0, 1_000)
+
+
+@pytest.fixture
+def own_home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A SANDBOX_HOME with the world of all tests and rooms of its own."""
+    place = tmp_path / "home"
+    place.mkdir()
+    (place / "worlds").symlink_to(home / "worlds")
+    monkeypatch.setenv("SANDBOX_HOME", str(place))
+    return place
+
+
+@contextmanager
+def started(port: int) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """`sandbox room start` as a process of its own, and the document that it prints."""
+    command = [sys.executable, "-m", "sandbox.cli.app", "room", "start", "slow-home", "--world", "tiny", "--no-twin"]
+    process = subprocess.Popen(
+        [*command, "--backend", "virtual", "--port", str(port), "--json"], stdout=subprocess.PIPE, text=True,
+        start_new_session=True, env=os.environ.copy(),
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"it ended with {process.wait(10)}"
+        yield process, json.loads(line)
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def do(client: httpx.Client, code: str, kind: str, **fields: Any) -> int:
+    answer = client.post(f"/rooms/{code}/commands", json={"kind": kind, **fields})
+    assert answer.status_code == 200, answer.text
+    return int(answer.json()["seq"])
+
+
+def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
+    """Two join, talk, ask, act; then the process is gone. Started again, tokens hold, nothing acknowledged is lost, and the
+    world is where it was."""
+    with started(0) as (process, told):
+        address, code = told["address"], told["rooms"][0]["code"]
+        assert told["rooms"] == [{"code": code, "scenario": "slow-home", "backend": "virtual"}]
+        people = [httpx.Client(base_url=f"{address}/api/v1", timeout=60) for _ in range(2)]
+        for client, name, role in zip(people, ("Ann", "Bob"), ("commander", "data_analyst"), strict=True):
+            assert client.post(f"/rooms/{code}/join", json={"name": name, "role": role}).status_code == 200
+        ann, bob = people
+        do(ann, code, "chat", text="who looks at the model?")
+        do(bob, code, "ask", sql="SELECT count(*) FROM requests")
+        do(bob, code, "recommend", user=3)
+        done = do(ann, code, "act", action="restart service=features", id="once")
+        before = bob.get(f"/rooms/{code}/state").json()
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+    with started(int(address.rpartition(":")[2])) as (process, told):
+        assert told["address"] == address
+        assert [room["code"] for room in told["rooms"]] == [code]
+        after = bob.get(f"/rooms/{code}/state").json()
+        again = do(ann, code, "act", action="restart service=features", id="once")
+        gone_on = wait_for(
+            lambda: bob.get(f"/rooms/{code}/state").json()["room"]["world_ts"] > before["room"]["world_ts"]
+        )
+        rows = do(bob, code, "ask", sql="SELECT count(*) AS n FROM changes WHERE actor = 'operator'")
+        listed = json.loads(sandbox("room", "list", "--json"))
+        sandbox("room", "end", code, "--json")
+        ended = bob.get(f"/rooms/{code}/state").json()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+
+    exported = json.loads(sandbox("room", "export", code, "--json"))
+    for part in ("messages", "actions", "queries", "participants", "me", "page"):
+        assert after[part] == before[part], part
+    assert after["room"]["world_ts"] >= before["room"]["world_ts"]
+    assert gone_on
+    assert again == done
+    assert next(e for e in exported["events"] if e["seq"] == rows)["what"]["rows"] == [[1]]
+    assert [(row["code"], row["phase"]) for row in listed] == [(code, "running")]
+    assert ended["room"]["phase"] in ("over", "debrief")
+    assert [e["seq"] for e in exported["events"]] == list(range(1, len(exported["events"]) + 1))
+    for client in people:
+        client.close()
+
+
+def sandbox(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "sandbox.cli.app", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_world_that_is_killed_while_it_moves_comes_about_again(own_home: Path, monkeypatch):
+    """Its engine has written of a step of the timeline by then; what was to move it there must stand written too."""
+
+    class KilledError(BaseException):
+        pass
+
+    desk = VirtualDesk.start(library.named("slow-home").model_copy(update={"load": LITTLE}), "tiny")
+    began, advance = desk.began_ts, desk.run.advance
+
+    def killed(until_ts: float) -> None:
+        advance(until_ts)
+        raise KilledError
+
+    monkeypatch.setattr(desk.run, "advance", killed)
+    with pytest.raises(KilledError):
+        desk.wait(began + desk.drill.scenario.timeline[0].at_s + 60)
+    steps = [entry.what for entry in desk.drill.entries()]
+    desk.close()
+
+    with VirtualDesk.resume(desk.drill) as again:
+        assert "step" in steps
+        assert [entry.what for entry in again.drill.entries()] == steps
+        assert again.now() >= desk.now()
+
+
+@pytest.mark.parametrize(
+    "name", ["slow-home", pytest.param("half-as-keen", marks=pytest.mark.slow)], ids=lambda name: name
+)
+def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Path):
+    """A whole drill up to the page and past the last step of its timeline, at ten times the pace, by a commander who tries
+    everything: each byte over HTTP, stream and socket is kept, and searched for the scenario's words and texts."""
+    scenario = library.named(name).model_copy(update={"load": LITTLE})
+    room = house.open_room(scenario, "virtual", world="tiny", twin=False)
+    secrets, settings = Secrets(b"k" * 32, "instructor"), Settings(commands=EASY, reads=EASY)
+    bound = bind("127.0.0.1", 0, False)
+    server = uvicorn.Server(
+        uvicorn.Config(application(Served([room], secrets, settings)), log_level="error", lifespan="off")
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound.listening]}, daemon=True)
+    thread.start()
+    got = bytearray()
+    placed = room.drill.scenario
+    last_s = max(placed.pager.at_s, *(step.at_s for step in placed.timeline)) + 60.0
+    try:
+        with kept(room), trainee(bound.address, room.code, got) as client:
+            wait_for(lambda: server.started, within_s=10)
+            boss = httpx.post(
+                f"{bound.address}/api/v1/instructor/rooms/{room.code}/commands", json={"kind": "speed", "factor": 10},
+                headers={"authorization": "Bearer instructor"},
+            )  # fmt: skip
+            assert boss.status_code == 200
+            wait_for(lambda: room.now() >= room.drill.began() + last_s, within_s=120, what="the end of the timeline")
+            _try_everything(client, room.code, bound.address, got)
+            assert room.shared.page is not None
+            instructors = json.dumps(room.state("instructor")).encode()
+            before = bytes(got)
+            do(client, room.code, "file_report", report={"incident": False, "notes": "no idea"})
+            wait_for(lambda: room.shared.grade is not None, within_s=60, what="the debrief")
+            debrief = client.get(f"/rooms/{room.code}/state").json()
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        room.close()
+        bound.listening.close()
+
+    assert len(before) > 20_000
+    assert found_in(before, placed) == []
+    assert found_in(instructors, placed) != []
+    assert debrief["room"]["phase"] == "debrief"
+    assert debrief["grade"]["truth"]["id"] == name, "now it is nobody's secret"
+
+
+@contextmanager
+def trainee(address: str, code: str, got: bytearray) -> Iterator[httpx.Client]:
+    """A commander's client that keeps all that it receives."""
+
+    def keep(response: httpx.Response) -> None:
+        got.extend(str(response.headers).encode() + response.read())
+
+    with httpx.Client(base_url=f"{address}/api/v1", timeout=60, event_hooks={"response": [keep]}) as client:
+        assert client.post(f"/rooms/{code}/join", json={"name": "Ann", "role": "commander"}).status_code == 200
+        yield client
+
+
+def _try_everything(client: httpx.Client, code: str, address: str, got: bytearray) -> None:
+    """What answers, and what is refused: errors tell something too."""
+
+    def command(kind: str, **fields: Any) -> None:
+        client.post(f"/rooms/{code}/commands", json={"kind": kind, **fields})
+
+    for table in TABLES:
+        command(
+            "ask", sql=f"SELECT * FROM {table} ORDER BY ts DESC" if "ts" in TABLES[table].names else f"FROM {table}"
+        )
+    for sql in (
+        "nonsense",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM glob('**')",
+        "FROM duckdb_settings()",
+    ):
+        command("ask", sql=sql)
+    for action in ("restart service=gateway", "restart service=nobody", "revert change=1", "disarm everything"):
+        command("preview", action=action)
+    command("act", action="restart service=rules")
+    command("revert", change=99)
+    command("recommend", user=3)
+    command("recommend", user=10**9)
+    command("file_report", report={"incident": True})
+    command("note", text="may I?")
+    for path in ("state", "nothing", "../../instructor/rooms"):
+        client.get(f"/rooms/{code}/{path}")
+    for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
+        client.get(path)
+    token = client.cookies[f"sandbox_room_{code}"]
+    with connect(f"{address.replace('http', 'ws')}/api/v1/rooms/{code}/events?token={token}", max_size=None) as socket:
+        seq = 0
+        upto = client.get(f"/rooms/{code}/state").json()["seq"]
+        while seq < upto:
+            text = socket.recv(10)
+            got.extend(text.encode())
+            told = json.loads(text)
+            seq = max(seq, 0 if told["kind"] == "clock" else told["seq"])
