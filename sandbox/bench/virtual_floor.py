@@ -19,7 +19,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, N_RECENT, SEGMENTS, USER_SESSION, Rows, Status, segment_codes
 from sandbox.base.streams import stream, uniforms
-from sandbox.virtual.answers.content import Asked, Content
+from sandbox.virtual.answers.content import Content, Request
 from services.gateway.stages import UserRows
 from services.ranking.core import INPUTS
 
@@ -58,11 +58,11 @@ class OfflineRows:
         return Rows(self.stats[ids], np.full(n, self.at_ts), status, np.ones(n, np.uint64))
 
 
-def asked_by(catalogue: Catalogue, n: int, now: float, seed: int, k: int = 10) -> list[Asked]:
+def asked_by(catalogue: Catalogue, n: int, now: float, seed: int, k: int = 10) -> list[Request]:
     """n requests of users drawn with repetition, each in a visit of its own."""
     users = (uniforms(seed, "bench/virtual", np.arange(n)) * catalogue.n_users).astype(np.int64)
     return [
-        Asked(u, i + 1, 1, int(catalogue.user_region[u]), k, bool(catalogue.user_personalised[u]), now)
+        Request(u, i + 1, 1, int(catalogue.user_region[u]), k, bool(catalogue.user_personalised[u]), now)
         for i, u in enumerate(users.tolist())
     ]
 

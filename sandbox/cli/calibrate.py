@@ -11,7 +11,7 @@ from rich.table import Table
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo
-from sandbox.cli.options import Json
+from sandbox.cli.options import Json, require_writable
 from sandbox.cli.output import emit, out, progress
 
 _LONGEST_S = 60.0  # wall seconds of a run that a virtual one is held against
@@ -42,6 +42,8 @@ def calibrate(
             expected="15 to 3600",
             fix="leave it out for 120",
         )
+    if out_ is not None:
+        require_writable(out_, "sandbox calibrate --out")
     with progress(json_) as say:
         seen: Observed
         if run is not None:

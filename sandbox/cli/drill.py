@@ -150,9 +150,9 @@ def _desk(backend: Backend, scenario: Any, options: dict[str, Any], autopilot: b
 
 def _by_script(desk: Any, twin: bool, json_: bool) -> None:
     """Lets the scripted responder answer, to the debrief."""
+    from sandbox.drill.debrief.document import debriefed
     from sandbox.drill.grading.outcome import outcome
     from sandbox.drill.play.live_drill import let_stack_go
-    from sandbox.drill.play.standing import filed_report
     from sandbox.drill.responders.autopilot import respond
     from sandbox.drill.terminal.debrief import render
 
@@ -165,14 +165,7 @@ def _by_script(desk: Any, twin: bool, json_: bool) -> None:
             let_stack_go(drill, show_progress)
             raise
         result = outcome(drill, show_progress, twin=twin)
-    entries = drill.entries()
-
-    def human() -> None:
-        report = filed_report(entries)
-        assert report is not None
-        out.print(render(drill.scenario, entries, report, result))
-
-    emit(result, human, json_)
+    emit(result, lambda: out.print(render(debriefed(drill, result))), json_)
 
 
 def _sayer(desk: Any) -> Callable[[str], None]:

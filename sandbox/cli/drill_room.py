@@ -46,14 +46,14 @@ def require_room(run_dir: Path | None, *, ask: bool) -> None:
 
 def _told(stack: Any) -> str:
     """One stack: where it is, what it costs, which drill runs on it."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
 
     rows = stack.status()["services"]
     alive = [row for row in rows if row["pid"] or row["healthy"]]
     mib = sum(row["rss_bytes"] or 0 for row in alive) / 2**20
     told = f"{stack.run_dir}: {len(alive)} processes, {mib:,.0f} MiB"
     with suppress(SandboxError):
-        drill = store.of_run(stack.run_dir)
+        drill = drills.of_run(stack.run_dir)
         if not standing.is_over(drill):
             return f"{told}, drill “{drill.scenario.title}”"
     return f"{told}, no drill"

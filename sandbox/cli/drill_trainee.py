@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json, RunDir
+from sandbox.cli.options import Json, RunDir, require_writable
 from sandbox.cli.output import emit, out, progress
 
 Twin = Annotated[bool, typer.Option(help="Grade impact and evidence by the drill's twin; without it, at once.")]
@@ -19,18 +19,18 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a t
 
 def status(run_dir: RunDir = None, json_: Json = False) -> None:
     """Where the drill stands: its clock, the pages, the hints taken, what you did."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
     from sandbox.drill.terminal.views import status_view
 
-    document = standing.status(store.of_run(run_dir))
+    document = standing.status(drills.of_run(run_dir))
     emit(document, lambda: out.print(status_view(document)), json_)
 
 
 def hint(yes: Yes = False, run_dir: RunDir = None, json_: Json = False) -> None:
     """The next of three hints. Each has a price, which is said before it is given."""
-    from sandbox.drill.play import standing, store
+    from sandbox.drill.play import drills, standing
 
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     offer = standing.hint_offer(drill)
     if not yes and not agrees(offer, "sandbox drill hint", json_):
         raise typer.Exit(1)
@@ -47,16 +47,17 @@ def report(
 ) -> None:
     """Hand in the incident report, from a file or from questions, and read the debrief. The stack that came up
     for the drill goes then."""
+    from sandbox.drill.debrief.document import debriefed
     from sandbox.drill.grading.outcome import outcome
+    from sandbox.drill.play import drills, standing
     from sandbox.drill.play import report as reports
-    from sandbox.drill.play import standing, store
     from sandbox.drill.play.live_desk import LiveDesk
     from sandbox.drill.terminal.debrief import render
 
     if template:
         blank = reports.TEMPLATE
         return emit({"template": blank}, lambda: out.print(blank, markup=False, end="", soft_wrap=True), json_)
-    drill = store.of_run(run_dir)
+    drill = drills.of_run(run_dir)
     if drill.plan.backend == "virtual" and not standing.is_over(drill):
         raise SandboxError(
             "DRILL-006",
@@ -85,35 +86,64 @@ def report(
         with LiveDesk(drill) as desk:
             desk.file(written, show_progress)
         result = outcome(drill, show_progress, twin=twin)
-    emit(result, lambda: out.print(render(drill.scenario, drill.entries(), written, result)), json_)
+    emit(result, lambda: out.print(render(debriefed(drill, result))), json_)
 
 
 def debrief(
+    drill: Annotated[
+        str | None, typer.Argument(help="Run directory of a drill, or its name; default the latest.")
+    ] = None,
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Give up a drill that is not over, without marks.")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it to this file too, as one HTML page that needs nothing else.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write an incident report about it to this Markdown file too.")
+    ] = None,
     twin: Twin = True,
     run_dir: RunDir = None,
     json_: Json = False,
 ) -> None:
     """What really happened, once the report is in, or the drill was given up."""
+    from sandbox.drill.debrief.document import debriefed
+    from sandbox.drill.debrief.markdown import incident_report
+    from sandbox.drill.debrief.page import page
     from sandbox.drill.grading.outcome import outcome
-    from sandbox.drill.play import live_drill, standing, store
-    from sandbox.drill.terminal.debrief import document, render
+    from sandbox.drill.play import drills, live_drill, standing
+    from sandbox.drill.terminal.debrief import render
+    from sandbox.drill.twin import story as twins
 
-    drill = store.of_run(run_dir)
+    files = {html: ("--html", ".html", page), markdown: ("--markdown", ".md", incident_report)}
+    for file, (option, suffix, _) in files.items():
+        if file is not None:
+            require_writable(file, f"sandbox drill debrief {option}", suffix)
+    if drill is not None and run_dir is not None:
+        raise SandboxError(
+            "CFG-004",
+            where="sandbox drill debrief",
+            seen=f"{drill} and --run-dir {run_dir}",
+            expected="one of both",
+            fix="leave --run-dir out: a run directory may be named alone",
+        )
+    found = drills.of_run(run_dir) if drill is None else twins.find(drill, "sandbox drill debrief")
     with progress(json_) as show_progress:
-        if abandon and not standing.is_over(drill):
-            live_drill.give_up(drill)
-            live_drill.let_stack_go(drill, show_progress)
-        result = outcome(drill, show_progress, twin=twin)
-    entries = drill.entries()
-    written = standing.filed_report(entries)
-    emit(
-        document(drill.scenario, entries, result),
-        lambda: out.print(render(drill.scenario, entries, written, result)),
-        json_,
-    )
+        if abandon and not standing.is_over(found):
+            live_drill.give_up(found)
+            live_drill.let_stack_go(found, show_progress)
+        result = outcome(found, show_progress, twin=twin)
+    document = debriefed(found, result)
+    for file, (_, _, written) in files.items():
+        if file is not None:
+            file.write_text(written(document), encoding="utf-8")
+
+    def human() -> None:
+        out.print(render(document))
+        for file in filter(None, files):
+            out.print(f"written: {file}", markup=False, soft_wrap=True)
+
+    emit(document, human, json_)
 
 
 def attach(

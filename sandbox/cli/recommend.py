@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.cli.noting import note_look
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, out
 from sandbox.runtime.slates import Card, ask, document, read_cards, slate
@@ -42,6 +43,7 @@ def recommend(
         )
     who = _user(run, user, user_key)
     answer = ask(run, who, k, session, depth)
+    note_look(run, f"recommend --user {who}")
     cards = read_cards(Path(run.world_dir), [item.item_id for item in answer.items])
     emit(document(answer, cards), lambda: _show(answer, cards), json_)
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json, Pack
+from sandbox.cli.options import Json, Pack, require_writable
 from sandbox.cli.output import emit, err, out, progress
 
 app = typer.Typer(help="Write, check, show and prove scenarios.", no_args_is_help=True)
@@ -62,8 +62,8 @@ def show(
     del pack
     if name is None and (not settings or svg is not None or run):
         raise _refused("NAME", "none", "a scenario's name or file, or --settings alone")
-    if svg is not None and svg.suffix != ".svg":
-        raise _refused("--svg", str(svg), "a file that ends in .svg")
+    if svg is not None:
+        require_writable(svg, "sandbox scenario show --svg", ".svg")
     scenario = None if name is None else library.named(name)
     chosen = world or (scenario.world if scenario is not None else "laptop")
     document: dict[str, Any] = {}
@@ -138,9 +138,14 @@ def prove(
         bool, typer.Option("--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes.")
     ] = False,
     table: Annotated[Path | None, typer.Option("--table", help="Write a page about all of them, in Markdown.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what was proved before, by this code and pack.")] = False,
     json_: Json = False,
 ) -> None:
-    """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders."""
+    """Measure whether it is true, solvable and fair: harm, signals, evidence, actions, look-alikes, responders.
+
+    A proof is kept: interrupted, the same command goes on with the next scenario.
+    """
+    from sandbox.drill.proof import kept
     from sandbox.drill.proof import prove as proving
     from sandbox.drill.proof.table import of_pack, page
     from sandbox.drill.responders import evaluate
@@ -148,16 +153,23 @@ def prove(
     from sandbox.runtime.stack import ensure_built
 
     del pack
+    if table is not None:
+        require_writable(table, "sandbox scenario prove --table")
     scenarios = [s for n in names for s in (library.load_all().values() if n == "all" else [library.named(n)])]
     evaluate.require(seeds, timeout)
-    documents = []
+    everything, documents = library.load_all().values(), []
     for scenario in scenarios:
         with progress(json_) as show_progress:
             ensure_built(world or scenario.world, show_progress)
-            proof = proving.prove(
-                scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress
-            )
-        documents.append(proof.document())
+            key = kept.key(scenario, everything, world or scenario.world, seeds, quick)
+            document = None if again else kept.read(key)
+            if document is None:
+                proof = proving.prove(
+                    scenario, world=world, n_seeds=seeds, timeout_s=timeout, quick=quick, progress=show_progress
+                )
+                document = proof.document()
+                kept.write(key, document)
+        documents.append(document)
         if not json_:
             _print(documents[-1])
     together = of_pack(documents) if len(documents) > 1 else []

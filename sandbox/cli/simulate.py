@@ -46,7 +46,7 @@ def simulate(
     from sandbox.virtual.weeks.arms import parse_arms
     from sandbox.virtual.weeks.plan import Plan
     from sandbox.virtual.weeks.run import run
-    from sandbox.world.store import ensure
+    from sandbox.world.files import ensure
 
     if retrain not in _RETRAIN:
         raise SandboxError(

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.base.schema import IC_COMMENT, TABLES
+from sandbox.cli.noting import note_look
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
 from sandbox.telemetry.answers import answer, count, plain
@@ -51,6 +52,7 @@ def sql(
     with SqlWorker(run.lake) as lake:
         result = lake.query(_with_times(text, run, lake), timeout_s=timeout)
     took_s = time.perf_counter() - started
+    note_look(run, text, is_query=True)
     document = {"columns": result.columns, "rows": [[plain(v) for v in r] for r in result.rows]}
     if result.truncated:
         document["truncated"] = True
@@ -71,14 +73,14 @@ def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:
     the run did; now is the time of the latest sample, which a run that is over has too."""
     if "$" not in text:
         return text
-    from sandbox.drill.play import store
+    from sandbox.drill.play import drills
     from sandbox.drill.scenario.queries import filled
 
     latest = lake.query("SELECT epoch(world_now())").rows[0][0]
     now = run.world_start if latest is None else float(latest)
     times: dict[str, float | None] = {"began": run.world_start, "now": now}
     with suppress(SandboxError):  # no drill on this run
-        times |= store.of_run(Path(run.run_dir)).times(now)
+        times |= drills.of_run(Path(run.run_dir)).times(now)
     return filled(text, times)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sandbox.base.run import RunInfo, latest_run
+from sandbox.cli.noting import note_look
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
 from sandbox.telemetry.drawing import drawn
@@ -28,6 +29,7 @@ def trace(
     run = RunInfo.load(run_dir or latest_run())
     with SqlWorker(run.lake) as worker:
         found = find(worker, which, run.speed)
+    note_look(run, f"trace {which}")
     document = {
         "trace_id": found.trace_id,
         "ts": found.ts.isoformat(),

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
-from sandbox.cli.options import Json
+from sandbox.cli.options import Json, require_writable
 from sandbox.cli.output import emit, out, progress
 
 
@@ -25,22 +25,24 @@ def twin(
 ) -> None:
     """Run a drill again without its faults, without what was done, and with the best response; say
     what harm there was, what was averted, and what could have been."""
-    from sandbox.drill.play import store
+    from sandbox.drill.debrief.curves import curves, tells_most
+    from sandbox.drill.debrief.page import harm_svg
+    from sandbox.drill.play import drills
     from sandbox.drill.scenario.harms import METRICS
     from sandbox.drill.terminal import charts
     from sandbox.drill.twin import story as twins
 
     if metric is not None and metric not in METRICS:
         raise _refused("--metric", metric, f"one of {', '.join(METRICS)}")
-    if plot is not None and plot.suffix != ".svg":
-        raise _refused("--plot", str(plot), "a file that ends in .svg")
-    drill = store.of_run(None) if run is None else twins.find(run)
+    if plot is not None:
+        require_writable(plot, "sandbox twin --plot", ".svg")
+    drill = drills.of_run(None) if run is None else twins.find(run)
     with progress(json_) as show_progress:
         document = twins.document(drill, seeds, show_progress)
-    curves = charts.curves(document, metric or charts.tells_most(document))
     if plot is not None:
-        plot.write_text(charts.as_svg(curves))
-    emit(document, lambda: _print(document, charts.in_blocks(curves)), json_)
+        plot.write_text(harm_svg(document, metric))
+    blocks = charts.in_blocks(curves(document, metric or tells_most(document)))
+    emit(document, lambda: _print(document, blocks), json_)
 
 
 def _refused(option: str, seen: str, expected: str) -> SandboxError:

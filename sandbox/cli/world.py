@@ -30,7 +30,7 @@ def build(
     json_: Json = False,
 ) -> None:
     """Build a world from a preset. One that is there and up to date is left alone."""
-    from sandbox.world.store import build_world
+    from sandbox.world.files import build_world
 
     with progress(json_) as show:
         manifest = build_world(name, preset=preset, seed=seed, force=force, progress=show)
@@ -40,7 +40,7 @@ def build(
 @app.command("list")
 def list_worlds(json_: Json = False) -> None:
     """The worlds on this machine."""
-    from sandbox.world.store import worlds
+    from sandbox.world.files import worlds
 
     rows: list[dict[str, Any]] = [
         {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play.store import Drill
+from sandbox.drill.play.drills import Drill
 
 
 class Grader(Protocol):

@@ -21,9 +21,9 @@ from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import is_held, write_atomically
-from sandbox.drill.play import standing, store
+from sandbox.drill.play import drills, standing
 from sandbox.drill.play.desk import Desk
-from sandbox.drill.play.store import Drill
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.room.events import Event, Graded, Opened
 from sandbox.room.grading import GradedApart
@@ -79,7 +79,7 @@ def take_up(deed: Deed, progress: ProgressFn = quiet) -> Room:
 
     Raises DRILL-004 where another process holds it, DRILL-006 where it does not come out as it was, ROOM-008.
     """
-    drill = Drill(store.root() / deed.drill)
+    drill = Drill(drills.root() / deed.drill)
     desk = None if standing.is_over(drill) else _resumed(drill, progress)
     try:
         room = _room(deed, drill, desk)
@@ -140,9 +140,9 @@ def end_unserved(deed: Deed, progress: ProgressFn = quiet) -> None:
     """Gives up the drill of a room that nobody serves, without marks. Raises DRILL-004 where somebody does."""
     from sandbox.drill.play import live_drill
 
-    drill = Drill(store.root() / deed.drill)
-    if deed.backend == "virtual" and store.running_on(Path(drill.plan.run_dir)):
-        raise store.occupied(Path(drill.plan.run_dir))
+    drill = Drill(drills.root() / deed.drill)
+    if deed.backend == "virtual" and drills.running_on(Path(drill.plan.run_dir)):
+        raise drills.occupied(Path(drill.plan.run_dir))
     if not standing.is_over(drill):
         live_drill.give_up(drill)
         live_drill.let_stack_go(drill, progress)

@@ -19,8 +19,8 @@ from sandbox.base.errors import SandboxError
 from sandbox.drill.play import standing
 from sandbox.drill.play.deeds import HINT_PRICE
 from sandbox.drill.play.desk import Desk
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import first
-from sandbox.drill.play.store import Drill
 from sandbox.room import aside_talk, injects, projections, talk, truth
 from sandbox.room import events as ev
 from sandbox.room.commands import Join

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.drill.play.store import Drill
+from sandbox.drill.play.drills import Drill
 
 _DOINGS = ("armed", "disarmed", "step", "phase", "failure")
 

@@ -28,7 +28,7 @@ def ensure_built(world: str, progress: ProgressFn = quiet) -> Path:
         if there and stamp.read_text() == _key(directory):
             return directory
     from sandbox.pipeline.build import ensure_models
-    from sandbox.world.store import ensure
+    from sandbox.world.files import ensure
 
     directory = ensure(world, lambda what, share: progress(f"world {world}: {what}", share))
     ensure_models(directory, lambda what, share: progress(f"models: {what}", share))

@@ -24,7 +24,7 @@ class _Process(SpawnProcess):
             return SpawnProcess._Popen(process_obj)
 
 
-class Context(SpawnContext):
+class WithoutMain(SpawnContext):
     """For `Process`, and as the mp_context of an executor. What is handed to its processes must not be
     of the main module."""
 

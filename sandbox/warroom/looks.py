@@ -1,4 +1,4 @@
-"""Calls that only look, and that pages make again and again: the overview of a room, and the words of its forms."""
+"""Calls that only look: the overview of a room, again and again; the words of its forms; its debrief as a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
+from sandbox.room.debriefed import page_of
 from sandbox.room.overview import Lookout, Overview
 from sandbox.room.room import Room
 from sandbox.room.words import Words
@@ -32,7 +34,29 @@ async def overview(code: str, request: Request, since: Since = 0.0) -> Overview:
 
 @looks.get("/instructor/rooms/{code}/overview", tags=["instructor"])
 async def instructor_overview(code: str, request: Request, since: Since = 0.0) -> Overview:
+    """The same."""
     return await _seen(request, *callers.instructor(request, code), since)
+
+
+@looks.get("/rooms/{code}/debrief", tags=["participants"], response_class=HTMLResponse)
+async def debrief(code: str, request: Request) -> HTMLResponse:
+    """The debrief as one HTML file that opens without network, once the room is graded."""
+    return await _debrief(request, *callers.participant(request, code))
+
+
+@looks.get("/instructor/rooms/{code}/debrief", tags=["instructor"], response_class=HTMLResponse)
+async def instructor_debrief(code: str, request: Request) -> HTMLResponse:
+    """The same."""
+    return await _debrief(request, *callers.instructor(request, code))
+
+
+async def _debrief(request: Request, room: Room, who: str) -> HTMLResponse:
+    at = callers.served(request)
+    at.rates.spend(("read", room.code, who), at.settings.reads, "reads of one participant")
+    room.events_after(0, who, 0)  # refused for whoever is in the room no more
+    text = await anyio.to_thread.run_sync(page_of, room)
+    name = f'attachment; filename="debrief-{room.code}.html"'
+    return HTMLResponse(text, headers={"content-disposition": name, "x-content-type-options": "nosniff"})
 
 
 async def _seen(request: Request, room: Room, who: str, since: float) -> Overview:

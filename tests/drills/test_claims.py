@@ -5,6 +5,7 @@ That the queries hold on the incident's run is for `sandbox scenario prove`: it 
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_page_of_an_alert_claims_that_its_rule_fires(scenario):
 
 def test_windows_of_a_healthy_time_end_before_anything_can_happen(scenario):
     """Everything may come later by a draw of the seed, and nothing earlier."""
-    first_s = min(step.at_s for step in scenario.timeline if step.fault and not step.anyway)
+    first_s = min((step.at_s for step in scenario.timeline if step.fault and not step.anyway), default=math.inf)
     ends = [
         int(minutes) * 60
         for claim in scenario.claims

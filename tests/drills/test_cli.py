@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sandbox.cli.app import main
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.scenario import library
 
 
@@ -35,7 +35,7 @@ def test_what_a_drill_teaches_is_told_after_its_debrief(capsys, tmp_path, monkey
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path))
     played = library.named("all-new")
     (tmp_path / "run").mkdir()
-    drill = store.create(played, run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)
+    drill = drills.create(played, run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)
 
     def taught() -> dict[str, str]:
         rows = json.loads(run(capsys, "list", "--json")[1])

@@ -43,7 +43,7 @@ NOT_RUN = {
     "sandbox twin": _MINUTES + "test_virtual.py asks for one",
     "sandbox twin RUN --seeds 3": _MINUTES + "test_virtual.py",
     "sandbox twin RUN --plot harm.svg": _MINUTES + "test_virtual.py",
-    "sandbox twin RUN --json": _MINUTES + "test_virtual.py",
+    "sandbox drill debrief --html debrief.html": "needs a drill that is over; tests/unit/cli/test_trainee_commands.py",
     "sandbox simulate --days 28 --users 20000 --arm more:rules.explore_share=0.1": _MINUTES + "the short one runs",
     "sandbox simulate --days 28 --users 20000 --arm explore:rules.explore_share=0.05": _MINUTES + "the short one runs",
     "sandbox bench parity --json": _MINUTES + "tests/unit/bench",

@@ -16,7 +16,7 @@ from faults.catalogue import CATALOGUE
 from sandbox.base.errors import SandboxError
 from sandbox.base.schema import TABLES
 from sandbox.drill.grading.outcome import outcome
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.play.live_desk import LiveDesk
 from sandbox.drill.play.report import Report
 from sandbox.drill.scenario import library
@@ -123,7 +123,7 @@ def test_by_hand_it_keeps_its_secret_and_its_stack(own_home):
         desk.file(Report(incident=False))
         result = outcome(drill, twin=False)
         assert result["score"] <= 0.05, "what is left is for owning to doubt"
-        assert not store.running_on(stack.run_dir)
+        assert not drills.running_on(stack.run_dir)
         assert drill.phase == "debrief"
         with pytest.raises(SandboxError) as late:
             desk.file(Report(incident=False))

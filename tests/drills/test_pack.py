@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from faults.catalogue import CATALOGUE
 from sandbox.drill.grading import baseline
 from sandbox.drill.grading.grade import grade
-from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.deeds import ActionTaken, Played
 from sandbox.drill.play.report import Report
 from sandbox.drill.scenario import library, taxonomy
 from sandbox.drill.scenario.patterns import ActionPattern, parse_action
@@ -28,11 +28,11 @@ def scenario(request) -> Scenario:
     return PACK[request.param]
 
 
-def course(scenario: Scenario, *actions: str) -> Course:
+def played(scenario: Scenario, *actions: str) -> Played:
     """The drill as planned; the actions a quarter of an hour after the page, the report soon after."""
     at_s = scenario.pager.at_s + 900
-    deeds = tuple(Action.of(at_s, *parse_action(text)) for text in actions)
-    return Course(0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + 300, deeds)
+    deeds = tuple(ActionTaken.of(at_s, *parse_action(text)) for text in actions)
+    return Played(0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + 300, deeds)
 
 
 def gold(scenario: Scenario) -> Report:
@@ -60,13 +60,13 @@ def test_there_is_one_for_each_fault_and_a_false_alarm():
 
 
 def test_who_knows_the_truth_and_does_right_gets_nearly_all(scenario):
-    marks = grade(scenario, course(scenario, *best(scenario)), gold(scenario))
+    marks = grade(scenario, played(scenario, *best(scenario)), gold(scenario))
 
     assert marks.score >= 0.95
 
 
 def test_who_does_nothing_gets_nothing_unless_nothing_is_right(scenario):
-    marks = grade(scenario, course(scenario), Report(incident=False, confidence=0.8))
+    marks = grade(scenario, played(scenario), Report(incident=False, confidence=0.8))
 
     if scenario.truth.incident:
         assert marks.score <= 0.05, "but for the doubt that it states"
@@ -85,8 +85,8 @@ def test_a_vandal_fails_whatever_he_writes(scenario):
     rubbish = Report.blaming("monitoring", "dead-metric", 0)
 
     for written in (rubbish, Report(incident=False, confidence=1.0)):
-        assert grade(scenario, course(scenario, *havoc), written).score < 0.35
-    tidy = grade(scenario, course(scenario, *havoc, *best(scenario)), gold(scenario))
+        assert grade(scenario, played(scenario, *havoc), written).score < 0.35
+    tidy = grade(scenario, played(scenario, *havoc, *best(scenario)), gold(scenario))
     assert next(i.score for i in tidy.items if i.item == "side_effects") == 0
 
 

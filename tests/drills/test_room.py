@@ -130,13 +130,13 @@ def test_a_world_that_is_killed_while_it_moves_comes_about_again(own_home: Path,
         pass
 
     desk = VirtualDesk.start(library.named("slow-home").model_copy(update={"load": LITTLE}), "tiny")
-    began, advance = desk.began_ts, desk.course.advance
+    began, advance = desk.began_ts, desk.run.advance
 
     def killed(until_ts: float) -> None:
         advance(until_ts)
         raise KilledError
 
-    monkeypatch.setattr(desk.course, "advance", killed)
+    monkeypatch.setattr(desk.run, "advance", killed)
     with pytest.raises(KilledError):
         desk.wait(began + desk.drill.scenario.timeline[0].at_s + 60)
     steps = [entry.what for entry in desk.drill.entries()]

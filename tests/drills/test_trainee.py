@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.drill.debrief.page import page
 from sandbox.drill.scenario import library
 from tests.drills.at_terminal import AtTerminal
 
@@ -96,9 +97,14 @@ def test_a_virtual_drill_from_page_to_debrief_with_a_hang_up_between(own_home: P
         at.sees("precedent")
         at.types("quit")
         assert at.ends() == 0
-    debrief = json.loads(sandbox("drill", "debrief", "--no-twin", "--json").stdout)
+    html = own_home / "debrief.html"
+    debrief = json.loads(sandbox("drill", "debrief", "--no-twin", "--html", str(html), "--json").stdout)
     assert debrief["score"] > 0.5
-    assert any(line["what"] == "you act" for line in debrief["timeline"])
+    told = [line["what"] for line in debrief["timeline"]]
+    assert {"the fault begins", "page", "you ask", "you look", "you act", "you report"} <= set(told)
+    assert all(line["wall"] for line in debrief["timeline"] if line["what"] == "you ask")
+    assert [query["used"] for query in debrief["queries"]] == ["evidence", None]
+    assert html.read_text() == page(debrief)
 
 
 def test_a_drill_that_was_left_can_be_given_up_and_tells_its_truth(own_home: Path, quieter: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import app
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.play.report import Report
 from sandbox.drill.play.virtual_desk import VirtualDesk
 from sandbox.drill.responders.autopilot import respond
@@ -94,13 +94,13 @@ def test_whoever_looks_from_outside_finds_it_where_it_ended(answered: tuple[Path
 
 def test_without_a_run_it_is_the_latest_drills(answered: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch) -> None:
     run_dir, _ = answered
-    monkeypatch.setattr(store, "latest_run", lambda: run_dir)
+    monkeypatch.setattr(drills, "latest_run", lambda: run_dir)
     assert run("twin")["run"] == str(run_dir)
 
 
 def test_what_happened_can_be_repeated_from_the_journal(answered: tuple[Path, dict], tmp_path: Path) -> None:
     run_dir, _ = answered
-    story, notices = twin.story_of(store.of_run(run_dir))
+    story, notices = twin.story_of(drills.of_run(run_dir))
     assert notices == []
     first, again = (run_arm(story.plan, tmp_path / name, telemetry=False) for name in "ab")
     for name in ("ts", "user", "clicks", "latency_ms", "revenue"):
@@ -115,7 +115,7 @@ def test_the_drill_and_its_incident_arm_are_one_run(home: Path, quieter: Path, t
         report, finding = respond(scenario, drill, drill.began_ts)
         assert finding.convinced
         drill.wait(drill.now() + 600)
-        held = drill.course.stack.ledger
+        held = drill.run.stack.ledger
         drill.drill.journal.append(drill.now(), "trainee", "report", report=report.model_dump(mode="json"))
         story, _ = twin.story_of(drill.drill)
     arm = run_arm(story.plan, tmp_path / "arm", telemetry=False)
@@ -197,13 +197,13 @@ def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(home: Path,
         asked(shell, "alerts")
         before = drill.now() - 60.0
         ((n,),) = drill.ask(f"select count(*) from requests where ts <= {sql_time(before)}").rows
-        journal, now, kept = drill.drill.entries(), drill.now(), drill.course.stack.ledger
+        journal, now, kept = drill.drill.entries(), drill.now(), drill.run.stack.ledger
 
     with VirtualDesk.resume(drill.drill) as again:
         assert again.now() == now
         assert [(e.world_ts, e.what) for e in again.drill.entries()] == [(e.world_ts, e.what) for e in journal]
         for name in ("ts", "user", "clicks", "latency_ms"):
-            assert np.array_equal(getattr(again.course.stack.ledger.requests, name), getattr(kept.requests, name))
+            assert np.array_equal(getattr(again.run.stack.ledger.requests, name), getattr(kept.requests, name))
         shell = Shell(again, Console(file=io.StringIO(), width=160))
         assert shell.asked[0] == "select count(*) from requests"
         assert "features.path" in asked(shell, "changes")
@@ -217,7 +217,7 @@ def test_a_drill_whose_process_ended_is_played_again_to_where_it_was(home: Path,
 
 def test_a_drill_that_does_not_come_out_as_it_was_is_not_taken_up(home: Path, quieter: Path, tmp_path: Path) -> None:
     with VirtualDesk.start(library.named(str(quieter)), "tiny", run_dir=tmp_path / "run") as drill:
-        drill.course.advance(drill.began_ts + 4_000)  # as no shell does: it is written down nowhere
+        drill.run.advance(drill.began_ts + 4_000)  # as no shell does: it is written down nowhere
 
     with pytest.raises(SandboxError) as refusal:
         VirtualDesk.resume(drill.drill)

@@ -13,12 +13,11 @@ from sandbox.drill.play.virtual_desk import VirtualDesk
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load, Scenario
 from sandbox.telemetry.sql import SqlWorker
-from tests.drills.test_virtual_pack import UNPLAYED
 from tests.unit.drill.telltales import faults_of, found_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-PACK = {name: s for name, s in library.load_all().items() if name not in UNPLAYED}
+PACK = library.load_all()
 LITTLE = Load(rate_per_s=1.0)
 # The index of the smallest world has fewer lists than are searched here.
 WORLDS = {"smaller-languages": "laptop"}

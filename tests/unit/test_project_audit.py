@@ -136,7 +136,7 @@ BANNED = {  # call -> where it is allowed, and what to use instead
     "pickle.loads": (set(), "safetensors, npz or JSON"),
     "torch.load": (set(), "safetensors"),
     # A manifest says when it was built; nothing is computed from that.
-    "datetime.now": ({"sandbox/world/store.py", "sandbox/cli/world_import.py"}, "a clock that was handed in"),
+    "datetime.now": ({"sandbox/world/files.py", "sandbox/cli/world_import.py"}, "a clock that was handed in"),
 }
 # Programs that wait for other processes or for people, by polling a condition; only ever shorter. And one that works
 # for a part of the time.
@@ -191,7 +191,7 @@ KEYS_OF_ONE_SLOT = {
     "services/skeleton/feature_store.py",  # the port
     "services/events/processor.py",  # an acknowledgement and how far it is: one hash tag
     "services/features/server.py",  # a span's op
-    "sandbox/virtual/processes/handlers.py",  # the same
+    "sandbox/virtual/processes/handlers/features.py",  # the same
     "sandbox/bench/kernels.py",  # the floor that the services are measured against, one node by its nature
 }
 

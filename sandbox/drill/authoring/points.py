@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sandbox.drill.grading.grade import grade
-from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.deeds import ActionTaken, Played
 from sandbox.drill.play.report import Report
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding
@@ -49,9 +49,9 @@ def findings(draft: Draft) -> Iterator[Finding]:
 def _score(scenario: Scenario, actions: Sequence[str], report: Report) -> float:
     """The drill as planned; the actions a quarter of an hour after the page, the report soon after."""
     at_s = scenario.pager.at_s + _ACTS_AFTER_S
-    deeds = tuple(Action.of(at_s, *parse_action(text)) for text in actions)
-    course = Course(0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + _REPORTS_AFTER_S, deeds)
-    return float(grade(scenario, course, report).score)
+    deeds = tuple(ActionTaken.of(at_s, *parse_action(text)) for text in actions)
+    played = Played(0.0, scenario.length_s, scenario.truth.onset_s, scenario.pager.at_s, at_s + _REPORTS_AFTER_S, deeds)
+    return float(grade(scenario, played, report).score)
 
 
 def _right(scenario: Scenario) -> Report:

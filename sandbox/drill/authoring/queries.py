@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -88,7 +89,7 @@ def _answer(draft: Draft, place: Place, sql: str, worker: SqlWorker) -> Any:
             error.fix,
         )
         return None
-    if not sqlguard.check(duckdb.connect(":memory:"), text):
+    if not sqlguard.check(_parser(), text):
         yield draft.error("query-fails", at, "no table of the lake", "a query that looks at what was recorded",
                           "read from a table: sandbox sql --tables")  # fmt: skip
     return answer
@@ -130,14 +131,25 @@ def _predicate(draft: Draft, place: Place, evidence: Evidence, answer: Result) -
 def _counts(sql: str) -> list[str]:
     """Columns that count something, and `rows`: never below 0. Empty where the parse does not say."""
     try:
-        with duckdb.connect(":memory:") as parser:  # not the one that all of a process share
-            row = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [re.sub(r"\$(\w+)", "now()", sql)]).fetchone()
+        text = re.sub(r"\$(\w+)", "now()", sql)
+        row = _parser().execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
         node = json.loads(row[0])["statements"][0]["node"] if row else {}
     except (duckdb.Error, KeyError, IndexError, ValueError):
         node = {}
     columns = node.get("select_list", [])
     found = [c.get("alias") for c in columns if str(c.get("function_name", "")).lower() in _COUNTS]
     return [*(str(name) for name in found if name), "rows"]
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
+    """Not the one that all of a process share; one is made in 50 ms, and a check parses thirty queries."""
+    return duckdb.connect(":memory:")
+
+
+def _parser() -> duckdb.DuckDBPyConnection:
+    """For one thread."""
+    return _memory().cursor()
 
 
 def _together(draft: Draft, asked: list[_Asked]) -> Iterator[Finding]:

@@ -13,8 +13,8 @@ from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.drill.grading import grade as grading
 from sandbox.drill.grading.marking import PLOTTED
-from sandbox.drill.play.deeds import course_of
-from sandbox.drill.play.store import Drill
+from sandbox.drill.play.deeds import played_of
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.scenario.harms import SLOW, UNITS
 from sandbox.drill.twin import arm_runs
 from sandbox.drill.twin import story as twin
@@ -51,7 +51,7 @@ def unmarked(
         except SandboxError as error:
             notices.append(f"no twin: {error.kind.title} ({error.where}: {error.seen})")
     incident = drill.scenario.truth.incident and drill.plan.faults
-    if incident and course_of(drill.scenario, drill.entries()).onset_s is None:
+    if incident and played_of(drill.scenario, drill.entries()).onset_s is None:
         notices.append("it was given up before it went wrong: what is told would have come")
     full = grading.weights(incident, () if found else ("impact", "evidence", "ruled_out"))
     items = [{"item": name, "score": 0.0, "max": round(most, 4), "why": WHY} for name, most in full.items()]

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.base.config import Config
 from sandbox.drill.grading.grade import grade
-from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.deeds import ActionTaken, Played
 from sandbox.drill.play.report import Report
 from sandbox.drill.scenario import segments, taxonomy
 from sandbox.drill.scenario.patterns import ActionPattern, parse_action
@@ -38,19 +38,19 @@ class Guess:
     confidence: float = 0.9
     how: str = "the one answer that scores best over the other scenarios"
 
-    def score(self, scenario: Scenario, course: Course) -> float:
+    def score(self, scenario: Scenario, played: Played) -> float:
         """Its grade when filed right after the page."""
-        started = course.began_ts + max(0.0, course.paged_s - self.onset_before_page_s)
+        started = played.began_ts + max(0.0, played.paged_s - self.onset_before_page_s)
         report = Report(incident=False, confidence=self.confidence)
         if self.incident:
             report = Report.blaming(
                 self.component, self.mechanism, started, dict(self.segment),
-                detected_at=course.began_ts + course.paged_s, confidence=self.confidence,
+                detected_at=played.began_ts + played.paged_s, confidence=self.confidence,
             )  # fmt: skip
-        actions: tuple[Action, ...] = ()
+        actions: tuple[ActionTaken, ...] = ()
         if self.action is not None:
-            actions = (Action.of(course.paged_s, *parse_action(self.action), self.effects),)
-        alone = replace(course, filed_s=course.paged_s, actions=actions, hints=0)
+            actions = (ActionTaken.of(played.paged_s, *parse_action(self.action), self.effects),)
+        alone = replace(played, filed_s=played.paged_s, actions=actions, hints=0)
         return grade(scenario, alone, report).score
 
     @property
@@ -74,10 +74,10 @@ class Blind:
     told: str
 
 
-def planned(scenario: Scenario) -> Course:
-    """The course that the scenario's file lays out, for a drill that has not been run."""
+def planned(scenario: Scenario) -> Played:
+    """How it would go by the scenario's file, for a drill that has not been run."""
     paged = scenario.pager.at_s
-    return Course(0.0, scenario.length_s, scenario.truth.onset_s, paged, paged)
+    return Played(0.0, scenario.length_s, scenario.truth.onset_s, paged, paged)
 
 
 def best_constant(pack: Iterable[Scenario]) -> Guess:
@@ -86,18 +86,18 @@ def best_constant(pack: Iterable[Scenario]) -> Guess:
     return _chosen(pack).constant
 
 
-def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Course], Guess | None]:
+def blame_last_change(pack: Iterable[Scenario]) -> Callable[[Scenario, Played], Guess | None]:
     """The answer that names the last change before the page, as the component and the onset, and takes
     it back; mechanism and segment, which a change does not tell, are the best constants for that."""
     return _chosen(pack).last_change
 
 
-def blind_answer(scenario: Scenario, course: Course, pack: Iterable[Scenario]) -> Blind:
-    """The better of the two answers on this course. Both are chosen on the other scenarios of
+def blind_answer(scenario: Scenario, played: Played, pack: Iterable[Scenario]) -> Blind:
+    """The better of the two answers in this drill. Both are chosen on the other scenarios of
     the pack: an answer that fits this one by chance of the pack's make-up has looked."""
     chosen = _chosen(s for s in pack if s.id != scenario.id)
-    guesses = [chosen.constant, chosen.last_change(scenario, course)]
-    scored = [Blind(g.score(scenario, course), g.told) for g in guesses if g is not None]
+    guesses = [chosen.constant, chosen.last_change(scenario, played)]
+    scored = [Blind(g.score(scenario, played), g.told) for g in guesses if g is not None]
     return max(scored, key=lambda blind: blind.score)
 
 
@@ -116,7 +116,7 @@ class _Chosen:
         loud = Guess(incident=True, component="gateway", mechanism="slow-edge")
 
         def total(guess: Guess) -> float:
-            return sum(guess.score(s, course) for s, course in self._placed)
+            return sum(guess.score(s, played) for s, played in self._placed)
 
         def improved(guess: Guess, options: Iterable[Guess]) -> Guess:
             return max((guess, *options), key=total)
@@ -130,17 +130,17 @@ class _Chosen:
         loud = improved(loud, (replace(loud, action=deed) for deed in deeds))
         return max((quiet, loud), key=total)
 
-    def _best_last_change(self) -> Callable[[Scenario, Course], Guess | None]:
-        blamed = [(s, course, guess) for s, course in self._placed if (guess := _blaming_last_change(s, course))]
+    def _best_last_change(self) -> Callable[[Scenario, Played], Guess | None]:
+        blamed = [(s, played, guess) for s, played in self._placed if (guess := _blaming_last_change(s, played))]
 
         def total(**told: Any) -> float:
-            return sum(replace(guess, **told).score(s, course) for s, course, guess in blamed)
+            return sum(replace(guess, **told).score(s, played) for s, played, guess in blamed)
 
         mechanism = max(_mechanisms(self._scenarios), key=lambda m: total(mechanism=m)) if blamed else "slow-edge"
         segment = max(((), *_segments(self._scenarios)), key=lambda s: total(mechanism=mechanism, segment=s))
 
-        def answer(scenario: Scenario, course: Course) -> Guess | None:
-            guess = _blaming_last_change(scenario, course)
+        def answer(scenario: Scenario, played: Played) -> Guess | None:
+            guess = _blaming_last_change(scenario, played)
             return replace(guess, mechanism=mechanism, segment=segment) if guess else None
 
         return answer
@@ -161,8 +161,8 @@ def _chosen(pack: Iterable[Scenario]) -> _Chosen:
     return _CHOSEN[key]
 
 
-def _blaming_last_change(scenario: Scenario, course: Course) -> Guess | None:
-    step = _last_change(scenario, course)
+def _blaming_last_change(scenario: Scenario, played: Played) -> Guess | None:
+    step = _last_change(scenario, played)
     if step is None:
         return None
     key, component = _key(step), _key(step)
@@ -170,13 +170,13 @@ def _blaming_last_change(scenario: Scenario, course: Course) -> Guess | None:
         component = step.target if step.target in taxonomy.COMPONENTS else "gateway"
     return Guess(
         incident=True, component=component, mechanism="slow-edge",
-        onset_before_page_s=course.paged_s - step.at_s, action=f"revert target={step.target} key={key}",
+        onset_before_page_s=played.paged_s - step.at_s, action=f"revert target={step.target} key={key}",
         effects=_undoing(step, scenario.config), how="the last change before the page is to blame",
     )  # fmt: skip
 
 
-def _last_change(scenario: Scenario, course: Course) -> Step | None:
-    before = [s for s in scenario.timeline if s.at_s <= course.paged_s and (s.change or s.release)]
+def _last_change(scenario: Scenario, played: Played) -> Step | None:
+    before = [s for s in scenario.timeline if s.at_s <= played.paged_s and (s.change or s.release)]
     return before[-1] if before else None
 
 

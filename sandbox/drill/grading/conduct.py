@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.deeds import ActionTaken, Played
 from sandbox.drill.scenario.harms import GOODS, SEGMENT_EXPOSURE, SLOW, UNITS
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.scenario.truth import Cause
@@ -36,7 +36,7 @@ class Deed:
     """An action and what it came to. helped: the run without it is worse. known: by a twin in which harm
     stood out; otherwise it is the scenario that says so."""
 
-    action: Action
+    action: ActionTaken
     helped: bool
     accepted: bool
     penalised: bool
@@ -56,23 +56,23 @@ class Deed:
         return f"`{self.action.text}` was not needed" + (": without it nothing is worse" if self.known else "")
 
 
-def mitigation(scenario: Scenario, course: Course, twin: TwinResult | None) -> Scored:
+def mitigation(scenario: Scenario, played: Played, twin: TwinResult | None) -> Scored:
     """How much of the harm was averted that could be, less for shots in the dark."""
-    if course.onset_s is None:
+    if played.onset_s is None:
         return 0.0, "nothing was there to mitigate"
     judged = _by_harm(twin) if twin is not None else None
-    share, why = judged or _by_state(scenario, course)
+    share, why = judged or _by_state(scenario, played)
     if twin is not None and judged is None:
         why += "; by what was done, for no harm stood out of the noise"
-    blamed = [d for d in deeds(scenario, course, twin, incident=True) if d.blame > 0]
+    blamed = [d for d in deeds(scenario, played, twin, incident=True) if d.blame > 0]
     if share > 0 and blamed:
         why += f"; beside {len(blamed)} shot{'s' * (len(blamed) > 1)} in the dark"
     return share * max(0.0, 1.0 - sum(d.blame for d in blamed)), why
 
 
-def side_effects(scenario: Scenario, course: Course, twin: TwinResult | None, incident: bool) -> Scored:
+def side_effects(scenario: Scenario, played: Played, twin: TwinResult | None, incident: bool) -> Scored:
     """All of it for who did nothing but what helps."""
-    done = deeds(scenario, course, twin, incident)
+    done = deeds(scenario, played, twin, incident)
     blamed = [d for d in done if d.blame > 0]
     blame, told = sum(d.blame for d in blamed), [d.why for d in blamed]
     if twin is not None:
@@ -84,12 +84,12 @@ def side_effects(scenario: Scenario, course: Course, twin: TwinResult | None, in
     return max(0.0, 1.0 - blame), "; ".join(told[:4]) or "no needless action"
 
 
-def deeds(scenario: Scenario, course: Course, twin: TwinResult | None, incident: bool) -> list[Deed]:
-    """Each action of the course, judged by the step of the twin that it belongs to. In a step of several
+def deeds(scenario: Scenario, played: Played, twin: TwinResult | None, incident: bool) -> list[Deed]:
+    """Each action taken, judged by the step of the twin that it belongs to. In a step of several
     those that the scenario accepts are the ones that helped, where there are such."""
     found: list[Deed] = []
-    for first, step in _steps(course.actions, twin):
-        actions = course.actions[first : step.n_after if step else len(course.actions)]
+    for first, step in _steps(played.actions, twin):
+        actions = played.actions[first : step.n_after if step else len(played.actions)]
         accepted = [incident and a.is_one_of(scenario.helpful) for a in actions]
         known = twin is not None and step is not None and incident and _tells(twin)
         least = ACCEPTED_SHARE if any(accepted) else HELPS_SHARE
@@ -101,7 +101,7 @@ def deeds(scenario: Scenario, course: Course, twin: TwinResult | None, incident:
     return found
 
 
-def _steps(actions: Sequence[Action], twin: TwinResult | None) -> list[tuple[int, StepHarm | None]]:
+def _steps(actions: Sequence[ActionTaken], twin: TwinResult | None) -> list[tuple[int, StepHarm | None]]:
     """First action of each step, and what the step came to; all are one step where no twin tells."""
     if not actions:
         return []
@@ -152,19 +152,19 @@ def _by_harm(twin: TwinResult) -> Scored | None:
     return share, f"saved {surest_two} that could still be saved once the evidence was there"
 
 
-def _by_state(scenario: Scenario, course: Course) -> Scored:
+def _by_state(scenario: Scenario, played: Played) -> Scored:
     """By whether something accepted was done against each cause while it was at work."""
-    parts = [_against(scenario, course, cause) for cause in scenario.truth.causes]
+    parts = [_against(scenario, played, cause) for cause in scenario.truth.causes]
     return sum(share for share, _ in parts) / len(parts), "; ".join(why for _, why in parts)
 
 
-def _against(scenario: Scenario, course: Course, cause: Cause) -> Scored:
+def _against(scenario: Scenario, played: Played, cause: Cause) -> Scored:
     accepted = scenario.accepted_for(cause)
-    onset_s = course.onset_s if cause is scenario.truth.first else cause.onset_s
+    onset_s = played.onset_s if cause is scenario.truth.first else cause.onset_s
     assert onset_s is not None
-    for action in sorted(course.actions, key=lambda a: a.at_s):
-        if onset_s <= action.at_s <= course.filed_s and action.is_one_of(accepted):
-            took = (action.at_s - onset_s) / course.length_s
+    for action in sorted(played.actions, key=lambda a: a.at_s):
+        if onset_s <= action.at_s <= played.filed_s and action.is_one_of(accepted):
+            took = (action.at_s - onset_s) / played.length_s
             promptness = 1.0 - min(1.0, max(0.0, took - 0.3) / 0.6)
             minutes = (action.at_s - onset_s) / 60
             return 0.5 + 0.5 * promptness, (f"`{action.text}`, {minutes:.0f} world minutes after it began")

@@ -14,13 +14,13 @@ from sandbox.drill.grading import conduct
 from sandbox.drill.grading.causes import JUDGES, cause_shares
 from sandbox.drill.grading.evidence import Strength
 from sandbox.drill.grading.impact import impact_share, sizable
-from sandbox.drill.play.deeds import HINT_PRICE, Action, Course
+from sandbox.drill.play.deeds import HINT_PRICE, Played
 from sandbox.drill.play.report import Report
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.scenario.truth import Truth
 from sandbox.drill.twin.comparison import TwinResult
 
-__all__ = ["Action", "Course", "Grade", "Item", "Looked", "grade"]
+__all__ = ["Grade", "Item", "Looked", "Played", "grade"]
 
 # Maxima by item, with a twin.
 INCIDENT_WEIGHTS = {
@@ -39,10 +39,12 @@ CAUSE = ("component", "mechanism", "onset", "segment", "impact", "evidence", "ru
 @dataclass(frozen=True)
 class Looked:
     """How strong what the report quotes is. evidence: one for each statement. ruled_out: one for each thing
-    that it was not; None where no look-alike could be run to tell."""
+    that it was not; None where no look-alike could be run to tell. asked: one for each query that the report does not
+    quote: for the debrief, not for the grade."""
 
     evidence: Sequence[Strength] = ()
     ruled_out: Sequence[Strength] | None = None
+    asked: Sequence[Strength] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Grade:
 
 
 def grade(
-    scenario: Scenario, course: Course, report: Report, twin: TwinResult | None = None, looked: Looked | None = None
+    scenario: Scenario, played: Played, report: Report, twin: TwinResult | None = None, looked: Looked | None = None
 ) -> Grade:
     """What the report and the actions are worth.
 
@@ -75,14 +77,14 @@ def grade(
     asked again. A drill whose fault was left out has no onset: then the right answer is that
     nothing is wrong.
     """
-    incident = scenario.truth.incident and course.onset_s is not None
+    incident = scenario.truth.incident and played.onset_s is not None
     right = report.incident == incident
-    restraint = conduct.side_effects(scenario, course, twin, incident)
+    restraint = conduct.side_effects(scenario, played, twin, incident)
     full = weights(incident, _without(report, twin, looked))
     parts = {
-        "detection": _detection(incident, course, report, restraint[0]),
-        **_causes(scenario.truth, report, course, incident),
-        "mitigation": conduct.mitigation(scenario, course, twin),
+        "detection": _detection(incident, played, report, restraint[0]),
+        **_causes(scenario.truth, report, played, incident),
+        "mitigation": conduct.mitigation(scenario, played, twin),
         "side_effects": restraint,
         "impact": impact_share(report.impact, twin) if full["impact"] and twin else _no_harm(twin),
         "evidence": _evidence(looked.evidence) if looked is not None else _NO_TWIN,
@@ -99,9 +101,9 @@ def grade(
         if highest == 0 and not incident:
             why = "has no part in a drill without an incident"
         items.append(Item(name, round(highest * share, 4), round(highest, 4), why))
-    if course.hints:
-        price = -HINT_PRICE * course.hints
-        items.append(Item("hints", price, 0.0, f"{course.hints} taken, {HINT_PRICE:.0%} each"))
+    if played.hints:
+        price = -HINT_PRICE * played.hints
+        items.append(Item("hints", price, 0.0, f"{played.hints} taken, {HINT_PRICE:.0%} each"))
     return Grade(tuple(items))
 
 
@@ -129,34 +131,34 @@ def _without(report: Report, twin: TwinResult | None, looked: Looked | None) -> 
     return {name for name, there in gradable.items() if not there}
 
 
-def _causes(truth: Truth, report: Report, course: Course, incident: bool) -> dict[str, Scored]:
+def _causes(truth: Truth, report: Report, played: Played, incident: bool) -> dict[str, Scored]:
     if truth.incident and not incident:  # the fault was left out: any benign reading is right
         benign = all(cause.benign for cause in report.causes)
         nothing = (float(benign), "nothing was at work")
         return dict.fromkeys(JUDGES, nothing)
-    return cause_shares(truth.causes, report.causes, INCIDENT_WEIGHTS, course.began_ts)
+    return cause_shares(truth.causes, report.causes, INCIDENT_WEIGHTS, played.began_ts)
 
 
 def _no_harm(twin: TwinResult | None) -> Scored:
     return _NO_TWIN if twin is None else (0.0, "not graded: by the report no harm stood out")
 
 
-def _detection(incident: bool, course: Course, report: Report, restraint: float) -> Scored:
+def _detection(incident: bool, played: Played, report: Report, restraint: float) -> Scored:
     """restraint: share of the side effects. Who acts on a false alarm has not seen that it is one."""
     if report.incident != incident:
         return 0.0, "an incident was missed" if incident else "a false alarm was reported"
     if not incident:
         acted = "" if restraint == 1.0 else ", and yet acted as if something were"
         return restraint, f"rightly reported that nothing was wrong{acted}"
-    assert course.onset_s is not None
-    detected = course.filed_s
+    assert played.onset_s is not None
+    detected = played.filed_s
     if report.detected_at is not None:
-        detected = min(detected, report.detected_at - course.began_ts)
-    if detected < course.onset_s:
+        detected = min(detected, report.detected_at - played.began_ts)
+    if detected < played.onset_s:
         return 0.6, "the incident was found, but it is said to have been seen before it began"
-    took = (detected - course.onset_s) / course.length_s
+    took = (detected - played.onset_s) / played.length_s
     promptness = 1.0 - min(1.0, max(0.0, took - 0.25) / 0.5)
-    return (0.6 + 0.4 * promptness, f"found {(detected - course.onset_s) / 60:.0f} world minutes after it began")
+    return (0.6 + 0.4 * promptness, f"found {(detected - played.onset_s) / 60:.0f} world minutes after it began")
 
 
 def _evidence(strengths: Sequence[Strength]) -> Scored:

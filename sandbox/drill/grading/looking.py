@@ -5,6 +5,9 @@ Every query is asked as of several moments: before the first action, before the 
 the report was filed. A query that looks back from `$now` sees a healthy hour in what somebody has repaired. The
 healthy days are days with the same actions at the same times, so that nobody is paid for having seen their own
 deed. A query that is strong at one moment is not asked at the next.
+
+Queries that the trainee asked and did not quote are asked again too, before the first action and whenever else those
+runs are there: the debrief tells how strong they would have been.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ FULL = 0.995  # strength from which a query need not be asked again
 
 @dataclass(frozen=True)
 class Looking:
-    """A finished drill whose report is asked again. pack: the scenarios that look-alikes are taken from."""
+    """A finished drill whose report is asked again. pack: the scenarios that look-alikes are taken from. asked:
+    queries that it does not quote."""
 
     story: Story
     report: Report
@@ -52,22 +56,23 @@ class Looking:
     run: RunArm | None = None
     workers: int = arm_runs.WORKERS
     progress: ProgressFn = quiet
+    asked: tuple[Statement, ...] = ()
 
     @property
     def moments(self) -> list[float]:
         """World seconds since the drill began, as of which queries are asked, in order."""
         story, onset_s = self.story, self.story.onset_s
         assert onset_s is not None
-        done = [a for a in story.course.actions if onset_s < a.at_s < story.course.filed_s]
+        done = [a for a in story.played.actions if onset_s < a.at_s < story.played.filed_s]
         helpful = [a for a in done if a.is_one_of(story.plan.scenario.helpful)]
         times = {of[0].at_s for of in (done, helpful) if of}
-        return sorted({*times, story.course.filed_s})
+        return sorted({*times, story.played.filed_s})
 
     def days(self, moment_s: float) -> list[ArmPlan]:
         """The incident, its own day without the faults, and others: all with the same actions so far."""
         plan = self.story.plan
         actions = same_actions(plan, moment_s)
-        whole_s = self.story.course.filed_s if not actions else moment_s
+        whole_s = self.story.played.filed_s if not actions else moment_s
         until_s = min(plan.until_s, math.ceil(whole_s / STEP_S) * STEP_S)
         own_until_s = plan.until_s if not actions else until_s  # without any, an arm that is run anyway
         own = replace(plan, faults=False, actions=actions, until_s=own_until_s)
@@ -77,7 +82,7 @@ class Looking:
     def look_alikes(self, one: RuledOut, moment_s: float) -> list[ArmPlan]:
         """Runs with what the report rules out in place of the fault."""
         plan = self.story.plan
-        until_s = min(plan.until_s, math.ceil(self.story.course.filed_s / STEP_S) * STEP_S)
+        until_s = min(plan.until_s, math.ceil(self.story.played.filed_s / STEP_S) * STEP_S)
         return [
             replace(
                 plan,
@@ -92,7 +97,7 @@ class Looking:
         """Runs with a lake that will be wanted, so that they can be run beside others."""
         moment_s = self.moments[0]
         asked = [plan for one in self._quoted for plan in self.look_alikes(one, moment_s)]
-        return [*(self.days(moment_s) if self._bearing or asked else []), *asked]
+        return [*(self.days(moment_s) if self._bearing or asked or self._telling else []), *asked]
 
     def looked(self) -> Looked:
         """How strong what the report quotes is. Raises what a run raises."""
@@ -100,18 +105,25 @@ class Looking:
             None if s in self._bearing else irrelevant(s, self._blamed) for s in self.report.evidence
         ]
         excluded: list[Strength | None] = [None] * len(self._quoted)
-        for moment_s in self.moments:
-            if not all(map(_done, [*evidence, *excluded])):
-                self._ask_again(moment_s, evidence, excluded)
-        return Looked([e for e in evidence if e is not None], self._ruled_out(excluded))
+        asked: list[Strength | None] = [None if s in self._telling else irrelevant(s, self._guilty) for s in self.asked]
+        for n, moment_s in enumerate(self.moments):
+            first = n == 0 and bool(self._telling)
+            if first or not all(map(_done, [*evidence, *excluded])):
+                self._ask_again(moment_s, evidence, excluded, asked)
+        return Looked([e for e in evidence if e], self._ruled_out(excluded), [a for a in asked if a])
 
-    def _ask_again(self, moment_s: float, evidence: list[Strength | None], excluded: list[Strength | None]) -> None:
+    def _ask_again(
+        self, moment_s: float, evidence: list[Strength | None], excluded: list[Strength | None],
+        asked: list[Strength | None],
+    ) -> None:  # fmt: skip
         """Puts what is stronger at that moment in place of what was known of each query."""
         with ExitStack() as lakes:
             days = self._open(self.days(moment_s), moment_s, lakes)
-            for i, statement in enumerate(self.report.evidence):
-                if not _done(evidence[i]):
-                    evidence[i] = _stronger(evidence[i], strength(statement, days[0], days[1:]))
+            for statements, known in ((self.report.evidence, evidence), (self.asked, asked)):
+                for i, statement in enumerate(statements):
+                    self.progress("asking your queries again", i / len(statements))
+                    if not _done(known[i]):
+                        known[i] = _stronger(known[i], strength(statement, days[0], days[1:]))
             for i, one in enumerate(self._quoted):
                 if not _done(excluded[i]):
                     found = self._excluded(one, days, moment_s, lakes)
@@ -125,6 +137,15 @@ class Looking:
     def _bearing(self) -> list[Statement]:
         """Evidence that looks at something in which a component shows that the report blames."""
         return [s for s in self.report.evidence if bears_on_any(s.sql, self._blamed)]
+
+    @property
+    def _guilty(self) -> set[str]:
+        return {cause.component for cause in self.story.plan.scenario.truth.causes}
+
+    @cached_property
+    def _telling(self) -> list[Statement]:
+        """What was asked and looks at something in which a component shows that was really at fault."""
+        return [s for s in self.asked if bears_on_any(s.sql, self._guilty)]
 
     @cached_property
     def _quoted(self) -> list[RuledOut]:
@@ -148,7 +169,7 @@ class Looking:
 
     def _excluded(self, one: RuledOut, days: Sequence[Day], moment_s: float, lakes: ExitStack) -> Strength:
         assert one.sql is not None
-        claim = f"not {one.what}"
+        claim = one.claimed
         if self._is_true(one):
             return Strength(claim, 0.0, "", "it was just that")
         plans = self.look_alikes(one, moment_s)
@@ -167,15 +188,15 @@ class Looking:
 
     def _day(self, finished: arm_runs.Finished, moment_s: float, lakes: ExitStack) -> Day:
         assert finished.run_dir is not None
-        course, began_ts = self.story.course, finished.ledger.began_ts
-        times = {"began": began_ts, "paged": began_ts + course.paged_s, "now": began_ts + moment_s}
+        played, began_ts = self.story.played, finished.ledger.began_ts
+        times = {"began": began_ts, "paged": began_ts + played.paged_s, "now": began_ts + moment_s}
         lake = lakes.enter_context(SqlWorker(finished.run_dir / "lake", until_ts=times["now"]))
 
         def ask(sql: str) -> tuple[list[str], list[list[Any]]]:
             told = lake.query(sql)
             return told.columns, told.rows
 
-        return Day(ask, times, began_ts - course.began_ts)
+        return Day(ask, times, began_ts - played.began_ts)
 
 
 def _stronger(known: Strength | None, found: Strength) -> Strength:

@@ -7,19 +7,21 @@ drills/<id>/grade.json   the document of the grade, with `twin` for the plot of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
 from sandbox.drill.grading.baseline import Blind, blind_answer
+from sandbox.drill.grading.evidence import Strength
 from sandbox.drill.grading.grade import Grade, Looked, grade
 from sandbox.drill.grading.looking import Looking
-from sandbox.drill.play.deeds import course_of
+from sandbox.drill.play.deeds import played_of
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry, first
-from sandbox.drill.play.report import Report
-from sandbox.drill.play.store import Drill
+from sandbox.drill.play.notebook import Notebook
+from sandbox.drill.play.report import MOST_SQL, Report, RuledOut, Statement
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
@@ -28,7 +30,11 @@ from sandbox.drill.twin.arm_runs import RunArm
 from sandbox.drill.twin.comparison import TwinResult
 
 DIED = "RUN-008"  # of a process that computes: nothing that a grade could do without
-PLOTTED = ("per_minute", "with_nothing_done", "unmitigated", "onset_s", "filed_s")
+PLOTTED = (
+    "per_minute", "with_nothing_done", "with_best_response", "harm", "avoided", "regret", "unmitigated", "so_far",
+    "onset_s", "filed_s", "horizon_s", "seeds", "affected_users",
+)  # fmt: skip
+MOST_ASKED = 40  # queries that are asked again though nobody quotes them, the latest: a few seconds of grading
 
 
 def marked(
@@ -56,12 +62,13 @@ def marked(
         return kept
     report = Report.model_validate(filed.fields["report"])
     pack = tuple(library.load_all().values())
+    asked = unquoted(Notebook(drill.directory).asked(), report)
     found, looked = None, None
     notices: list[str] = []
     if with_twin:
         try:
             story, notices = twin.story_of(drill)
-            looking = Looking(story, report, pack, run, workers, progress)
+            looking = Looking(story, report, pack, run, workers, progress, asked)
             # Of a day on which nothing was wrong, or was not noticed, what is quoted is not asked again.
             told = story.onset_s is not None and report.incident
             days = looking.first_runs() if told else []
@@ -74,12 +81,37 @@ def marked(
             notices = [f"graded without a twin: {error.kind.title} ({error.where}: {error.seen})"]
     marks, baseline = _graded(drill.scenario, entries, report, pack, found, looked)
     document = {**_result(drill.plan.run_dir, report, marks, baseline), "notices": notices}
+    if looked is not None:
+        document["looked"] = told_of(looked, report, asked)
     if found is not None:
         whole = found.document(drill.plan.run_dir)
         document["twin"] = {part: whole[part] for part in PLOTTED}
         write_atomically(drill.directory / "grade.json", json.dumps(document))
     drill.unseal()  # its debrief follows
     return document
+
+
+def unquoted(queries: Sequence[str], report: Report) -> tuple[Statement, ...]:
+    """Queries that the report does not quote, each once, the latest MOST_ASKED of them."""
+    quoted = {s.sql for s in report.evidence} | {r.sql for r in report.ruled_out}
+    found = dict.fromkeys(sql for sql in queries if sql not in quoted and 0 < len(sql) <= MOST_SQL)
+    return tuple(
+        Statement(claim="a query that the report does not quote", sql=sql) for sql in list(found)[-MOST_ASKED:]
+    )
+
+
+def told_of(looked: Looked, report: Report, asked: Sequence[Statement]) -> dict[str, Any]:
+    """{evidence, ruled_out, asked}: rows {claim, sql, value, column, why}, the strength of each query."""
+    excluded = {s.claim: s for s in looked.ruled_out or ()}
+
+    def row(of: Statement | RuledOut, found: Strength) -> dict[str, Any]:
+        return {"claim": found.claim, "sql": of.sql, "value": found.value, "column": found.column, "why": found.why}
+
+    return {
+        "evidence": [row(s, found) for s, found in zip(report.evidence, looked.evidence, strict=False)],
+        "ruled_out": [row(r, excluded[r.claimed]) for r in report.ruled_out if r.claimed in excluded],
+        "asked": [row(s, found) for s, found in zip(asked, looked.asked, strict=False)],
+    }
 
 
 def _kept(drill: Drill) -> dict[str, Any] | None:
@@ -96,9 +128,9 @@ def _graded(
 ) -> tuple[Grade, Blind]:  # fmt: skip
     """The grade, and what an answer without looking would have got in the same drill (of which nobody
     knows the harm: that one is graded without a twin)."""
-    course = course_of(scenario, entries)
-    marks = grade(scenario, course, report, twin, looked)
-    return marks, blind_answer(scenario, course, pack)
+    played = played_of(scenario, entries)
+    marks = grade(scenario, played, report, twin, looked)
+    return marks, blind_answer(scenario, played, pack)
 
 
 def _result(run: str, report: Report, marks: Grade, blind: Blind) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.grading.abandoned import unmarked
 from sandbox.drill.grading.marking import marked
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.standing import filed_report, is_over
-from sandbox.drill.play.store import Drill
 
 
 def outcome(drill: Drill, progress: ProgressFn = quiet, *, twin: bool = True) -> dict[str, Any]:

@@ -13,7 +13,7 @@ HINT_PRICE = 0.03  # of the whole score, for each hint taken
 
 
 @dataclass(frozen=True)
-class Action:
+class ActionTaken:
     """One thing the trainee did. at_s: world seconds since the drill began. text: as it was typed.
     forms: every form that it counts as, the one typed and what it came to, as (operation, arguments)."""
 
@@ -22,7 +22,7 @@ class Action:
     forms: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
     @classmethod
-    def of(cls, at_s: float, op: str, arguments: Mapping[str, str], effects: Iterable[str] = ()) -> Action:
+    def of(cls, at_s: float, op: str, arguments: Mapping[str, str], effects: Iterable[str] = ()) -> ActionTaken:
         """effects: what it came to, each written as an action."""
         typed = " ".join((op, *(f"{k}={v}" for k, v in arguments.items() if k not in ("target", "key"))))
         forms = [(op, dict(arguments)), *(parse_action(text) for text in effects)]
@@ -35,7 +35,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Course:
+class Played:
     """How a drill went. Times are world seconds since it began.
 
     began_ts: world seconds since the epoch at its beginning. length_s: what the trainee had. onset_s:
@@ -48,19 +48,19 @@ class Course:
     onset_s: float | None
     paged_s: float
     filed_s: float
-    actions: tuple[Action, ...] = ()
+    actions: tuple[ActionTaken, ...] = ()
     hints: int = 0
 
 
-def course_of(scenario: Scenario, entries: list[Entry]) -> Course:
+def played_of(scenario: Scenario, entries: list[Entry]) -> Played:
     """How the drill went, by its journal. Onset is when the first harmful fault really began."""
     began = first(entries, "phase", name="baseline")
     assert began is not None, "a drill that has begun has a baseline"
     armed, paged = first(entries, "armed"), first(entries, "page")
     filed = first(entries, "report")
-    end = entries[-1].world_ts
+    end = max(e.world_ts for e in entries)  # that a driver failed has no world time
     zero = began.world_ts
-    return Course(
+    return Played(
         began_ts=zero,
         length_s=scenario.length_s,
         onset_s=armed.world_ts - zero if armed else None,
@@ -71,6 +71,6 @@ def course_of(scenario: Scenario, entries: list[Entry]) -> Course:
     )
 
 
-def _action(entry: Entry, began_ts: float) -> Action:
+def _action(entry: Entry, began_ts: float) -> ActionTaken:
     forms = tuple((str(op), tuple((str(k), str(v)) for k, v in arguments)) for op, arguments in entry.fields["forms"])
-    return Action(entry.world_ts - began_ts, str(entry.fields["text"]), forms)
+    return ActionTaken(entry.world_ts - began_ts, str(entry.fields["text"]), forms)

@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self
 
 from sandbox.base.progress import ProgressFn
 from sandbox.drill.play import standing
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.report import Report
-from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.telemetry.sql import Result, SqlWorker

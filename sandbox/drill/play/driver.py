@@ -15,12 +15,12 @@ from pathlib import Path
 
 from loadtest.runner import Load
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.engine import Engine
 from sandbox.drill.play.journal import Journal
-from sandbox.drill.play.live_stage import LiveStage
+from sandbox.drill.play.live_backend import LiveBackend
 from sandbox.drill.play.on_load import OnLoad
-from sandbox.drill.play.store import Drill
 from sandbox.runtime.stack import Stack
 
 TICK_S = 0.25  # wall seconds between two looks at the clock: a quarter of a world minute at 60x
@@ -30,24 +30,24 @@ def drive(drill: Drill, stop: threading.Event) -> None:
     """Runs the drill to its end. Raises DRILL-004 when another one runs there, RUN-001 without a stack."""
     plan, scenario = drill.plan, drill.scenario
     stack = Stack.attach(Path(plan.run_dir))
-    with store.lock(stack.run_dir):
+    with drills.lock(stack.run_dir):
         clock = stack.run.clock()
         began_ts = clock.now()
         load = Load(stack.run, seed=plan.seed, shape=scenario.load, began_ts=began_ts)
         load.start()
-        stage = LiveStage(stack, began_ts)
-        engine = Engine(scenario, stage, drill.journal, began_ts, plan.seed, plan.faults)
+        backend = LiveBackend(stack, began_ts)
+        engine = Engine(scenario, backend, drill.journal, began_ts, plan.seed, plan.faults)
         try:
             engine.begin()
             while stack.alive and not stop.wait(TICK_S):
                 if not engine.tick(clock.now()):
                     break
-                stage.keep()
-                keep_up(load, stage.load, drill.journal, clock.now())
+                backend.keep()
+                keep_up(load, backend.load, drill.journal, clock.now())
         finally:
             with suppress(SandboxError, OSError):  # the stack may be gone already
                 engine.finish(clock.now(), "the drill was ended")
-            stage.close()
+            backend.close()
             with suppress(SandboxError):
                 load.stop()
 

@@ -1,6 +1,6 @@
 """The engine of a drill: what of the timeline is due, what ends a fault, when the page is sent.
 
-It knows no process and no socket: a `Stage` carries out what it decides, so that the same engine runs
+It knows no process and no socket: a `Backend` carries out what it decides, so that the same engine runs
 on a live stack and in a test. Everything it does is in the journal, and it goes on from the journal.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from faults.catalogue import fault_named
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.play.journal import Journal, first
 from sandbox.drill.scenario.scenario import Scenario, Step
 from services.skeleton.points import STAGES
@@ -29,14 +29,14 @@ class Alert:
     state: str
 
 
-class Stage(Protocol):
+class Backend(Protocol):
     """What the engine has done on a stack."""
 
     def arm(self, name: str, service: str, spec: dict[str, Any]) -> None: ...
     def disarm(self, name: str, service: str) -> None: ...
     def release(self, step: Step, seed: int, faulty: bool) -> str: ...
     def note(self, step: Step) -> str: ...
-    def actions(self) -> list[Action]: ...  # at_s: world seconds since the epoch
+    def actions(self) -> list[ActionTaken]: ...  # at_s: world seconds since the epoch
     def alerts(self, since_ts: float) -> list[Alert]: ...
 
 
@@ -46,7 +46,7 @@ class Engine:
     out; whatever else the timeline holds happens all the same, crowds and campaigns included."""
 
     scenario: Scenario
-    stage: Stage
+    backend: Backend
     journal: Journal
     began_ts: float
     seed: int
@@ -103,23 +103,23 @@ class Engine:
         fields: dict[str, Any] = {"target": step.target, "number": self._done}
         faulty = self.faults or step.anyway
         if step.change is not None:
-            fields["change"] = self.stage.note(step)
+            fields["change"] = self.backend.note(step)
         if step.release is not None:
-            fields["release"] = self.stage.release(step, self.seed, faulty)
+            fields["release"] = self.backend.release(step, self.seed, faulty)
         self.journal.append(now_ts, "colleague", "step", **fields)
         if step.fault is None or not faulty:
             return
         kind = fault_named(step.fault.name)
         if kind.seam not in STAGES:
             spec = step.spec(self.seed).model_dump(mode="json")
-            self.stage.arm(name, step.service, spec)
+            self.backend.arm(name, step.service, spec)
             self._armed[name] = step
         if step.harmful:
             self.journal.append(now_ts, "engine", "armed", id=name, fault=kind.name, target=step.target)
 
     def _disarm(self, name: str, now_ts: float, why: str) -> None:
         step = self._armed.pop(name)
-        self.stage.disarm(name, step.service)
+        self.backend.disarm(name, step.service)
         self.journal.append(now_ts, "engine", "disarmed", id=name, why=why)
 
     def _end_in_time(self, now_ts: float, at_s: float) -> None:
@@ -129,7 +129,7 @@ class Engine:
                 self._disarm(name, now_ts, "its time was over")
 
     def _follow_actions(self, now_ts: float) -> None:
-        actions = self.stage.actions()
+        actions = self.backend.actions()
         for action in actions[self._seen_actions :]:
             self.journal.append(action.at_s, "trainee", "action", text=action.text, forms=action.forms)
             for name, step in list(self._armed.items()):
@@ -144,7 +144,7 @@ class Engine:
         due = at_s >= pager.at_s
         if pager.kind == "alert" and not due:
             since = self.began_ts + (self.scenario.truth.onset_s or 0.0)
-            for alert in self.stage.alerts(since) if now_ts >= since else []:
+            for alert in self.backend.alerts(since) if now_ts >= since else []:
                 if alert.state == "firing" and fnmatchcase(alert.rule, pager.rule):
                     due, why = True, f"alert {alert.rule} fires"
                     break

@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.drill.play import live_drill, store, typed
+from sandbox.drill.play import drills, live_drill, typed
 from sandbox.drill.play.desk import OnDrill, Slate
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.report import Report
-from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime import slates
@@ -53,7 +53,7 @@ class LiveDesk(OnDrill):
     def wait(self, until_ts: float, *, to_the_page: bool = False) -> None:
         told = self.drill.paged() is not None
         while (left := until_ts - self.now()) > 0:
-            if not store.running_on(Path(self.drill.plan.run_dir)):
+            if not drills.running_on(Path(self.drill.plan.run_dir)):
                 raise live_drill.failure(self.drill)
             if to_the_page and not told and self.drill.paged() is not None:
                 return

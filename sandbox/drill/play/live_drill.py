@@ -13,12 +13,12 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
 from sandbox.base.run import RunInfo
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import first
 from sandbox.drill.play.models import stage_models
 from sandbox.drill.play.report import Report, require_paged, within
 from sandbox.drill.play.standing import is_over, require_running
-from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.local.plan import require_seed, require_speed
 from sandbox.runtime.operate.operations import wait_for
@@ -44,8 +44,8 @@ def start(
     require_seed(seed)
     scenario = scenario.placed(seed)
     directory = (run_dir or fresh_run_dir()).absolute()
-    if store.running_on(directory):
-        raise store.occupied(directory)
+    if drills.running_on(directory):
+        raise drills.occupied(directory)
     running = directory.is_dir() and Stack(directory).alive
     chosen = RunInfo.load(directory).world if running else world or scenario.world
     try:
@@ -68,9 +68,9 @@ def start(
             progress=progress,
         )
     try:
-        drill = store.create(scenario, run_dir=directory, seed=seed, faults=faults,
+        drill = drills.create(scenario, run_dir=directory, seed=seed, faults=faults,
                              autopilot=autopilot, own_stack=not running, world=chosen)  # fmt: skip
-        store.announce(drill)
+        drills.announce(drill)
         progress("starting the users", None)
         _drive(drill)
     except BaseException:  # Ctrl-C too: a stack that came up for this drill goes with it
@@ -100,7 +100,7 @@ def _require_settings(scenario: Scenario, run_dir: Path) -> None:
 def _take_off_leftovers(stack: Stack) -> None:
     """What a driver that was killed had armed on a stack that lives on."""
     with suppress(SandboxError):
-        entries = store.of_run(stack.run_dir).entries()
+        entries = drills.of_run(stack.run_dir).entries()
         ended = {e.fields["id"] for e in entries if e.what == "disarmed"}
         for entry in entries:
             if entry.what == "armed" and entry.fields["id"] not in ended:
@@ -164,11 +164,11 @@ def hand_in(drill: Drill, report: Report) -> None:
 def give_up(drill: Drill) -> None:
     """Ends a drill without a report: one that runs, or one whose process has ended. Raises DRILL-006 for one that
     is over, DRILL-004 for a virtual one that another process holds."""
-    running = store.running_on(Path(drill.plan.run_dir))
+    running = drills.running_on(Path(drill.plan.run_dir))
     if is_over(drill):
         require_running(drill)
     if running and drill.plan.backend == "virtual":
-        raise store.occupied(Path(drill.plan.run_dir))
+        raise drills.occupied(Path(drill.plan.run_dir))
     # The clock of a stack whose driver was killed runs on: the drill ended where its journal does.
     entries = drill.entries()
     now = drill.now() if running or not entries else entries[-1].world_ts
@@ -187,4 +187,4 @@ def let_stack_go(drill: Drill, progress: ProgressFn) -> None:
 
 def _until_closed(drill: Drill) -> None:
     with suppress(SandboxError):  # a driver that was killed closes nothing: what was said stands all the same
-        wait_for(lambda: not store.running_on(Path(drill.plan.run_dir)), END_S, "the drill", drill.directory)
+        wait_for(lambda: not drills.running_on(Path(drill.plan.run_dir)), END_S, "the drill", drill.directory)

@@ -15,16 +15,16 @@ from typing import Any, Protocol, TypeVar
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Notebook
-from sandbox.drill.play.store import Drill
 
 _OWN = ("engine", "colleague")  # and actions: what a replay brings about by itself
 _MADE_ANEW = ("lake", "operations.jsonl", "config.json")
 
 
-class Course(Protocol):
-    """A virtual stack with its engine, as sandbox.drill.play.virtual_course makes it."""
+class Run(Protocol):
+    """A virtual stack with its engine, as sandbox.drill.play.virtual_run makes it."""
 
     @property
     def stack(self) -> Any: ...
@@ -32,11 +32,11 @@ class Course(Protocol):
     def act(self, text: str) -> Any: ...
 
 
-C = TypeVar("C", bound=Course)
+C = TypeVar("C", bound=Run)
 
 
 def replayed(drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]], progress: ProgressFn) -> C:
-    """begin: the course at its beginning. read: the entries that its engine has made since.
+    """begin: the run at its beginning. read: the entries that its engine has made since.
 
     Raises DRILL-006 for a drill that is over, or that does not come out as its journal has it.
     """
@@ -47,18 +47,18 @@ def replayed(drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry
     for name in _MADE_ANEW:
         shutil.rmtree(run_dir / name, ignore_errors=True)
         (run_dir / name).unlink(missing_ok=True)
-    course, moves = begin(), Notebook(drill.directory).moves()
+    run, moves = begin(), Notebook(drill.directory).moves()
     for done, (what, argument) in enumerate(moves):
         progress("doing again what was done", done / len(moves))
         if what == "until":
-            course.advance(float(argument))
+            run.advance(float(argument))
         elif what == "probe":
-            course.stack.clients.probe(int(argument))
+            run.stack.clients.probe(int(argument))
         else:
             with suppress(SandboxError):  # what was refused then is refused again
-                course.act(str(argument))
+                run.act(str(argument))
     _compare(drill, [e for e in written if e.who in _OWN or e.what == "action"], read())
-    return course
+    return run
 
 
 def _compare(drill: Drill, before: list[Entry], after: list[Entry]) -> None:

@@ -18,6 +18,7 @@ from sandbox.drill.scenario.truth import lifted
 _CODE = "DRILL-003"
 AFFECTED_USERS = "affected_users"  # may be sized beside the metrics of harm
 SIZED = (*METRICS, SEGMENT_EXPOSURE, AFFECTED_USERS)
+MOST_SQL = 4000  # characters of a query
 MOST_NAMED = 8  # causes in one report: naming everything is no answer
 
 
@@ -43,7 +44,7 @@ class Statement(BaseModel, extra="forbid", frozen=True):
     """A query and what it shows."""
 
     claim: Line
-    sql: str = Field(min_length=1, max_length=4000)
+    sql: str = Field(min_length=1, max_length=MOST_SQL)
 
 
 class Claim(BaseModel, extra="forbid", frozen=True):
@@ -101,8 +102,13 @@ class RuledOut(BaseModel, extra="forbid", frozen=True):
     it is only said."""
 
     what: Line
-    sql: str | None = Field(None, min_length=1, max_length=4000)
+    sql: str | None = Field(None, min_length=1, max_length=MOST_SQL)
     claim: str = Field("", max_length=400)
+
+    @property
+    def claimed(self) -> str:
+        """What its query is held to show."""
+        return f"not {self.what}"
 
     @model_validator(mode="before")
     @classmethod

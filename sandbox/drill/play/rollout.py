@@ -6,7 +6,7 @@ from faults.arming import wrapper
 from faults.catalogue import fault_named
 from sandbox.base import artefacts
 from sandbox.base.clock import Clock
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.scenario.scenario import Step
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime import publish
@@ -19,17 +19,17 @@ OPERATOR = "operator"  # the actor under which `sandbox act` records what a trai
 
 
 def release(step: Step, seed: int, faulty: bool, operations: Operations, world: Clock, wall: Clock) -> str:
-    """Rolls the step's release out, through its fault where that sits at this stage. Returns old -> new."""
+    """Rolls the step's release out, through its fault where that sits on the release. Returns old -> new."""
     assert step.release is not None
     patches = {service: dict(fields) for service, fields in step.release.patches.items()}
     if patches.get("ranking", {}).get("contract") == []:
         patches["ranking"]["contract"] = list(INPUTS)
     wanted = Release(step.target, step.release.key, step.release.new, step.release.actor, step.release.note, patches)
-    stage = Seam("release")
+    seam = Seam("release")
     if faulty and step.fault is not None and fault_named(step.fault.name).seam == "release":
-        stage.put(wrapper(step.spec(seed), world, wall))
+        seam.put(wrapper(step.spec(seed), world, wall))
     _publish(step, operations)
-    record = operations.release(wanted, stage)
+    record = operations.release(wanted, seam)
     return f"{step.release.key}: {record.old} -> {record.new}"
 
 
@@ -72,10 +72,10 @@ def note(step: Step, operations: Operations) -> str:
     return f"{change.key}: {change.old or '-'} -> {change.new}"
 
 
-def actions_of(operations: Operations, since_ts: float) -> list[Action]:
+def actions_of(operations: Operations, since_ts: float) -> list[ActionTaken]:
     """What the trainee did on the stack since then, oldest first."""
     return [
-        Action.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
+        ActionTaken.of(r.ts, r.op, {**r.arguments, "target": r.target, "key": r.key}, r.effects)
         for r in operations.records()
         if r.actor == OPERATOR and r.ts >= since_ts
     ]

@@ -7,11 +7,11 @@ from typing import Any
 
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.play.deeds import HINT_PRICE
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry, first, public
 from sandbox.drill.play.report import Report
-from sandbox.drill.play.store import Drill
 
 
 def status(drill: Drill, now: float | None = None) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def filed_report(entries: list[Entry]) -> Report | None:
 
 def require_running(drill: Drill) -> None:
     """Raises DRILL-006 where it does not, or a report was handed in."""
-    running = store.running_on(Path(drill.plan.run_dir))
+    running = drills.running_on(Path(drill.plan.run_dir))
     if running and not is_over(drill):
         return
     fix = "see the outcome: sandbox drill debrief; or start one: sandbox drill start NAME"

@@ -11,15 +11,15 @@ from pathlib import Path
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
-from sandbox.drill.play import standing, store, typed
+from sandbox.drill.play import drills, standing, typed
 from sandbox.drill.play.desk import OnDrill, Slate
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Journal
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.replay import replayed
 from sandbox.drill.play.report import Report, require_paged, within
-from sandbox.drill.play.store import Drill
 from sandbox.drill.play.typed import Typed
-from sandbox.drill.play.virtual_course import TICK_S, Pages, VirtualCourse, open_course
+from sandbox.drill.play.virtual_run import TICK_S, Pages, VirtualRun, open_run
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.building import ensure_built
 from sandbox.runtime.local.plan import require_seed
@@ -40,10 +40,10 @@ class VirtualDesk(OnDrill):
 
     stands_still = True
 
-    def __init__(self, drill: Drill, course: VirtualCourse) -> None:
-        self.drill, self.course, self._held = drill, course, ExitStack()
-        self._held.enter_context(store.lock(course.stack.run_dir))
-        self._sql, self._notebook = SqlWorker(course.stack.run.lake), Notebook(drill.directory)
+    def __init__(self, drill: Drill, run: VirtualRun) -> None:
+        self.drill, self.run, self._held = drill, run, ExitStack()
+        self._held.enter_context(drills.lock(run.stack.run_dir))
+        self._sql, self._notebook = SqlWorker(run.stack.run.lake), Notebook(drill.directory)
 
     @classmethod
     def start(
@@ -61,14 +61,14 @@ class VirtualDesk(OnDrill):
         directory = (run_dir or fresh_run_dir()).absolute()
         chosen = world or scenario.world
         ensure_built(chosen, progress)
-        drill = store.create(
+        drill = drills.create(
             scenario, run_dir=directory, seed=seed, faults=faults, autopilot=autopilot, own_stack=True,
             world=chosen, backend="virtual",
         )  # fmt: skip
         journal = Journal(drill.directory / "journal.jsonl", lambda: 0.0)
-        course = open_course(scenario, chosen, seed, faults, directory, journal, True, progress)
+        run = open_run(scenario, chosen, seed, faults, directory, journal, True, progress)
         write_atomically(directory / "drill.json", f'{{"drill": "{drill.plan.drill}"}}')
-        return cls(drill, course)
+        return cls(drill, run)
 
     @classmethod
     def resume(cls, drill: Drill, progress: ProgressFn = quiet) -> VirtualDesk:
@@ -79,24 +79,24 @@ class VirtualDesk(OnDrill):
         """
 
         plan, directory = drill.plan, Path(drill.plan.run_dir)
-        if store.running_on(directory):
-            raise store.occupied(directory)
+        if drills.running_on(directory):
+            raise drills.occupied(directory)
         ensure_built(plan.world, progress)
         pages = Pages()
 
-        def begin() -> VirtualCourse:
-            return open_course(drill.scenario, plan.world, plan.seed, plan.faults, directory, pages, True, progress)
+        def begin() -> VirtualRun:
+            return open_run(drill.scenario, plan.world, plan.seed, plan.faults, directory, pages, True, progress)
 
-        course = replayed(drill, begin, pages.read, progress)
-        course.engine.journal = drill.journal
-        return cls(drill, course)
+        run = replayed(drill, begin, pages.read, progress)
+        run.engine.journal = drill.journal
+        return cls(drill, run)
 
     @property
     def began_ts(self) -> float:
-        return self.course.stack.began_ts
+        return self.run.stack.began_ts
 
     def now(self) -> float:
-        return self.course.stack.now()
+        return self.run.stack.now()
 
     def wait(self, until_ts: float, *, to_the_page: bool = False) -> None:
         standing.require_running(self.drill)
@@ -105,19 +105,19 @@ class VirtualDesk(OnDrill):
             step = TICK_S - (now - self.began_ts) % TICK_S if grid else until_ts - now
             # Noted first: what a process that is killed on the way has written of it must come about again.
             self._notebook.note_move("until", min(until_ts, now + step))
-            self.course.advance(min(until_ts, now + step))
+            self.run.advance(min(until_ts, now + step))
             if grid and self.paged() is not None:
                 break
 
     def lake(self) -> SqlWorker:
-        self.course.stack.flush()
+        self.run.stack.flush()
         return self._sql
 
     def ask(self, sql: str) -> Result:
         return self.lake().query(sql)
 
     def operations(self) -> Operations:
-        operations: Operations = self.course.stack.operations
+        operations: Operations = self.run.stack.operations
         return operations
 
     def preview(self, action: str) -> Typed:
@@ -127,11 +127,11 @@ class VirtualDesk(OnDrill):
     def act(self, action: str) -> Record:
         standing.require_running(self.drill)
         self._notebook.note_move("act", action)
-        return self.course.act(action)
+        return self.run.act(action)
 
     def recommend(self, user: int, k: int) -> Slate:
         """k: as many as users are shown, whatever is asked."""
-        n_users = self.course.stack.catalogue.n_users
+        n_users = self.run.stack.catalogue.n_users
         if not 0 <= user < n_users:
             raise SandboxError(
                 "WIRE-002",
@@ -142,7 +142,7 @@ class VirtualDesk(OnDrill):
             )
         standing.require_running(self.drill)
         self._notebook.note_move("probe", user)
-        request = self.course.stack.clients.probe(user)
+        request = self.run.stack.clients.probe(user)
         self.wait(self.now() + ANSWERED_S)
         shown = self.ask(_SLATE.format(request=request))
         return Slate(request, shown.columns, shown.rows)
@@ -165,6 +165,6 @@ class VirtualDesk(OnDrill):
         self._held.close()
 
     def _end(self, now: float) -> None:
-        self.course.engine.tick(now)
-        self.course.stack.flush()
+        self.run.engine.tick(now)
+        self.run.stack.flush()
         self._held.close()  # over: whoever looks at the run directory sees no drill running

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sandbox.drill.proof.proof import BLIND, BLIND_MOST, CHEATS
 from sandbox.drill.responders.registry import GOLD
+from sandbox.drill.scenario import library
 
 INTRO = """\
 # Proofs of the core pack
@@ -41,9 +42,12 @@ def of_pack(documents: Sequence[dict[str, Any]]) -> list[str]:
     return found
 
 
-def page(documents: Sequence[dict[str, Any]]) -> str:
-    """Markdown. documents: of `Proof.document`."""
-    return INTRO + "\n".join(_lines(documents)) + "\n"
+def page(documents: Sequence[dict[str, Any]], pack: Iterable[str] = ()) -> str:
+    """Markdown. documents: of `Proof.document`. pack: names of all scenarios, of which some may have no proof."""
+    proved = {d["scenario"] for d in documents}
+    missing = sorted(name for name in pack if name not in proved)
+    left = [f"\nNot proved with these: {', '.join(missing)}."] if missing else []
+    return INTRO + "\n".join([*_lines(documents), *left]) + "\n"
 
 
 def _lines(documents: Sequence[dict[str, Any]]) -> list[str]:
@@ -82,4 +86,4 @@ def _score(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page([json.loads(Path(name).read_text()) for name in sys.argv[1:]]))
+    sys.stdout.write(page([json.loads(Path(name).read_text()) for name in sys.argv[1:]], library.load_all()))

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.drill.grading.outcome import outcome
-from sandbox.drill.play import store, typed
+from sandbox.drill.play import drills, typed
 from sandbox.drill.play.report import Report, checked, within
 from sandbox.drill.responders.autopilot import Hands
 from sandbox.drill.responders.observed import Observation, Rows, Score
@@ -226,7 +226,7 @@ def at(number: int) -> Host:
 def forget(run_dir: Path) -> None:
     """Removes a run directory that nobody will ask for again, and the record of its drill."""
     with suppress(SandboxError):
-        shutil.rmtree(store.of_run(run_dir).directory, ignore_errors=True)
+        shutil.rmtree(drills.of_run(run_dir).directory, ignore_errors=True)
     shutil.rmtree(run_dir, ignore_errors=True)
 
 

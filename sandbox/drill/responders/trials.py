@@ -27,7 +27,7 @@ from sandbox.drill.responders.host import Opener, forget
 from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.rundir import disk_error
-from sandbox.runtime.spawning import Context
+from sandbox.runtime.spawning import WithoutMain
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
 
@@ -205,7 +205,7 @@ class _Worker:
         self.number: int | None = None
         self.since: float | None = None
         self.drill: tuple[str, int] | None = None
-        context = Context()  # torch's threads do not survive a fork
+        context = WithoutMain()  # torch's threads do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, opener, os.getpid()))
         with one_thread():

@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 MAX_LENGTH = 300
@@ -51,11 +52,12 @@ class Predicate:
             raise PredicateError(f"{text!r}: {error}") from error
         return cls(text, tree)
 
-    @property
-    def names(self) -> set[str]:
+    @cached_property
+    def names(self) -> frozenset[str]:
         """Columns it reads, `rows` among them."""
-        called = {n.func for n in ast.walk(self.tree) if isinstance(n, ast.Call)}
-        return {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name) and n not in called}
+        nodes = list(ast.walk(self.tree))
+        called = {n.func for n in nodes if isinstance(n, ast.Call)}
+        return frozenset(n.id for n in nodes if isinstance(n, ast.Name) and n not in called)
 
     def holds(self, first_row: Mapping[str, Any], rows: int) -> bool:
         """Its verdict on an answer. NULL in the row, or no row, makes whatever compares it false.

@@ -12,9 +12,9 @@ from textwrap import shorten
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.report import MOST_NAMED, SIZED, Report, checked, require_paged, within, world_time
-from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario import taxonomy
 from sandbox.drill.terminal import replies
 from sandbox.drill.terminal.replies import NOTHING, UnclearError, ValuesOf

@@ -15,11 +15,12 @@ from rich.markup import escape
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
-from sandbox.drill.play import standing, store
+from sandbox.drill.debrief.document import debriefed
+from sandbox.drill.play import drills, standing
 from sandbox.drill.play.desk import Desk
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.live_drill import let_stack_go
 from sandbox.drill.play.report import world_time
-from sandbox.drill.play.store import Drill
 from sandbox.drill.terminal import shell_words
 from sandbox.drill.terminal.debrief import render
 from sandbox.drill.terminal.prompt import Terminal
@@ -73,10 +74,10 @@ def _page(console: Console, text: str, when: str) -> None:
 def left() -> Drill:
     """The newest drill that is not over and can be taken up: a live one that runs, or a virtual one that no
     process holds. Raises DRILL-006 when there is none."""
-    for directory in sorted(store.root().glob("*"), reverse=True) if store.root().is_dir() else ():
+    for directory in sorted(drills.root().glob("*"), reverse=True) if drills.root().is_dir() else ():
         drill = Drill(directory)
         with suppress(SandboxError, OSError, ValueError):
-            running = store.running_on(Path(drill.plan.run_dir))
+            running = drills.running_on(Path(drill.plan.run_dir))
             by_hand = not drill.plan.autopilot and running == (drill.plan.backend == "live")
             if by_hand and not standing.is_over(drill):
                 return drill
@@ -124,7 +125,7 @@ def _abandoned(shell: Shell) -> bool:
     try:
         with progress_on(shell.console) as progress:
             result = shell.abandon(progress)
-        shell.show(render(shell.drill.scenario, shell.drill.entries(), None, result))
+        shell.show(render(debriefed(shell.drill, result)))
     except (KeyboardInterrupt, EOFError):
         shell.console.print("once more: sandbox drill debrief", markup=False)
     except SandboxError as error:

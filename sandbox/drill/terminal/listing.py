@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Scenario
 
@@ -24,7 +24,7 @@ def rows(spoilers: bool = False) -> list[dict[str, Any]]:
     """
     shelf = library.shelf()
     pack = sorted(shelf.scenarios.values(), key=lambda s: (s.stars, s.minutes, s.id))
-    known = {s.id for s in pack} if spoilers else store.debriefed()
+    known = {s.id for s in pack} if spoilers else drills.debriefed()
     return [
         *(_row(s, s.id in known) | (_answer(s) if spoilers else {}) for s in pack),
         *(

@@ -17,6 +17,7 @@ from rich.text import Text
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
 from sandbox.base.schema import TABLES
+from sandbox.drill.debrief.document import debriefed
 from sandbox.drill.grading.outcome import outcome
 from sandbox.drill.play import standing
 from sandbox.drill.play.desk import Desk
@@ -72,6 +73,7 @@ HELP = {
 }
 
 
+LOOKS = ("page", "alerts", "changes", "trace", "recommend")  # commands that show what was measured, told in the debrief
 QUERY_S = 30.0  # world seconds that pass with each query where time stands still: half a second of a person's
 MOST_S = 6 * 3600.0  # world seconds of one `wait`
 
@@ -100,7 +102,11 @@ class Shell:
             return False
         try:
             if word in self.commands:
-                self.show(self.commands[word](rest))
+                began_ts = self.desk.now()
+                shown = self.commands[word](rest)
+                if word in LOOKS:
+                    self.notebook.note_look(f"{word} {rest}".strip(), began_ts, is_query=False)
+                self.show(shown)
             elif is_sql(line):
                 for sql in statements(line):
                     self.show(self.query(sql))
@@ -133,7 +139,7 @@ class Shell:
         """What the lake answers; in the SQL, `$began`, `$paged` and `$now` stand for world times."""
         shown = self.look(filled(sql, self.drill.times(self.desk.now())))
         self.asked.append(sql)
-        self.notebook.note_asked(sql)
+        self.notebook.note_look(sql, self.desk.now())
         self._spend(QUERY_S)
         return shown
 
@@ -261,13 +267,12 @@ class Shell:
         with leaving.progress_on(self.console) as progress:
             self.desk.file(written, progress)
             result = outcome(self.drill, progress, twin=self.twin)
-        return render(self.drill.scenario, self.drill.entries(), written, result)
+        return render(debriefed(self.drill, result))
 
     def on_debrief(self, _: str) -> RenderableType:
         with leaving.progress_on(self.console) as progress:
             result = outcome(self.drill, progress, twin=self.twin)
-        entries = self.drill.entries()
-        return render(self.drill.scenario, entries, standing.filed_report(entries), result)
+        return render(debriefed(self.drill, result))
 
     def abandon(self, progress: ProgressFn) -> dict[str, Any]:
         """Ends the drill without a report; the document of its debrief."""

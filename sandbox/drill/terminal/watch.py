@@ -9,9 +9,9 @@ from typing import Protocol
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play import standing
 from sandbox.drill.play.desk import Desk
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import first
 from sandbox.drill.play.report import world_time
-from sandbox.drill.play.store import Drill
 from sandbox.drill.terminal.views import ALERTS
 from sandbox.telemetry.sql import SqlWorker
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox.drill.play.virtual_course import Pages, open_course
+from sandbox.drill.play.virtual_run import Pages, open_run
 from sandbox.drill.twin.arms import ArmPlan
 from sandbox.virtual.people.ledger import Ledger
 
@@ -15,12 +15,12 @@ def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
     run_dir: where its configuration and, with telemetry, its lake lie. Raises DRILL-005 and DRILL-007
     for actions that there are not, WORLD-*, MODEL-*, RUN-005.
     """
-    course = open_course(plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry)
-    began_ts = course.stack.began_ts
+    run = open_run(plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry)
+    began_ts = run.stack.began_ts
     for at_s, text in sorted(plan.actions, key=lambda action: action[0]):
         if at_s < plan.until_s:
-            course.advance(began_ts + at_s)
-            course.act(text)
-    course.advance(began_ts + plan.until_s)
-    course.stack.flush()
-    return course.stack.ledger
+            run.advance(began_ts + at_s)
+            run.act(text)
+    run.advance(began_ts + plan.until_s)
+    run.stack.flush()
+    return run.stack.ledger

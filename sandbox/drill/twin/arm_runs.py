@@ -35,7 +35,7 @@ from sandbox.drill.twin.arms import ArmPlan
 from sandbox.drill.twin.cache import root
 from sandbox.drill.twin.pace import Pace
 from sandbox.runtime.rundir import disk_error
-from sandbox.runtime.spawning import Context
+from sandbox.runtime.spawning import WithoutMain
 from sandbox.runtime.tether import tether
 from sandbox.runtime.threads import one_thread
 from sandbox.virtual.people.ledger import Ledger
@@ -159,7 +159,7 @@ def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) 
     """ended: hears how many have."""
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=Context(), initializer=_begin, initargs=(os.getpid(),)
+        min(workers, len(jobs)), mp_context=WithoutMain(), initializer=_begin, initargs=(os.getpid(),)
     )
     try:
         with one_thread():  # this starts the processes

@@ -48,7 +48,7 @@ class ArmPlan:
         document = {
             "scenario": self.scenario.model_dump(mode="json"), "world": self.world, "seed": self.seed,
             "faults": self.faults, "actions": self.actions, "until_s": self.until_s,
-            "made_of": _world_hash(paths.worlds() / self.world), "code": code_hash(*_DECIDE),
+            "made_of": world_hash(paths.worlds() / self.world), "code": code_hash(*_DECIDE),
         }  # fmt: skip
         text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -101,6 +101,6 @@ def other_healthy(plan: ArmPlan, n: int) -> Iterator[ArmPlan]:
 
 
 @cache
-def _world_hash(directory: Path) -> str:
+def world_hash(directory: Path) -> str:
     manifest = directory / "world.json"
     return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.exists() else ""

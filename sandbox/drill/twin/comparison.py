@@ -74,8 +74,8 @@ class TwinResult:
     steps: the actions one after the other. saved, reachable: what was averted, and what the best response
     averts, from prompt_s on, by when the evidence is there. so_far: harm until filed_s. These four are
     those of the slice of users that the truth names, healthy_slice too. healthy: totals of a day without faults.
-    per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done:
-    the same had nothing been done. by_segment: rows {segment, METRIC...}. affected: users until filed_s.
+    per_minute: rows {minute, METRIC...}, minute of world time since the drill began; with_nothing_done,
+    with_best_response: the same had nothing been done, and with the best response. by_segment: rows {segment, METRIC...}. affected: users until filed_s.
     """
 
     seeds: tuple[int, ...]
@@ -97,6 +97,7 @@ class TwinResult:
     pairing: dict[str, float]
     per_minute: list[dict[str, Any]] = field(repr=False)
     with_nothing_done: list[dict[str, Any]] = field(repr=False)
+    with_best_response: list[dict[str, Any]] = field(repr=False)
     by_segment: list[dict[str, Any]] = field(repr=False)
 
     def document(self, run: str) -> dict[str, Any]:
@@ -113,10 +114,11 @@ class TwinResult:
             "run": run, "arms": list(ARMS), "seeds": list(self.seeds), "onset_s": self.onset_s,
             "horizon_s": self.horizon_s, "filed_s": self.filed_s, "prompt_s": self.prompt_s,
             "harm": told(self.harm), "avoided": told(self.avoided), "regret": told(self.regret),
-            "unmitigated": told(self.unmitigated), "affected_users": self.affected,
+            "unmitigated": told(self.unmitigated), "so_far": told(self.so_far), "affected_users": self.affected,
             "healthy": {m: self.healthy[m] for m in METRICS},
             "per_minute": self.per_minute, "with_nothing_done": self.with_nothing_done,
-            "by_segment": self.by_segment, "pairing": {m: self.pairing[m] for m in METRICS},
+            "with_best_response": self.with_best_response, "by_segment": self.by_segment,
+            "pairing": {m: self.pairing[m] for m in METRICS},
         }  # fmt: skip
 
 
@@ -151,6 +153,7 @@ def compared(
         pairing={m: variance_ratio([d[m] for d in everyone["harm"]]) for m in ALL},
         per_minute=_by_minute(arms, "incident", start_s, horizon_s),
         with_nothing_done=_by_minute(arms, "without_actions", start_s, horizon_s),
+        with_best_response=_by_minute(arms, "best_response", start_s, horizon_s),
         by_segment=_by_segment(arms, start_s, horizon_s),
     )  # fmt: skip
 

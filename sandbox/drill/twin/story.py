@@ -17,10 +17,10 @@ import numpy as np
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.drill.play import store
-from sandbox.drill.play.deeds import Action, Course, course_of
+from sandbox.drill.play import drills
+from sandbox.drill.play.deeds import ActionTaken, Played, played_of
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import first
-from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.scenario.scenario import Scenario
@@ -48,7 +48,7 @@ class Story:
     """A finished drill as the arms need it: the plan of what happened, and how it went."""
 
     plan: ArmPlan
-    course: Course
+    played: Played
 
     @property
     def onset_s(self) -> float | None:
@@ -65,12 +65,12 @@ class Story:
         return arms_of(self.plan if seed is None else replace(self.plan, seed=seed))
 
 
-def told(scenario: Scenario, world: str, seed: int, faults: bool, course: Course, names_changes: bool = False) -> Story:
+def told(scenario: Scenario, world: str, seed: int, faults: bool, played: Played, names_changes: bool = False) -> Story:
     """The story of a drill that went like that. names_changes: a `revert` says which change by target and
     key, for a run whose changes have other numbers. Raises DRILL-007 for an action that there is not."""
-    horizon_s = math.ceil(max(scenario.evidence_by_s, course.filed_s) / STEP_S) * STEP_S + AFTER_S
-    typed = tuple((a.at_s, _typed(a, names_changes)) for a in course.actions)
-    return Story(ArmPlan(scenario, world, seed, faults, typed, horizon_s), course)
+    horizon_s = math.ceil(max(scenario.evidence_by_s, played.filed_s) / STEP_S) * STEP_S + AFTER_S
+    typed = tuple((a.at_s, _typed(a, names_changes)) for a in played.actions)
+    return Story(ArmPlan(scenario, world, seed, faults, typed, horizon_s), played)
 
 
 def compare(
@@ -96,12 +96,12 @@ def compare(
     ledgers = [{name: done[plan.key].ledger for name, plan in arms.items()} for arms in plans]
     return compared(
         ledgers, seeds, onset_s=story.onset_s, prompt_s=story.prompt_s,
-        filed_s=story.course.filed_s, horizon_s=story.plan.until_s,
+        filed_s=story.played.filed_s, horizon_s=story.plan.until_s,
         step_ends=step_ends(len(story.plan.actions)),
     )  # fmt: skip
 
 
-def _typed(action: Action, names_changes: bool) -> str:
+def _typed(action: ActionTaken, names_changes: bool) -> str:
     op, arguments = action.forms[0]
     known = dict(arguments)
     text = action.text
@@ -123,19 +123,19 @@ def _typed(action: Action, names_changes: bool) -> str:
 # -- finished drills ---------------------------------------------------------------------------
 
 
-def find(run: str) -> Drill:
+def find(run: str, where: str = "sandbox twin") -> Drill:
     """The drill meant: a run directory, the name of one under SANDBOX_HOME/runs, or a drill's own name.
-    Raises DRILL-006 for none, CFG-003 for one of another format."""
+    Raises DRILL-006 for none, CFG-003 for one of another format. where: who asks."""
     for directory in (Path(run), paths.runs() / run):
         if directory.is_dir() and (directory / "drill.json").exists():
-            return store.of_run(directory)
-    drill = Drill(store.root() / Path(run).name)
+            return drills.of_run(directory)
+    drill = Drill(drills.root() / Path(run).name)
     try:
         _ = drill.plan
     except (OSError, ValueError) as error:
         raise SandboxError(
             "DRILL-006",
-            where="sandbox twin",
+            where=where,
             seen=run,
             expected="the run directory of a drill that is over",
             fix="name the run directory that `sandbox drill start` printed; or start a drill: sandbox drill start NAME",
@@ -150,7 +150,7 @@ def story_of(drill: Drill) -> tuple[Story, list[str]]:
     """
     plan, entries = drill.plan, drill.entries()
     filed = first(entries, "report")
-    if drill.began() is None or (filed is None and store.running_on(Path(plan.run_dir))):
+    if drill.began() is None or (filed is None and drills.running_on(Path(plan.run_dir))):
         raise SandboxError(
             "DRILL-006",
             where="sandbox twin",
@@ -163,9 +163,9 @@ def story_of(drill: Drill) -> tuple[Story, list[str]]:
         notices.append("no report was handed in: the drill counts as over at the journal's last entry")
     if lost := drill.journal.damaged():
         notices.append(f"{lost} line(s) of the journal were cut off: what they said is left out")
-    course = course_of(drill.scenario, entries)
+    played = played_of(drill.scenario, entries)
     return told(
-        drill.scenario, plan.world, plan.seed, plan.faults, course, names_changes=plan.backend == "live"
+        drill.scenario, plan.world, plan.seed, plan.faults, played, names_changes=plan.backend == "live"
     ), notices
 
 
@@ -187,17 +187,17 @@ def calibration(drill: Drill, story: Story, run: RunArm | None = None) -> dict[s
     lake = Path(drill.plan.run_dir) / "lake"
     if not lake.is_dir():
         return None
-    course = story.course
+    played = story.played
     with SqlWorker(lake) as worker:
         try:
             row = worker.query(
-                _MEASURED.format(start=sql_time(course.began_ts), end=sql_time(course.began_ts + course.filed_s))
+                _MEASURED.format(start=sql_time(played.began_ts), end=sql_time(played.began_ts + played.filed_s))
             ).rows[0]
         except SandboxError:
             return None
     finished = arm_runs.run_all([story.plan], run=run, workers=1)[story.plan.key]
     began_ts = finished.ledger.began_ts
-    r = finished.ledger.between(began_ts, began_ts + course.filed_s).requests
+    r = finished.ledger.between(began_ts, began_ts + played.filed_s).requests
     if not len(r.ts) or not row[0]:
         return None
     p50, p99 = np.percentile(r.latency_ms, (50, 99))

@@ -18,10 +18,10 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, Rows, Status
-from sandbox.virtual.answers.asked import Answer, Asked, ItemRows
 from sandbox.virtual.answers.content_batch import NAMES, Batch, finite
 from sandbox.virtual.answers.inputs import InputBuilder
 from sandbox.virtual.answers.loaded import Loaded, Sources, load
+from sandbox.virtual.answers.request import Answer, ItemRows, Request
 from services.gateway.core import by_score, popular_items, safe_items
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.ranking.core import OBJECTIVES, Floats, Ints, assemble, combine
@@ -92,7 +92,7 @@ class Content:
 
     # -- all stages ------------------------------------------------------------------------------
 
-    def healthy(self, asked: Sequence[Asked], rows: Sequence[UserRows], item_rows: ItemRows) -> list[Answer]:
+    def healthy(self, asked: Sequence[Request], rows: Sequence[UserRows], item_rows: ItemRows) -> list[Answer]:
         """The answers when every stage answers in time. item_rows: rows of `item_stats` for ids, as the
         store gives them at world times. A request without consent is answered without its rows."""
         rows = [r if a.personalised else UserRows.unknown() for a, r in zip(asked, rows, strict=True)]
@@ -111,7 +111,7 @@ class Content:
                     out[i] = answer or self._alone(asked[i], rows[i], item_rows)
         return [out[i] for i in range(len(asked))]
 
-    def _alone(self, asked: Asked, rows: UserRows, item_rows: ItemRows) -> Answer:
+    def _alone(self, asked: Request, rows: UserRows, item_rows: ItemRows) -> Answer:
         """The answer to a request for which no source has anything."""
         found, candidates = self.retrieve(asked, rows, None, False)
         stats = item_rows(candidates.ids, asked.now)
@@ -124,11 +124,11 @@ class Content:
 
     # -- retrieval -------------------------------------------------------------------------------
 
-    def ann_depth(self, asked: Asked) -> int:
+    def ann_depth(self, asked: Request) -> int:
         """Items that retrieval asks of the index for this request; 0: it does not ask."""
         return self.asked_of(asked).get("ann", 0)
 
-    def encoder_inputs(self, asked: Sequence[Asked], rows: Sequence[UserRows]) -> tuple[Ints, Floats, Ints]:
+    def encoder_inputs(self, asked: Sequence[Request], rows: Sequence[UserRows]) -> tuple[Ints, Floats, Ints]:
         """What the model's EncodeUser gets: users [n], profiles [n, 36], recent clicks [n, 20]."""
         recent = np.full((len(rows), N_RECENT), -1, np.int64)
         for row, of in zip(recent, rows, strict=True):
@@ -136,7 +136,7 @@ class Content:
         profiles = np.array([r.profile for r in rows], np.float32).reshape(len(rows), -1)
         return np.array([a.user for a in asked], np.int64), finite(profiles), recent
 
-    def encode(self, asked: Asked, rows: UserRows) -> Floats:
+    def encode(self, asked: Request, rows: UserRows) -> Floats:
         """The user's query vector, float32 [dim]."""
         return self.encode_raw(*self.encoder_inputs([asked], [rows]))[0]
 
@@ -148,13 +148,13 @@ class Content:
         """The n nearest items of the index in force. Raises MODEL-003."""
         return self.loaded.index.search(vector, n)
 
-    def asked_of(self, asked: Asked) -> dict[str, int]:
+    def asked_of(self, asked: Request) -> dict[str, int]:
         """The candidate sources that this request asks, and for how many items each."""
         quota = allotted(self.loaded.config.retrieval.quotas, self.n_wanted(asked))
         return {source: quota[source] for source in self._wanted(asked) if quota[source]}
 
     def retrieve(
-        self, asked: Asked, rows: UserRows, ann: Found | None, ann_failed: bool
+        self, asked: Request, rows: UserRows, ann: Found | None, ann_failed: bool
     ) -> tuple[dict[str, Found], Candidates]:
         """The sources' visible items and their merge. ann: what the index found, None where it was not
         asked or failed."""
@@ -163,7 +163,7 @@ class Content:
         return self.merged(asked, {**first, **others}, ann_failed, ann is not None)
 
     def merged(
-        self, asked: Asked, given: Mapping[str, Found | None], failed: bool, searched: bool
+        self, asked: Request, given: Mapping[str, Found | None], failed: bool, searched: bool
     ) -> tuple[dict[str, Found], Candidates]:
         """The same of what each source gave; None: it could not. failed: another could not, which is not among them.
         searched: the index was."""
@@ -181,13 +181,13 @@ class Content:
             merged = top_up(merged, Found(deeper, NOTHING.scores), n_wanted)
         return found, self._candidates(asked, merged, searched, failed)
 
-    def popular_candidates(self, asked: Asked) -> Candidates:
+    def popular_candidates(self, asked: Request) -> Candidates:
         """The gateway's stand-in where retrieval does not answer, or finds nothing."""
         return Candidates.popular(self.stand_ins[asked.region][: self.n_wanted(asked)])
 
     # -- ranking ---------------------------------------------------------------------------------
 
-    def inputs(self, asked: Asked, rows: UserRows, candidates: Candidates, stats: Rows | None) -> Floats:
+    def inputs(self, asked: Request, rows: UserRows, candidates: Candidates, stats: Rows | None) -> Floats:
         """The ranker's matrix by the contract in force, float32 [n, columns]."""
         stats = no_rows(len(candidates.ids)) if stats is None else stats
         (profile, _), (session, _) = _fit(rows)
@@ -195,12 +195,12 @@ class Content:
             profile, session, stats.values, candidates.ids, stats.status, self.catalogue, self.loaded.contract
         )
 
-    def score_inputs(self, asked: Asked, candidates: Candidates, x: Floats) -> tuple[Ints, Ints, Floats]:
+    def score_inputs(self, asked: Request, candidates: Candidates, x: Floats) -> tuple[Ints, Ints, Floats]:
         """What the model's Score gets: users [n], items [n] and finite inputs [n, columns]."""
         user = asked.user if asked.personalised else -1
         return np.full(len(candidates.ids), user, np.int64), candidates.ids, finite(x)
 
-    def score(self, asked: Asked, candidates: Candidates, x: Floats) -> Floats:
+    def score(self, asked: Request, candidates: Candidates, x: Floats) -> Floats:
         """Probabilities float32 [n, 3]. Raises MODEL-003 where the contract has other columns than the
         model, WIRE-001 for no candidates: ranking falls back then."""
         return self.score_raw(*self.score_inputs(asked, candidates, x))
@@ -231,7 +231,7 @@ class Content:
 
     # -- rules -----------------------------------------------------------------------------------
 
-    def apply_rules(self, asked: Asked, rows: UserRows, candidates: Candidates, ranked: Ranked) -> Slate:
+    def apply_rules(self, asked: Request, rows: UserRows, candidates: Candidates, ranked: Ranked) -> Slate:
         """The slate by the policy in force; its rows index `ranked.order`."""
         order = ranked.order
         visit = Visit(asked.user, asked.region, asked.session, asked.depth)
@@ -239,7 +239,7 @@ class Content:
             self.loaded.policy, visit, candidates.ids[order], ranked.scores[order], rows.seen, asked.k, asked.now
         )
 
-    def safe_slate(self, asked: Asked) -> Ints:
+    def safe_slate(self, asked: Request) -> Ints:
         """int64 [<= k]: the gateway's stand-in where the rules do not answer."""
         return safe_items(
             self.stand_ins[asked.region], self.catalogue, user=asked.user, region=asked.region, now=asked.now, k=asked.k
@@ -247,15 +247,15 @@ class Content:
 
     # -- within retrieval ------------------------------------------------------------------------
 
-    def n_wanted(self, asked: Asked) -> int:
+    def n_wanted(self, asked: Request) -> int:
         """Candidates that retrieval is asked for."""
         return asked.n_wanted or max(self.loaded.config.gateway.n_candidates, asked.k)
 
-    def _wanted(self, asked: Asked) -> list[str]:
+    def _wanted(self, asked: Request) -> list[str]:
         disabled = self.loaded.config.retrieval.disabled
         return [s for s in (SOURCES if asked.personalised else IMPERSONAL) if s not in disabled]
 
-    def plain(self, source: str, asked: Asked, rows: UserRows, n: int) -> Found | None:
+    def plain(self, source: str, asked: Request, rows: UserRows, n: int) -> Found | None:
         """A source that needs no other service; None when its artefact is not there."""
         if source == "covisit":
             return self.sources.covisit.find(rows.recent, n) if self.sources.covisit is not None else None
@@ -265,7 +265,7 @@ class Content:
             return self.shelves.followed(self.catalogue.follows(asked.user), n, asked.now)
         return self.shelves.fresh(n, asked.now, asked.region, int(self.catalogue.user_language[asked.user]))
 
-    def _candidates(self, asked: Asked, merged: Merged, by_index: bool, failed: bool) -> Candidates:
+    def _candidates(self, asked: Request, merged: Merged, by_index: bool, failed: bool) -> Candidates:
         if not len(merged.ids):
             return replace(self.popular_candidates(asked), failed=True)
         return Candidates(

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT, USER_PROFILE, USER_SESSION, FeatureView, Rows, Status
 from sandbox.virtual.answers import kernels
-from sandbox.virtual.answers.asked import Answer, Asked, ItemRows
 from sandbox.virtual.answers.forward import is_finite
 from sandbox.virtual.answers.inputs import InputBuilder
 from sandbox.virtual.answers.loaded import Loaded, Sources
+from sandbox.virtual.answers.request import Answer, ItemRows, Request
 from services.gateway.core import source_names
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.ranking.core import OBJECTIVES, Floats, Ints, combine
@@ -42,7 +42,7 @@ class Requests:
     recent: Ints
 
     @classmethod
-    def of(cls, asked: Sequence[Asked], rows: Sequence[UserRows], language: NDArray[np.integer]) -> Requests:
+    def of(cls, asked: Sequence[Request], rows: Sequence[UserRows], language: NDArray[np.integer]) -> Requests:
         user = np.array([a.user for a in asked], np.int64)
         known = np.where([a.personalised for a in asked], user, -1)
         recent = np.full((len(asked), N_RECENT), -1, np.int64)
@@ -59,7 +59,7 @@ class Batch:
 
     def __init__(
         self, shelf: Shelf, sources: Sources, builder: InputBuilder, loaded: Loaded,
-        asked: Sequence[Asked], rows: Sequence[UserRows], n_wanted: int,
+        asked: Sequence[Request], rows: Sequence[UserRows], n_wanted: int,
     ) -> None:  # fmt: skip
         self.shelf, self.sources, self.builder, self.loaded = shelf, sources, builder, loaded
         self.asked, self.rows, self.n_wanted = asked, rows, n_wanted

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, overload
 
-from sandbox.virtual.answers.asked import Answer, Asked, ItemRows
 from sandbox.virtual.answers.content import Content
+from sandbox.virtual.answers.request import Answer, ItemRows, Request
 from services.gateway.stages import UserRows
 
 T = TypeVar("T", covariant=True)
@@ -71,11 +71,11 @@ class Gathering:
 
     def __init__(self, content: Content, item_rows: ItemRows) -> None:
         self._content, self._item_rows = content, item_rows
-        self._asked: list[tuple[Asked, UserRows, list[Answer]]] = []
+        self._asked: list[tuple[Request, UserRows, list[Answer]]] = []
         self._open: list[Later[Any]] = []
         self.n_batches = self.n_answers = 0
 
-    def answer(self, asked: Asked, rows: UserRows) -> Later[Answer]:
+    def answer(self, asked: Request, rows: UserRows) -> Later[Answer]:
         """What all stages make of a request when none fails. rows: what is known of its user."""
         room: list[Answer] = []
         self._asked.append((asked, rows, room))

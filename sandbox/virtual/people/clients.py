@@ -13,7 +13,7 @@ import numpy as np
 from loadtest.feedback import GATHER_S, LEAD_S
 from loadtest.schedule import Schedule
 from sandbox.base.rows import row_of
-from sandbox.virtual.answers.asked import Asked
+from sandbox.virtual.answers.request import Request
 from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric, dice
 from sandbox.virtual.people.breaches import Breaches
 from sandbox.virtual.people.ledger import LedgerBook
@@ -81,18 +81,18 @@ class Clients:
     def _ask(self, visit: Visit) -> None:
         self.loop.spawn(self._request(visit, self._asked(visit.user, visit.session, visit.depth + 1)))
 
-    def _asked(self, user: int, session: int, depth: int) -> Asked:
+    def _asked(self, user: int, session: int, depth: int) -> Request:
         region, consent = self.catalogue.user_region[user], self.catalogue.user_personalised[user]
-        return Asked(user, session, depth, int(region), SLATE_SIZE, bool(consent), self.world.now())
+        return Request(user, session, depth, int(region), SLATE_SIZE, bool(consent), self.world.now())
 
-    def _context(self, asked: Asked, noise: Dice) -> Context:
+    def _context(self, asked: Request, noise: Dice) -> Context:
         trace = request_id(self.seed, asked.user, asked.session, asked.depth, 1)
         return Context(
             trace, self.fabric.span(), None, "client", asked.user, asked.session, asked.depth,
             asked.region, False, self.loop.now + TIMEOUT_S, noise,
         )  # fmt: skip
 
-    async def _request(self, visit: Visit, asked: Asked) -> None:
+    async def _request(self, visit: Visit, asked: Request) -> None:
         """One request as its client sees it."""
         loop, world = self.loop, self.world
         sent, context = loop.now, self._context(asked, visit.dice)
@@ -131,7 +131,7 @@ class Clients:
         if not of.over:
             self._ask_at(of.visit)
 
-    async def _at_gateway(self, asked: Asked, context: Context) -> Served | None:
+    async def _at_gateway(self, asked: Request, context: Context) -> Served | None:
         wire_s = self.fabric.seconds(self.fabric.timing.wire["client->gateway"], 0, context.dice)
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:

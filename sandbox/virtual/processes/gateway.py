@@ -12,8 +12,8 @@ from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
-from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Items, Later, known
+from sandbox.virtual.answers.request import Request
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
 from sandbox.virtual.machine.wire import Wire
 from sandbox.virtual.processes import sizes, wires
@@ -42,7 +42,7 @@ class Served:
 
 
 @dataclass(slots=True)
-class Course:
+class _Made:
     """What came of a request's stages; None where one was not reached, or its stand-in serves."""
 
     candidates: Later[Candidates] | None = None
@@ -69,10 +69,10 @@ class Gateway:
         self.later = handlers.gathering.later
         self.limiter = Limiter()
 
-    async def recommend(self, asked: Asked, context: Context) -> Served:
+    async def recommend(self, asked: Request, context: Context) -> Served:
         """The handler of Recommend. context.until: the client's own deadline."""
         fabric, loop, config = self.fabric, self.fabric.loop, self.config().gateway
-        began, course = loop.now, Course()
+        began, made = loop.now, _Made()
         seen = Record(fabric.world.now(), began, (context.until - began) * 1000)
         seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
         whole_s = min(seen.deadline_ms, config.deadline_ms) / 1000
@@ -80,59 +80,59 @@ class Gateway:
         context.sampled = chosen(context, config.explain_share)
         try:
             self.limiter.require(asked.user, seen.ts, config.max_per_minute)
-            return await self._answer(asked, context, seen, course)
+            return await self._answer(asked, context, seen, made)
         except SandboxError as failure:
             seen.status = failure.kind.status
             raise
         finally:
             if fabric.record is not None:
                 took_ms = (loop.now - began) * 1000
-                self.later(lambda: self._write(asked, context, seen, course, took_ms))
+                self.later(lambda: self._write(asked, context, seen, made, took_ms))
 
     def row(self, table: str, values: tuple[Any, ...]) -> None:
         """As services.skeleton.telemetry.Telemetry.row, for the gateway's Record."""
         assert self.fabric.record is not None
         self.fabric.record("gateway", table, values)
 
-    async def _answer(self, asked: Asked, context: Context, seen: Record, course: Course) -> Served:
+    async def _answer(self, asked: Request, context: Context, seen: Record, made: _Made) -> Served:
         handlers, content = self.handlers, self.handlers.content
         rows = await self._user_rows(asked, context, seen)
         answer, n = handlers.gathering.answer(asked, rows), content.n_wanted(asked)
         found = await self._stage(
             "retrieval", "Retrieve", context, seen,
-            lambda inner: handlers.retrieve(asked, rows, answer, inner), None,
+            lambda inner: handlers.retrieval.retrieve(asked, rows, answer, inner), None,
             sizes.retrieve(n, len(rows.recent)),
-            lambda: wires.Retrieve(handlers, asked, rows),
+            lambda: wires.Retrieve(handlers.retrieval, asked, rows),
         )  # fmt: skip
         candidates, same = found or (known(content.popular_candidates(asked)), False)
-        course.candidates = candidates
+        made.candidates = candidates
         ranking = await self._stage(
             "ranking", "Rank", context, seen,
-            lambda inner: handlers.rank(asked, rows, answer, candidates, same, inner), n, sizes.rank(n),
-            lambda: wires.Rank(handlers, asked, rows, answer, candidates),
+            lambda inner: handlers.ranking.rank(asked, rows, answer, candidates, same, inner), n, sizes.rank(n),
+            lambda: wires.Rank(handlers.ranking, asked, rows, answer, candidates),
         )  # fmt: skip
         ranked, same = ranking or (candidates.then(Ranked.as_retrieved), False)
-        course.ranked = ranked
-        slate = course.slate = await self._stage(
+        made.ranked = ranked
+        slate = made.slate = await self._stage(
             "rules", "Apply", context, seen,
-            lambda inner: handlers.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
-            n, sizes.apply(n, len(rows.seen), asked.k), lambda: wires.Apply(handlers, asked, rows, answer, candidates, ranked, context.sampled),
+            lambda inner: handlers.rules.apply_rules(asked, rows, answer, candidates, ranked, same, inner),
+            n, sizes.apply(n, len(rows.seen), asked.k), lambda: wires.Apply(handlers.rules, asked, rows, answer, candidates, ranked, context.sampled),
         )  # fmt: skip
         await self.fabric.work("gateway.Recommend", context, share=1 / _PARTS)
         if slate is not None:
             seen.rules_version = content.rules_version
         elif self.config().gateway.rules_fail == "open":
             seen.fallbacks.discard("rules")
-            slate = course.slate = candidates.then(lambda found: _unruled(len(found.ids), asked.k))
+            slate = made.slate = candidates.then(lambda found: _unruled(len(found.ids), asked.k))
         if slate is None:
             shown = self.later(lambda: content.safe_slate(asked).tolist())
         else:
             shown = self.later(lambda: _slate_of(candidates.get(), ranked.get(), slate.get()))
-        course.shown = shown
+        made.shown = shown
         fell = bool(seen.fallbacks)
         if self.fabric.record is not None:
             now = self.fabric.world.now()
-            self.later(lambda: self._note(asked, course, context, now))
+            self.later(lambda: self._note(asked, made, context, now))
         if self.config().gateway.impressions_to_stream:
             self._append_behind(asked, shown, context)
         degraded = self.later(lambda: fell or candidates.get().failed or ranked.get().fell_back)
@@ -162,49 +162,49 @@ class Gateway:
             context.until = due
             seen.stage_ms[stage] = (loop.now - began) * 1000
 
-    async def _user_rows(self, asked: Asked, context: Context, seen: Record) -> UserRows:
+    async def _user_rows(self, asked: Request, context: Context, seen: Record) -> UserRows:
         found: UserRows | None = None
         if asked.personalised:
             found = await self._stage(
                 "features", "GetUser", context, seen,
-                lambda inner: self.handlers.get_user(asked, inner), len(USER_VIEWS), sizes.get_user(USER_VIEWS),
-                lambda: wires.GetUser(self.handlers, asked),
+                lambda inner: self.handlers.features.get_user(asked, inner), len(USER_VIEWS), sizes.get_user(USER_VIEWS),
+                lambda: wires.GetUser(self.handlers.features, asked),
             )  # fmt: skip
         rows = found or UserRows.unknown()
         seen.segment = rows.segment
         seen.profile_age_s, seen.session_age_s = rows.profile_age_s, rows.session_age_s
         return rows
 
-    def _write(self, asked: Asked, context: Context, seen: Record, course: Course, took_ms: float) -> None:
+    def _write(self, asked: Request, context: Context, seen: Record, made: _Made, took_ms: float) -> None:
         """The request's own row, once it is known what it was answered."""
-        if course.candidates is not None:
-            candidates = course.candidates.get()
+        if made.candidates is not None:
+            candidates = made.candidates.get()
             if candidates.failed:
                 seen.fallbacks.add("retrieval")
             seen.n_candidates = len(candidates.ids)
             seen.encoder_version = candidates.encoder_version
             seen.index_version = candidates.index_version
-        if course.ranked is not None:
-            ranked = course.ranked.get()
+        if made.ranked is not None:
+            ranked = made.ranked.get()
             if ranked.fell_back:
                 seen.fallbacks.add("ranking")
             seen.n_ranked = seen.n_candidates if ranked.model_version else 0
             seen.model_version, seen.missing_share = ranked.model_version, ranked.missing_share
-        if course.shown is not None:
-            seen.n_items = len(course.shown.get())
+        if made.shown is not None:
+            seen.n_items = len(made.shown.get())
             seen.payload_bytes = sizes.slate(seen.n_items)
         seen.write(self, _Asked(asked.user, asked.k), context, took_ms)  # type: ignore[arg-type]
 
-    def _note(self, asked: Asked, course: Course, context: Context, now: float) -> None:
+    def _note(self, asked: Request, made: _Made, context: Context, now: float) -> None:
         """What was shown, and why, of a request that was answered."""
         record = self.fabric.record
         assert record is not None
-        assert course.candidates is not None
-        assert course.ranked is not None
-        assert course.shown is not None
-        candidates, ranked, shown = course.candidates.get(), course.ranked.get(), course.shown.get()
+        assert made.candidates is not None
+        assert made.ranked is not None
+        assert made.shown is not None
+        candidates, ranked, shown = made.candidates.get(), made.ranked.get(), made.shown.get()
         session, version = str(asked.session), ranked.model_version or None
-        if course.slate is None:
+        if made.slate is None:
             for place, item in enumerate(shown, 1):
                 record("gateway", "impressions", row_of.impressions(
                     ts=now, request_id=context.trace_id, session_id=session, user_id=asked.user,
@@ -213,7 +213,7 @@ class Gateway:
                     model_version=version,
                 ))  # fmt: skip
             return
-        slate = course.slate.get()
+        slate = made.slate.get()
         at = ranked.order[slate.rows] if slate.rows else np.zeros(0, np.int64)
         names, masks = candidates.names, candidates.masks
         columns = (at.tolist(), ranked.scores[at].tolist(), np.nan_to_num(ranked.p_click[at]).tolist())
@@ -233,7 +233,7 @@ class Gateway:
             )
             write_explain(self, now, context.trace_id, candidates, ranked, at, dropped)  # type: ignore[arg-type]
 
-    def _append_behind(self, asked: Asked, shown: Later[list[int]], context: Context) -> None:
+    def _append_behind(self, asked: Request, shown: Later[list[int]], context: Context) -> None:
         """Tells the events service what was shown; nobody waits for it."""
         loop, now = self.fabric.loop, self.fabric.world.now()
         entry = Entry(IMPRESSIONS, asked.user, asked.session, now, Items(shown), 1.0, "", context.trace_id)

@@ -15,7 +15,7 @@ import numpy as np
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows, Status
 from sandbox.base.streams import seed_of
-from sandbox.virtual.answers.content import Answer, Asked
+from sandbox.virtual.answers.content import Answer, Request
 from sandbox.virtual.people.ledger import LOST_AFTER_S
 from sandbox.virtual.weeks.rows import StreamedRows
 from sandbox.virtual.weeks.served import Served
@@ -34,7 +34,7 @@ class Answers(Protocol):
 
     def healthy(
         self,
-        asked: Sequence[Asked],
+        asked: Sequence[Request],
         rows: Sequence[UserRows],
         item_rows: Callable[[np.ndarray, float], Rows],
     ) -> list[Answer]: ...
@@ -131,10 +131,10 @@ class Cohort:
                 randomised[i, : len(shown)] = slate.randomised
         return item, randomised
 
-    def _asked(self, at: int, session: int, now: float) -> Asked:
+    def _asked(self, at: int, session: int, now: float) -> Request:
         user = int(self.user[at])
         region = int(self.catalogue.user_region[user])
-        return Asked(user, session, int(self.depth[at]), region, self.k, bool(self.known[at]), now)
+        return Request(user, session, int(self.depth[at]), region, self.k, bool(self.known[at]), now)
 
     def _user_rows(self, at: np.ndarray, now: np.ndarray) -> list[UserRows]:
         known = self.known[at]

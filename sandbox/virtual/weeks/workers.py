@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.spawning import Context
+from sandbox.runtime.spawning import WithoutMain
 
 
 class Worker(Protocol):
@@ -56,7 +56,7 @@ class Apart:
 
     def __init__(self, make: Callable[[Any], Any], argument: Any) -> None:
         # Not a fork: torch's threads would not live through it.
-        context = Context()
+        context = WithoutMain()
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=_serve, args=(far,), daemon=True)
         # Ctrl-C goes to every process of a terminal: only this one is to hear it, and then ends the other.

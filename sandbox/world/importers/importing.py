@@ -13,6 +13,7 @@ import numpy as np
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import WorldManifest, world_dir
+from sandbox.world.files import check_name, locked, place_for
 from sandbox.world.importers import recognise
 from sandbox.world.importers.complete import complete
 from sandbox.world.importers.fit import Fitted, fit_choices, fit_labelled
@@ -23,7 +24,6 @@ from sandbox.world.importers.truth import truth_of
 from sandbox.world.importers.writing import positions, write_public
 from sandbox.world.latent import Weights
 from sandbox.world.presets import PRESETS
-from sandbox.world.store import check_name, locked, place_for
 
 SEED = 7
 CAROUSEL_ETA = 0.3  # position matters little where three slots stand side by side

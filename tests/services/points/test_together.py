@@ -14,7 +14,7 @@ from sandbox.drill.play.journal import Journal
 from sandbox.drill.scenario.scenario import Step
 from tests.services.points.live import live
 from tests.services.points.virtual import Virtual
-from tests.unit.drill.scenes import FakeStage, scenario
+from tests.unit.drill.scenes import FakeBackend, scenario
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -87,7 +87,7 @@ async def a_drift(side):
     return seen
 
 
-class OnSide(FakeStage):
+class OnSide(FakeBackend):
     """A drill's stage whose faults are put on the seams of a side."""
 
     def __init__(self, side):

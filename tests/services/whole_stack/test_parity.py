@@ -11,7 +11,7 @@ import redis
 
 from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, N_RECENT, USER_PROFILE, USER_SEEN, USER_SESSION, key, unpack_many
-from sandbox.virtual.answers.content import Asked, Content
+from sandbox.virtual.answers.content import Content, Request
 from services.gateway.stages import UserRows
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
 
@@ -47,7 +47,7 @@ class Live:
             if answer.degraded or [read() for read in batch_views] != before:
                 continue
             region, known = int(self.catalogue.user_region[user]), bool(self.catalogue.user_personalised[user])
-            asked = Asked(user, session, 1, region, k, known, now)
+            asked = Request(user, session, 1, region, k, known, now)
             return answer, asked, self.rows(before[1], streamed, now), items_of(before[0])
         pytest.fail("the stack never answered whole with its features left alone")
 
@@ -127,7 +127,7 @@ def test_what_a_live_state_is_answered_does_not_depend_on_the_batch(live):
     now = live.world.now()
     for user in users:
         known = bool(live.catalogue.user_personalised[user])
-        asked.append(Asked(user, 7, 1, int(live.catalogue.user_region[user]), 10, known, now))
+        asked.append(Request(user, 7, 1, int(live.catalogue.user_region[user]), 10, known, now))
         rows.append(live.rows(live.blobs(USER_PROFILE, [user]), live.streamed(user), now))
     stats = unpack_many(ITEM_STATS, live.blobs(ITEM_STATS, range(live.catalogue.n_items)), now)
 

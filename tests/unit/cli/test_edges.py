@@ -152,3 +152,25 @@ def test_on_a_stack_that_is_down_nothing_is_changed_and_nothing_waits(capsys, tm
     assert (code, out) == (2, "")
     assert json.loads(err)["code"] == "RUN-001"
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("twin", "no-such-run", "--plot", "nowhere/harm.svg"),
+        ("scenario", "show", "slow-home", "--svg", "nowhere/picture.svg"),
+        ("scenario", "prove", "slow-home", "--table", "nowhere/table.md"),
+        ("calibrate", "--out", "nowhere/timing.json"),
+        ("drill", "debrief", "no-such-drill", "--markdown", "nowhere/incident.md"),
+    ],
+)
+def test_where_nothing_can_be_written_is_said_before_minutes_of_work(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--json"])
+
+    refusal = json.loads(capsys.readouterr().err)
+    assert (left.value.code, refusal["code"], refusal["seen"]) == (2, "CFG-002", words[-1])
+    assert refusal["where"].endswith(words[-2])

@@ -10,7 +10,9 @@ import pytest
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
-from sandbox.drill.play import live_drill, standing, store
+from sandbox.drill.debrief.page import page
+from sandbox.drill.play import live_drill, standing
+from sandbox.drill.play.notebook import Notebook
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.rundir import point_latest_to
 from sandbox.runtime.stack import Stack
@@ -29,7 +31,7 @@ def drill(tmp_path, monkeypatch):
     point_latest_to(made.run.path)
     monkeypatch.setattr("sandbox.runtime.operate.operations.LivePlatform", lambda _run: Still())
     monkeypatch.setattr(Stack, "require_up", lambda self: None)
-    monkeypatch.setattr(store, "running_on", lambda _: not standing.is_over(made))
+    monkeypatch.setattr(standing.drills, "running_on", lambda _: not standing.is_over(made))
     return made
 
 
@@ -111,6 +113,75 @@ def test_a_drill_that_is_not_over_has_no_debrief_unless_it_is_given_up(capsys, d
     assert json.loads(out) == told, "once more"
     code, _, err = run(capsys, "drill", "report", "--file", "x.yaml", "--json")
     assert code == 2
+
+
+def test_a_debrief_is_written_as_a_page_once_the_drill_is_over(capsys, drill, monkeypatch, tmp_path):
+    monkeypatch.setattr(live_drill, "_until_closed", lambda _: None)
+    paged(drill)
+    html = tmp_path / "debrief.html"
+    html.write_text("an older one")
+    written = ("drill", "debrief", drill.plan.drill, "--html", str(html), "--no-twin")
+    code, _, err = run(capsys, *written, "--json")
+    assert (code, json.loads(err)["code"]) == (2, "DRILL-006")
+    assert html.read_text() == "an older one", "no truth before the drill is over"
+
+    code, out, _ = run(capsys, *written, "--abandon", "--json")
+
+    assert code == 0
+    assert html.read_text() == page(json.loads(out)), "the page is made from the document alone"
+    assert "session-stream-lag" in html.read_text()
+    report = tmp_path / "incident.md"
+    code, out, _ = run(capsys, *written, "--markdown", str(report))
+    assert code == 0
+    assert out.splitlines()[-2:] == [f"written: {html}", f"written: {report}"]
+    assert report.read_text().startswith("# Incident report: A small drill\n")
+
+
+def test_what_is_asked_by_single_commands_is_noted_while_the_drill_runs(capsys, drill):
+    looks = Notebook(drill.directory).looks
+    query = "select $began as began"
+    assert run(capsys, "sql", query, "--json")[0] == 0
+    assert run(capsys, "trace", "nosuch", "--json")[0] != 0
+    assert run(capsys, "sql", "select nothing", "--json")[0] != 0
+
+    (noted,) = looks()
+
+    assert (noted.text, noted.is_query) == (query, True)
+    assert noted.world_ts is not None
+    assert noted.world_ts >= WORLD_START
+    drill.journal.append(WORLD_START + 9, "engine", "phase", name="debrief")
+    run(capsys, "sql", query)
+    assert len(looks()) == 1, "what is asked afterwards is no part of the drill"
+    assert not any(path.suffix == ".jsonl" for path in drill.run.path.iterdir()), "nor does it lie in the run"
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("debrief.txt", "CFG-004"),
+        ("nowhere/debrief.html", "CFG-002"),
+        ("folder.html", "CFG-002"),
+        ("x/y.html", "CFG-002"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_done(capsys, drill, tmp_path, file, code):
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "x").write_text("a file, not a folder")
+
+    left, _, err = run(capsys, "drill", "debrief", "--html", str(tmp_path / file), "--abandon", "--json")
+
+    refusal = json.loads(err)
+    assert (left, refusal["code"]) == (2, code)
+    assert all(refusal[part] for part in ("where", "seen", "expected", "fix"))
+    assert not standing.is_over(drill), "it was not given up"
+
+
+def test_a_drill_is_named_once(capsys, drill):
+    _, _, err = run(capsys, "drill", "debrief", "x", "--run-dir", str(drill.run.path), "--json")
+    assert json.loads(err)["code"] == "CFG-004"
+    _, _, err = run(capsys, "drill", "debrief", "nosuch", "--json")
+    refusal = json.loads(err)
+    assert (refusal["code"], refusal["where"]) == ("DRILL-006", "sandbox drill debrief")
 
 
 def test_a_drill_that_is_taken_up_needs_a_terminal(capsys, drill):

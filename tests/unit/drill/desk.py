@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.base.run import RunInfo
-from sandbox.drill.play import store
-from sandbox.drill.play.store import Drill
+from sandbox.drill.play import drills
+from sandbox.drill.play.drills import Drill
 from tests.unit.drill.scenes import scenario
 
 WORLD_START = 1_772_000_000.0  # 2026-02-25 06:13:20
@@ -24,8 +24,8 @@ def begun_drill(place: Path, armed: bool = True) -> Drill:
         wall_start=time.time(), speed=60.0, seed=1, redis="", addresses={}, metrics={},
     )  # fmt: skip
     run.save()
-    made = store.create(scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True)
-    store.announce(made)
+    made = drills.create(scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True)
+    drills.announce(made)
     made.journal.append(run.world_start, "engine", "phase", name="baseline")
     if armed:
         told = {"id": "w1", "fault": "session-stream-lag", "target": "stream"}

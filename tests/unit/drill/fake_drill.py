@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.grading.grade import grade
-from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.deeds import ActionTaken, Played
 from sandbox.drill.play.report import Report
 from sandbox.drill.responders.env import DrillEnv
 from sandbox.drill.responders.observed import Rows
@@ -79,12 +79,12 @@ class FakeDrill:
 
     def outcome(self) -> dict[str, Any]:
         assert self.filed is not None
-        deeds = tuple(Action.of(ts - BEGAN, *parse_action(text)) for ts, text in self.acted)
-        course = Course(
+        deeds = tuple(ActionTaken.of(ts - BEGAN, *parse_action(text)) for ts, text in self.acted)
+        played = Played(
             BEGAN, self.scenario.length_s, self.scenario.truth.onset_s if self.faults else None,
             self.scenario.pager.at_s, self.clock - BEGAN, deeds,
         )  # fmt: skip
-        marks = grade(self.scenario, course, self.filed)
+        marks = grade(self.scenario, played, self.filed)
         items = [{"item": i.item, "score": i.score, "max": i.max, "why": i.why} for i in marks.items]
         return {"run": "fake", "score": marks.score, "items": items}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.play.engine import Alert
 from sandbox.drill.responders.observed import Rows
 from sandbox.drill.scenario.patterns import parse_action
@@ -38,16 +38,16 @@ def scenario(**changes: Any) -> Scenario:
     return Scenario.model_validate({**DOCUMENT, **changes})
 
 
-def deed(at_s: float, text: str, effects: tuple[str, ...] = ()) -> Action:
-    return Action.of(at_s, *parse_action(text), effects)
+def deed(at_s: float, text: str, effects: tuple[str, ...] = ()) -> ActionTaken:
+    return ActionTaken.of(at_s, *parse_action(text), effects)
 
 
 @dataclass
-class FakeStage:
+class FakeBackend:
     """Writes down what it is asked; hands out the alerts and actions it was given."""
 
     asked: list[tuple[Any, ...]] = field(default_factory=list)
-    done: list[Action] = field(default_factory=list)
+    done: list[ActionTaken] = field(default_factory=list)
     fires: list[Alert] = field(default_factory=list)
 
     def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
@@ -66,7 +66,7 @@ class FakeStage:
         self.asked.append(("note", step.change.key))
         return "noted"
 
-    def actions(self) -> list[Action]:
+    def actions(self) -> list[ActionTaken]:
         return self.done
 
     def alerts(self, since_ts: float) -> list[Alert]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.base.streams import uniforms
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.scenario.patterns import parse_action
 from sandbox.drill.twin.arms import ArmPlan
 from sandbox.virtual.people.ledger import Ledger, LedgerBook
@@ -30,7 +30,7 @@ def toy_run(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
     sick = np.zeros(len(n), bool) if onset_s is None else at_s >= onset_s
     dead = np.zeros(len(n), bool)
     for done_s, text in plan.actions:
-        action = Action.of(done_s, *parse_action(text))
+        action = ActionTaken.of(done_s, *parse_action(text))
         if action.is_one_of(plan.scenario.accept):
             sick &= at_s < done_s
         if text == "restart service=redis":

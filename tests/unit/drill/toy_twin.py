@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.drill.play.deeds import Action, Course
+from sandbox.drill.play.deeds import ActionTaken, Played
 from sandbox.drill.twin.arms import step_ends
 from sandbox.drill.twin.comparison import TwinResult, compared
 from sandbox.drill.twin.story import Story, told
@@ -14,17 +14,17 @@ from tests.unit.drill.toy_arms import BEGAN, toy_run
 FILED_S = 6_000.0
 
 
-def course_of(*actions: Action, faults: bool = True, filed_s: float = FILED_S) -> Course:
+def played_of(*actions: ActionTaken, faults: bool = True, filed_s: float = FILED_S) -> Played:
     onset_s = scenario().truth.onset_s if faults else None
-    return Course(BEGAN, scenario().length_s, onset_s, 4_000.0, filed_s, actions)
+    return Played(BEGAN, scenario().length_s, onset_s, 4_000.0, filed_s, actions)
 
 
-def story_of(*actions: Action, faults: bool = True, filed_s: float = FILED_S) -> Story:
-    course = course_of(*actions, faults=faults, filed_s=filed_s)
-    return told(scenario(), "tiny", 1, faults, course)
+def story_of(*actions: ActionTaken, faults: bool = True, filed_s: float = FILED_S) -> Story:
+    played = played_of(*actions, faults=faults, filed_s=filed_s)
+    return told(scenario(), "tiny", 1, faults, played)
 
 
-def twin_of(*actions: Action, faults: bool = True, seeds: Sequence[int] = (1, 2, 3)) -> TwinResult:
+def twin_of(*actions: ActionTaken, faults: bool = True, seeds: Sequence[int] = (1, 2, 3)) -> TwinResult:
     story = story_of(*actions, faults=faults)
     arms = [{n: toy_run(p, None, False) for n, p in story.arms(seed).items()} for seed in seeds]
     return compared(

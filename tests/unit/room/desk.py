@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play import standing, store
+from sandbox.drill.play import drills, standing
 from sandbox.drill.play.desk import Slate
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.report import Report
-from sandbox.drill.play.store import Drill
 from sandbox.room.commands import parsed, parsed_join
 from sandbox.room.journal import RoomJournal
 from sandbox.room.room import Room
@@ -66,7 +66,7 @@ class StandIn:
         self.changes, self.gate, self.asked, self.closed = Changes(), threading.Event(), list[str](), False
         self.looked = 0
         self.gate.set()
-        self._lock = store.lock(Path(drill.plan.run_dir))
+        self._lock = drills.lock(Path(drill.plan.run_dir))
         self._lock.__enter__()
 
     @property

@@ -10,13 +10,13 @@ import pytest
 _SCRIPT = """
 from concurrent.futures import ProcessPoolExecutor
 from math import factorial
-from sandbox.runtime.spawning import Context
+from sandbox.runtime.spawning import WithoutMain
 
 print("the script begins", flush=True)
-process = Context().Process(target=factorial, args=(3,))
+process = WithoutMain().Process(target=factorial, args=(3,))
 process.start()
 process.join()
-with ProcessPoolExecutor(2, mp_context=Context()) as pool:
+with ProcessPoolExecutor(2, mp_context=WithoutMain()) as pool:
     print(process.exitcode, list(pool.map(factorial, range(5))))
 """
 _SAID = "the script begins\n0 [1, 1, 2, 6, 24]\n"
@@ -37,12 +37,12 @@ def test_a_script_runs_once_however_it_was_started(way, tmp_path):
 
 
 def test_the_main_module_has_its_name_and_its_file_back():
-    from sandbox.runtime.spawning import Context
+    from sandbox.runtime.spawning import WithoutMain
 
     main = sys.modules["__main__"]
     before = dict(vars(main))
 
-    process = Context().Process(target=len, args=("",))
+    process = WithoutMain().Process(target=len, args=("",))
     process.start()
     process.join()
 

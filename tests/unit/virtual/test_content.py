@@ -14,7 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, Rows, Status
 from sandbox.pipeline.index import dump
 from sandbox.pipeline.ivf import inverted
-from sandbox.virtual.answers.content import Asked, Content
+from sandbox.virtual.answers.content import Content, Request
 from services.gateway.stages import UserRows
 from services.retrieval.core import popular_by_region
 from tests.services.artefacts import everything, ranker, register, two_tower
@@ -45,7 +45,7 @@ def user_rows(user):
 
 def asked(user, k=10, depth=1):
     region = int(catalogue().user_region[user])
-    return Asked(user, 100 + user, depth, region, k, user != NO_CONSENT, WORLD_START + 10 * user)
+    return Request(user, 100 + user, depth, region, k, user != NO_CONSENT, WORLD_START + 10 * user)
 
 
 @pytest.fixture(scope="module")

@@ -112,3 +112,10 @@ def test_the_words_of_forms_are_those_that_reports_and_actions_take(site: Site):
     assert {"component", "mechanism"} - set(words["fields"]) == {"component", "mechanism"}
     assert "slow-edge" in words["mechanisms"]["latency"]
     assert "restart" in [action["name"] for action in words["actions"]]
+
+
+def test_a_debrief_is_no_file_before_it_is_out(site: Site):
+    ann = site.joined("Ann", "commander")
+
+    assert "graded" in problem(ann.client.get(f"{ann.place}/debrief"), 409, "ROOM-003")["fix"]
+    problem(site.client().get(f"{ann.place}/debrief"), 401, "ROOM-004")

@@ -11,7 +11,7 @@ import pytest
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import world_dir
-from sandbox.world import store
+from sandbox.world import files
 from sandbox.world.check import check
 from sandbox.world.presets import PRESETS
 from sandbox.world.summary import summarise
@@ -25,7 +25,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX_HOME", str(home))
         patch.setitem(PRESETS, "tiny", FEW)
-        store.ensure("tiny")
+        files.ensure("tiny")
     return home / "worlds" / "tiny"
 
 

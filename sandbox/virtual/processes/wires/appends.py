@@ -11,13 +11,13 @@ from services.proto.recsys.v1 import events_pb2, gateway_pb2
 
 if TYPE_CHECKING:  # the handlers offer these to the fabric
     from sandbox.virtual.machine.fabric import Context
-    from sandbox.virtual.processes.handlers import Handlers
+    from sandbox.virtual.processes.handlers import Service
     from sandbox.virtual.processes.intake import Append as Append_
 
 
 @dataclass(frozen=True)
 class Append:
-    handlers: Handlers
+    service: Service
     append: Append_
     entries: list[events.Entry]
     callee, op = "events", "Append"
@@ -33,7 +33,7 @@ class Append:
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:
-            fabric, of = self.handlers.fabric, self.handlers.content.catalogue
+            fabric, of = self.service.fabric, self.service.content.catalogue
             await fabric.work("events.Append", context)
             entries = events.check_feedback(request.events, fabric.world.now(), of.n_users, of.n_items)
             return await self.append("Append", entries, context) if entries else []
@@ -50,7 +50,7 @@ class Append:
 
 @dataclass(frozen=True)
 class AppendImpressions:
-    handlers: Handlers
+    service: Service
     append: Append_
     entry: events.Entry
     callee, op = "events", "AppendImpressions"
@@ -63,7 +63,7 @@ class AppendImpressions:
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:
-            fabric, of = self.handlers.fabric, self.handlers.content.catalogue
+            fabric, of = self.service.fabric, self.service.content.catalogue
             await fabric.work("events.AppendImpressions", context)
             entry = events.check_impressions(
                 request.user_id, request.item_ids, request.event_ts, request.session_id,

@@ -9,8 +9,8 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows
-from sandbox.virtual.answers.asked import Asked
 from sandbox.virtual.answers.later import Later, known
+from sandbox.virtual.answers.request import Request
 from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, not_loaded, refused, row
 from services.features.core import MAX_VIEWS, asked_items, asked_views, rows_of
 from services.features.server import packed
@@ -20,13 +20,13 @@ from services.ranking.core import OBJECTIVES, Floats
 
 if TYPE_CHECKING:  # the handlers offer these to the fabric
     from sandbox.virtual.machine.fabric import Context
-    from sandbox.virtual.processes.handlers import Handlers
+    from sandbox.virtual.processes.handlers import Features, Model
 
 
 @dataclass(frozen=True)
 class GetUser:
-    handlers: Handlers
-    asked: Asked
+    features: Features
+    asked: Request
     callee, op = "features", "GetUser"
 
     def request(self) -> Any:
@@ -34,11 +34,11 @@ class GetUser:
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:
-            store = self.handlers.store
+            store = self.features.store
             if not 1 <= len(request.views) <= MAX_VIEWS or request.user_id < 0:
                 raise refused("GetUser", f"user {request.user_id}, {len(request.views)} views")
             views = asked_views(request.views, "user", dict(store.views))
-            rows = await self.handlers.get_rows(request.user_id, views, self.asked.now, context)
+            rows = await self.features.get_rows(request.user_id, views, self.asked.now, context)
             if tuple(request.views) == VIEWS:
                 profile, session, seen = rows
                 return UserRows.of_rows(profile, session, seen, self.asked.now)
@@ -49,8 +49,8 @@ class GetUser:
     def answer(self, value: Any) -> Any:
         if isinstance(value, features_pb2.GetUserResponse):
             return value
-        rows = value.read or self.handlers.store.user(self.asked.user, self.asked.now)
-        views = asked_views(VIEWS, "user", dict(self.handlers.store.views))
+        rows = value.read or self.features.store.user(self.asked.user, self.asked.now)
+        views = asked_views(VIEWS, "user", dict(self.features.store.views))
         return features_pb2.GetUserResponse(rows=list(map(packed, views, rows)))
 
     def value(self, answer: Any) -> UserRows:
@@ -59,7 +59,7 @@ class GetUser:
 
 @dataclass(frozen=True)
 class GetItems:
-    handlers: Handlers
+    features: Features
     candidates: Later[Candidates]
     now: float
     callee, op = "features", "GetItems"
@@ -70,14 +70,14 @@ class GetItems:
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Later[Rows]:
-            asked_views([request.view], "item", dict(self.handlers.store.views))
+            asked_views([request.view], "item", dict(self.features.store.views))
             ids = asked_items(request.item_ids)
-            there = ids[ids < self.handlers.content.catalogue.n_items]
+            there = ids[ids < self.features.content.catalogue.n_items]
             if len(there) < len(ids):
                 raise refused("GetItems.item_ids", int(ids.max()))
             of = known(candidates_of(ids))
-            stats = known(self.handlers.store.items(ids, self.now))
-            return await self.handlers.get_items(of, stats, len(ids), context)
+            stats = known(self.features.store.items(ids, self.now))
+            return await self.features.get_items(of, stats, len(ids), context)
 
         return handle
 
@@ -91,8 +91,8 @@ class GetItems:
 
 @dataclass(frozen=True)
 class EncodeUser:
-    handlers: Handlers
-    asked: Asked
+    model: Model
+    asked: Request
     rows: UserRows
     callee, op = "model", "EncodeUser"
 
@@ -103,20 +103,20 @@ class EncodeUser:
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Floats:
-            content = self.handlers.content
+            content = self.model.content
             if request.version not in ("", content.encoder_version):
                 raise not_loaded(request.version, content.encoder_version)
             profile = row(request.profile, len(USER_PROFILE.columns), "EncodeUser.profile")
             recent = array(request.recent, "<i8", "EncodeUser.recent")
             asked = replace(self.asked, user=request.user_id)
             rows = replace(self.rows, profile=profile, recent=recent)
-            vector = await self.handlers.encode_user(asked, rows, context)
+            vector = await self.model.encode_user(asked, rows, context)
             return content.encode(asked, rows) if vector is None else vector
 
         return handle
 
     def answer(self, value: Floats | None) -> Any:
-        content = self.handlers.content
+        content = self.model.content
         vector = content.encode(self.asked, self.rows) if value is None else value
         return model_pb2.EncodeUserResponse(
             vector=np.ascontiguousarray(vector, "<f4").tobytes(), encoder_version=content.encoder_version
@@ -128,8 +128,8 @@ class EncodeUser:
 
 @dataclass(frozen=True)
 class Score:
-    handlers: Handlers
-    asked: Asked
+    model: Model
+    asked: Request
     candidates: Later[Candidates]
     x: Later[Floats]
     callee, op = "model", "Score"
@@ -145,7 +145,7 @@ class Score:
 
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Floats:
-            content = self.handlers.content
+            content = self.model.content
             if request.version not in ("", content.model_version):
                 raise not_loaded(request.version, content.model_version)
             ids = array(request.item_ids, "<i8", "Score.item_ids")
@@ -160,13 +160,13 @@ class Score:
             x = array(request.inputs, "<f4", "Score.inputs", len(ids) * request.n_columns)
             of, inputs = candidates_of(ids), x.reshape(len(ids), -1)
             asked = replace(self.asked, user=request.user_id, personalised=request.user_id >= 0)
-            p = await self.handlers.score(asked, known(of), known(inputs), len(ids), context)
+            p = await self.model.score(asked, known(of), known(inputs), len(ids), context)
             return content.score(asked, of, inputs) if p is None else p
 
         return handle
 
     def answer(self, value: Floats | None) -> Any:
-        content = self.handlers.content
+        content = self.model.content
         p = content.score(self.asked, self.candidates.get(), self.x.get()) if value is None else value
         return model_pb2.ScoreResponse(
             probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=content.model_version

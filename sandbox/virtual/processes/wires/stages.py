@@ -9,8 +9,8 @@ import numpy as np
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_PROFILE, USER_SESSION
-from sandbox.virtual.answers.asked import Answer, Asked
 from sandbox.virtual.answers.later import Later, known
+from sandbox.virtual.answers.request import Answer, Request
 from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, row
 from services.gateway.stages import Candidates, Ranked, UserRows
 from services.proto.recsys.v1 import ranking_pb2, retrieval_pb2, rules_pb2
@@ -22,13 +22,13 @@ from services.rules.server import checked as rules_checked
 
 if TYPE_CHECKING:  # the handlers offer these to the fabric
     from sandbox.virtual.machine.fabric import Context
-    from sandbox.virtual.processes.handlers import Handlers
+    from sandbox.virtual.processes.handlers import Ranking, Retrieval, Rules
 
 
 @dataclass(frozen=True)
 class Retrieve:
-    handlers: Handlers
-    asked: Asked
+    retrieval: Retrieval
+    asked: Request
     rows: UserRows
     callee, op = "retrieval", "Retrieve"
 
@@ -40,7 +40,7 @@ class Retrieve:
             recent=rows.recent.tobytes(),
             region=asked.region,
             personalised=asked.personalised,
-            n_wanted=self.handlers.content.n_wanted(asked),
+            n_wanted=self.retrieval.content.n_wanted(asked),
         )
 
     def handler(self, request: Any) -> Handler:
@@ -55,7 +55,7 @@ class Retrieve:
             )
             given = np.frombuffer(profile, "<f4") if profile else self.rows.profile
             rows = replace(self.rows, profile=given, recent=recent)
-            return await self.handlers.retrieve(asked, rows, None, context)
+            return await self.retrieval.retrieve(asked, rows, None, context)
 
         return handle
 
@@ -81,14 +81,14 @@ class Retrieve:
     def value(self, answer: Any) -> tuple[Later[Candidates], bool]:
         found = Candidates.of(answer)
         if not len(found.ids):
-            found = replace(self.handlers.content.popular_candidates(self.asked), failed=True)
+            found = replace(self.retrieval.content.popular_candidates(self.asked), failed=True)
         return known(found), False
 
 
 @dataclass(frozen=True)
 class Rank:
-    handlers: Handlers
-    asked: Asked
+    ranking: Ranking
+    asked: Request
     rows: UserRows
     batch: Later[Answer]
     candidates: Later[Candidates]
@@ -105,7 +105,7 @@ class Rank:
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Any:
             ids = array(request.item_ids, "<i8", "Rank.item_ids")
-            n_items = self.handlers.content.catalogue.n_items
+            n_items = self.ranking.content.catalogue.n_items
             if len(ids) and not 0 <= ids.min() <= ids.max() < n_items:
                 raise SandboxError(
                     "WIRE-003",
@@ -123,7 +123,7 @@ class Rank:
                 self.asked, user=request.user_id, personalised=request.user_id >= 0, n_wanted=max(len(ids), 1)
             )
             of = known(candidates_of(ids))
-            return await self.handlers.rank(asked, rows, self.batch, of, False, context)
+            return await self.ranking.rank(asked, rows, self.batch, of, False, context)
 
         return handle
 
@@ -135,7 +135,7 @@ class Rank:
             probabilities=(np.zeros((len(ranked.scores), 3), "<f4") if p is None else p.astype("<f4")).tobytes(),
             model_version=ranked.model_version,
             missing_share=ranked.missing_share or 0.0,
-            contract_version=self.handlers.content.contract_version,
+            contract_version=self.ranking.content.contract_version,
             fallbacks=["features" if ranked.model_version else "model"] if ranked.fell_back else [],
         )
 
@@ -148,8 +148,8 @@ class Rank:
 
 @dataclass(frozen=True)
 class Apply:
-    handlers: Handlers
-    asked: Asked
+    rules: Rules
+    asked: Request
     rows: UserRows
     batch: Later[Answer]
     candidates: Later[Candidates]
@@ -174,7 +174,7 @@ class Apply:
                 session=request.session, depth=request.depth,
             )  # fmt: skip
             ranked = Ranked(np.arange(len(items)), scores, np.zeros(len(items), np.float32))
-            return await self.handlers.apply_rules(
+            return await self.rules.apply_rules(
                 asked, replace(self.rows, seen=seen), self.batch, known(candidates_of(items)), known(ranked),
                 False, context,
             )  # fmt: skip
@@ -182,7 +182,7 @@ class Apply:
         return handle
 
     def answer(self, value: Later[Slate]) -> Any:
-        return answer_of(value.get(), self.handlers.content.rules_version, self.everything)
+        return answer_of(value.get(), self.rules.content.rules_version, self.everything)
 
     def value(self, answer: Any) -> Later[Slate]:
         n = len(self.ranked.get().order)

@@ -13,7 +13,8 @@ export function debrief(model, tools = () => null) {
   const times = h("ol", { class: "activity" });
   const waiting = h("p", {}, "The drill is over and is being graded …");
   const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
-    h("div", { class: "stack" }, score, h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
+    h("div", { class: "stack" }, score,
+      h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network")), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
     h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
     h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
   const element = h("div", {}, waiting, graded);

@@ -14,7 +14,7 @@ from sandbox.drill.grading.grade import Looked, grade
 from sandbox.drill.play.report import Claim, Report
 from tests.unit.drill.grading.test_grading import PERFECT, deeds, reports
 from tests.unit.drill.scenes import deed, scenario
-from tests.unit.drill.toy_twin import course_of, twin_of
+from tests.unit.drill.toy_twin import played_of, twin_of
 
 RIGHT = deed(5_000, "restart service=stream")
 WRONG = deed(5_000, "restart service=redis")
@@ -23,8 +23,8 @@ NEEDLESS = deed(5_000, "restart service=gateway")
 
 def judged(*actions) -> tuple[float, float]:
     """Shares of mitigation and side effects."""
-    twin, course = twin_of(*actions), course_of(*actions)
-    return (mitigation(scenario(), course, twin)[0], side_effects(scenario(), course, twin, True)[0])
+    twin, played = twin_of(*actions), played_of(*actions)
+    return (mitigation(scenario(), played, twin)[0], side_effects(scenario(), played, twin, True)[0])
 
 
 def test_the_right_deed_in_time_saves_all_that_could_be_saved():
@@ -46,7 +46,7 @@ def test_what_chance_took_from_a_repair_is_not_missed():
     twin = twin_of(RIGHT)
     noisy = {m: replace(could, estimate=could.estimate - 0.9 * could.se) for m, could in twin.reachable.items()}
 
-    share, _ = mitigation(scenario(), course_of(RIGHT), replace(twin, saved=noisy))
+    share, _ = mitigation(scenario(), played_of(RIGHT), replace(twin, saved=noisy))
 
     assert share == pytest.approx(1.0)
 
@@ -57,7 +57,7 @@ def test_breaking_more_costs_by_how_much_it_broke():
 
     assert harmless == pytest.approx(1 - 0.4 * 0.25)
     assert harmful < 1 - 0.4 * 0.5 - 0.02
-    why = side_effects(scenario(), course_of(WRONG), twin_of(WRONG), True)[1]
+    why = side_effects(scenario(), played_of(WRONG), twin_of(WRONG), True)[1]
     assert "clicks (clicks) by themselves" in why
 
 
@@ -75,16 +75,16 @@ def test_a_shot_in_the_dark_that_hits_is_no_marksmanship():
 
 
 def test_on_a_day_without_a_fault_breaking_things_is_all_the_harm():
-    twin, course = twin_of(WRONG, faults=False), course_of(WRONG, faults=False)
+    twin, played = twin_of(WRONG, faults=False), played_of(WRONG, faults=False)
 
-    assert side_effects(scenario(), course, twin, False)[0] < 0.5
-    assert side_effects(scenario(), course_of(faults=False), twin_of(faults=False), False)[0] == 1.0
+    assert side_effects(scenario(), played, twin, False)[0] < 0.5
+    assert side_effects(scenario(), played_of(faults=False), twin_of(faults=False), False)[0] == 1.0
 
 
 def test_where_no_harm_stands_out_the_state_is_judged_and_that_is_said():
     calm = twin_of(faults=False)  # nothing to save in it
 
-    share, why = mitigation(scenario(), course_of(RIGHT), calm)
+    share, why = mitigation(scenario(), played_of(RIGHT), calm)
 
     assert share == 1.0
     assert "no harm stood out" in why
@@ -107,7 +107,7 @@ def test_whatever_is_reported_and_done_earns_between_nothing_and_all(report, imp
     said = report.model_copy(update={"impact": impact, "confidence": confidence})
     twin = TWINS[arms] if arms is not None else None
 
-    marks = grade(scenario(), course_of(*actions), said, twin, found)
+    marks = grade(scenario(), played_of(*actions), said, twin, found)
 
     assert 0.0 <= marks.score <= 1.0
     assert sum(i.max for i in marks.items) == pytest.approx(1.0, abs=1e-3)
@@ -121,6 +121,6 @@ def test_who_knows_everything_gets_everything():
     report = PERFECT.model_copy(update={"impact": sized})
 
     sure = [Strength("x", 1.0, "c", "y")]
-    marks = grade(scenario(), course_of(RIGHT), report, twin, Looked(sure, sure))
+    marks = grade(scenario(), played_of(RIGHT), report, twin, Looked(sure, sure))
 
     assert marks.score == pytest.approx(1.0, abs=0.01)

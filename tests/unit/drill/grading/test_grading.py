@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from sandbox.drill.grading.causes import FAMILY, NEIGHBOUR, ONSET_FULL_S, ONSET_ZERO_S, onset_credit
 from sandbox.drill.grading.grade import INCIDENT_WEIGHTS, NULL_WEIGHTS, Grade, grade, weights
-from sandbox.drill.play.deeds import HINT_PRICE, Course
+from sandbox.drill.play.deeds import HINT_PRICE, Played
 from sandbox.drill.play.report import NamedCause, Report
 from sandbox.drill.scenario import taxonomy
 from tests.unit.drill.scenes import DOCUMENT, deed, scenario
 
 BEGAN = 1_000_000.0
-COURSE = Course(BEGAN, 36_000.0, 1_200.0, 2_400.0, 4_000.0, (deed(3_000, "restart service=stream"),))
+PLAYED = Played(BEGAN, 36_000.0, 1_200.0, 2_400.0, 4_000.0, (deed(3_000, "restart service=stream"),))
 PERFECT = Report.blaming(
     "stream", "stream-lag", BEGAN + 1_200, {"region": "EU"}, detected_at=BEGAN + 2_500, confidence=1.0
 )
@@ -37,11 +37,11 @@ def said(report: Report, **fields) -> Report:
 
 
 def changed(**fields) -> Grade:
-    return grade(scenario(), COURSE, said(PERFECT, **fields))
+    return grade(scenario(), PLAYED, said(PERFECT, **fields))
 
 
 def test_the_truth_and_the_right_deed_earn_everything():
-    marks = grade(scenario(), COURSE, PERFECT)
+    marks = grade(scenario(), PLAYED, PERFECT)
 
     assert marks.score == pytest.approx(1.0, abs=1e-3)
     assert [i.item for i in marks.items] == list(INCIDENT_WEIGHTS)
@@ -58,9 +58,9 @@ def test_the_weights_of_either_kind_of_drill_sum_to_one():
 
 def test_a_missed_incident_earns_nothing_but_for_what_was_done_and_for_having_doubted():
     doubtful = NOTHING.model_copy(update={"confidence": 0.5})
-    silent = grade(scenario(), replace(COURSE, actions=()), doubtful)
-    handy = grade(scenario(), COURSE, doubtful)
-    certain = grade(scenario(), COURSE, NOTHING.model_copy(update={"confidence": 1.0}))
+    silent = grade(scenario(), replace(PLAYED, actions=()), doubtful)
+    handy = grade(scenario(), PLAYED, doubtful)
+    certain = grade(scenario(), PLAYED, NOTHING.model_copy(update={"confidence": 1.0}))
 
     assert silent.score == pytest.approx(0.75 * MAX["confidence"], abs=1e-3)
     assert handy.score == pytest.approx(silent.score + MAX["mitigation"], abs=1e-3)
@@ -83,8 +83,8 @@ def test_whom_it_hit_earns_by_overlap():
 
 def test_only_a_helpful_deed_while_it_ran_counts():
     def mitigated(*deeds, filed_s: float = 4_000.0) -> float:
-        course = replace(COURSE, actions=deeds, filed_s=filed_s)
-        return item(grade(scenario(), course, PERFECT), "mitigation")
+        played = replace(PLAYED, actions=deeds, filed_s=filed_s)
+        return item(grade(scenario(), played, PERFECT), "mitigation")
 
     assert mitigated() == 0
     assert mitigated(deed(1_100, "restart service=stream")) == 0, "before it began"
@@ -98,7 +98,7 @@ def test_an_action_counts_by_what_it_came_to():
     by_effect = scenario(accept=["restart service=stream", "set service=model field=ranker value=rk-1"])
     reverted = deed(3_000, "revert change=4", ("set service=model field=ranker value=rk-1",))
 
-    marks = grade(by_effect, replace(COURSE, actions=(reverted,)), PERFECT)
+    marks = grade(by_effect, replace(PLAYED, actions=(reverted,)), PERFECT)
 
     assert item(marks, "mitigation") == pytest.approx(MAX["mitigation"], abs=1e-4)
     assert item(marks, "side_effects") == pytest.approx(MAX["side_effects"], abs=1e-4)
@@ -107,7 +107,7 @@ def test_an_action_counts_by_what_it_came_to():
 def test_needless_and_harmful_deeds_cost_and_harm_costs_more():
     def shares(*texts: str) -> tuple[float, float]:
         deeds = tuple(deed(3_000, text) for text in ("restart service=stream", *texts))
-        marks = grade(scenario(), replace(COURSE, actions=deeds), PERFECT)
+        marks = grade(scenario(), replace(PLAYED, actions=deeds), PERFECT)
         return tuple(pytest.approx(item(marks, name) / MAX[name], abs=1e-3) for name in ("side_effects", "mitigation"))
 
     assert shares() == (1, 1)
@@ -122,7 +122,7 @@ def test_on_a_null_drill_leaving_things_alone_is_right():
         truth={"incident": False, "component": "none", "mechanism": "coincident-change"},
         accept=[],
     )
-    calm = replace(COURSE, onset_s=None, actions=())
+    calm = replace(PLAYED, onset_s=None, actions=())
     right = Report(incident=False, confidence=1.0)
 
     assert grade(null, calm, right).score == 1.0
@@ -135,7 +135,7 @@ def test_on_a_null_drill_leaving_things_alone_is_right():
 
 
 def test_a_drill_whose_fault_was_left_out_has_nothing_to_find():
-    healthy = replace(COURSE, onset_s=None, actions=())
+    healthy = replace(PLAYED, onset_s=None, actions=())
 
     sure = NOTHING.model_copy(update={"confidence": 1.0})
 
@@ -153,7 +153,7 @@ def test_being_said_to_have_seen_it_before_it_began_does_not_help():
 def test_saying_how_likely_one_is_right_pays_best(chance, said):
     def expected(confidence: float) -> float:
         right = item(changed(confidence=confidence), "confidence")
-        wrong = item(grade(scenario(), COURSE, NOTHING.model_copy(update={"confidence": confidence})), "confidence")
+        wrong = item(grade(scenario(), PLAYED, NOTHING.model_copy(update={"confidence": confidence})), "confidence")
         return chance * right + (1 - chance) * wrong
 
     assert expected(chance) >= expected(said) - 2e-4
@@ -195,7 +195,7 @@ ELSEWHERE = NamedCause(component="ranker", mechanism="bad-model-promoted", start
 def test_several_causes_earn_each_their_part_in_any_order():
     two = scenario(**TWO)
     acted = replace(
-        COURSE,
+        PLAYED,
         actions=(deed(3_200, "restart service=stream"), deed(3_300, "path caller=gateway callee=features path=b")),
     )
 
@@ -213,7 +213,7 @@ def test_several_causes_earn_each_their_part_in_any_order():
 
 def test_of_two_causes_one_repaired_is_half():
     two = scenario(**TWO)
-    one = replace(COURSE, actions=(deed(3_200, "restart service=stream"),))
+    one = replace(PLAYED, actions=(deed(3_200, "restart service=stream"),))
 
     marks = grade(two, one, Report(incident=True, causes=(LAG, EDGE)))
 
@@ -228,11 +228,11 @@ def test_naming_everything_earns_less_than_naming_one():
         for c in ("stream", "ranker", "rules", "gateway", "index", "store")
     ]
 
-    assert grade(scenario(), COURSE, Report(incident=True, causes=every)).score < changed().score - 0.2
+    assert grade(scenario(), PLAYED, Report(incident=True, causes=every)).score < changed().score - 0.2
 
 
 def test_a_hint_has_its_price():
-    helped = grade(scenario(), replace(COURSE, hints=2), PERFECT)
+    helped = grade(scenario(), replace(PLAYED, hints=2), PERFECT)
 
     assert helped.score == pytest.approx(changed().score - 2 * HINT_PRICE)
     assert helped.items[-1].why == "2 taken, 3% each"
@@ -242,7 +242,7 @@ def test_a_share_of_the_users_is_named_by_their_buckets():
     hit = scenario(truth={**DOCUMENT["truth"], "segment": {"user_bucket": "0-24"}})
 
     def of(value: str) -> float:
-        marks = grade(hit, COURSE, said(PERFECT, segment={"user_bucket": value}))
+        marks = grade(hit, PLAYED, said(PERFECT, segment={"user_bucket": value}))
         return item(marks, "segment") / MAX["segment"]
 
     assert of("0-24") == pytest.approx(1.0, abs=1e-3)
@@ -267,25 +267,25 @@ deeds = st.lists(
 
 @given(reports, deeds)
 def test_correcting_any_one_field_never_costs(report, actions):
-    course = replace(COURSE, actions=actions)
-    before = grade(scenario(), course, report).score
+    played = replace(PLAYED, actions=actions)
+    before = grade(scenario(), played, report).score
     assert 0 <= before <= 1
 
     for name in ("component", "mechanism", "segment", "started_at"):
         better = said(report, **{name: getattr(PERFECT.causes[0], name)})
-        assert grade(scenario(), course, better).score >= before - 1e-9
+        assert grade(scenario(), played, better).score >= before - 1e-9
 
 
 @given(reports, deeds, st.sampled_from(["restart service=redis", "restart service=rules"]))
 def test_one_more_needless_deed_never_pays(report, actions, another):
-    course = replace(COURSE, actions=actions)
-    more = replace(COURSE, actions=(*actions, deed(3_500, another)))
+    played = replace(PLAYED, actions=actions)
+    more = replace(PLAYED, actions=(*actions, deed(3_500, another)))
 
-    assert grade(scenario(), more, report).score <= grade(scenario(), course, report).score
+    assert grade(scenario(), more, report).score <= grade(scenario(), played, report).score
 
 
 @given(reports, deeds)
 def test_the_same_answer_is_worth_the_same_every_time(report, actions):
-    course = replace(COURSE, actions=actions)
+    played = replace(PLAYED, actions=actions)
 
-    assert grade(scenario(), course, report) == grade(scenario(), course, report)
+    assert grade(scenario(), played, report) == grade(scenario(), played, report)

@@ -16,7 +16,7 @@ from sandbox.drill.grading.impact import claim_share, impact_share, scaled, siza
 from sandbox.drill.play import report as reports
 from sandbox.drill.play.report import Claim
 from sandbox.drill.scenario.harms import METRICS
-from tests.unit.drill.grading.test_grading import COURSE, PERFECT
+from tests.unit.drill.grading.test_grading import PERFECT, PLAYED
 from tests.unit.drill.scenes import scenario
 from tests.unit.drill.toy_twin import twin_of
 
@@ -89,7 +89,7 @@ def test_the_clear_harms_have_to_be_named():
 
 def test_where_nothing_stands_out_there_is_nothing_to_size():
     calm = twin_of(faults=False)
-    marks = grade(scenario(), COURSE, PERFECT, calm, Looked())
+    marks = grade(scenario(), PLAYED, PERFECT, calm, Looked())
 
     assert sizable(calm) == []
     assert next(i.max for i in marks.items if i.item == "impact") == 0.0
@@ -132,7 +132,7 @@ def test_the_grader_gives_it_its_weight():
     sized = PERFECT.model_copy(update={"impact": truth})
 
     def item(report: reports.Report) -> float:
-        marks = grade(scenario(), COURSE, report, TWIN, Looked())
+        marks = grade(scenario(), PLAYED, report, TWIN, Looked())
         return next(i.score for i in marks.items if i.item == "impact")
 
     alone = weights(True, {"ruled_out"})["impact"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sandbox.drill.grading import marking
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
+from sandbox.drill.play.notebook import Notebook
+from sandbox.drill.play.report import Report
 from tests.unit.drill import lakes
 from tests.unit.drill.scenes import deed, scenario
 from tests.unit.drill.toy_arms import BEGAN, toy_run
@@ -47,11 +51,18 @@ class WithLakes:
         return ledger
 
 
-def marks_of(tmp_path, *actions, run: WithLakes, incident: bool = True, evidence=SLOW, **said) -> dict[str, float]:
-    """Points by item, of a report at 6,000 s on the incident that began at 1,200 s."""
+def marks_of(tmp_path, *actions, run: WithLakes, **said) -> dict[str, float]:
+    """Points by item."""
+    return {i["item"]: i["score"] for i in graded(tmp_path, *actions, run=run, **said)["items"]}
+
+
+def graded(
+    tmp_path, *actions, run: WithLakes, incident: bool = True, evidence=SLOW, asked=(), **said
+) -> dict[str, Any]:
+    """The document of the grade of a report at 6,000 s on the incident that began at 1,200 s. asked: queries."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    drill = store.create(
+    drill = drills.create(
         scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
     )
     log = drill.journal.append
@@ -63,7 +74,9 @@ def marks_of(tmp_path, *actions, run: WithLakes, incident: bool = True, evidence
     cause = {"component": "stream", "mechanism": "stream-lag", "started_at": BEGAN + 1_200}
     report = {"incident": incident, "evidence": [evidence], **(cause if incident else {}), **said}
     log(BEGAN + 6_000, "trainee", "report", report=report)
-    return {i["item"]: i["score"] for i in marking.marked(drill, run=run, workers=1)["items"]}
+    for sql in asked:
+        Notebook(drill.directory).note_look(sql, BEGAN + 5_500)
+    return marking.marked(drill, run=run, workers=1)
 
 
 def test_what_was_mended_before_the_report_is_asked_about_as_it_was(tmp_path):
@@ -103,3 +116,42 @@ def test_evidence_for_nothing_is_not_asked_again(tmp_path):
 
     assert marks_of(tmp_path, run=run, incident=False)["evidence"] == 0.0
     assert run.lakes == 0
+
+
+def test_queries_that_nobody_quotes_are_told_with_their_strength_and_weigh_nothing(tmp_path):
+    """Each once; one about something else is not asked; one that was quoted stands with the evidence."""
+    silent = "SELECT min(session_age_s) AS s FROM requests WHERE ts < $began"
+    other = "SELECT count(*) AS n FROM process_events WHERE service = 'rules'"
+    strong = SLOW["sql"].replace("median", "max")
+    asked = [silent, other, strong, strong, SLOW["sql"]]
+    for place in ("asking", "not"):
+        (tmp_path / place).mkdir()
+
+    told = graded(tmp_path / "asking", MENDED, run=WithLakes(), asked=asked)
+
+    found = {row["sql"]: row["value"] for row in told["looked"]["asked"]}
+    assert list(found) == [silent, other, strong]
+    assert found[strong] > 0.9
+    assert (found[silent], found[other]) == (0.0, 0.0)
+    assert told["looked"]["evidence"][0]["sql"] == SLOW["sql"]
+    assert told["items"] == graded(tmp_path / "not", MENDED, run=WithLakes())["items"]
+
+
+def test_without_evidence_what_was_asked_is_asked_again_on_the_first_days_alone(tmp_path):
+    run = WithLakes()
+    quoted = {"claim": "x", "sql": "SELECT 1 AS one"}  # bears on nothing
+
+    told = graded(tmp_path, MENDED, run=run, evidence=quoted, asked=[SLOW["sql"]])
+
+    assert told["looked"]["asked"][0]["value"] > 0.9
+    assert run.lakes == 5, "the incident, its own day without it, and three others"
+
+
+@pytest.mark.parametrize("n", [0, 1, marking.MOST_ASKED, marking.MOST_ASKED + 7])
+def test_of_many_queries_the_latest_are_asked_again(n):
+    report = Report(incident=False)
+    queries = [f"select {i}" for i in range(n)]
+
+    found = marking.unquoted([*queries, "", "x" * 5_000], report)
+
+    assert [s.sql for s in found] == queries[-marking.MOST_ASKED :]

@@ -43,3 +43,9 @@ def test_a_false_alarm_has_no_actions_and_one_quick_proof_no_scores():
 
 def test_who_does_not_look_must_not_do_well_on_average():
     assert "above" in of_pack([proof("a-side", gamer=0.9), proof("b-side", gamer=0.9)])[0]
+
+
+def test_a_page_of_some_says_who_is_missing():
+    told = page([proof("a-side")], ["a-side", "b-side"])
+
+    assert told.endswith("Not proved with these: b-side.\n")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.drill.play import standing, store
+from sandbox.drill.play import drills, standing
+from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.engine import Engine
-from sandbox.drill.play.store import Drill
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.terminal import listing
-from tests.unit.drill.scenes import FakeStage
+from tests.unit.drill.scenes import FakeBackend
 from tests.unit.drill.telltales import faults_of, found_in, texts_of, words_of
 
 PACK = library.load_all()
@@ -29,10 +29,10 @@ def home(tmp_path, monkeypatch) -> Path:
 
 
 def played(name: str, run_dir: Path) -> Drill:
-    """The scenario's whole timeline on a stage that does nothing: the journal is the real one."""
+    """The scenario's whole timeline on a backend that does nothing: the journal is the real one."""
     scenario = PACK[name].placed(3)
-    drill = store.create(scenario, run_dir=run_dir, seed=3, faults=True, autopilot=False, own_stack=True)
-    engine = Engine(scenario, FakeStage(), drill.journal, BEGAN, seed=3)
+    drill = drills.create(scenario, run_dir=run_dir, seed=3, faults=True, autopilot=False, own_stack=True)
+    engine = Engine(scenario, FakeBackend(), drill.journal, BEGAN, seed=3)
     engine.begin()
     for at_s in sorted([*(step.at_s for step in scenario.timeline), scenario.pager.at_s]):
         engine.tick(BEGAN + at_s)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.drill.debrief.document import debriefed
 from sandbox.drill.grading.outcome import outcome
 from sandbox.drill.play import live_drill, standing, typed
 from sandbox.drill.play.live_desk import LiveDesk
@@ -95,6 +96,16 @@ def test_what_was_asked_is_still_known_to_the_next_shell(shell, drill):
     assert after.asked == ["select 1 as one"]
 
 
+def test_queries_and_looks_are_noted_with_their_times_for_the_debrief(shell, drill):
+    for line in ("select 1 as one", "alerts", "tables", "trace nosuch", "select nothing from requests"):
+        said(shell, line)
+
+    looks = shell.notebook.looks()
+
+    assert [(look.text, look.is_query) for look in looks] == [("select 1 as one", True), ("alerts", False)]
+    assert all(look.world_ts and look.world_ts >= WORLD_START and look.wall_ts for look in looks)
+
+
 def test_what_does_not_run_is_explained_in_the_shells_own_words(shell):
     assert "LAKE-00" in said(shell, "drop table requests")
     assert "DRILL-006" in said(shell, "hint"), "no driver runs here"
@@ -138,7 +149,7 @@ def test_nonsense_is_no_such_command_and_never_bad_sql(shell, line, meant):
 
 
 def test_who_waits_on_a_live_drill_waits_until_then_or_the_page(shell, drill, monkeypatch):
-    monkeypatch.setattr(standing.store, "running_on", lambda _: True)
+    monkeypatch.setattr(standing.drills, "running_on", lambda _: True)
     before = shell.desk.now()
 
     assert "it is" in said(shell, "wait 0.5")
@@ -273,7 +284,7 @@ def test_what_cannot_be_done_is_refused_by_its_preview_and_its_deed_alike(shell,
 
 
 def test_a_hint_says_its_price_and_asks_before_it_is_given(shell, drill, monkeypatch):
-    monkeypatch.setattr(standing.store, "running_on", lambda _: True)
+    monkeypatch.setattr(standing.drills, "running_on", lambda _: True)
 
     assert "no hint was taken" in said(shell, "hint", "no")
     assert standing.status(drill)["hints_given"] == []
@@ -335,7 +346,7 @@ def test_one_that_is_given_up_before_it_went_wrong_tells_its_truth_too(tmp_path,
     result = outcome(drill, twin=False)
     console = Console(file=io.StringIO(), width=120)
 
-    console.print(render(drill.scenario, drill.entries(), None, result))
+    console.print(render(debriefed(drill, result)))
 
     told = console.file.getvalue()
     assert "stream-lag" in told

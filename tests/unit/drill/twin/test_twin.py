@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.debrief.curves import curves, tells_most
+from sandbox.drill.debrief.page import harm_svg
 from sandbox.drill.grading import marking
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from sandbox.drill.scenario.harms import METRICS
 from sandbox.drill.terminal import charts
 from sandbox.drill.twin import arm_runs
@@ -198,10 +202,10 @@ def drill(tmp_path):
     """A drill that was played and reported, without a stack."""
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    made = store.create(
+    made = drills.create(
         scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True, backend="virtual"
     )
-    store.announce(made)
+    drills.announce(made)
     log = made.journal.append
     log(BEGAN, "engine", "phase", name="baseline")
     log(BEGAN + 1_200, "engine", "armed", id="w1", fault="session-stream-lag", target="stream")
@@ -240,8 +244,8 @@ def test_a_line_that_was_cut_off_is_left_out_and_that_is_said(drill):
 
     story, notices = twin.story_of(drill)
 
-    assert story.course.actions == (RIGHT,)
-    assert story.course.filed_s == 5_000, "the report was in that line"
+    assert story.played.actions == (RIGHT,)
+    assert story.played.filed_s == 5_000, "the report was in that line"
     assert any("cut off" in n for n in notices)
     assert any("no report" in n for n in notices)
 
@@ -264,10 +268,10 @@ def test_an_action_on_a_service_that_there_is_not_is_refused(drill):
 
 def test_a_drill_that_is_not_over_keeps_its_twin_to_itself(tmp_path):
     (tmp_path / "run").mkdir()
-    made = store.create(scenario(), run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)
+    made = drills.create(scenario(), run_dir=tmp_path / "run", seed=1, faults=True, autopilot=False, own_stack=True)
     made.journal.append(BEGAN, "engine", "phase", name="baseline")
 
-    with store.lock(tmp_path / "run"), pytest.raises(SandboxError, match="DRILL-006"):
+    with drills.lock(tmp_path / "run"), pytest.raises(SandboxError, match="DRILL-006"):
         twin.story_of(made)
     with pytest.raises(SandboxError, match="DRILL-006"):
         twin.find("nowhere")
@@ -315,17 +319,19 @@ def test_a_process_that_dies_while_it_computes_is_an_error_and_no_grade(drill):
     assert marking.marked(drill, run=toy_run, workers=1)["notices"] == []
 
 
-def test_the_plot_shows_both_curves_and_the_moments():
+def test_the_plot_shows_all_curves_and_the_moments():
     told = twin_of(RIGHT).document("run")
-    curves = charts.curves(told, charts.tells_most(told))
+    found = curves(told, tells_most(told))
 
-    blocks, svg = charts.in_blocks(curves), charts.as_svg(curves)
+    blocks, svg = charts.in_blocks(found), harm_svg(told)
 
-    went, nothing = blocks.split("had nothing been done")
-    assert went.count("█") < nothing.count("█")
+    went, nothing, best = re.split("had nothing been done|with the best response", blocks)
+    assert best.count("█") < went.count("█") < nothing.count("█")
     assert "onset at 20" in blocks
-    assert svg.count("<polyline") == 2
-    assert charts.curves(told, "clicks").binned(7).as_it_went.sum() == pytest.approx(
+    assert svg.count("<polyline") == 3
+    assert "without the fault" in svg, "the line at zero"
+    assert ElementTree.fromstring(svg).tag.endswith("}svg")
+    assert curves(told, "clicks").binned(7).lines["as it went"].sum() == pytest.approx(
         told["harm"]["clicks"]["estimate"], abs=0.01
     )
 

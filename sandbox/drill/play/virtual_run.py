@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import world_dir
 from sandbox.drill.play import rollout, typed
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.play.engine import Alert, Engine
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.models import stage_models
@@ -24,7 +24,7 @@ from sandbox.virtual.stack import VirtualStack
 TICK_S = 15.0  # world seconds between two looks at the timeline, as on a live stack at 60x
 
 
-class VirtualStage:
+class VirtualBackend:
     """Carries out what the engine decides."""
 
     def __init__(self, stack: VirtualStack) -> None:
@@ -43,7 +43,7 @@ class VirtualStage:
     def note(self, step: Step) -> str:
         return rollout.note(step, self._stack.operations)
 
-    def actions(self) -> list[Action]:
+    def actions(self) -> list[ActionTaken]:
         return rollout.actions_of(self._stack.operations, self._stack.began_ts)
 
     def alerts(self, since_ts: float) -> list[Alert]:
@@ -65,7 +65,7 @@ class Pages:
         return self._entries
 
 
-class VirtualCourse:
+class VirtualRun:
     """A stack with its engine: time goes on in ticks, and both see the same of it."""
 
     def __init__(self, stack: VirtualStack, engine: Engine) -> None:
@@ -85,14 +85,14 @@ class VirtualCourse:
         return done
 
 
-def open_course(
+def open_run(
     scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path, journal: Any,
     telemetry: bool, progress: ProgressFn = quiet,
-) -> VirtualCourse:  # fmt: skip
+) -> VirtualRun:  # fmt: skip
     stage_models(scenario, world_dir(world), run_dir / "registry", faults=faults, progress=progress)
     stack = VirtualStack(
         world, run_dir, seed=seed, load=scenario.load, speed=scenario.world_rate,
         telemetry=telemetry, config=scenario.config, watched=[cause.segment for cause in scenario.truth.causes],
     )  # fmt: skip
-    engine = Engine(scenario, VirtualStage(stack), journal, stack.began_ts, seed, faults)
-    return VirtualCourse(stack, engine)
+    engine = Engine(scenario, VirtualBackend(stack), journal, stack.began_ts, seed, faults)
+    return VirtualRun(stack, engine)

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play import store
+from sandbox.drill.play import drills
 from tests.unit.drill.scenes import scenario
 
 
@@ -20,30 +20,30 @@ def run_dir(tmp_path, monkeypatch):
 
 
 def create(run_dir):
-    return store.create(scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True)
+    return drills.create(scenario(), run_dir=run_dir, seed=1, faults=True, autopilot=False, own_stack=True)
 
 
 def test_while_one_drill_holds_a_run_no_other_begins_there(run_dir):
-    with store.lock(run_dir):
-        assert store.running_on(run_dir)
+    with drills.lock(run_dir):
+        assert drills.running_on(run_dir)
         with pytest.raises(SandboxError, match="DRILL-004"):
             create(run_dir)
-        with pytest.raises(SandboxError, match="DRILL-004"), store.lock(run_dir):
+        with pytest.raises(SandboxError, match="DRILL-004"), drills.lock(run_dir):
             pass
-        assert store.running_on(run_dir), "the refused one has not let go of it"
+        assert drills.running_on(run_dir), "the refused one has not let go of it"
 
-    assert not store.running_on(run_dir)
+    assert not drills.running_on(run_dir)
     assert create(run_dir).plan.run_dir == str(run_dir)
 
 
 def test_the_run_learns_a_number_and_the_truth_is_for_this_user_alone(run_dir):
     drill = create(run_dir)
-    store.announce(drill)
+    drills.announce(drill)
 
     assert json.loads((run_dir / "drill.json").read_text()) == {"drill": drill.directory.name}
     assert scenario().id not in drill.directory.name
     assert stat.S_IMODE(drill.directory.stat().st_mode) == 0o700
-    assert store.of_run(run_dir).plan == drill.plan
+    assert drills.of_run(run_dir).plan == drill.plan
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"drill": 7}', '{"drill": "../../etc"}', "\0"])
@@ -51,7 +51,7 @@ def test_a_damaged_note_is_no_drill(run_dir, text):
     (run_dir / "drill.json").write_text(text)
 
     with pytest.raises(SandboxError, match="DRILL-006"):
-        store.of_run(run_dir)
+        drills.of_run(run_dir)
 
 
 def test_nothing_in_a_running_drill_s_directory_names_its_truth(run_dir):
@@ -72,7 +72,7 @@ def test_nothing_in_a_running_drill_s_directory_names_its_truth(run_dir):
 
 def test_whether_faults_were_left_out_is_sealed_too(run_dir):
     with_faults = json.loads((create(run_dir).directory / "plan.json").read_text())
-    drill = store.create(scenario(), run_dir=run_dir, seed=1, faults=False, autopilot=False, own_stack=True)
+    drill = drills.create(scenario(), run_dir=run_dir, seed=1, faults=False, autopilot=False, own_stack=True)
     without = json.loads((drill.directory / "plan.json").read_text())
 
     differ = {name for name in without if without[name] != with_faults[name]}
@@ -83,7 +83,7 @@ def test_whether_faults_were_left_out_is_sealed_too(run_dir):
 def test_from_the_debrief_on_people_can_read_it(run_dir):
     drill = create(run_dir)
     drill.journal.append(1.0, "engine", "armed", id="w1", fault="session-stream-lag")
-    assert store.debriefed() == set()
+    assert drills.debriefed() == set()
 
     drill.unseal()
     drill.unseal()
@@ -91,7 +91,7 @@ def test_from_the_debrief_on_people_can_read_it(run_dir):
     opened = drill.directory / "opened"
     assert json.loads((opened / "plan.json").read_text())["scenario"]["id"] == "small-drill"
     assert "session-stream-lag" in (opened / "journal.jsonl").read_text()
-    assert store.debriefed() == {"small-drill"}
+    assert drills.debriefed() == {"small-drill"}
     assert len(drill.entries()) == 1, "the drill itself reads on as before"
 
 
@@ -99,7 +99,7 @@ def test_a_drill_of_before_with_plain_files_is_read(run_dir):
     drill = create(run_dir)
     drill.journal.append(1.0, "engine", "armed", id="w1", fault="session-stream-lag")
     drill.unseal()
-    before = store.Drill(run_dir.parent / "before")
+    before = drills.Drill(run_dir.parent / "before")
     (drill.directory / "opened").rename(before.directory)
 
     assert before.plan == drill.plan

@@ -1,4 +1,4 @@
-"""The stage of a live stack: faults put on seams, releases rolled out, alerts read, actions followed."""
+"""A live stack as the engine has it: faults put on seams, releases rolled out, alerts read, actions followed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadtest.runner import LOAD
 from sandbox.base.clock import WallClock
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play import rollout
-from sandbox.drill.play.deeds import Action
+from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.play.engine import Alert
 from sandbox.drill.play.on_load import OnLoad
 from sandbox.drill.scenario.queries import sql_time
@@ -23,7 +23,7 @@ from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import SqlWorker
 
 
-class LiveStage:
+class LiveBackend:
     """Carries out what the engine decides. began_ts: trainee's actions before it do not count."""
 
     def __init__(self, stack: Stack, began_ts: float) -> None:
@@ -61,7 +61,7 @@ class LiveStage:
     def note(self, step: Step) -> str:
         return rollout.note(step, self._operations)
 
-    def actions(self) -> list[Action]:
+    def actions(self) -> list[ActionTaken]:
         return rollout.actions_of(self._operations, self._began_ts)
 
     def alerts(self, since_ts: float) -> list[Alert]:

@@ -17,7 +17,7 @@ ItemRows = Callable[[Ints, Any], Rows]
 
 
 @dataclass(slots=True)
-class Asked:
+class Request:
     """One request. user: of the catalogue; region: code of the user's region; personalised: consent;
     now: world seconds since the epoch. n_wanted: candidates, None for as many as the configuration says."""
 

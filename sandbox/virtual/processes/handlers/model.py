@@ -1,0 +1,99 @@
+"""The model server: vectors of users and scores, and the batches in which they are made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sandbox.base.rows import row_of
+from sandbox.virtual.answers.later import Later
+from sandbox.virtual.answers.request import Request
+from sandbox.virtual.machine.fabric import CallError, Context
+from sandbox.virtual.processes.handlers.service import Service
+from services.gateway.stages import Candidates, UserRows
+from services.ranking.core import Floats
+from services.skeleton.seams import Call
+
+
+@dataclass
+class Batches:
+    """Of one model process, wall seconds. ended: its latest batch; at: when the one that gathers begins."""
+
+    ended: float = float("-inf")
+    at: float = float("-inf")
+
+
+@dataclass
+class Model(Service):
+    """EncodeUser and Score."""
+
+    _batches: defaultdict[str, Batches] = field(default_factory=lambda: defaultdict(Batches))  # by instance
+
+    async def encode_user(self, asked: Request, rows: UserRows, context: Context) -> Floats | None:
+        """None: as the batch has it. A vector where the model seam is armed."""
+        await self.fabric.work("model.EncodeUser", context)
+        seam = self.fabric.seams["model"].model
+        if not seam:
+            return None
+        given = self.content.encoder_inputs([asked], [rows])
+        call = _model_call("EncodeUser", self.content.encoder_version, given, context)
+
+        async def proceed(c: Call) -> Floats:
+            return self.content.encode_raw(*c.payload)
+
+        vectors: Floats = await self.fabric.through(seam, call, proceed)
+        return vectors[0]
+
+    async def score(
+        self, asked: Request, candidates: Later[Candidates], x: Later[Floats], n: int, context: Context
+    ) -> Floats | None:
+        """None: what the model makes of the inputs. Its answer where the model seam is armed."""
+        fabric, content, loop = self.fabric, self.content, self.fabric.loop
+        await fabric.work("model.Score", context)
+        began = loop.now
+        instance = fabric.handled_by(context, "model").instance
+        batches = self._batches[instance]
+        await self._join_batch(batches)
+        waited_ms = (loop.now - began) * 1000
+        await fabric.work("model.forward", context, n)
+        batches.ended = loop.now
+        if fabric.record is not None:
+            fabric.record("model", "spans", row_of.spans(
+                ts=fabric.world.began_ts + began * fabric.world.speed, trace_id=context.trace_id,
+                span_id=fabric.span(), parent_id=context.span_id, service="model",
+                instance=instance, op="forward", kind="internal", peer=content.model_version,
+                dur_ms=(loop.now - began) * 1000, queue_ms=waited_ms, status="OK", n_keys=n,
+                batch_size=n,
+            ))  # fmt: skip
+        if not content.scorable:
+            raise CallError("MODEL-003")
+        seam = fabric.seams["model"].model
+        if not seam:
+            return None
+        given = content.score_inputs(asked, candidates.get(), x.get())
+        call = _model_call("Score", content.model_version, given, context)
+
+        async def proceed(c: Call) -> Floats:
+            return content.score_raw(*c.payload)
+
+        scored: Floats = await fabric.through(seam, call, proceed)
+        return scored
+
+    async def _join_batch(self, batches: Batches) -> None:
+        """A job that finds the model busy waits for company, no longer than the configuration says."""
+        loop, longest = self.fabric.loop, self.config().model.max_wait_ms / 1000
+        if loop.now >= batches.at and loop.now - batches.ended >= longest:
+            return
+        if loop.now >= batches.at:  # opens the next batch
+            batches.at = loop.now + longest
+        await loop.sleep_until(batches.at)
+
+
+def _model_call(op: str, version: str, payload: tuple[Any, ...], context: Context) -> Call:
+    return Call(
+        "model", "model", version, op, context.user, context.session, context.depth, context.region,
+        payload=tuple(map(np.array, payload)),
+    )  # fmt: skip
