@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import Watched, Wire, browsing
 from tests.unit.warroom.conftest import SECRET, Site
@@ -104,6 +104,34 @@ def test_a_dropped_connection_a_reload_and_two_tabs_lose_nothing_and_double_noth
     assert first.wrong == second.wrong == []
     context.close()
     wire.close()
+
+
+def test_evidence_that_two_add_in_the_same_moment_is_all_there(site: Site, chromium: Browser):
+    """Bob's comes while Ann's is on its way, with the list as it was before: hers would write over his."""
+    context = chromium.new_context()
+    ann, bob = Watched(context, site.address), site.joined("Bob", "scribe")
+    joins(ann.page, site.address, site.code, "Ann", "commander")
+    ann.page.get_by_role("tab", name="SQL").click()
+    ann.page.get_by_label("SQL; Ctrl and Enter run it").press("Control+Enter")
+    expect(ann.page.locator(".result th").first).to_have_text(":n")
+
+    def meanwhile(route: Route) -> None:
+        if "theirs" not in str(bob.state()["report"]):
+            assert (
+                bob.do("report_field", field="evidence", value=[{"claim": "theirs", "sql": "select 2"}]).status_code
+                == 200
+            )
+        route.continue_()
+
+    ann.page.route("**/commands", meanwhile)
+    ann.page.get_by_role("button", name="Add as evidence").click()
+    ann.page.get_by_role("dialog").get_by_role("textbox").fill("ours")
+    ann.page.get_by_role("dialog").get_by_role("button", name="Add").click()
+
+    ann.page.get_by_role("tab", name="Report").click()
+    expect(ann.page.get_by_role("group", name="evidence").get_by_label("what it shows")).to_have_count(2)
+    assert [entry["claim"] for entry in bob.state()["report"]["evidence"]["value"]] == ["theirs", "ours"]
+    context.close()
 
 
 def test_who_may_not_sees_why_and_who_is_sent_out_sees_the_door(site: Site, chromium: Browser):

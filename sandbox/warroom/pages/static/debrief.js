@@ -11,7 +11,7 @@ export function debrief(model, tools = () => null) {
   const notices = h("ul", { class: "quiet" });
   const items = h("tbody", {});
   const times = h("ol", { class: "activity" });
-  const waiting = h("p", {}, "The drill is over and is being graded …");
+  const waiting = h("p", {});
   const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
     h("div", { class: "stack" }, score,
       h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network")), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
@@ -20,6 +20,7 @@ export function debrief(model, tools = () => null) {
   const element = h("div", {}, waiting, graded);
   model.watch((state) => {
     waiting.hidden = state.grade !== null;
+    say(waiting, state.room.phase === "over" ? "The drill is over and is being graded …" : "The debrief comes when the drill is over.");
     graded.hidden = state.grade === null;
     if (!state.grade) return;
     const { document } = state.grade;

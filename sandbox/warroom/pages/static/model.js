@@ -82,6 +82,37 @@ export class Model {
     }
   }
 
+  /**
+   * Puts one more entry into a list of the report. Who wrote that field in the same moment is not written over: what came
+   * in between goes back in, with this entry behind it.
+   */
+  async append(field, entry) {
+    let { value: list = [], seq: base = 0 } = this.state.report?.[field] ?? {};
+    for (;;) {
+      const seq = await this.send("report_field", { field, value: [...list, entry] });
+      if (seq === null) return;
+      await this.until(seq);
+      const other = this.log.findLast((event) =>
+        event.kind === "field_reported" && event.what.field === field && event.seq > base && event.seq < seq);
+      if (!other) return;
+      [list, base] = [other.what.value ?? [], seq];
+    }
+  }
+
+  /** Resolves once that event was seen, or after a while in which it was not. */
+  until(seq) {
+    return new Promise((resolve) => {
+      const look = () => {
+        if ((this.log.at(-1)?.seq ?? 0) < seq) return;
+        this.onEvent.delete(look);
+        resolve();
+      };
+      this.onEvent.add(look);
+      setTimeout(() => { this.onEvent.delete(look); resolve(); }, 5000);
+      look();
+    });
+  }
+
   tell(error) {
     if (error instanceof Problem && error.code === "ROOM-004") this.out(error);
     else toast(error instanceof Problem ? `${error.code ?? ""} ${error.message}` : "the server can't be reached", "bad");

@@ -11,7 +11,9 @@ export function pager(model) {
   const element = h("section", { class: "pager card", "aria-label": "Pager" }, h("h2", {}, "Pager"), text, by, button);
   model.watch((state) => {
     const page = state.page;
-    element.classList.toggle("rings", Boolean(page && !page.acknowledged_by));
+    const rings = Boolean(page && !page.acknowledged_by);
+    element.classList.toggle("rings", rings);
+    document.title = `${rings ? "PAGE · " : ""}${state.room.title}`;
     say(text, page ? page.text : "No page yet. Look around, divide the work.");
     say(by, page ? `${page.ts.slice(11, 16)}, ${page.acknowledged_by ? `acknowledged by ${page.acknowledged_by}` : "nobody has it yet"}` : "");
     button.hidden = !page || Boolean(page.acknowledged_by);

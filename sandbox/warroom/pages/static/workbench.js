@@ -70,9 +70,7 @@ export function workbench(model, toChat) {
   async function addEvidence() {
     if (!shown?.what.sql) return;
     const claim = await ask("What does this query show?", { text: "", yes: "Add", detail: shown.what.sql.slice(0, 400) });
-    if (!claim) return;
-    const now = model.state.report?.evidence?.value ?? [];
-    await model.send("report_field", { field: "evidence", value: [...now, { claim, sql: shown.what.sql }] });
+    if (claim) await model.append("evidence", { claim, sql: shown.what.sql });
   }
 
   function insert(text, over = 0) {
