@@ -134,6 +134,27 @@ def test_evidence_that_two_add_in_the_same_moment_is_all_there(site: Site, chrom
     context.close()
 
 
+def test_what_is_chosen_quickly_stays_though_the_stream_is_slow(site: Site, chromium: Browser):
+    """Each choice is written at once, and the answer to the first comes after the second was made."""
+    context = chromium.new_context()
+    ann, held = Watched(context, site.address), list[Route]()
+    joins(ann.page, site.address, site.code, "Ann", "commander")
+    ann.page.get_by_role("tab", name="Report").click()
+    ann.page.get_by_role("button", name="Add a cause").click()
+    ann.page.route("**/commands", lambda route: held.append(route))
+    for label, value in (("component", "gateway"), ("mechanism", "latency")):
+        with ann.page.expect_request("**/commands"):
+            ann.page.get_by_label(label, exact=True).select_option(value)
+    for n in range(2):
+        held[n].continue_()
+        expect(ann.page.locator(".right .activity .field_reported")).to_have_count(n + 1)
+        expect(ann.page.get_by_label("mechanism", exact=True)).to_have_value("latency")
+
+    causes = site.instructor().state()["report"]["causes"]["value"]
+    assert causes == [{"component": "gateway", "mechanism": "latency", "segment": {}}]
+    context.close()
+
+
 def test_who_may_not_sees_why_and_who_is_sent_out_sees_the_door(site: Site, chromium: Browser):
     context = chromium.new_context()
     site.joined("Ann", "commander")

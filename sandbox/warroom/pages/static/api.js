@@ -14,9 +14,9 @@ const WAITS_MS = [300, 700, 1500, 3000, 5000, 8000, 10000];
 const AT_WORK = "the same command, which is at work still";
 
 /** One call. Raises Problem for what was refused, TypeError where the server could not be reached. */
-export async function call(path, { method = "GET", body = undefined } = {}) {
+export async function call(path, { method = "GET", body = undefined, cache = "no-store" } = {}) {
   const answer = await fetch(path, {
-    method, credentials: "same-origin", cache: "no-store",
+    method, credentials: "same-origin", cache,
     headers: body === undefined ? {} : { "content-type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });

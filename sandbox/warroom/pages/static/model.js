@@ -31,7 +31,7 @@ export class Model {
   }
 
   async open() {
-    [this.state, this.words] = await Promise.all([call(`${this.base}/state`), call("/api/v1/words")]);
+    [this.state, this.words] = await Promise.all([call(`${this.base}/state`), call("/api/v1/words", { cache: "default" })]);
     this.learn();
     this.stream = stream(this.base, Math.max(0, this.state.seq - BEFORE), {
       event: (event) => this.heard(event),

@@ -34,7 +34,8 @@ function field(model, name, editor) {
   const other = h("small", { class: "refusal" });
   const title = name.replaceAll("_", " ");
   const element = h("fieldset", { class: "field", onchange: write }, h("legend", {}, title, " ", by), editor.element, other);
-  let seq = 0;
+  let shown = 0; // seq of the value that stands here
+  let pending = 0; // writes from here that are on their way: what the stream tells meanwhile is older
   const only = editor.element.matches("input, select, textarea") ? editor.element : editor.element.querySelector(":scope > textarea");
   only?.setAttribute("aria-label", title);
 
@@ -47,7 +48,11 @@ function field(model, name, editor) {
       return;
     }
     say(other, "");
-    await model.send("report_field", { field: name, value });
+    pending += 1;
+    const seq = await model.send("report_field", { field: name, value });
+    pending -= 1;
+    shown = Math.max(shown, seq ?? 0);
+    model.draw();
   }
   editor.write = write;
 
@@ -56,13 +61,13 @@ function field(model, name, editor) {
     element.disabled = model.why("report_field") !== null;
     element.title = model.why("report_field") ?? "";
     say(by, now ? `by ${now.by}` : "");
-    if (!now || now.seq === seq) return;
+    if (!now || pending > 0 || now.seq <= shown) return;
     const inside = element.contains(document.activeElement) && document.activeElement.matches("input[type=text], textarea");
     if (inside && JSON.stringify(safely(editor)) !== JSON.stringify(now.value)) {
       say(other, `${now.by} has written another value; leave the field to write yours`);
       return;
     }
-    seq = now.seq;
+    shown = now.seq;
     say(other, "");
     editor.show(now.value);
   }
