@@ -2,7 +2,7 @@
 
 import { call, Problem } from "./api.js";
 import { debrief } from "./debrief.js";
-import { allow, ask, follow, h, say, tabs, toast } from "./dom.js";
+import { allow, ask, follow, h, say, tabs } from "./dom.js";
 import { header } from "./header.js";
 import { Model } from "./model.js";
 import { overview } from "./overview.js";
@@ -65,15 +65,21 @@ function draw(rooms) {
     show(known);
     const opened = new Model(`/api/v1/instructor/rooms/${encodeURIComponent(next)}`, () => signIn("Sign in again."));
     model = opened;
-    await opened.open();
-    if (model === opened) place.replaceChildren(...roomOf(opened, next));
+    try {
+      await opened.open();
+    } catch (error) {
+      return opened.tell(error);
+    }
+    if (model !== opened) return opened.close();
+    place.replaceChildren(...roomOf(opened, next));
     opened.draw();
   }
 
   page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), list), place));
   show(rooms);
   const wanted = location.hash.slice(1);
-  choose(rooms.some((room) => room.code === wanted) ? wanted : rooms[0].code).catch((error) => toast(error.message, "bad"));
+  if (rooms.length) choose(rooms.some((room) => room.code === wanted) ? wanted : rooms[0].code);
+  else place.replaceChildren(h("p", { class: "card" }, "This server has no rooms: sandbox room start SCENARIO"));
   listing = setInterval(async () => {
     if (document.hidden) return;
     try { show(await call("/api/v1/instructor/rooms")); } catch { /* said by the room's stream */ }
