@@ -241,7 +241,7 @@ def _document(rooms: list[Any], address: str, secret: str) -> dict[str, Any]:
     deeds = [deed_of(room.code) for room in rooms]
     return {
         "address": address,
-        "instructor_url": f"{address}/api/v1/instructor/rooms?secret={secret}",
+        "instructor_url": f"{address}/instructor?secret={secret}",
         "rooms": [{"code": d.code, "scenario": d.scenario, "backend": d.backend} for d in deeds],
     }
 

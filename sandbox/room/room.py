@@ -164,6 +164,10 @@ class Room:
         told = (projections.event_for(event, role) for event in upto)
         return [event for event in told if event is not None], seq + len(upto)
 
+    def at_desk(self, look: Callable[[Desk], Any]) -> Any:
+        """What somebody finds there who changes nothing, None once there is no desk. Raises what the desk raises."""
+        return None if self._desk is None else self._on_desk(lambda: None if self._desk is None else look(self._desk))
+
     def now(self) -> float:
         """World seconds since the epoch."""
         desk = self._desk
@@ -203,7 +207,8 @@ class Room:
     def _go_on(self) -> bool:
         """One step of the world. Whether it should go on at once."""
         desk, opened, due_s = self._desk, self.shared.opened, 0.0
-        assert desk is not None
+        if desk is None:  # it was over while this step waited for its turn
+            return False
         assert opened is not None, "a room is opened before it ticks"
         if desk.stands_still:
             rate = opened.world_rate * self.shared.speed if self.shared.phase is Phase.running else 0.0

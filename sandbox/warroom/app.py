@@ -15,13 +15,15 @@ from sandbox.room.commands import refused
 from sandbox.warroom import openapi, problems
 from sandbox.warroom.api import api
 from sandbox.warroom.guard import Guard
+from sandbox.warroom.looks import looks
+from sandbox.warroom.pages.routes import pages
 from sandbox.warroom.rooms import Served
 
 _log = logging.getLogger(__name__)
 
 
 def application(served: Served) -> FastAPI:
-    """OpenAPI stands at /api/v1/openapi.json; pages that need a CDN are left out."""
+    """OpenAPI stands at /api/v1/openapi.json; the usual pages for it need a CDN and are left out."""
     app = FastAPI(
         title="War room", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
         description="The rooms in which teams answer drills. Errors are problem documents (RFC 9457).",
@@ -30,6 +32,8 @@ def application(served: Served) -> FastAPI:
     app.state.served = served
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # FastAPI's way to have one's own
     app.include_router(api)
+    app.include_router(looks)
+    app.include_router(pages)
     app.add_exception_handler(SandboxError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _other)

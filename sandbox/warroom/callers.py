@@ -10,6 +10,7 @@ from sandbox.room.room import Room
 from sandbox.warroom.rooms import Served
 
 Connection = Request | WebSocket
+INSTRUCTORS_COOKIE = "sandbox_instructor"
 
 
 def served(connection: HTTPConnection) -> Served:
@@ -36,8 +37,9 @@ def instructor(connection: HTTPConnection, code: str) -> tuple[Room, str]:
 
 
 def require_instructor(connection: HTTPConnection) -> None:
-    """Raises ROOM-004."""
-    served(connection).require_instructor(_bearer(connection) or connection.query_params.get("secret"))
+    """By the secret, or in a browser by the cookie that it was exchanged for. Raises ROOM-004."""
+    shown = _bearer(connection) or connection.query_params.get("secret")
+    served(connection).require_instructor(shown, connection.cookies.get(INSTRUCTORS_COOKIE))
 
 
 def _bearer(connection: HTTPConnection) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +12,15 @@ import anyio
 
 from sandbox.base.errors import SandboxError
 from sandbox.room import house
+from sandbox.room.events import INSTRUCTOR
+from sandbox.room.overview import Lookout
 from sandbox.room.room import Room
 from sandbox.warroom import tokens
 from sandbox.warroom.rates import Rates
 from sandbox.warroom.settings import Secrets, Settings
 
 DESK_THREADS = 64  # that wait for desks at once, in all rooms
+_NO_ROOM = "*"  # in an instructor's token: the code of no room
 
 
 class Served:
@@ -28,7 +32,8 @@ class Served:
     ) -> None:  # fmt: skip
         self.rooms = {room.code: room for room in rooms}
         self.secrets, self.settings = secrets, settings or Settings()
-        self.wall, self.rates = wall, Rates(clock)
+        self.wall, self.clock, self.rates = wall, clock, Rates(clock)
+        self.lookouts: dict[str, Lookout] = {}
         self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
 
@@ -49,9 +54,16 @@ class Served:
             raise tokens.not_signed_in("neither cookie nor token")
         return tokens.participant_of(self.secrets.signing, token, code, self.wall())
 
-    def require_instructor(self, shown: str | None) -> None:
-        """Raises ROOM-004, and ROOM-005 for whoever guesses."""
+    def instructors_token(self) -> str:
+        """For a browser's cookie, so that the secret itself lies in none. Void once there is another secret."""
+        return tokens.signed(self._instructors_key(), _NO_ROOM, INSTRUCTOR, self.wall() + self.settings.token_s)
+
+    def require_instructor(self, shown: str | None, token: str | None = None) -> None:
+        """By the secret, or a token that it was exchanged for. Raises ROOM-004, and ROOM-005 for whoever guesses."""
         if shown and tokens.same_secret(shown, self.secrets.instructor):
+            return
+        if not shown and token:
+            tokens.participant_of(self._instructors_key(), token, _NO_ROOM, self.wall())
             return
         self.rates.spend("guesses", self.settings.guesses, "guesses of the instructor's secret")
         raise SandboxError(
@@ -59,6 +71,9 @@ class Served:
             expected="the secret that was printed when the server started",
             fix="send it: Authorization: Bearer SECRET",
         )  # fmt: skip
+
+    def _instructors_key(self) -> bytes:
+        return hmac.new(self.secrets.signing, self.secrets.instructor.encode(), "sha256").digest()
 
     @contextmanager
     def stream(self, code: str, who: str) -> Iterator[None]:

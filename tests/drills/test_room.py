@@ -232,7 +232,7 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("recommend", user=10**9)
     command("file_report", report={"incident": True})
     command("note", text="may I?")
-    for path in ("state", "nothing", "../../instructor/rooms"):
+    for path in ("state", "overview", "debrief", "nothing", "../../instructor/rooms"):
         client.get(f"/rooms/{code}/{path}")
     for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
         client.get(path)

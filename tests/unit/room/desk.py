@@ -64,6 +64,7 @@ class StandIn:
     def __init__(self, drill: Drill, stands_still: bool = True) -> None:
         self.drill, self.stands_still, self.clock = drill, stands_still, WORLD_START
         self.changes, self.gate, self.asked, self.closed = Changes(), threading.Event(), list[str](), False
+        self.looked = 0
         self.gate.set()
         self._lock = drills.lock(Path(drill.plan.run_dir))
         self._lock.__enter__()
@@ -90,6 +91,15 @@ class StandIn:
         if sql == "wrong":
             raise SandboxError("LAKE-004", where="SQL", seen=sql, expected="SQL", fix="-")
         return Result([":n", "n"], ["BIGINT", "BIGINT"], [[i, float("nan")] for i in range(500)])
+
+    def lake(self) -> StandIn:
+        return self
+
+    def query(self, sql: str, max_rows: int = 10_000) -> Result:
+        """What an overview is told."""
+        self.looked += 1
+        rows = [["edge", "gateway", "features", 2.0, 0.5, 12.0, 1], ["signal", "ctr", "", self.clock, 0.04, None, 1]]
+        return Result(list("wnoabcn"), ["VARCHAR"] * 7, rows)
 
     def operations(self) -> Changes:
         return self.changes

@@ -317,3 +317,11 @@ def test_what_there_is_not_is_refused_and_the_room_goes_on(opened: Scene):
         opened.do("p9", "chat", text="who am I?")
 
     assert opened.do(ann, "chat", text="on we go") == len(opened.room.events)
+
+
+def test_a_step_of_the_world_that_waited_while_the_report_was_filed_is_no_failure(opened: Scene):
+    ann = opened.join("Ann", "commander")
+    opened.do(ann, "end")
+
+    assert opened.room._on_desk(opened.room._go_on) is False
+    assert opened.kinds().count("ended") == 1

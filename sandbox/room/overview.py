@@ -1,0 +1,175 @@
+"""What everybody in a room may look at without asking for it: the stack's numbers, made once however many watch.
+
+They come from the tables that every participant may query, and nobody's looking is noted as a query of theirs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from sandbox.base.errors import SandboxError
+from sandbox.drill.play.desk import Desk
+from sandbox.room.room import Room
+
+SIGNALS = ("request_rate", "error_share", "degraded_share", "latency_p50_ms", "latency_p99_ms", "ctr")
+_MOST_ROWS = 9_000  # of all signals: a day of minutes
+_SHARE = 0.1  # of the desk's time that looking may take
+_SQL = f"""
+    SELECT 'edge' AS what, caller AS name, callee AS other, sum(rps) / count(DISTINCT ts) AS a,
+           sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
+    FROM rpc_edges WHERE ts > world_now() - INTERVAL 5 MINUTE GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT 'node' AS what, service AS name, '' AS other, avg(cpu_pct) AS a, avg(pool_queue) AS b, NULL AS c,
+           count(DISTINCT instance) AS n
+    FROM procs WHERE ts > world_now() - INTERVAL 2 MINUTE GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT 'store' AS what, arg_max(node, ts) AS name, '' AS other, arg_max(ops, ts) AS a, arg_max(used_mb, ts) AS b,
+           NULL AS c, count(DISTINCT node) AS n
+    FROM redis_stats HAVING count(*) > 0
+    UNION ALL BY NAME
+    SELECT 'stream' AS what, arg_max(stream, ts) AS name, '' AS other, arg_max(rate_out, ts) AS a,
+           arg_max(backlog, ts) AS b, NULL AS c, 1 AS n
+    FROM stream_stats HAVING count(*) > 0
+    UNION ALL BY NAME
+    SELECT 'alert' AS what, rule AS name, arg_max(summary, ts) AS other, epoch(max(ts)) AS a, NULL AS b, NULL AS c, 1 AS n
+    FROM alerts GROUP BY rule HAVING arg_max(state, ts) = 'firing'
+    UNION ALL BY NAME
+    SELECT 'signal' AS what, name, '' AS other, epoch(ts) AS a, value AS b, NULL AS c, 1 AS n
+    FROM metrics WHERE label = 'all' AND name IN {SIGNALS}
+    ORDER BY what, name, a
+"""  # a part each: one query is one round trip to the worker
+
+
+class Edge(BaseModel):
+    """Calls of the last 5 world minutes. rate: per wall second. errors: share, 0..1. p99_ms: the median of the samples'
+    99th percentiles. instances: of the callee."""
+
+    caller: str
+    callee: str
+    rate: float | None
+    errors: float | None
+    p99_ms: float | None
+    instances: int
+
+
+class Node(BaseModel):
+    """Processes of a service in the last 2 world minutes. cpu_pct: of a core, on average. queue: calls that wait."""
+
+    service: str
+    instances: int
+    cpu_pct: float | None
+    queue: float | None
+
+
+class Store(BaseModel):
+    """ops: per wall second."""
+
+    ops: float | None
+    used_mb: float | None
+
+
+class Stream(BaseModel):
+    """rate: entries processed per wall second. backlog: entries that are not."""
+
+    rate: float | None
+    backlog: float | None
+
+
+class Alert(BaseModel):
+    """One that is firing. since_ts: world seconds since the epoch."""
+
+    rule: str
+    summary: str
+    since_ts: float
+
+
+class Overview(BaseModel):
+    """world_ts: of what it tells. signals: name -> [world_ts, value], a point each world minute, oldest first."""
+
+    world_ts: float
+    edges: list[Edge] = []
+    nodes: list[Node] = []
+    store: Store | None = None
+    stream: Stream | None = None
+    alerts: list[Alert] = []
+    signals: dict[str, list[tuple[float, float | None]]] = {}
+
+    def since(self, ts: float) -> Overview:
+        """The same with the points after that time alone."""
+        later = {name: [p for p in points if p[0] > ts] for name, points in self.signals.items()}
+        return self.model_copy(update={"signals": later})
+
+
+class Lookout:
+    """A room's overview, looked for again once it is old. clock: monotonic seconds. every_s: of the clock, at least; more
+    where looking takes long, as the desk has other things to do."""
+
+    def __init__(self, room: Room, clock: Callable[[], float], every_s: float) -> None:
+        self._room, self._clock, self._every_s = room, clock, every_s
+        self._turn, self._seen = threading.Lock(), Overview(world_ts=0.0)
+        self._at: float | None = None
+        self._good_s = every_s
+
+    def seen(self) -> Overview:
+        """One looks, the others take what there was last."""
+        if self._old() and self._turn.acquire(blocking=self._at is None):
+            try:
+                if self._old():
+                    self._look()
+            finally:
+                self._turn.release()
+        return self._seen
+
+    def _old(self) -> bool:
+        return self._at is None or self._clock() - self._at >= self._good_s
+
+    def _look(self) -> None:
+        """A lake that cannot be asked leaves what was seen last: it is no error of whoever watches."""
+        began = self._clock()
+        try:
+            found = self._room.at_desk(_asked)
+            if found is not None:
+                self._seen = told(found, self._room.now())
+        except SandboxError:
+            pass
+        self._at = self._clock()
+        self._good_s = max(self._every_s, (self._at - began) / _SHARE)
+
+
+def told(rows: list[list[Any]], world_ts: float) -> Overview:
+    """rows: (what, name, other, a, b, c, n) of the query."""
+    of: dict[str, list[list[Any]]] = {}
+    for what, *row in rows:
+        of.setdefault(what, []).append(row)
+    signals: dict[str, list[tuple[float, float | None]]] = {}
+    for name, _, ts, value, *_ in of.get("signal", []):
+        signals.setdefault(name, []).append((ts, _finite(value)))
+    store, stream = of.get("store"), of.get("stream")
+    return Overview(
+        world_ts=world_ts,
+        edges=[
+            Edge(caller=r[0], callee=r[1], rate=_finite(r[2]), errors=_finite(r[3]), p99_ms=_finite(r[4]), instances=r[5])
+            for r in of.get("edge", [])
+        ],
+        nodes=[Node(service=r[0], instances=r[5], cpu_pct=_finite(r[2]), queue=_finite(r[3])) for r in of.get("node", [])],
+        store=Store(ops=_finite(store[0][2]), used_mb=_finite(store[0][3])) if store else None,
+        stream=Stream(rate=_finite(stream[0][2]), backlog=_finite(stream[0][3])) if stream else None,
+        alerts=[Alert(rule=r[0], summary=r[1] or "", since_ts=r[2]) for r in of.get("alert", [])],
+        signals=signals,
+    )  # fmt: skip
+
+
+def _asked(desk: Desk) -> list[list[Any]]:
+    return desk.lake().query(_SQL, max_rows=_MOST_ROWS).rows
+
+
+def _finite(value: Any) -> float | None:
+    """JSON has no word for what is not a number."""
+    if value is None:
+        return None
+    number = round(float(value), 6)
+    return number if abs(number) < 1e300 else None

@@ -1,0 +1,1 @@
+"""Pages for browsers. They know nothing but the API."""

@@ -1,0 +1,105 @@
+"""The files that browsers are given, each with the headers that keep it harmless, and the instructor's sign-in.
+
+A page is the same for everybody and holds nothing of any room: what there is to see it fetches from the API.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse
+
+from sandbox.base.errors import SandboxError
+from sandbox.warroom import callers
+from sandbox.warroom.rooms import Served
+
+pages = APIRouter(include_in_schema=False)
+_PLACE = Path(__file__).parent / "static"
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+# Scripts and styles of this server alone, none inline; `require-trusted-types-for` has the browser refuse every text
+# that would become markup or script, wherever it comes from.
+POLICY = "; ".join((
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+    "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+))  # fmt: skip
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-cache",  # kept, and asked for again: an update is seen at once
+}
+
+
+@dataclass(frozen=True)
+class Static:
+    body: bytes
+    media_type: str
+    etag: str
+
+
+class SignIn(BaseModel, extra="forbid"):
+    secret: str = Field(min_length=1, max_length=400)
+
+
+def _read(path: Path) -> Static:
+    body = path.read_bytes()
+    return Static(body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+
+
+FILES = {path.name: _read(path) for path in sorted(_PLACE.iterdir()) if path.suffix in _TYPES}
+
+
+@pages.get("/")
+@pages.get("/r/{code}")
+async def room(request: Request) -> Response:
+    """Whoever is signed in there sees the room, everybody else the form to join."""
+    return _file("room.html", request)
+
+
+@pages.get("/instructor")
+async def instructor(request: Request, secret: str | None = None) -> Response:
+    """The secret leaves the address at once: a cookie that is not the secret takes its place."""
+    if secret is None:
+        return _file("instructor.html", request)
+    try:
+        return _signed_in(request, RedirectResponse("/instructor", 303, headers=HEADERS), secret)
+    except SandboxError:
+        return RedirectResponse("/instructor#refused", 303, headers=HEADERS)
+
+
+@pages.post("/instructor")
+async def sign_in(request: Request, shown: SignIn) -> Response:
+    """The same by the form. Raises ROOM-004."""
+    return _signed_in(request, Response(status_code=204), shown.secret)
+
+
+@pages.get("/static/{name}")
+async def static(request: Request, name: str) -> Response:
+    if name not in FILES:
+        raise SandboxError("WIRE-003", where="static", seen=name[:80], expected="a file of the pages", fix="open /")
+    return _file(name, request)
+
+
+def _file(name: str, request: Request) -> Response:
+    file = FILES[name]
+    headers = {**HEADERS, "etag": file.etag}
+    if request.headers.get("if-none-match") == file.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(file.body, media_type=file.media_type, headers=headers)
+
+
+def _signed_in(request: Request, response: Response, secret: str) -> Response:
+    at: Served = callers.served(request)
+    at.require_instructor(secret)
+    response.set_cookie(
+        callers.INSTRUCTORS_COOKIE, at.instructors_token(), max_age=int(at.settings.token_s), httponly=True,
+        samesite="lax", secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return response

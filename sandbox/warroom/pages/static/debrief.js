@@ -1,0 +1,44 @@
+// What it came to: each item with its why, and what happened when.
+
+import { follow, h, say } from "./dom.js";
+import { told } from "./talk.js";
+import { figure, worldClock } from "./times.js";
+import { truth } from "./truth.js";
+
+/** tools: an element for each item that the instructor alone has, or null. */
+export function debrief(model, tools = () => null) {
+  const score = h("p", { class: "score" });
+  const notices = h("ul", { class: "quiet" });
+  const items = h("tbody", {});
+  const times = h("ol", { class: "activity" });
+  const waiting = h("p", {});
+  const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
+    h("div", { class: "stack" }, score,
+      h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network")), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
+    h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
+    h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
+  const element = h("div", {}, waiting, graded);
+  model.watch((state) => {
+    waiting.hidden = state.grade !== null;
+    say(waiting, state.room.phase === "over" ? "The drill is over and is being graded …" : "The debrief comes when the drill is over.");
+    graded.hidden = state.grade === null;
+    if (!state.grade) return;
+    const { document } = state.grade;
+    const overrides = state.overrides ?? {};
+    const whole = overrides.score ? ` → ${figure(overrides.score.score)} by the instructor: ${overrides.score.reason}` : "";
+    say(score, `${figure(state.grade.score)} of 1${whole}${document.baseline_score ? `; an answer without looking: ${figure(document.baseline_score)}` : ""}`);
+    follow(items, document.items ?? [], (item) => item.item, (item) => h("tr", {},
+      h("td", {}, item.item.replaceAll("_", " ")), h("td", { class: "number" }, figure(item.score)), h("td", { class: "number" }, figure(item.max)),
+      h("td", { class: "pre" }, item.why, overrides[item.item] ? h("p", { class: "refusal" }, `${figure(overrides[item.item].score)} by the instructor: ${overrides[item.item].reason}`) : null), h("td", {}, tools(item))),
+    (item) => JSON.stringify([item, overrides[item.item]]));
+    follow(notices, document.notices ?? [], (text) => text, (text) => h("li", {}, text));
+    follow(times, model.log.filter((event) => KINDS.has(event.kind)), (event) => event.seq, (event) => h("li", { class: event.kind },
+      h("time", {}, worldClock(event.world_ts)), h("span", { class: "who" }, model.names.get(event.who) ?? event.who), h("span", {}, told(event, model)[0])), () => "");
+  });
+  return element;
+}
+
+const KINDS = new Set([
+  "started", "page_came", "acknowledged", "acted", "hypothesis_added", "hypothesis_weighed", "asked", "hint_taken", "hint_given",
+  "injected", "timeline_edited", "report_filed", "time_up", "ended", "graded",
+]);

@@ -1,0 +1,37 @@
+// What is really wrong, for the instructor.
+
+import { follow, h, say } from "./dom.js";
+import { worldClock } from "./times.js";
+
+const REFRESH_MS = 5000;
+
+/** of: state -> the truth, null while this page may not know it. */
+export function truth(model, of = (state) => state.truth) {
+  const text = h("p", { class: "pre" });
+  const teaches = h("p", { class: "pre quiet" });
+  const causes = h("dl", {});
+  const steps = h("ol", { class: "activity" });
+  const done = h("ol", { class: "activity" });
+  const hints = h("ol", {});
+  const whole = h("pre", {});
+  const element = h("div", { class: "halves" },
+    h("div", { class: "stack" }, h("h3", {}, "What is wrong"), text, teaches, causes, h("h3", {}, "Hints that there are"), hints),
+    h("div", { class: "stack" }, h("h3", {}, "Done so far"), done, h("h3", {}, "What the scenario has planned"), steps,
+      h("details", {}, h("summary", {}, "accepted actions, evidence, precedent"), whole)));
+
+  model.watch((state) => {
+    const known = of(state);
+    element.hidden = !known?.truth;
+    if (element.hidden) return;
+    say(text, known.explanation);
+    say(teaches, known.teaches);
+    follow(causes, Object.entries(known.truth), ([name]) => name, ([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", { class: "pre" }, typeof value === "string" ? value : JSON.stringify(value, null, 1))));
+    follow(steps, known.timeline.map((step, i) => ({ step, i })), (one) => one.i, ({ step }) => h("li", {}, h("time", {}, worldClock(state.room.began_ts + step.at_s)), h("span", { class: "pre" }, JSON.stringify(step))));
+    follow(done, known.done, (entry) => JSON.stringify(entry), ({ world_ts, what, ...entry }) => h("li", {}, h("time", {}, worldClock(world_ts)), h("strong", {}, what), h("span", {}, Object.entries(entry).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join("; "))));
+    follow(hints, known.hints, (hint) => JSON.stringify(hint), (hint) => h("li", {}, typeof hint === "string" ? hint : JSON.stringify(hint)));
+    say(whole, JSON.stringify({ accept: known.accept, penalise: known.penalise, evidence: known.evidence, precedent: known.precedent }, null, 1));
+  });
+  // What the engine has done of its timeline is news of no event: it is asked for, while the instructor looks.
+  model.every(REFRESH_MS, () => { if (model.state.truth && element.offsetParent) model.refresh(); });
+  return element;
+}

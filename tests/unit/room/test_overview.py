@@ -1,0 +1,71 @@
+"""The numbers that everybody watches: what the lake says, once in a while, and what was seen last where it can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.room.overview import _SQL, Lookout, told
+from sandbox.telemetry.sql import SqlWorker
+
+
+class Watched:
+    """Stands for a room: each look finds another rate, and some fail."""
+
+    def __init__(self) -> None:
+        self.looks, self.fails, self.while_it_looks = 0, False, lambda: None
+
+    def now(self) -> float:
+        return 60.0 * self.looks
+
+    def at_desk(self, look: Any) -> list[list[Any]]:
+        self.looks += 1
+        self.while_it_looks()
+        if self.fails:
+            raise SandboxError("LAKE-002", where="SQL", seen="slow", expected="quick", fix="-")
+        return [["edge", "a", "b", float(self.looks), None, float("nan"), 1]]
+
+
+def test_a_lake_without_rows_has_an_empty_overview(tmp_path: Path):
+    with SqlWorker(tmp_path / "lake") as worker:
+        seen = told(worker.query(_SQL).rows, 7.0)
+
+    assert seen.model_dump() == {
+        "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "alerts": [], "signals": {},
+    }  # fmt: skip
+
+
+def test_it_is_looked_for_again_once_it_is_old():
+    room, hands = Watched(), [0.0]
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+
+    rates = []
+    for now in (0.0, 1.0, 1.9, 2.0, 3.0, 4.5):
+        hands[0] = now
+        rates.append(lookout.seen().edges[0].rate)
+
+    assert rates == [1.0, 1.0, 1.0, 2.0, 2.0, 3.0]
+    assert lookout.seen().edges[0].p99_ms is None  # what is not a number is none in JSON
+
+
+def test_what_was_seen_last_stays_while_the_lake_cannot_be_asked():
+    room, hands = Watched(), [0.0]
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+    first = lookout.seen()
+    room.fails, hands[0] = True, 10.0
+
+    assert lookout.seen() == first
+    assert room.looks == 2
+
+
+def test_a_lake_that_is_slow_is_looked_at_less_often():
+    room, hands = Watched(), [0.0]
+    room.while_it_looks = lambda: hands.__setitem__(0, hands[0] + 1.0)
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+
+    for now in (0.0, 5.0, 10.0, 11.5):
+        hands[0] = max(hands[0], now)
+        lookout.seen()
+
+    assert room.looks == 2
