@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from sandbox.drill.debrief.page import page
+from tests.browser import chromium
 from tests.unit.drill.debrief.test_page import BASE, HOSTILE, everywhere
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium")
+pytestmark = pytest.mark.slow
 
 
 def opened(html: str, place: Path) -> tuple[str, str]:
@@ -21,7 +20,7 @@ def opened(html: str, place: Path) -> tuple[str, str]:
     file = place / "debrief.html"
     file.write_text(html)
     done = subprocess.run(
-        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+        [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
          f"--user-data-dir={place / 'profile'}", "--dump-dom", file.as_uri()],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip

@@ -45,19 +45,19 @@ def open_shell(desk: Desk, twin: bool = True, **streams: Any) -> None:
     """
     from sandbox.drill.terminal.shell import Shell
 
-    drill = desk.drill
+    drill, greeting = desk.drill, Console(force_terminal=True)
+    shell = Shell(desk, greeting, twin=twin)
+    # Before the prompt is there: what is written beside it may come after it.
+    briefed(greeting, drill)
+    greeting.print(f"{_STILL if desk.stands_still else _BUSY}Type SQL, or `help` ({len(shell.help)} commands).\n")
+    page = desk.paged()
+    if page is not None and desk.stands_still:
+        _page(greeting, drill.scenario.pager.text, world_time(page))
     with patch_stdout(raw=True):
-        console = Console(file=sys.stdout, force_terminal=True)
-        announce = partial(_page, console)
-        bar: Bar = StillBar(desk) if desk.stands_still else Watch(drill, announce)
-        shell = Shell(desk, console, twin=twin)
+        console = shell.console = Console(file=sys.stdout, force_terminal=True)
+        bar: Bar = StillBar(desk) if desk.stands_still else Watch(drill, partial(_page, console))
         terminal = Terminal(shell.commands, bar.parts, **streams)
         shell.ask = terminal.ask
-        briefed(console, drill)
-        console.print(f"{_STILL if desk.stands_still else _BUSY}Type SQL, or `help` ({len(shell.help)} commands).\n")
-        page = desk.paged()
-        if page is not None and desk.stands_still:
-            announce(drill.scenario.pager.text, world_time(page))
         bar.start()
         try:
             converse(shell, terminal)
