@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  { echo "Python 3.11 or 3.12 is needed, $(PYTHON) is another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "· creating $(VENV) and installing pinned dependencies (first time: a few minutes)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) -e .
+	@$(PIP) -e '.[web]'
 	@$(COMPILE)
 	@touch $@
 
@@ -32,9 +32,12 @@ $(VENV)/.developing: $(VENV)/.installed
 	@$(COMPILE)
 	@touch $@
 
-# With a terminal: you are paged, in the drill shell. Without: a scripted responder runs the same drill.
+# With a terminal: opens a room, in which you are paged, and prints its address (SANDBOX_SCREEN=terminal: the drill
+# shell instead). Without: a scripted responder runs the same drill.
 drill: setup
-	@$(BIN)/sandbox drill start --gentlest
+	@if [ -t 0 ] && [ -t 1 ] && [ "$$SANDBOX_SCREEN" != terminal ]; \
+	  then exec $(BIN)/sandbox room start --gentlest --backend live; \
+	  else exec $(BIN)/sandbox drill start --gentlest; fi
 
 test: develop
 	@$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -47,6 +47,7 @@ def start(
     name: Annotated[
         str | None, typer.Argument(help="Scenario; see `sandbox drill list`. None: take up all that were left.")
     ] = None,
+    gentlest: Annotated[bool, typer.Option("--gentlest", help="Take the gentlest scenario.")] = False,
     backend: Annotated[
         Backend, typer.Option(help="virtual: paced by the wall clock, without processes; live: one on a machine.")
     ] = Backend.virtual,
@@ -78,7 +79,8 @@ def start(
 
     del pack
     serve = _web()
-    scenario = None if name is None else library.named(name)
+    by_difficulty = library.gentlest() if gentlest else None
+    scenario = by_difficulty if name is None else library.named(name)
     chosen = None if secret_file is None else _secret(secret_file)
     options: dict[str, Any] = {"world": world, "seed": seed, "twin": twin, "held": hold}
     with serve.sole():
@@ -250,7 +252,8 @@ def _told(document: dict[str, Any], json_: bool) -> None:
     def human() -> None:
         out.print(f"rooms at {document['address']}, until Ctrl-C", markup=False)
         for room in document["rooms"]:
-            out.print(f"  [bold]{room['code']}[/]  {escape(room['scenario'])}, {room['backend']}")
+            at = f"{document['address']}/r/{room['code']}"
+            out.print(f"  [bold]{room['code']}[/]  {at}  {escape(room['scenario'])}, {room['backend']}", soft_wrap=True)
         out.print(f"instructor: {document['instructor_url']}", markup=False, soft_wrap=True)
 
     emit(document, human, json_)
