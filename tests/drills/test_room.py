@@ -46,13 +46,18 @@ def own_home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return place
 
 
+def heard() -> None:
+    """A background job inherits SIGINT ignored; a person's command does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(port: int) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """`sandbox room start` as a process of its own, and the document that it prints."""
     command = [sys.executable, "-m", "sandbox.cli.app", "room", "start", "slow-home", "--world", "tiny", "--no-twin"]
     process = subprocess.Popen(
         [*command, "--backend", "virtual", "--port", str(port), "--json"], stdout=subprocess.PIPE, text=True,
-        start_new_session=True, env=os.environ.copy(),
+        start_new_session=True, env=os.environ.copy(), preexec_fn=heard,
     )  # fmt: skip
     try:
         assert process.stdout is not None
