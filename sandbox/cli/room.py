@@ -23,6 +23,7 @@ from sandbox.cli.output import emit, err, out, progress
 
 _ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
 _SHORTEST_SECRET = 16
+_MOST_ROOMS = 20  # of one server
 
 
 class Backend(StrEnum):
@@ -51,7 +52,7 @@ def start(
     backend: Annotated[
         Backend, typer.Option(help="virtual: paced by the wall clock, without processes; live: one on a machine.")
     ] = Backend.virtual,
-    rooms: Annotated[int, typer.Option(min=1, max=20, help="How many rooms.")] = 1,
+    rooms: Annotated[int, typer.Option(min=1, max=_MOST_ROOMS, help="How many rooms.")] = 1,
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of traffic and chance.")] = None,
     host: Annotated[
@@ -189,7 +190,7 @@ def _left(scenario: Any, backend: Backend, most: int) -> list[Any]:
             expected="a scenario's name",
             fix="see `sandbox drill list`",
         )
-    return left[-house.MOST_ROOMS :]
+    return left[-_MOST_ROOMS:]
 
 
 def _taken_up(left: list[Any], must: bool, show_progress: ProgressFn, json_: bool) -> list[Any]:

@@ -32,7 +32,6 @@ from sandbox.room.room import Room
 from sandbox.room.state import Shared
 
 LOCK, ADDRESS, SECRET = "server.lock", "server.json", "instructor.secret"
-MOST_ROOMS = 20  # of one server
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another when it is read out
 _LENGTH = 6
 

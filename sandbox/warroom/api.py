@@ -61,10 +61,7 @@ async def join(code: str, who: Join, request: Request, response: Response) -> Jo
     at.rates.spend(("join", room.code), at.settings.joins, "joins of a room")
     person = await anyio.to_thread.run_sync(room.join, who)
     token = at.token(room.code, person.participant)
-    response.set_cookie(
-        callers.cookie_name(room.code), token, max_age=int(at.settings.token_s), httponly=True, samesite="lax",
-        secure=request.url.scheme == "https",
-    )  # fmt: skip
+    callers.remember(response, request, callers.cookie_name(room.code), token)
     return Joined(participant=person.participant, token=token)
 
 
@@ -122,8 +119,7 @@ async def instructor_socket(socket: WebSocket, code: str, resume_from: After = 0
 
 
 async def _state(request: Request, room: Room, who: str) -> JSONResponse:
-    at = callers.served(request)
-    at.rates.spend(("read", room.code, who), at.settings.reads, "reads of one participant")
+    callers.reads(request, room, who)
     return JSONResponse(await anyio.to_thread.run_sync(room.state, who))
 
 

@@ -57,8 +57,7 @@ def _all_words() -> bytes:
 
 
 async def _debrief(request: Request, room: Room, who: str) -> HTMLResponse:
-    at = callers.served(request)
-    at.rates.spend(("read", room.code, who), at.settings.reads, "reads of one participant")
+    callers.reads(request, room, who)
     room.events_after(0, who, 0)  # refused for whoever is in the room no more
     text = await anyio.to_thread.run_sync(page_of, room)
     name = f'attachment; filename="debrief-{room.code}.html"'
@@ -66,8 +65,7 @@ async def _debrief(request: Request, room: Room, who: str) -> HTMLResponse:
 
 
 async def _seen(request: Request, room: Room, who: str, since: float) -> Overview:
-    at = callers.served(request)
-    at.rates.spend(("read", room.code, who), at.settings.reads, "reads of one participant")
+    at = callers.reads(request, room, who)
     room.events_after(0, who, 0)  # refused for whoever is in the room no more
     lookout = at.lookouts.setdefault(room.code, Lookout(room, at.clock, at.settings.overview_s))
     seen = await anyio.to_thread.run_sync(lookout.seen, limiter=at.desk_threads)

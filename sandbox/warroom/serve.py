@@ -25,8 +25,6 @@ from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
 from sandbox.warroom.settings import Secrets
 
-PORT = 8420
-LOOPBACK = "127.0.0.1"
 _KEY = "signing.key"
 _END_S = 2  # wall seconds that open streams get when the server ends
 

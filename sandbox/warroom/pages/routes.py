@@ -15,7 +15,6 @@ from starlette.responses import RedirectResponse
 
 from sandbox.base.errors import SandboxError
 from sandbox.warroom import callers
-from sandbox.warroom.rooms import Served
 
 pages = APIRouter(include_in_schema=False)
 _PLACE = Path(__file__).parent / "static"
@@ -96,10 +95,7 @@ def _file(name: str, request: Request) -> Response:
 
 
 def _signed_in(request: Request, response: Response, secret: str) -> Response:
-    at: Served = callers.served(request)
+    at = callers.served(request)
     at.require_instructor(secret)
-    response.set_cookie(
-        callers.INSTRUCTORS_COOKIE, at.instructors_token(), max_age=int(at.settings.token_s), httponly=True,
-        samesite="lax", secure=request.url.scheme == "https",
-    )  # fmt: skip
+    callers.remember(response, request, callers.INSTRUCTORS_COOKIE, at.instructors_token())
     return response
