@@ -53,6 +53,19 @@ class Watched:
         )
 
 
+def joins(page: Page, address: str, code: str, name: str, role: str) -> None:
+    page.goto(f"{address}/r/{code}")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Role").select_option(role)
+    page.get_by_role("button", name="Join").click()
+    page.locator(".room").wait_for()
+
+
+def says(page: Page, text: str) -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.get_by_label("Message", exact=True).press("Enter")
+
+
 class Wire:
     """A port that passes on to a server, until it is cut; then what was open is closed, and nobody comes through."""
 

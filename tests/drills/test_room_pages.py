@@ -21,7 +21,7 @@ from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
 from sandbox.warroom.serve import bind
 from sandbox.warroom.settings import Rate, Secrets, Settings
-from tests.browser import Watched, Wire, browsing
+from tests.browser import Watched, Wire, browsing, joins, says
 from tests.drills.test_room import own_home  # noqa: F401  (a fixture)
 from tests.services.waiting import wait_for
 from tests.unit.drill.telltales import found_in
@@ -51,19 +51,6 @@ def served(own_home: Path) -> Iterator[tuple[Room, str]]:  # noqa: F811
         thread.join(10)
         room.close()
         bound.listening.close()
-
-
-def joins(page: Page, address: str, code: str, name: str, role: str) -> None:
-    page.goto(f"{address}/r/{code}")
-    page.get_by_label("Your name").fill(name)
-    page.get_by_label("Role").select_option(role)
-    page.get_by_role("button", name="Join").click()
-    page.locator(".room").wait_for()
-
-
-def says(page: Page, text: str) -> None:
-    page.get_by_label("Message", exact=True).fill(text)
-    page.get_by_label("Message", exact=True).press("Enter")
 
 
 def test_three_browsers_from_joining_to_the_debrief(served: tuple[Room, str]):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from tests.browser import Watched, Wire, browsing
+from tests.browser import Watched, Wire, browsing, joins, says
 from tests.unit.warroom.conftest import SECRET, Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -20,19 +20,6 @@ ALIAS = ":onmount"  # a key that some widgets run as script
 def chromium() -> Iterator[Browser]:
     with browsing() as browser:
         yield browser
-
-
-def joins(page: Page, address: str, code: str, name: str, role: str) -> None:
-    page.goto(f"{address}/r/{code}")
-    page.get_by_label("Your name").fill(name)
-    page.get_by_label("Role").select_option(role)
-    page.get_by_role("button", name="Join").click()
-    page.locator(".room").wait_for()
-
-
-def says(page: Page, text: str) -> None:
-    page.get_by_label("Message", exact=True).fill(text)
-    page.get_by_label("Message", exact=True).press("Enter")
 
 
 def test_hostile_words_are_shown_and_run_nowhere(site: Site, chromium: Browser):
