@@ -38,7 +38,7 @@ class Burden:
             self._neighbours = [_begin(part) for part in _parts(room.neighbours)]
         if (room.quota, room.period_s) != (before.quota, before.period_s):
             if self._throttle is not None:
-                self._throttle.over.set()
+                self._throttle.lift()
             self._throttle = None
             if room.quota is not None:
                 self._throttle = Throttle(room.quota, room.period_s, self._throttled)
@@ -68,6 +68,11 @@ class Throttle(threading.Thread):
         # Called with Python's lock held, so that nobody in the process goes on meanwhile. No signal, and no
         # other process, has to wake it: it cannot stay asleep.
         self._still = ctypes.PyDLL(None).usleep
+
+    def lift(self) -> None:
+        """Whoever returns from here is held no more, and all that was held has been told."""
+        self.over.set()
+        self.join()
 
     def run(self) -> None:
         while not self.over.is_set():

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -81,12 +82,19 @@ def test_a_quota_stands_the_process_still_for_the_rest_of_each_period(burden):
 
     wall_s = time.monotonic() - began
     assert time.process_time() - used < 0.7 * wall_s
-    burden.give(USUAL)
-    seen = sum(burden.held_ms)
-    ends = time.monotonic() + 0.2
-    while time.monotonic() < ends:
-        sum(range(1000))
-    assert sum(burden.held_ms) <= seen + 50  # at most the period that it was in
+
+
+def test_whoever_lifted_a_quota_is_held_no_more_and_told_of_nothing_later(burden):
+    for _ in range(10):  # each time caught at another point of a period
+        burden.give(Room(64, quota=0.1, period_s=0.02))
+        told = len(burden.held_ms)
+        while len(burden.held_ms) < told + 2:
+            sum(range(1000))
+        burden.give(USUAL)
+
+        seen = list(burden.held_ms)
+        assert not any(thread.name == "limits" for thread in threading.enumerate())
+        assert burden.held_ms == seen
 
 
 def test_memory_that_is_held_is_resident_and_goes_with_the_room(burden):
