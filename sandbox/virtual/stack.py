@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,14 @@ class VirtualStack:
                 self.recorder.flush()
             except OSError as error:
                 raise disk_error(self.run_dir, error) from error
+
+    def tidy(self) -> None:
+        """Fewer and larger segments, for whoever looks again and again; what can be queried stays the same."""
+        if self.recorder is not None:
+            with suppress(OSError):  # a full disk shows in flush
+                while self.recorder.store.compact():
+                    pass
+                self.recorder.store.sweep()
 
     # -- what operations act on (sandbox.runtime.operate.platform.Platform) ----------------------------------
 

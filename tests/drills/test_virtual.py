@@ -22,6 +22,8 @@ from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.terminal.shell import Shell
 from sandbox.drill.twin import story as twin
 from sandbox.drill.twin.arm_run import run_arm
+from sandbox.telemetry.hash import lake_hash
+from sandbox.telemetry.segments import FANOUT
 
 pytestmark = pytest.mark.timeout(300)
 METRICS = {
@@ -123,6 +125,24 @@ def test_the_drill_and_its_incident_arm_are_one_run(home: Path, quieter: Path, t
     same = arm.requests.ts <= until
     for name in ("ts", "user", "depth", "clicks", "latency_ms", "revenue"):
         assert np.array_equal(getattr(held.requests, name), getattr(arm.requests, name)[same]), name
+
+
+def test_however_often_one_looks_the_lake_stays_in_few_pieces(home: Path, tmp_path: Path) -> None:
+    scenario = library.named("slow-home")
+
+    def looked(every_s: float) -> tuple[list[str], int]:
+        with VirtualDesk.start(scenario, "tiny", run_dir=tmp_path / f"{every_s:g}") as drill:
+            while drill.now() < drill.began_ts + 600:
+                drill.wait(drill.now() + every_s)
+                drill.ask("SELECT count(*) FROM spans")
+            store = drill.run.stack.recorder.store
+            pieces = max(len(store.segments(table)) for table in ("spans", "requests", "procs"))
+            return lake_hash(drill.run.stack.run.lake).tables, pieces
+
+    rows, _ = looked(600)
+    rows_again, pieces = looked(15)
+    assert rows_again == rows
+    assert pieces < 2 * FANOUT
 
 
 def test_a_drill_that_is_over_takes_nothing_more(home: Path, tmp_path: Path) -> None:

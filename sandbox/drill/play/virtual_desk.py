@@ -111,6 +111,7 @@ class VirtualDesk(OnDrill):
 
     def lake(self) -> SqlWorker:
         self.run.stack.flush()
+        self.run.stack.tidy()
         return self._sql
 
     def ask(self, sql: str) -> Result:
