@@ -24,9 +24,14 @@ def _note(aside: Aside, who: str, command: cm.Note, now_ts: float) -> What:
 
 def _plan(aside: Aside, who: str, command: cm.InjectPlan, now_ts: float) -> What:
     """Raises ROOM-005 for one too many, ROOM-006 for a kind of event that there is not."""
-    if len(aside.plans) >= MOST_PLANS:
+    return planned(aside, command, aside.n_plans + 1)
+
+
+def planned(aside: Aside, command: cm.InjectPlan, inject: int, more: int = 0) -> ev.InjectPlanned:
+    """The plan of that number. more: that are planned in the same moment. Raises as `_plan`."""
+    if len(aside.plans) + more >= MOST_PLANS:
         raise SandboxError(
-            "ROOM-005", where="planned messages", seen=f"{MOST_PLANS} already", expected=f"at most {MOST_PLANS}",
+            "ROOM-005", where="planned injects", seen=f"{MOST_PLANS} already", expected=f"at most {MOST_PLANS}",
             fix="take one back: inject_drop",
         )  # fmt: skip
     for name in ("after", "unless"):
@@ -36,9 +41,10 @@ def _plan(aside: Aside, who: str, command: cm.InjectPlan, now_ts: float) -> What
                 "ROOM-006", where=f"inject_plan, {name}", seen=kind, expected=f"one of {', '.join(ev.KINDS)}",
                 fix="name a kind of event",
             )  # fmt: skip
+    does = None if command.does is None else command.does.model_dump(mode="json")
     return ev.InjectPlanned(
-        inject=aside.n_plans + 1, sender=command.sender, text=command.text, after=command.after, wait_s=command.wait_s,
-        unless=command.unless,
+        inject=inject, sender=command.sender or "", text=command.text or "", after=command.after, wait_s=command.wait_s,
+        unless=command.unless, does=does, after_like=command.after_like, unless_like=command.unless_like,
     )  # fmt: skip
 
 
@@ -46,7 +52,7 @@ def _drop(aside: Aside, who: str, command: cm.InjectDrop, now_ts: float) -> What
     """Raises ROOM-009 for one that there is not, or that has fired."""
     if command.inject not in aside.plans:
         raise SandboxError(
-            "ROOM-009", where="inject_drop, inject", seen=command.inject, expected="a message that is planned still",
+            "ROOM-009", where="inject_drop, inject", seen=command.inject, expected="an inject that is planned still",
             fix="see `plans` in the instructor's state",
         )  # fmt: skip
     return ev.InjectDropped(inject=command.inject)

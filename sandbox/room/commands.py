@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play.report import Report
 from sandbox.room.roles import Role
+from sandbox.room.twists.deeds import AnyDeed
 
 MOST_FIELD_BYTES = 16_384  # of one field of the report, as JSON: twenty queries of evidence fit
 
@@ -238,15 +239,30 @@ class Inject(Command):
 
 
 class InjectPlan(Command):
-    """A message that comes by itself: wait_s world seconds after the first event of kind `after` (`started`: the drill's
-    beginning), unless one of kind `unless` has happened since. That is how one presses for what a team fails to do."""
+    """What comes by itself: wait_s world seconds after the first event of kind `after` (`started`: the drill's beginning;
+    null: by hand alone), unless one of kind `unless` has happened since. That is how one presses for what a team fails to
+    do. after_like, unless_like: only events whose text is like that (`*` and `?` stand for anything, case does not count):
+    an action, a query, a message. A message has sender and text; whatever else it may be stands in `does`."""
 
     kind: Literal["inject_plan"]
-    sender: Name
-    text: Text
-    after: EventKind = "started"
-    wait_s: float = Field(ge=0, le=1e6, allow_inf_nan=False)
+    sender: Name | None = None
+    text: Text | None = None
+    does: AnyDeed | None = None
+    after: EventKind | None = "started"
+    after_like: Line | None = None
+    wait_s: float = Field(0.0, ge=0, le=1e6, allow_inf_nan=False)
     unless: EventKind | None = None
+    unless_like: Line | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> InjectPlan:
+        if (self.does is None) == (self.text is None) or (self.sender is None) != (self.text is None):
+            raise ValueError("does: it, or a message with sender and text")
+        if self.unless_like is not None and self.unless is None:
+            raise ValueError("unless_like: of the events that `unless` names")
+        if self.after is None and (self.after_like is not None or self.unless is not None):
+            raise ValueError("after: null is by hand alone, whatever happens")
+        return self
 
 
 class InjectDrop(Command):
@@ -254,6 +270,35 @@ class InjectDrop(Command):
 
     kind: Literal["inject_drop"]
     inject: Number
+
+
+class InjectFire(Command):
+    """Does now what is planned, whatever it waits for. inject: its number."""
+
+    kind: Literal["inject_fire"]
+    inject: Number
+
+
+class InjectSet(Command):
+    """Plans all injects of a ready-made set. set: its id, of those that the instructor's call `inject-sets` tells."""
+
+    kind: Literal["inject_set"]
+    set: str = Field(pattern=r"^[a-z0-9-]{1,60}$")
+
+
+class Twist(Command):
+    """Does something to the room at once: see the deeds."""
+
+    kind: Literal["twist"]
+    does: AnyDeed
+
+
+class StatusUpdate(Command):
+    """Tells stakeholders where things stand. ask: the number of the request that it answers, None for all that are open."""
+
+    kind: Literal["status_update"]
+    text: Text
+    ask: Number | None = None
 
 
 class GiveHint(Command):
@@ -289,7 +334,8 @@ class Note(Command):
 AnyCommand = Annotated[
     Leave | HandOver | Acknowledge | Chat | TaskAdd | TaskAssign | TaskDone | HypothesisAdd | HypothesisWeigh | Ask
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
-    | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note,
+    | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note
+    | InjectFire | InjectSet | Twist | StatusUpdate,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

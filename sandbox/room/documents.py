@@ -146,6 +146,16 @@ class FieldNow(Told):
     seq: int
 
 
+class RequestNow(Told):
+    """Somebody outside waits for a status update. due_ts: until when. pressed: how often they asked again."""
+
+    ask: int
+    sender: str
+    text: str
+    due_ts: float
+    pressed: int
+
+
 class Board(Told):
     """What everybody in a room sees. seq: of the last event."""
 
@@ -161,6 +171,7 @@ class Board(Told):
     actions: list[Action]
     timeline: list[Line]
     grade: Grade | None
+    requests: list[RequestNow]
 
 
 class ObserverState(Board):
@@ -191,15 +202,34 @@ class OverrideNow(Told):
 
 
 class PlanNow(Told):
-    """A message that is planned. due_ts: None where nothing has set it going, or what it would press for was done."""
+    """An inject that is planned: see the command `inject_plan`. due_ts: None where nothing has set it going, or what it
+    would press for was done. waits: why it does, where it was due: it is fired or dropped by hand."""
 
     inject: int
     sender: str
     text: str
-    after: str
+    after: str | None
     wait_s: float
     unless: str | None
     due_ts: float | None
+    does: dict[str, Any] | None
+    after_like: str | None
+    unless_like: str | None
+    waits: str
+
+
+class ArmedNow(Told):
+    """A fault that is on by hand. name: by which it is taken off. change: of its release in the change log. ends_ts: when
+    it ends by itself."""
+
+    name: str
+    fault: str
+    target: str
+    spec: dict[str, Any]
+    began_ts: float
+    change: int | None
+    ends_ts: float | None
+    ends_on: list[str]
 
 
 class InstructorState(Board):
@@ -212,4 +242,5 @@ class InstructorState(Board):
     notes: list[NoteNow]
     overrides: dict[str, OverrideNow]
     plans: list[PlanNow]
+    armed: list[ArmedNow]
     truth: dict[str, Any]

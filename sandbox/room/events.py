@@ -5,7 +5,7 @@ Kinds are for ever: journals of before are read again. Those in `INSTRUCTORS` re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, Field
 
@@ -17,7 +17,9 @@ INSTRUCTOR = "instructor"
 
 
 class What(BaseModel, extra="ignore", frozen=True):
-    """Keys that are not known are of a later version."""
+    """Keys that are not known are of a later version. asides: keys that reach the instructor alone."""
+
+    asides: ClassVar[frozenset[str]] = frozenset()
 
 
 class Opened(What):
@@ -202,22 +204,31 @@ class Graded(What):
 
 
 class Injected(What):
-    """inject: the number of the plan that it comes of, None for one on hand."""
+    """inject: the number of the plan that it comes of, None for one on hand. name: of the deed at the desk that it tells
+    of. herring: whether it leads astray."""
 
+    asides: ClassVar[frozenset[str]] = frozenset({"inject", "name", "herring"})
     kind: Literal["injected"] = "injected"
     sender: str
     text: str
     inject: int | None = None
+    name: str | None = None
+    herring: bool = False
 
 
 class InjectPlanned(What):
+    """does: as the command has it, None for a message. after: None for one that is fired by hand."""
+
     kind: Literal["inject_planned"] = "inject_planned"
     inject: int
     sender: str
     text: str
-    after: str
+    after: str | None
     wait_s: float
     unless: str | None = None
+    does: dict[str, Any] | None = None
+    after_like: str | None = None
+    unless_like: str | None = None
 
 
 class InjectDropped(What):
@@ -242,16 +253,117 @@ class Noted(What):
     text: str
 
 
+class InjectsPlanned(What):
+    """A ready-made set. set: its id."""
+
+    kind: Literal["injects_planned"] = "injects_planned"
+    set: str
+    plans: tuple[InjectPlanned, ...]
+
+
+class InjectWaits(What):
+    """It was due and was not done: it is late, or it could not be. It stays planned, and is fired or dropped by hand."""
+
+    kind: Literal["inject_waits"] = "inject_waits"
+    inject: int
+    why: str
+
+
+class FaultArmed(What):
+    """By hand. name: under which it was done. spec: as the deed has it. change: of its release in the change log. ends_ts:
+    world seconds since the epoch at which it ends by itself."""
+
+    kind: Literal["fault_armed"] = "fault_armed"
+    name: str
+    fault: str
+    target: str
+    spec: dict[str, Any]
+    change: int | None = None
+    ends_ts: float | None = None
+    ends_on: tuple[str, ...] = ()
+    inject: int | None = None
+
+
+class FaultDisarmed(What):
+    """of: the name under which it was armed. why: by hand, its time was over, or the action that ended it."""
+
+    kind: Literal["fault_disarmed"] = "fault_disarmed"
+    name: str
+    of: str
+    why: str
+    inject: int | None = None
+
+
+class ColleagueReverted(What):
+    """change: what was reverted. by_change: the number of the revert in the change log."""
+
+    kind: Literal["colleague_reverted"] = "colleague_reverted"
+    name: str
+    colleague: str
+    change: int
+    by_change: int
+    inject: int | None = None
+
+
+class HerringPlanted(What):
+    """An entry of the change log that leads astray. change: its number there."""
+
+    kind: Literal["herring_planted"] = "herring_planted"
+    name: str
+    colleague: str
+    change: int
+    says: str
+    inject: int | None = None
+
+
+class StatusAsked(What):
+    """Somebody outside asks where things stand, and wants to know by due_ts."""
+
+    asides: ClassVar[frozenset[str]] = frozenset({"inject", "within_s", "presses", "press"})
+    kind: Literal["status_asked"] = "status_asked"
+    ask: int
+    sender: str
+    text: str
+    due_ts: float
+    within_s: float = 0.0
+    presses: int = 0
+    press: str = ""
+    inject: int | None = None
+
+
+class StatusPressed(What):
+    """They ask again."""
+
+    kind: Literal["status_pressed"] = "status_pressed"
+    ask: int
+    sender: str
+    text: str
+    due_ts: float
+
+
+class StatusUpdated(What):
+    """asks: numbers of the requests that it answers."""
+
+    kind: Literal["status_updated"] = "status_updated"
+    text: str
+    asks: tuple[int, ...] = ()
+
+
 AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
     | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
-    | Overridden | Noted | InjectPlanned | InjectDropped,
+    | Overridden | Noted | InjectPlanned | InjectDropped
+    | InjectsPlanned | InjectWaits | FaultArmed | FaultDisarmed | ColleagueReverted | HerringPlanted
+    | StatusAsked | StatusPressed | StatusUpdated,
     Field(discriminator="kind"),
 ]  # fmt: skip
 INSTRUCTORS = frozenset(
     {"overridden", "noted", "inject_planned", "inject_dropped"}
 )  # kinds that reach the instructor alone
+INSTRUCTORS |= {
+    "injects_planned", "inject_waits", "fault_armed", "fault_disarmed", "colleague_reverted", "herring_planted",
+}  # fmt: skip
 
 
 KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyWhat)[0]))

@@ -51,7 +51,8 @@ def of_instructor(shared: Shared, aside: Aside, truth: Document, now_ts: float) 
         last_seq_by={person.participant: person.last_seq for person in shared.here()},
         notes=[doc.NoteNow(**note) for note in aside.notes],
         overrides={item: doc.OverrideNow(**to) for item, to in aside.overrides.items()}, truth=truth,
-        plans=[doc.PlanNow.model_validate(plan) for plan in injects.told(aside.plans, aside.times)],
+        plans=[doc.PlanNow.model_validate(p) for p in injects.told(aside.plans, aside.times, aside.twists.waiting)],
+        armed=[doc.ArmedNow.model_validate(asdict(armed)) for armed in aside.twists.armed.values()],
     )  # fmt: skip
 
 
@@ -63,16 +64,23 @@ def event_for(event: Event, role: Role) -> Document | None:
         return None
     if role is Role.observer:
         return _to_an_observer(event)
-    return _told(event)
+    return _to_the_team(event)
 
 
 def _to_an_observer(event: Event) -> Document | None:
     what = event.what
     if isinstance(what, FieldReported):
         return None
-    told = _told(event)
+    told = _to_the_team(event)
     if isinstance(what, HintTaken):
         told["what"] = {"kind": event.kind}
+    return told
+
+
+def _to_the_team(event: Event) -> Document:
+    told = _told(event)
+    if event.what.asides:
+        told["what"] = {k: v for k, v in told["what"].items() if k not in event.what.asides}
     return told
 
 
@@ -108,6 +116,7 @@ def _board(shared: Shared, now_ts: float) -> Document:
             doc.Line(entry=n, **line) for n, line in sorted(shared.timeline.items(), key=lambda e: e[1]["at_ts"])
         ],
         "grade": _grade(shared),
+        "requests": [doc.RequestNow(**request) for request in shared.requests.values()],
     }  # fmt: skip
 
 

@@ -69,6 +69,16 @@ IN: dict[Phase, frozenset[str]] = {
 }
 KINDS = tuple(sorted(frozenset().union(*MAY.values())))
 
+# Twists: what the instructor does to a room, and what a team answers to those who ask.
+for _role in (Role.commander, Role.deputy, Role.communications):
+    MAY[_role] |= {"status_update"}
+MAY[Role.instructor] |= {"twist", "inject_fire", "inject_set"}
+for _phase in (Phase.waiting, Phase.running, Phase.paused, Phase.time_up):
+    IN[_phase] |= {"twist", "inject_fire", "inject_set"}
+for _phase in (Phase.running, Phase.paused, Phase.time_up):
+    IN[_phase] |= {"status_update"}
+KINDS = tuple(sorted(frozenset().union(*MAY.values())))
+
 
 @dataclass(frozen=True)
 class Refusal:

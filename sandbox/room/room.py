@@ -10,9 +10,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sandbox.base.errors import SandboxError
@@ -21,7 +21,7 @@ from sandbox.drill.play.deeds import HINT_PRICE
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import first
-from sandbox.room import aside_talk, injects, projections, talk, truth
+from sandbox.room import aside_talk, projections, talk, truth
 from sandbox.room import events as ev
 from sandbox.room.commands import Join
 from sandbox.room.documents import Board
@@ -33,6 +33,8 @@ from sandbox.room.pace import MOST_AT_ONCE_S, Pace
 from sandbox.room.rights import Phase, authorise
 from sandbox.room.roles import Role
 from sandbox.room.state import Aside, Person, Shared
+from sandbox.room.twists import director, touched
+from sandbox.room.twists.sets import planned_set
 from sandbox.room.untold import untold
 
 _log = logging.getLogger(__name__)
@@ -136,7 +138,7 @@ class Room:
             if key is not None:
                 self._begin(key)
         try:
-            if command.kind in ERRANDS:
+            if command.kind in ERRANDS or command.kind in director.ORDERS:
                 seq: int = self._on_desk(lambda: self._run_errand(who, command))
                 return seq
             with self._lock:
@@ -173,6 +175,16 @@ class Room:
         desk = self._desk
         return self._world_ts if desk is None or desk.stands_still else desk.now()
 
+    def wall(self) -> float:
+        """Seconds since the epoch, by the clock of its journal."""
+        return self._wall()
+
+    @contextmanager
+    def looking(self) -> Iterator[tuple[Shared, Aside]]:
+        """What it comes to, which stays as it is meanwhile: for whoever keeps the room. Must not take long."""
+        with self._lock:
+            yield self.shared, self.aside
+
     @property
     def events(self) -> list[Event]:
         """All of them, for whoever keeps the room."""
@@ -196,6 +208,10 @@ class Room:
         assert self._desk is not None, "no phase without a desk has errands"
         before = self._desk.now()
         try:
+            if command.kind in director.ORDERS:
+                seq = director.ORDERS[command.kind](self._stage(self._desk), command)
+                self._look()
+                return seq
             what = ERRANDS[command.kind](self._desk, self.shared, command)
         finally:
             self._moved(before)
@@ -203,6 +219,12 @@ class Room:
             seq = self._append(who, role, what, command.id)
         self._look()
         return seq
+
+    def _stage(self, desk: Desk) -> director.Stage:
+        def tell(what: What, command: str | None) -> int:
+            return self._append(INSTRUCTOR, Role.instructor, what, command)
+
+        return director.Stage(desk, self.shared, self.aside, self._lock, tell)
 
     def _go_on(self) -> bool:
         """One step of the world. Whether it should go on at once."""
@@ -233,10 +255,7 @@ class Room:
         assert self._desk is not None
         opened, shared = self.shared.opened, self.shared
         assert opened is not None
-        with self._lock:
-            for plan in injects.due(self.aside.plans.values(), self.aside.times, self.now()):
-                came = ev.Injected(sender=plan.sender, text=plan.text, inject=plan.inject)
-                self._append(INSTRUCTOR, Role.instructor, came)
+        director.go_on(self._stage(self._desk))
         if shared.page is None and (page := first(self.drill.entries(), "page")) is not None:
             self._append(ROOM, None, ev.PageCame(text=str(page.fields["text"])))
         if shared.phase in (Phase.running, Phase.paused):
@@ -252,6 +271,7 @@ class Room:
         for what in untold(self.shared, self.drill.entries(), records, standing.is_over(self.drill)):
             self._append(ROOM, None, what)
         if self._desk is not None:
+            director.catch_up(self._stage(self._desk))
             self._look()
         elif self.shared.phase is Phase.over:
             self._finish()
@@ -271,7 +291,7 @@ class Room:
     def _to_the_debrief(self) -> None:
         """Grades what is over. One that cannot be graded stays as it is, and is tried again when it is taken up."""
         try:
-            document = _as_json(self._grade(self.drill))
+            document = _as_json(touched.marked(self._grade(self.drill), self.drill))
             told = _as_json(truth.told(self.drill))
         except Exception as error:  # the edge of a thread
             _log.error("room %s: it cannot be graded", self.code, exc_info=error)
@@ -282,6 +302,8 @@ class Room:
 
     def _say(self, who: str, command: Any) -> int:
         role = self._allowed(who, command.kind)
+        if command.kind == "inject_set":
+            return self._append(who, role, planned_set(self.aside, command.set), command.id)
         of = aside_talk.TALK if command.kind in aside_talk.TALK else talk.TALK
         about: Any = self.aside if of is aside_talk.TALK else self.shared
         return self._append(who, role, of[command.kind](about, who, command, self.now()), command.id)

@@ -15,6 +15,7 @@ from sandbox.room.events import Event
 from sandbox.room.injects import Plan, Times
 from sandbox.room.rights import Phase
 from sandbox.room.roles import Role
+from sandbox.room.twists.fold import Twists, text_of
 
 KEPT_MESSAGES = 500  # chat and injects that `state` tells; all of them are in the stream
 KEPT_QUERIES = 200
@@ -82,6 +83,7 @@ class Shared:
     timeline: dict[int, dict[str, Any]] = field(default_factory=dict)
     grade: ev.Graded | None = None
     ended: str = ""
+    requests: dict[int, dict[str, Any]] = field(default_factory=dict)  # for status updates, that are open
 
     def here(self) -> list[Person]:
         return [person for person in self.people.values() if person.here]
@@ -113,10 +115,12 @@ class Aside:
     plans: dict[int, Plan] = field(default_factory=dict)
     n_plans: int = 0
     times: Times = field(default_factory=lambda: Times({}, {}))
+    twists: Twists = field(default_factory=Twists)
 
     def apply(self, event: Event) -> None:
         what = event.what
-        self.times.note(event.kind, event.world_ts)
+        self.times.note(event.kind, event.world_ts, text_of(event))
+        self.twists.apply(event)
         if isinstance(what, ev.Noted):
             self.notes.append(
                 {"seq": event.seq, "wall_ts": event.wall_ts, "world_ts": event.world_ts, "text": what.text}
@@ -125,8 +129,11 @@ class Aside:
             self.overrides[what.item] = {"score": what.score, "reason": what.reason, "seq": event.seq}
         elif isinstance(what, ev.InjectPlanned):
             self.plans[what.inject], self.n_plans = Plan(**what.model_dump(exclude={"kind"})), what.inject
-        elif isinstance(what, ev.InjectDropped | ev.Injected) and what.inject is not None:
-            self.plans.pop(what.inject, None)
+        elif isinstance(what, ev.InjectsPlanned):
+            for plan in what.plans:
+                self.plans[plan.inject], self.n_plans = Plan(**plan.model_dump(exclude={"kind"})), plan.inject
+        elif not isinstance(what, ev.InjectWaits) and isinstance(inject := getattr(what, "inject", None), int):
+            self.plans.pop(inject, None)
 
 
 def _nothing(s: Shared, event: Event, what: Any) -> None:
@@ -169,13 +176,29 @@ def _acknowledged(s: Shared, event: Event, what: ev.Acknowledged) -> None:
     s.acknowledged_by = event.who
 
 
-def _message(s: Shared, event: Event, what: ev.Chatted | ev.Injected | ev.HintGiven) -> None:
-    sender = what.sender if isinstance(what, ev.Injected) else s.name_of(event.who)
+def _message(s: Shared, event: Event, what: Any) -> None:
+    """what: Chatted, Injected, HintGiven, or a status update that is asked for, pressed for or given."""
+    sender = getattr(what, "sender", None) or s.name_of(event.who)
     links = [link.model_dump() for link in what.links] if isinstance(what, ev.Chatted) else []
     s.messages.append({
         "seq": event.seq, "kind": event.kind, "sender": sender, "world_ts": event.world_ts, "wall_ts": event.wall_ts,
         "text": what.text, "links": links,
     })  # fmt: skip
+
+
+def _asks(s: Shared, event: Event, what: ev.StatusAsked | ev.StatusPressed) -> None:
+    _message(s, event, what)
+    if isinstance(what, ev.StatusAsked) or what.ask in s.requests:
+        s.requests[what.ask] = {
+            "ask": what.ask, "sender": what.sender, "text": what.text, "due_ts": what.due_ts,
+            "pressed": s.requests[what.ask]["pressed"] + 1 if what.ask in s.requests else 0,
+        }  # fmt: skip
+
+
+def _updated(s: Shared, event: Event, what: ev.StatusUpdated) -> None:
+    _message(s, event, what)
+    for ask in what.asks:
+        s.requests.pop(ask, None)
 
 
 def _task(s: Shared, event: Event, what: ev.TaskAdded) -> None:
@@ -269,6 +292,9 @@ _FOLDS: dict[type, Any] = {
     ev.FieldReported: _field,
     ev.ReportFiled: _filed,
     ev.TimelineEdited: _timeline,
+    ev.StatusAsked: _asks,
+    ev.StatusPressed: _asks,
+    ev.StatusUpdated: _updated,
     ev.TimeUp: _phase(Phase.time_up),
     ev.Ended: _ended,
     ev.Graded: _graded,

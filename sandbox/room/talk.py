@@ -139,6 +139,14 @@ def _dismiss(shared: Shared, who: str, command: cm.Dismiss, now_ts: float) -> Wh
     return ev.Left(participant=_person(shared, command.participant).participant)
 
 
+def _status_update(shared: Shared, who: str, command: cm.StatusUpdate, now_ts: float) -> What:
+    """One that nobody asked for is one all the same."""
+    if command.ask is not None:
+        _there(shared.requests, command.ask, "ask")
+    asks = tuple(shared.requests) if command.ask is None else (command.ask,)
+    return ev.StatusUpdated(text=command.text, asks=asks)
+
+
 def require_paced(shared: Shared, what: str) -> None:
     """Raises ROOM-003 in a live room."""
     if shared.opened is not None and shared.opened.backend == "live":
@@ -206,4 +214,5 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "inject": _inject,
     "give_hint": _give_hint,
     "dismiss": _dismiss,
+    "status_update": _status_update,
 }

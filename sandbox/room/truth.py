@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.drill.play import by_hand
 from sandbox.drill.play.drills import Drill
 
 _DOINGS = ("armed", "disarmed", "step", "phase", "failure")
@@ -19,6 +20,7 @@ def told(drill: Drill) -> dict[str, Any]:
         **{part: dumped[part] for part in parts},
         "evidence": [{"id": e["id"], "claim": e["claim"], "sql": e["sql"]} for e in dumped["evidence"]],
         "faults": drill.plan.faults,
+        "by_hand": by_hand.told(drill.entries()),
         "done": [
             {"world_ts": e.world_ts, "what": e.what, **e.fields} for e in drill.entries() if e.what in _DOINGS
         ],

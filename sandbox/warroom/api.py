@@ -19,6 +19,7 @@ from sandbox.room.commands import AnyCommand, Join
 from sandbox.room.documents import InstructorState, ObserverState, TraineeState
 from sandbox.room.errands import ERRANDS
 from sandbox.room.room import Room
+from sandbox.room.twists.director import ORDERS
 from sandbox.warroom import callers, problems
 from sandbox.warroom.feed import dumped, feed, sse
 
@@ -127,7 +128,7 @@ async def _submit(request: Request, room: Room, who: str, command: Any) -> Done:
     at = callers.served(request)
     at.rates.spend(("command", room.code, who), at.settings.commands, "commands of one participant")
     # What waits for a desk waits apart: the threads that others' chat needs stay free.
-    limiter = at.desk_threads if command.kind in ERRANDS else None
+    limiter = at.desk_threads if command.kind in ERRANDS or command.kind in ORDERS else None
     return Done(seq=await anyio.to_thread.run_sync(room.submit, who, command, limiter=limiter))
 
 

@@ -75,6 +75,11 @@ class Desk(Protocol):
         """What that user would be shown now. Raises WIRE-* for numbers that there are not."""
         ...
 
+    def by_hand(self, deed: dict[str, Any]) -> dict[str, Any]:
+        """The instructor's: does something that is neither in the scenario nor the trainee's, once under its name. See
+        `by_hand.carry_out`; plain JSON in and out. Raises as it."""
+        ...
+
     def status(self) -> dict[str, Any]:
         """Where the drill stands: see `standing.status`."""
         ...

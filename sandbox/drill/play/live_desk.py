@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from loadtest.runner import LOAD
+from sandbox.base.clock import WallClock
+from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.drill.play import drills, live_drill, typed
+from sandbox.drill.play import by_hand, drills, live_drill, rollout, standing, typed
 from sandbox.drill.play.desk import OnDrill, Slate
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.report import Report
 from sandbox.drill.play.typed import Typed
-from sandbox.drill.scenario.scenario import Scenario
+from sandbox.drill.scenario.scenario import Scenario, Step
 from sandbox.runtime import slates
+from sandbox.runtime.arming import control
+from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import Result, SqlWorker
 
 _LOOK_S = 0.5  # wall seconds between two looks at whether the drill still runs, or the page has come
+
+
+class _Reach:
+    """A live stack as a hand reaches it, from beside the drill's driver. A fault on the load is the load's for as long as
+    its process lives; on a service the supervisor keeps it through restarts."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self.operations = stack, Operations(stack.run)
+
+    def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
+        with suppress(SandboxError):  # of somebody who was killed while they did the same
+            self.disarm(name, service)
+        if service == LOAD:
+            control.ask(self._load(), "arm", id=name, **spec)
+        else:
+            self._stack.arm(service, {"id": name, **spec})
+
+    def disarm(self, name: str, service: str) -> None:
+        if service == LOAD:
+            control.ask(self._load(), "disarm", id=name)
+        else:
+            self._stack.disarm(service, name)
+
+    def release(self, step: Step, seed: int, faulty: bool) -> str:
+        return rollout.release(step, seed, faulty, self.operations, self._stack.run.clock(), WallClock())
+
+    def _load(self) -> Endpoint:
+        return Endpoint.at(self._stack.run.control_socket(LOAD))
 
 
 class LiveDesk(OnDrill):
@@ -74,6 +109,12 @@ class LiveDesk(OnDrill):
 
     def act(self, action: str) -> Record:
         return typed.act(action, self._up())
+
+    def by_hand(self, deed: dict[str, Any]) -> dict[str, Any]:
+        standing.require_running(self.drill)
+        self._up()
+        hands = _Reach(Stack(Path(self.drill.plan.run_dir)))
+        return by_hand.done_once(self.drill, deed, hands, self.now(), lambda: None)
 
     def recommend(self, user: int, k: int) -> Slate:
         run = self._up().run

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
+from sandbox.drill.play import by_hand
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Notebook
@@ -35,8 +36,12 @@ class Run(Protocol):
 C = TypeVar("C", bound=Run)
 
 
-def replayed(drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]], progress: ProgressFn) -> C:
-    """begin: the run at its beginning. read: the entries that its engine has made since.
+def replayed(
+    drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry]], progress: ProgressFn,
+    reach: Callable[[C], by_hand.Hands] | None = None,
+) -> C:  # fmt: skip
+    """begin: the run at its beginning. read: the entries that its engine has made since. reach: how a hand reaches the
+    run, where an instructor may have had one in it.
 
     Raises DRILL-006 for a drill that is over, or that does not come out as its journal has it.
     """
@@ -47,18 +52,30 @@ def replayed(drill: Drill, begin: Callable[[], C], read: Callable[[], list[Entry
     for name in _MADE_ANEW:
         shutil.rmtree(run_dir / name, ignore_errors=True)
         (run_dir / name).unlink(missing_ok=True)
-    run, moves = begin(), Notebook(drill.directory).moves()
+    run, moves, hand = begin(), Notebook(drill.directory).moves(), by_hand.Done(written)
     for done, (what, argument) in enumerate(moves):
         progress("doing again what was done", done / len(moves))
         if what == "until":
             run.advance(float(argument))
         elif what == "probe":
             run.stack.clients.probe(int(argument))
+        elif what == by_hand.MOVE:
+            assert reach is not None, "whoever lets hands in says how they reach the run"
+            _by_hand_again(drill, hand, str(argument), reach(run))
         else:
             with suppress(SandboxError):  # what was refused then is refused again
                 run.act(str(argument))
     _compare(drill, [e for e in written if e.who in _OWN or e.what == "action"], read())
     return run
+
+
+def _by_hand_again(drill: Drill, hand: by_hand.Done, name: str, hands: by_hand.Hands) -> None:
+    """What came of it is written now where the process was killed before it was."""
+    deed = hand.deeds[name]
+    with suppress(SandboxError):  # as above
+        outcome = by_hand.carry_out(deed, hands, drill.plan.seed)
+        if name not in hand.outcomes:
+            by_hand.said(drill, name, outcome, hand.began[name])
 
 
 def _compare(drill: Drill, before: list[Entry], after: list[Entry]) -> None:

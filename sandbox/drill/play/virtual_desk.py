@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import write_atomically
-from sandbox.drill.play import drills, standing, typed
+from sandbox.drill.play import by_hand, drills, standing, typed
 from sandbox.drill.play.desk import OnDrill, Slate
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Journal
@@ -33,6 +34,15 @@ _SLATE = """
            round(i.p_click, 3) AS "p click", i.model_rank AS ranker
     FROM impressions i LEFT JOIN items c USING (item_id)
     WHERE i.request_id = '{request}' ORDER BY i.position"""
+
+
+class _Reach:
+    """A virtual run as a hand reaches it."""
+
+    def __init__(self, run: VirtualRun) -> None:
+        backend = run.engine.backend
+        self.operations: Operations = run.stack.operations
+        self.arm, self.disarm, self.release = backend.arm, backend.disarm, backend.release
 
 
 class VirtualDesk(OnDrill):
@@ -87,7 +97,7 @@ class VirtualDesk(OnDrill):
         def begin() -> VirtualRun:
             return open_run(drill.scenario, plan.world, plan.seed, plan.faults, directory, pages, True, progress)
 
-        run = replayed(drill, begin, pages.read, progress)
+        run = replayed(drill, begin, pages.read, progress, _Reach)
         run.engine.journal = drill.journal
         return cls(drill, run)
 
@@ -129,6 +139,12 @@ class VirtualDesk(OnDrill):
         standing.require_running(self.drill)
         self._notebook.note_move("act", action)
         return self.run.act(action)
+
+    def by_hand(self, deed: dict[str, Any]) -> dict[str, Any]:
+        standing.require_running(self.drill)
+        return by_hand.done_once(
+            self.drill, deed, _Reach(self.run), self.now(), lambda: self._notebook.note_move(by_hand.MOVE, deed["name"])
+        )
 
     def recommend(self, user: int, k: int) -> Slate:
         """k: as many as users are shown, whatever is asked."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play import drills, standing
+from sandbox.drill.play import by_hand, drills, standing
 from sandbox.drill.play.desk import Slate
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.report import Report
@@ -19,6 +19,7 @@ from sandbox.room.room import Room
 from sandbox.runtime.operate.operations import Record
 from sandbox.runtime.operate.planning import Preview
 from sandbox.telemetry.sql import Result
+from tests.services.waiting import wait_for
 from tests.unit.drill.desk import WORLD_START, begun_drill
 
 PAGE_S = 1_200.0
@@ -55,6 +56,41 @@ class Changes:
     def records(self) -> list[Record]:
         return self.made
 
+    def enter(self, ts: float, actor: str, op: str, arguments: dict[str, str], **told: Any) -> Record:
+        record = Record(len(self.made) + 1, ts, actor, op, arguments, **told)
+        self.made.append(record)
+        return record
+
+
+class Hands:
+    """A stack as a hand reaches it: what is on, and the changes."""
+
+    def __init__(self, desk: StandIn) -> None:
+        self.desk, self.on = desk, dict[str, tuple[str, str]]()
+        self.operations: Any = self
+
+    def records(self) -> list[Record]:
+        return self.desk.changes.records()
+
+    def arm(self, name: str, service: str, spec: dict[str, Any]) -> None:
+        assert name not in self.on, "each is armed once"
+        self.on[name] = (service, spec["fault"])
+
+    def disarm(self, name: str, service: str) -> None:
+        assert self.on.pop(name)[0] == service
+
+    def release(self, step: Any, seed: int, faulty: bool) -> str:
+        self.desk.changes.enter(self.desk.clock, "release-bot", "release", {}, target=step.target, key=step.release.key,
+                                old="a", new="b", before={"x": {"y": 1}})  # fmt: skip
+        return "a -> b"
+
+    def revert(self, n: int, actor: str) -> Record:
+        return self.desk.changes.enter(self.desk.clock, actor, "revert", {"change": str(n)}, target="stream", key="process",
+                                       old="b", new="a", before={"x": {"y": 2}})  # fmt: skip
+
+    def note(self, *, actor: str, op: str, arguments: dict[str, str], note: str, **told: str) -> Record:
+        return self.desk.changes.enter(self.desk.clock, actor, op, arguments, note=note, **told)
+
 
 class StandIn:
     """A `Desk` on a real drill's files. Its world moves when it is told to; the page comes after PAGE_S.
@@ -64,7 +100,7 @@ class StandIn:
     def __init__(self, drill: Drill, stands_still: bool = True) -> None:
         self.drill, self.stands_still, self.clock = drill, stands_still, WORLD_START
         self.changes, self.gate, self.asked, self.closed = Changes(), threading.Event(), list[str](), False
-        self.looked = 0
+        self.looked, self.hands = 0, Hands(self)
         self.gate.set()
         self._lock = drills.lock(Path(drill.plan.run_dir))
         self._lock.__enter__()
@@ -113,9 +149,11 @@ class StandIn:
         op, _, rest = self.preview(action).text.partition(" ")
         arguments = dict(part.split("=") for part in rest.split())
         n = len(self.changes.made) + 1
-        record = Record(n, self.clock, "operator", op, arguments, "stream", "process", "running", "restarted")
-        self.changes.made.append(record)
-        return record
+        return self.changes.enter(self.clock, "operator", op, arguments, target="stream", key="process", old="running",
+                                  new="restarted", before={"x": {"y": n}})  # fmt: skip
+
+    def by_hand(self, deed: dict[str, Any]) -> dict[str, Any]:
+        return by_hand.done_once(self.drill, deed, self.hands, self.clock, lambda: None)
 
     def recommend(self, user: int, k: int) -> Slate:
         self.wait(self.clock + 30)
@@ -167,6 +205,11 @@ class Scene:
 
     def what(self, seq: int) -> Any:
         return self.room.events[seq - 1].what
+
+    def wait_for(self, kind: str) -> Any:
+        """What the first event of that kind says, once it is there."""
+        wait_for(lambda: kind in self.kinds(), within_s=10)
+        return next(event.what for event in self.room.events if event.kind == kind)
 
     def again(self) -> Scene:
         """Another process takes the room up from its journal, after this one was killed."""

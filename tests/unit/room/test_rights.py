@@ -12,6 +12,7 @@ from sandbox.room.errands import ERRANDS
 from sandbox.room.rights import Phase, authorise
 from sandbox.room.roles import Role
 from sandbox.room.talk import TALK
+from sandbox.room.twists.director import ORDERS
 
 DOCS = Path(__file__).resolve().parents[3] / "docs/warroom.md"
 CHANGES_THE_STACK = {"act", "revert"}
@@ -26,6 +27,9 @@ RUNS_THE_ROOM = {
     "dismiss",
     "inject_plan",
     "inject_drop",
+    "inject_fire",
+    "inject_set",
+    "twist",
 }
 
 
@@ -35,7 +39,7 @@ def kinds_of_commands() -> set[str]:
 
 
 def test_every_command_has_its_row_and_one_place_where_it_is_done():
-    places = (TALK, aside_talk.TALK, ERRANDS)
+    places = (TALK, aside_talk.TALK, ERRANDS, ORDERS, {"inject_set"})
 
     assert set(rights.KINDS) == kinds_of_commands() == set().union(*places)
     assert len(rights.KINDS) == sum(len(place) for place in places)

@@ -40,5 +40,6 @@ export function debrief(model, tools = () => null) {
 
 const KINDS = new Set([
   "started", "page_came", "acknowledged", "acted", "hypothesis_added", "hypothesis_weighed", "asked", "hint_taken", "hint_given",
+  "fault_armed", "fault_disarmed", "colleague_reverted", "herring_planted", "status_asked", "status_pressed", "status_updated",
   "injected", "timeline_edited", "report_filed", "time_up", "ended", "graded",
 ]);

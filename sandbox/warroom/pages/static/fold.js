@@ -27,6 +27,20 @@ const FOLDS = {
   opened: anew, started: anew, paused: anew, speed_set: anew, page_came: anew, time_up: anew, ended: anew,
   report_filed: anew, graded: anew, noted: anew, overridden: anew, hint_taken: anew,
   inject_planned: anew, inject_dropped: anew,
+  injects_planned: anew, inject_waits: anew, fault_armed: anew, fault_disarmed: anew, colleague_reverted: anew, herring_planted: anew,
+  status_asked(state, event, what, name) {
+    message(state, event, what, name);
+    state.requests.push({ ask: what.ask, sender: what.sender, text: what.text, due_ts: what.due_ts, pressed: 0 });
+    return Boolean(state.plans);
+  },
+  status_pressed(state, event, what, name) {
+    message(state, event, what, name);
+    for (const one of state.requests) if (one.ask === what.ask) Object.assign(one, { text: what.text, due_ts: what.due_ts, pressed: one.pressed + 1 });
+  },
+  status_updated(state, event, what, name) {
+    message(state, event, what, name);
+    state.requests = state.requests.filter((one) => !what.asks.includes(one.ask));
+  },
   acknowledged(state, event, what, name) {
     if (!state.page) return true;
     state.page.acknowledged_by = name(event.who);

@@ -6,8 +6,10 @@ import { allow, ask, follow, h, say, tabs } from "./dom.js";
 import { header } from "./header.js";
 import { Model } from "./model.js";
 import { overview } from "./overview.js";
+import { roomsView } from "./rooms_view.js";
 import { activity, chat, pager, told } from "./talk.js";
 import { truth } from "./truth.js";
+import { plans, twists } from "./twists.js";
 import { figure, span, wallClock, worldClock } from "./times.js";
 import { workbench } from "./workbench.js";
 
@@ -58,9 +60,25 @@ function draw(rooms) {
     h("small", {}, `${room.backend}, ${room.participants} here, ${worldClock(room.world_ts)}`))), (room) => JSON.stringify([room, code]));
   }
 
+  const all = roomsView((next) => choose(next));
+  const whole = h("button", { type: "button", class: "room-line", onclick: () => survey() }, "All rooms");
+
+  function survey() {
+    code = null;
+    model?.close();
+    model = null;
+    location.hash = "all";
+    whole.setAttribute("aria-pressed", "true");
+    show(known);
+    place.replaceChildren(all.element);
+    all.show();
+  }
+
   async function choose(next) {
     code = next;
     model?.close();
+    all.hide();
+    whole.setAttribute("aria-pressed", "false");
     location.hash = next;
     show(known);
     const opened = new Model(`/api/v1/instructor/rooms/${encodeURIComponent(next)}`, () => signIn("Sign in again."));
@@ -75,10 +93,12 @@ function draw(rooms) {
     opened.draw();
   }
 
-  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), list), place));
+  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), whole, list), place));
   show(rooms);
   const wanted = location.hash.slice(1);
-  if (rooms.length) choose(rooms.some((room) => room.code === wanted) ? wanted : rooms[0].code);
+  if (rooms.some((room) => room.code === wanted)) choose(wanted);
+  else if (rooms.length > 1 || (rooms.length && wanted === "all")) survey();
+  else if (rooms.length) choose(rooms[0].code);
   else place.replaceChildren(h("p", { class: "card" }, "This server has no rooms: sandbox room start SCENARIO"));
   listing = setInterval(async () => {
     if (document.hidden) return;
@@ -95,6 +115,7 @@ function roomOf(room, code) {
   const center = tabs("Console", [
     { id: "team", title: "Team", panel: team(room, links) },
     { id: "truth", title: "Truth", panel: truth(room) },
+    { id: "twists", title: "Twists", panel: twists(room) },
     { id: "overview", title: "Overview", panel: seen.element },
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "debrief", title: "Debrief", panel: debrief(room, (item) => override(room, item)) },
@@ -187,33 +208,9 @@ function saying(room) {
   room.watch((state) => follow(notes, state.notes ?? [], (note) => note.seq, (note) => h("li", {}, h("time", {}, worldClock(note.world_ts)), h("span", {}, note.text)), () => ""));
   return h("div", { class: "stack" },
     h("h3", {}, "A message from outside"), form("inject", "Send it", [sender, area("What they write")], (from, text) => ({ sender: from, text })),
-    h("h3", {}, "Messages that are planned"), planned(room),
+    h("h3", {}, "Planned (more under Twists)"), plans(room),
     h("h3", {}, "A hint that costs nothing"), form("give_hint", "Give it", [area("Hint to the room")], (text) => ({ text })),
     h("h3", {}, "Notes, for you alone"), form("note", "Note it", [area("Note")], (text) => ({ text })), notes);
-}
-
-/** Messages that come by themselves: some minutes after something happened, or because something did not. */
-function planned(room) {
-  const kinds = ["started", "page_came", "acknowledged", "acted", "hypothesis_added", "asked", "chatted"];
-  const pick = (label, empty) => h("select", { "aria-label": label }, empty ? h("option", { value: "" }, empty) : null,
-    kinds.map((kind) => h("option", { value: kind }, kind.replaceAll("_", " "))));
-  const sender = h("input", { type: "text", maxlength: 40, value: "Head of product", "aria-label": "Sender of the planned message", required: true });
-  const text = h("textarea", { rows: 2, maxlength: 2000, placeholder: "What they will write", "aria-label": "What they will write" });
-  const minutes = h("input", { type: "number", min: 0, max: 10000, step: "any", value: "10", "aria-label": "World minutes" });
-  const [after, unless] = [pick("After what", null), pick("Unless", "whatever happens")];
-  const button = h("button", { type: "submit" }, "Plan it");
-  const list = h("ol", { class: "board" });
-  room.watch((state) => {
-    allow(button, room.why("inject_plan"));
-    follow(list, state.plans ?? [], (plan) => plan.inject, (plan) => h("li", {}, h("p", {}, `${plan.sender}: ${plan.text}`),
-      h("div", { class: "row" }, h("small", {}, `${span(plan.wait_s)} after ${plan.after.replaceAll("_", " ")}${plan.unless ? `, unless ${plan.unless.replaceAll("_", " ")}` : ""}${plan.due_ts ? `: ${worldClock(plan.due_ts)}` : ""}`),
-        h("button", { type: "button", onclick: () => room.send("inject_drop", { inject: plan.inject }) }, "Drop"))));
-  });
-  return h("div", { class: "stack" }, h("form", { class: "stack", onsubmit: async (event) => {
-    event.preventDefault();
-    const fields = { sender: sender.value.trim(), text: text.value.trim(), after: after.value, wait_s: Number(minutes.value) * 60 };
-    if (fields.text && await room.send("inject_plan", unless.value ? { ...fields, unless: unless.value } : fields) !== null) text.value = "";
-  } }, sender, text, h("div", { class: "row" }, minutes, "world min after", after), h("div", { class: "row" }, "unless", unless), button), list);
 }
 
 function override(room, item) {

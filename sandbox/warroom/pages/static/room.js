@@ -11,6 +11,7 @@ import { Model } from "./model.js";
 import { overview } from "./overview.js";
 import { report } from "./report.js";
 import { activity, chat, pager, people } from "./talk.js";
+import { status } from "./status.js";
 import { workbench } from "./workbench.js";
 
 const page = document.getElementById("page");
@@ -70,7 +71,7 @@ function draw(room, code) {
   side.show("hypotheses");
   page.replaceChildren(h("div", { class: "room" },
     header(room, code, [hints(room), leaving(room, code)]),
-    h("div", { class: "left" }, pager(room), talk),
+    h("div", { class: "left" }, pager(room), status(room), talk),
     h("div", { class: "center" }, center.bar, center.panels),
     h("div", { class: "right" }, people(room), side.bar, side.panels)));
   let phase = "";

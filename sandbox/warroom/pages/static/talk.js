@@ -55,9 +55,9 @@ export function chat(model, links) {
   }
 
   function line(message) {
-    const outside = message.kind !== "chatted";
+    const outside = !["chatted", "status_updated"].includes(message.kind);
     return h("li", { class: outside ? "outside" : "" },
-      h("span", { class: "who" }, message.sender, message.kind === "hint_given" ? " (hint)" : ""),
+      h("span", { class: "who" }, message.sender, message.kind === "hint_given" ? " (hint)" : message.kind === "status_updated" ? " (status update)" : ""),
       h("time", { title: `${worldTime(message.world_ts)} world time, ${wallClock(message.wall_ts)} here` }, worldClock(message.world_ts)),
       h("p", { class: "pre" }, message.text),
       message.links.map((link) => h("button", { type: "button", class: "link", onclick: () => links[link.kind]?.(link.value) },
@@ -171,8 +171,17 @@ export function told(event, model) {
     case "time_up": return ["time is up; a report may still be filed", null];
     case "ended": return [`the drill ended: ${what.why}`, null];
     case "graded": return [`graded: ${figure(what.score)}`, null];
-    case "inject_planned": return [`planned a message: ${what.text}`, null];
-    case "inject_dropped": return ["took a planned message back", null];
+    case "inject_planned": return [`planned an inject: ${what.text || what.does?.do}`, null];
+    case "inject_dropped": return ["took a planned inject back", null];
+    case "injects_planned": return [`planned the set ${what.set}: ${what.plans.length} injects`, null];
+    case "inject_waits": return [`inject ${what.inject} waits: ${what.why}`, null];
+    case "fault_armed": return [`by hand: fault ${what.fault} on ${what.target}`, null];
+    case "fault_disarmed": return [`by hand: fault ${what.of} off, ${what.why}`, null];
+    case "colleague_reverted": return [`had ${what.colleague} take change ${what.change} back`, null];
+    case "herring_planted": return [`red herring in the change log, by ${what.colleague}: ${what.says}`, null];
+    case "status_asked": return [`${what.sender} asks for a status update: ${what.text}`, null];
+    case "status_pressed": return [`${what.sender} asks again: ${what.text}`, null];
+    case "status_updated": return [`status update: ${what.text}`, null];
     case "noted": return [`note: ${what.text}`, null];
     case "overridden": return [`${what.item} is ${what.score} now: ${what.reason}`, null];
     default: return [event.kind.replaceAll("_", " "), null];

@@ -1,0 +1,1 @@
+"""The program's sets of injects, a YAML file each."""
