@@ -147,7 +147,7 @@ class FieldNow(Told):
 
 
 class Board(Told):
-    """What everybody in a room sees. seq: of the last event."""
+    """What everybody in a room sees. seq: of the last event. shown: the event to which the debrief was stepped."""
 
     seq: int
     room: RoomNow
@@ -161,6 +161,7 @@ class Board(Told):
     actions: list[Action]
     timeline: list[Line]
     grade: Grade | None
+    shown: int | None = None
 
 
 class ObserverState(Board):
@@ -212,4 +213,13 @@ class InstructorState(Board):
     notes: list[NoteNow]
     overrides: dict[str, OverrideNow]
     plans: list[PlanNow]
+    truth: dict[str, Any]
+
+
+class Moment(Board):
+    """The room as it was after the event `seq`. truth: of what was really wrong, with what had been done of it by then;
+    empty where it may not be known."""
+
+    hints: list[str]
+    report: dict[str, FieldNow]
     truth: dict[str, Any]

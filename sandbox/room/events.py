@@ -242,11 +242,19 @@ class Noted(What):
     text: str
 
 
+class SteppedTo(What):
+    """In the debrief: all look at the room as it was after that event."""
+
+    kind: Literal["stepped_to"] = "stepped_to"
+    event: int
+
+
 AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
     | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
-    | Overridden | Noted | InjectPlanned | InjectDropped,
+    | Overridden | Noted | InjectPlanned | InjectDropped
+    | SteppedTo,
     Field(discriminator="kind"),
 ]  # fmt: skip
 INSTRUCTORS = frozenset(

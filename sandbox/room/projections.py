@@ -55,6 +55,13 @@ def of_instructor(shared: Shared, aside: Aside, truth: Document, now_ts: float) 
     )  # fmt: skip
 
 
+def of_moment(shared: Shared, truth: Document, now_ts: float) -> doc.Moment:
+    """For whoever looks back. truth: empty for those who may not know it."""
+    return doc.Moment(
+        **_board(shared, now_ts), hints=list(shared.hints), report=_report(shared), truth=truth
+    )  # fmt: skip
+
+
 def event_for(event: Event, role: Role) -> Document | None:
     """The event as that role may see it, None where it may not see it at all."""
     if role is Role.instructor:
@@ -108,6 +115,7 @@ def _board(shared: Shared, now_ts: float) -> Document:
             doc.Line(entry=n, **line) for n, line in sorted(shared.timeline.items(), key=lambda e: e[1]["at_ts"])
         ],
         "grade": _grade(shared),
+        "shown": shared.shown,
     }  # fmt: skip
 
 

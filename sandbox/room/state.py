@@ -82,6 +82,7 @@ class Shared:
     timeline: dict[int, dict[str, Any]] = field(default_factory=dict)
     grade: ev.Graded | None = None
     ended: str = ""
+    shown: int | None = None
 
     def here(self) -> list[Person]:
         return [person for person in self.people.values() if person.here]
@@ -244,6 +245,10 @@ def _graded(s: Shared, event: Event, what: ev.Graded) -> None:
     s.phase, s.grade = Phase.debrief, what
 
 
+def _stepped(s: Shared, event: Event, what: ev.SteppedTo) -> None:
+    s.shown = what.event
+
+
 _FOLDS: dict[type, Any] = {
     ev.Opened: _opened,
     ev.Joined: _joined,
@@ -272,4 +277,5 @@ _FOLDS: dict[type, Any] = {
     ev.TimeUp: _phase(Phase.time_up),
     ev.Ended: _ended,
     ev.Graded: _graded,
+    ev.SteppedTo: _stepped,
 }

@@ -139,6 +139,14 @@ def _dismiss(shared: Shared, who: str, command: cm.Dismiss, now_ts: float) -> Wh
     return ev.Left(participant=_person(shared, command.participant).participant)
 
 
+def _step_to(shared: Shared, who: str, command: cm.StepTo, now_ts: float) -> What:
+    if command.event > shared.seq:
+        raise SandboxError(
+            "ROOM-009", where="step_to, event", seen=command.event, expected=f"1 to {shared.seq}", fix="see the replay"
+        )
+    return ev.SteppedTo(event=command.event)
+
+
 def require_paced(shared: Shared, what: str) -> None:
     """Raises ROOM-003 in a live room."""
     if shared.opened is not None and shared.opened.backend == "live":
@@ -206,4 +214,5 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "inject": _inject,
     "give_hint": _give_hint,
     "dismiss": _dismiss,
+    "step_to": _step_to,
 }

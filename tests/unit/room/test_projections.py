@@ -14,6 +14,7 @@ from sandbox.room import events as ev
 from sandbox.room import projections
 from sandbox.room.commands import Link
 from sandbox.room.events import INSTRUCTOR, INSTRUCTORS, Event
+from sandbox.room.record import moments
 from sandbox.room.roles import JOINABLE, Role
 from sandbox.room.state import Aside, Shared
 from tests.unit.room.desk import Scene
@@ -59,6 +60,7 @@ def fields_of() -> dict[type, dict[str, st.SearchStrategy[Any]]]:
         ev.InjectPlanned: {"inject": NUMBERS, "sender": st.just(SECRET), "text": st.just(SECRET),
                            "after": st.just("started"), "wait_s": st.just(9.0)},
         ev.InjectDropped: {"inject": NUMBERS},
+        ev.SteppedTo: {"event": NUMBERS},
     }  # fmt: skip
 
 
@@ -107,6 +109,16 @@ def test_whatever_happens_no_word_of_the_instructors_or_of_the_truth_reaches_the
     assert "zz-explained" in instructors
     if person.role is Role.observer:
         assert not any(word in received for word in PRIVATE)
+
+
+@given(happened=HAPPENED, seq=st.integers(1, 40))
+def test_looking_back_tells_a_team_no_word_of_the_instructors_either(happened, seq):
+    events, _, _ = told(happened)
+
+    then = moments.moment(events, seq, {}).model_dump_json()
+    lines = json.dumps([line.text for line in moments.lines(events, aside=False)])
+
+    assert SECRET not in then + lines
 
 
 @given(happened=HAPPENED)

@@ -75,7 +75,7 @@ function draw(rooms) {
     opened.draw();
   }
 
-  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), list), place));
+  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), list, h("a", { href: "/instructor/replay" }, "Recordings"), h("a", { href: "/instructor/results" }, "Results")), place));
   show(rooms);
   const wanted = location.hash.slice(1);
   if (rooms.length) choose(rooms.some((room) => room.code === wanted) ? wanted : rooms[0].code);
