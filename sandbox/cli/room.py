@@ -20,6 +20,7 @@ from sandbox.base.progress import ProgressFn
 from sandbox.cli.drill_room import require_room
 from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, err, out, progress
+from sandbox.cli.room_record import replay
 
 _ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
 _SHORTEST_SECRET = 16
@@ -157,6 +158,10 @@ def export(
             "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
         ) from error
     emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
+
+
+for _command in (replay,):
+    app.command()(_command)
 
 
 def _web() -> Any:

@@ -331,11 +331,19 @@ class Note(Command):
     text: Text
 
 
+class StepTo(Command):
+    """In the debrief: all look at the room as it was after that event."""
+
+    kind: Literal["step_to"]
+    event: Number
+
+
 AnyCommand = Annotated[
     Leave | HandOver | Acknowledge | Chat | TaskAdd | TaskAssign | TaskDone | HypothesisAdd | HypothesisWeigh | Ask
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
     | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note
-    | InjectFire | InjectSet | Twist | StatusUpdate,
+    | InjectFire | InjectSet | Twist | StatusUpdate
+    | StepTo,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

@@ -157,7 +157,7 @@ class RequestNow(Told):
 
 
 class Board(Told):
-    """What everybody in a room sees. seq: of the last event."""
+    """What everybody in a room sees. seq: of the last event. shown: the event to which the debrief was stepped."""
 
     seq: int
     room: RoomNow
@@ -172,6 +172,7 @@ class Board(Told):
     timeline: list[Line]
     grade: Grade | None
     requests: list[RequestNow]
+    shown: int | None = None
 
 
 class ObserverState(Board):
@@ -243,4 +244,13 @@ class InstructorState(Board):
     overrides: dict[str, OverrideNow]
     plans: list[PlanNow]
     armed: list[ArmedNow]
+    truth: dict[str, Any]
+
+
+class Moment(Board):
+    """The room as it was after the event `seq`. truth: of what was really wrong, with what had been done of it by then;
+    empty where it may not be known."""
+
+    hints: list[str]
+    report: dict[str, FieldNow]
     truth: dict[str, Any]

@@ -349,21 +349,27 @@ class StatusUpdated(What):
     asks: tuple[int, ...] = ()
 
 
+class SteppedTo(What):
+    """In the debrief: all look at the room as it was after that event."""
+
+    kind: Literal["stepped_to"] = "stepped_to"
+    event: int
+
+
 AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
     | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
     | Overridden | Noted | InjectPlanned | InjectDropped
     | InjectsPlanned | InjectWaits | FaultArmed | FaultDisarmed | ColleagueReverted | HerringPlanted
-    | StatusAsked | StatusPressed | StatusUpdated,
+    | StatusAsked | StatusPressed | StatusUpdated
+    | SteppedTo,
     Field(discriminator="kind"),
 ]  # fmt: skip
-INSTRUCTORS = frozenset(
-    {"overridden", "noted", "inject_planned", "inject_dropped"}
-)  # kinds that reach the instructor alone
-INSTRUCTORS |= {
-    "injects_planned", "inject_waits", "fault_armed", "fault_disarmed", "colleague_reverted", "herring_planted",
-}  # fmt: skip
+INSTRUCTORS = frozenset({
+    "overridden", "noted", "inject_planned", "inject_dropped", "injects_planned", "inject_waits", "fault_armed",
+    "fault_disarmed", "colleague_reverted", "herring_planted",
+})  # fmt: skip  # kinds that reach the instructor alone
 
 
 KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyWhat)[0]))

@@ -56,6 +56,13 @@ def of_instructor(shared: Shared, aside: Aside, truth: Document, now_ts: float) 
     )  # fmt: skip
 
 
+def of_moment(shared: Shared, truth: Document, now_ts: float) -> doc.Moment:
+    """For whoever looks back. truth: empty for those who may not know it."""
+    return doc.Moment(
+        **_board(shared, now_ts), hints=list(shared.hints), report=_report(shared), truth=truth
+    )  # fmt: skip
+
+
 def event_for(event: Event, role: Role) -> Document | None:
     """The event as that role may see it, None where it may not see it at all."""
     if role is Role.instructor:
@@ -117,6 +124,7 @@ def _board(shared: Shared, now_ts: float) -> Document:
         ],
         "grade": _grade(shared),
         "requests": [doc.RequestNow(**request) for request in shared.requests.values()],
+        "shown": shared.shown,
     }  # fmt: skip
 
 

@@ -45,8 +45,10 @@ _RUN = frozenset(
     }
 )
 
+_DEBRIEF = frozenset({"step_to"})
+
 MAY: dict[Role, frozenset[str]] = {
-    Role.commander: _TALK | _LOOK | _CHANGE | _LEAD | {"timeline_edit", "end"},
+    Role.commander: _TALK | _LOOK | _CHANGE | _LEAD | {"timeline_edit", "end"} | _DEBRIEF,
     Role.deputy: _TALK | _LOOK | _CHANGE | _LEAD | {"timeline_edit"},
     Role.operations: _TALK | _LOOK | _CHANGE,
     Role.ml_engineer: _TALK | _LOOK,
@@ -54,7 +56,7 @@ MAY: dict[Role, frozenset[str]] = {
     Role.communications: _TALK | {"ask"},
     Role.scribe: _TALK | {"ask", "timeline_edit"},
     Role.observer: frozenset({"leave"}),
-    Role.instructor: _RUN | {"chat", "ask", "timeline_edit", "hand_over"},
+    Role.instructor: _RUN | {"chat", "ask", "timeline_edit", "hand_over"} | _DEBRIEF,
 }
 _ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note", "dismiss", "inject_plan", "inject_drop"})
 _BOARD = _TALK - {"acknowledge"} | {"timeline_edit", "give_hint"}
@@ -65,7 +67,7 @@ IN: dict[Phase, frozenset[str]] = {
     Phase.paused: _ALWAYS | _DRILL | {"start"},
     Phase.time_up: _ALWAYS | _BOARD | {"acknowledge", "ask", "file_report", "end"},
     Phase.over: _ALWAYS | {"timeline_edit"},
-    Phase.debrief: _ALWAYS | {"timeline_edit", "override"},
+    Phase.debrief: _ALWAYS | {"timeline_edit", "override"} | _DEBRIEF,
 }
 KINDS = tuple(sorted(frozenset().union(*MAY.values())))
 

@@ -84,6 +84,7 @@ class Shared:
     grade: ev.Graded | None = None
     ended: str = ""
     requests: dict[int, dict[str, Any]] = field(default_factory=dict)  # for status updates, that are open
+    shown: int | None = None
 
     def here(self) -> list[Person]:
         return [person for person in self.people.values() if person.here]
@@ -267,6 +268,10 @@ def _graded(s: Shared, event: Event, what: ev.Graded) -> None:
     s.phase, s.grade = Phase.debrief, what
 
 
+def _stepped(s: Shared, event: Event, what: ev.SteppedTo) -> None:
+    s.shown = what.event
+
+
 _FOLDS: dict[type, Any] = {
     ev.Opened: _opened,
     ev.Joined: _joined,
@@ -298,4 +303,5 @@ _FOLDS: dict[type, Any] = {
     ev.TimeUp: _phase(Phase.time_up),
     ev.Ended: _ended,
     ev.Graded: _graded,
+    ev.SteppedTo: _stepped,
 }

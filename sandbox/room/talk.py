@@ -147,6 +147,14 @@ def _status_update(shared: Shared, who: str, command: cm.StatusUpdate, now_ts: f
     return ev.StatusUpdated(text=command.text, asks=asks)
 
 
+def _step_to(shared: Shared, who: str, command: cm.StepTo, now_ts: float) -> What:
+    if command.event > shared.seq:
+        raise SandboxError(
+            "ROOM-009", where="step_to, event", seen=command.event, expected=f"1 to {shared.seq}", fix="see the replay"
+        )
+    return ev.SteppedTo(event=command.event)
+
+
 def require_paced(shared: Shared, what: str) -> None:
     """Raises ROOM-003 in a live room."""
     if shared.opened is not None and shared.opened.backend == "live":
@@ -215,4 +223,5 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "give_hint": _give_hint,
     "dismiss": _dismiss,
     "status_update": _status_update,
+    "step_to": _step_to,
 }

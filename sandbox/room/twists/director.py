@@ -88,15 +88,12 @@ def catch_up(at: Stage) -> None:
         if name in done.refused:
             continue
         told = {kind for kind, other in at.aside.twists.told if other == name}
-        expected = {
-            "arm": "fault_armed",
-            "disarm": "fault_disarmed",
-            "revert": "colleague_reverted",
-            "note": "herring_planted",
-        }
+        expected = {"arm": "fault_armed", "disarm": "fault_disarmed", "revert": "colleague_reverted",
+                    "note": "herring_planted"}  # fmt: skip
         if expected[deed["do"]] in told:
             if deed.get("text") and "injected" not in told:
-                _tell_all(at, [what for what in _events(deed, done.outcomes.get(name, {})) if what.kind == "injected"])
+                again = _events(deed, done.outcomes.get(name, {}))
+                _tell_all(at, [what for what in again if isinstance(what, ev.Injected)])
             continue
         try:
             outcome = at.desk.by_hand(deed)

@@ -73,6 +73,11 @@ async def instructor(request: Request, secret: str | None = None) -> Response:
         return RedirectResponse("/instructor#refused", 303, headers=HEADERS)
 
 
+@pages.get("/instructor/replay")
+async def replay(request: Request) -> Response:
+    return _file("replay.html", request)
+
+
 @pages.post("/instructor")
 async def sign_in(request: Request, shown: SignIn) -> Response:
     """The same by the form. Raises ROOM-004."""

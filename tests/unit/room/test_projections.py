@@ -14,6 +14,7 @@ from sandbox.room import events as ev
 from sandbox.room import projections
 from sandbox.room.commands import Link
 from sandbox.room.events import INSTRUCTOR, INSTRUCTORS, Event
+from sandbox.room.record import moments
 from sandbox.room.roles import JOINABLE, Role
 from sandbox.room.state import Aside, Shared
 from tests.unit.room.desk import Scene
@@ -69,6 +70,7 @@ def fields_of() -> dict[type, dict[str, st.SearchStrategy[Any]]]:
                          "presses": NUMBERS, "within_s": st.just(60.0), "inject": NUMBERS},
         ev.StatusPressed: {"ask": NUMBERS, "sender": WORDS, "text": WORDS, "due_ts": st.just(9.0)},
         ev.StatusUpdated: {"text": WORDS, "asks": st.lists(NUMBERS, max_size=2).map(tuple)},
+        ev.SteppedTo: {"event": NUMBERS},
     }  # fmt: skip
 
 
@@ -117,6 +119,16 @@ def test_whatever_happens_no_word_of_the_instructors_or_of_the_truth_reaches_the
     assert "zz-explained" in instructors
     if person.role is Role.observer:
         assert not any(word in received for word in PRIVATE)
+
+
+@given(happened=HAPPENED, seq=st.integers(1, 40))
+def test_looking_back_tells_a_team_no_word_of_the_instructors_either(happened, seq):
+    events, _, _ = told(happened)
+
+    then = moments.moment(events, seq, {}).model_dump_json()
+    lines = json.dumps([line.text for line in moments.lines(events, aside=False)])
+
+    assert SECRET not in then + lines
 
 
 @given(happened=HAPPENED)

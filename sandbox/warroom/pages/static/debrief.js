@@ -1,6 +1,7 @@
 // What it came to: each item with its why, and what happened when.
 
 import { follow, h, say } from "./dom.js";
+import { player } from "./replay.js";
 import { told } from "./talk.js";
 import { figure, worldClock } from "./times.js";
 import { truth } from "./truth.js";
@@ -16,6 +17,7 @@ export function debrief(model, tools = () => null) {
     h("div", { class: "stack" }, score,
       h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network")), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
     h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
+    stepping(model),
     h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
   const element = h("div", {}, waiting, graded);
   model.watch((state) => {
@@ -38,6 +40,35 @@ export function debrief(model, tools = () => null) {
   return element;
 }
 
+/** The room's life, stepped through: by each alone, or by all together where somebody who may leads. */
+function stepping(model) {
+  const place = model.base.includes("/instructor/") ? model.base.replace("/instructor/rooms/", "/instructor/replays/") : `${model.base}/replay`;
+  const leads = h("input", { type: "checkbox" });
+  const follows = h("input", { type: "checkbox" });
+  follows.checked = true;
+  const since = model.state.seq; // what was led before this page was opened is past
+  let sent = 0;
+  const shown = player(place, { onStep: (seq) => {
+    if (!leads.checked || Date.now() - sent < STEP_MS) return;
+    sent = Date.now();
+    model.send("step_to", { event: seq });
+  } });
+  const lead = h("label", {}, leads, " all look with me");
+  const element = h("details", { class: "card", ontoggle: async () => {
+    if (!element.open) return shown.stop();
+    await shown.load();
+    if (follows.checked && model.state.shown) shown.go(model.state.shown);
+  } }, h("summary", {}, "Step through it"), h("div", { class: "row" }, h("label", {}, follows, " look with whoever leads"), lead), shown);
+  model.watch(() => { lead.hidden = model.why("step_to") !== null; });
+  model.onEvent.add((event) => {
+    if (event.kind !== "stepped_to" || event.seq <= since || leads.checked || !follows.checked || !element.isConnected) return;
+    if (!element.open) element.open = true;
+    else shown.go(event.what.event);
+  });
+  return element;
+}
+
+const STEP_MS = 500; // a lead is followed, not flooded
 const KINDS = new Set([
   "started", "page_came", "acknowledged", "acted", "hypothesis_added", "hypothesis_weighed", "asked", "hint_taken", "hint_given",
   "fault_armed", "fault_disarmed", "colleague_reverted", "herring_planted", "status_asked", "status_pressed", "status_updated",

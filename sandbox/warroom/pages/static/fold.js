@@ -41,6 +41,7 @@ const FOLDS = {
     message(state, event, what, name);
     state.requests = state.requests.filter((one) => !what.asks.includes(one.ask));
   },
+  stepped_to(state, event, what) { state.shown = what.event; },
   acknowledged(state, event, what, name) {
     if (!state.page) return true;
     state.page.acknowledged_by = name(event.who);

@@ -93,7 +93,8 @@ function draw(rooms) {
     opened.draw();
   }
 
-  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), whole, list), place));
+  const past = [h("a", { href: "/instructor/replay" }, "Recordings"), h("a", { href: "/instructor/results" }, "Results")];
+  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), whole, list, ...past), place));
   show(rooms);
   const wanted = location.hash.slice(1);
   if (rooms.some((room) => room.code === wanted)) choose(wanted);

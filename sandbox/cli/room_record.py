@@ -1,0 +1,95 @@
+"""`sandbox room replay` and `results`: what rooms and drills of before tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from sandbox.cli.options import Json
+from sandbox.cli.output import emit, out
+
+if TYPE_CHECKING:
+    from sandbox.room.record.moments import Line
+    from sandbox.room.record.recordings import Recording
+
+_FASTEST = 100_000.0
+
+
+def replay(
+    name: Annotated[str, typer.Argument(help="Code of a room, or name of a drill that was answered in a terminal.")],
+    speed: Annotated[
+        float, typer.Option(min=0.0, max=_FASTEST, help="Times as fast as it was played; 0 for all at once.")
+    ] = 10.0,
+    at: Annotated[
+        int | None, typer.Option("--at", min=1, help="The room as it was after that event, instead of the timeline.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Tell a room's life again, event by event, as fast as you like. With --json at once, as one document."""
+    from sandbox.room.record.recordings import recording
+
+    found = recording(name)
+    if at is not None:
+        moment = found.moment(at, instructor=False).model_dump(mode="json")
+        return emit(moment, lambda: _show(moment), json_)
+    lines = found.lines(instructor=True) if found.graded is not None else found.lines(instructor=False)
+    document = {
+        "name": found.name, "kind": found.kind, "scenario": found.scenario, "backend": found.backend,
+        "began_ts": found.opened.began_ts, "world_rate": found.opened.world_rate, "events": len(found.events),
+        "lines": [line.model_dump() for line in lines],
+    }  # fmt: skip
+    emit(document, lambda: _play(found, lines, speed), json_)
+
+
+def _play(found: Recording, lines: Iterable[Line], speed: float) -> None:
+    """Waits by the wall clock between lines; Ctrl-C ends it."""
+    import asyncio
+
+    from sandbox.base.clock import WallClock
+    from sandbox.room.record.moments import due_s
+
+    async def told() -> None:
+        clock = WallClock()
+        began = clock.now()
+        for due, line in due_s(lines, found.opened.world_rate, speed):
+            await clock.wait_until(began + due)
+            _tell(line)
+
+    opened = found.opened
+    out.print(f"[bold]{escape(opened.title)}[/]  {escape(found.name)}, {found.backend}, world time", soft_wrap=True)
+    asyncio.run(told())
+
+
+def _tell(line: Line) -> None:
+    from sandbox.base.clock import iso
+    from sandbox.drill.debrief.text import visible
+
+    style = {"truth": "red", "page_came": "bold yellow", "acted": "bold", "chatted": "cyan"}.get(line.kind, "default")
+    out.print(
+        f"[dim]{iso(line.world_ts)[11:19]} {line.seq:>4}[/] [{style}]{escape(visible(line.text))}[/]", soft_wrap=True
+    )
+
+
+def _show(moment: dict[str, Any]) -> None:
+    from sandbox.drill.debrief.text import all_visible
+
+    room = moment["room"]
+    shown = all_visible(moment)
+    out.print(f"[bold]{escape(room['title'])}[/]  {room['world_time']}  {room['phase']}, event {moment['seq']}")
+    for title, rows in (
+        ("here", [f"{p['name']}, {p['role'].replace('_', ' ')}" for p in shown["participants"]]),
+        ("page", [shown["page"]["text"]] if shown["page"] else []),
+        ("hypotheses", [f"{h['verdict']}: {h['text']}" for h in shown["hypotheses"]]),
+        ("open tasks", [task["text"] for task in shown["tasks"] if not task["done"]]),
+        ("actions", [f"{a['by']}: {a['action']}" for a in shown["actions"]]),
+        ("queries", [f"{q['by']}: {q['sql']}" for q in shown["queries"][-5:]]),
+        ("said", [f"{m['sender']}: {m['text']}" for m in shown["messages"][-5:]]),
+        ("report", [f"{name}: {field['value']}" for name, field in shown["report"].items()]),
+    ):
+        if rows:
+            out.print(f"[bold]{title}[/]")
+            for row in rows:
+                out.print(f"  {escape(' '.join(str(row).split()))}", soft_wrap=True)

@@ -1,0 +1,121 @@
+"""Calls that look back: rooms and drills of before for the instructor; a room's own life for its team, from the debrief on.
+
+A recording is read from disk, so the room need not be served any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+
+from sandbox.room.documents import Moment
+from sandbox.room.record import recordings
+from sandbox.room.record.listing import RecordingLine, listed
+from sandbox.room.record.moments import Line
+from sandbox.room.record.recordings import Recording
+from sandbox.warroom import callers
+
+replays = APIRouter(prefix="/api/v1")
+At = Annotated[int, Query(ge=1, le=2**53, description="seq of the event after which the room is shown")]
+_KEPT = 4  # recordings that are read once for many steps
+
+
+class Replay(BaseModel):
+    """What there is to step through. name: a room's code or a drill's id. n: of events. world_rate: world seconds per wall
+    second, as it was played."""
+
+    name: str
+    kind: str
+    title: str
+    backend: str
+    briefing: str
+    began_ts: float
+    length_s: float
+    world_rate: float
+    n: int
+    lines: list[Line]
+
+
+@replays.get("/instructor/replays", tags=["instructor"])
+async def recordings_there_are(request: Request) -> list[RecordingLine]:
+    """Rooms there were and are, and drills that were answered in a terminal; the latest first, a hundred at most."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(listed)
+
+
+@replays.get("/instructor/replays/{name}", tags=["instructor"])
+async def instructor_replay(name: str, request: Request) -> Replay:
+    """All that happened, a line each, with what was really done to the stack."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(lambda: _replay(_read(name), instructor=True))
+
+
+@replays.get("/instructor/replays/{name}/moment", tags=["instructor"])
+async def instructor_moment(name: str, request: Request, seq: At) -> Moment:
+    """The room as it was after that event, with what was really wrong by then."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(lambda: _read(name).moment(seq, instructor=True))
+
+
+@replays.get("/rooms/{code}/replay", tags=["participants"])
+async def replay(code: str, request: Request) -> Replay:
+    """As the instructor's, of one's own room, once it is in its debrief."""
+    found = await anyio.to_thread.run_sync(_debriefed, request, code)
+    return _replay(found, instructor=False)
+
+
+@replays.get("/rooms/{code}/replay/moment", tags=["participants"])
+async def moment(code: str, request: Request, seq: At) -> Moment:
+    """As the instructor's, of one's own room, once it is in its debrief."""
+    found = await anyio.to_thread.run_sync(_debriefed, request, code)
+    return await anyio.to_thread.run_sync(lambda: found.moment(seq, instructor=False))
+
+
+def _debriefed(request: Request, code: str) -> Recording:
+    """Raises ROOM-003 before the debrief: what is to be learned from looking back is not for now."""
+    room, who = callers.participant(request, code)
+    callers.reads(request, room, who)
+    room.events_after(0, who, 0)  # refused for whoever is in the room no more
+    return recordings.of_served(room)
+
+
+def _replay(found: Recording, *, instructor: bool) -> Replay:
+    opened = found.opened
+    return Replay(
+        name=found.name, kind=found.kind, title=opened.title, backend=opened.backend, briefing=opened.briefing,
+        began_ts=opened.began_ts, length_s=opened.length_s, world_rate=opened.world_rate, n=len(found.events),
+        lines=found.lines(instructor=instructor),
+    )  # fmt: skip
+
+
+class _Kept:
+    """Recordings that were read, by their name, for as long as their files are as they were; of those
+    that are at an end."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, tuple[object, Recording]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str) -> Recording:
+        sign = recordings.sign(name)
+        with self._lock:
+            kept = self._of.get(name)
+        if kept is not None and kept[0] == sign:
+            return kept[1]
+        found = recordings.recording(name)
+        if found.graded is None:  # what is done to its stack is news of no file here
+            return found
+        with self._lock:
+            self._of[name] = (sign, found)
+            self._of.move_to_end(name)
+            while len(self._of) > _KEPT:
+                self._of.popitem(last=False)
+        return found
+
+
+_read = _Kept()

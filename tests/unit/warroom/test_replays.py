@@ -1,0 +1,61 @@
+"""Looking back over the API: the instructor at any time, a team at its own room once it is in its debrief."""
+
+from __future__ import annotations
+
+import json
+
+from sandbox.room import house
+from sandbox.room.house import Deed
+from tests.services.waiting import wait_for
+from tests.unit.warroom.conftest import Site
+from tests.unit.warroom.test_api import problem
+
+
+def kept_on_disk(site: Site) -> None:
+    """The stand-in's room where `house` looks for rooms."""
+    place = house.root() / site.code
+    place.mkdir(parents=True, exist_ok=True)
+    deed = Deed(site.code, "small-drill", "virtual", site.scene.desk.drill.plan.drill, False)
+    (place / "room.json").write_text(json.dumps(deed.__dict__))
+    (place / "journal.jsonl").write_bytes(site.scene.journal.path.read_bytes())
+
+
+def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
+    ann, bob = site.joined("Ann", "commander"), site.joined("Bob", "observer")
+    said = ann.do("chat", text="it is the stream").json()["seq"]
+    place = f"/rooms/{site.code}/replay"
+    for path in (place, f"{place}/moment?seq=2"):
+        problem(ann.client.get(path), 409, "ROOM-003")
+        problem(site.client().get(path), 401, "ROOM-004")
+    problem(ann.do("step_to", event=2), 409, "ROOM-003")
+    ann.do("end")
+    wait_for(lambda: site.scene.room.shared.grade is not None, within_s=10)
+
+    told = ann.client.get(place).json()
+    before, after = (ann.client.get(f"{place}/moment", params={"seq": seq}).json() for seq in (said - 1, said))
+
+    assert "Ann: it is the stream" in [line["text"] for line in told["lines"]]
+    assert "truth" in [line["kind"] for line in told["lines"]], "now it is nobody's secret"
+    assert (before["messages"], [m["text"] for m in after["messages"]]) == ([], ["it is the stream"])
+    assert before["grade"] is None
+    problem(bob.do("step_to", event=2), 403, "ROOM-002")
+    problem(ann.do("step_to", event=99_999), 404, "ROOM-009")
+    assert ann.do("step_to", event=said).status_code == 200
+    assert bob.state()["shown"] == said, "all look at it"
+    problem(ann.client.get(f"{place}/moment", params={"seq": 0}), 400, "ROOM-006")
+
+
+def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(site: Site):
+    ann, boss = site.joined("Ann", "commander"), site.instructor()
+    ann.do("chat", text="hello")
+    kept_on_disk(site)
+    place = f"/instructor/replays/{site.code.lower()}"
+
+    assert [line["name"] for line in boss.client.get("/instructor/replays").json()] == [site.code]
+    assert boss.client.get(place).json()["n"] == 4
+    then = boss.client.get(f"{place}/moment", params={"seq": 4}).json()
+    assert [m["text"] for m in then["messages"]] == ["hello"]
+    assert then["truth"]["faults"] is True
+    problem(boss.client.get("/instructor/replays/NOBODY"), 404, "ROOM-001")
+    for path in ("/instructor/replays", place, f"{place}/moment?seq=4"):
+        problem(ann.client.get(path), 401, "ROOM-004")
