@@ -14,6 +14,7 @@ from sandbox.room.roles import Role
 
 ROOM = "room"  # who: what nobody did, but the room itself
 INSTRUCTOR = "instructor"
+MOST_ABOUT = 80  # characters of what somebody looks at
 
 
 class What(BaseModel, extra="ignore", frozen=True):
@@ -157,6 +158,15 @@ class Recommended(What):
     note: str = ""
 
 
+class Looked(What):
+    """Somebody has opened a panel of the stack. about: what in it, empty where that is all of it. Told where it differs from
+    what they looked at before, and not too often."""
+
+    kind: Literal["looked"] = "looked"
+    panel: str
+    about: str = ""
+
+
 class HintTaken(What):
     kind: Literal["hint_taken"] = "hint_taken"
     text: str
@@ -246,7 +256,7 @@ AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
     | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
-    | Overridden | Noted | InjectPlanned | InjectDropped,
+    | Overridden | Noted | InjectPlanned | InjectDropped | Looked,
     Field(discriminator="kind"),
 ]  # fmt: skip
 INSTRUCTORS = frozenset(

@@ -17,6 +17,7 @@ from sandbox.warroom.api import api
 from sandbox.warroom.guard import Guard
 from sandbox.warroom.looks import looks
 from sandbox.warroom.pages.routes import pages
+from sandbox.warroom.panels import panels
 from sandbox.warroom.rooms import Served
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def application(served: Served) -> FastAPI:
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # FastAPI's way to have one's own
     app.include_router(api)
     app.include_router(looks)
+    app.include_router(panels)
     app.include_router(pages)
     app.add_exception_handler(SandboxError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
