@@ -46,9 +46,10 @@ class Part(BaseModel, extra="forbid", frozen=True):
 
 
 class Link(Part):
-    """What a message points at: a query (its text), a time (world seconds), a trace (its id), an event (its seq)."""
+    """What a message points at: a query (its text), a time (world seconds), a trace (its id), an event (its seq), a
+    panel (its path and query, as its call has them)."""
 
-    kind: Literal["query", "time", "trace", "event"]
+    kind: Literal["query", "time", "trace", "event", "panel"]
     value: Line
 
 

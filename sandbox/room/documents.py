@@ -35,9 +35,12 @@ class RoomNow(Told):
 
 
 class Participant(Told):
+    """looks_at: the panel that they opened last, and what in it; empty where none."""
+
     participant: str
     name: str
     role: Role
+    looks_at: str = ""
 
 
 class Me(Participant):

@@ -14,6 +14,7 @@ from sandbox.room.roles import Role
 
 ROOM = "room"  # who: what nobody did, but the room itself
 INSTRUCTOR = "instructor"
+MOST_ABOUT = 80  # characters of what somebody looks at
 
 
 class What(BaseModel, extra="ignore", frozen=True):
@@ -157,6 +158,15 @@ class Recommended(What):
     columns: list[str]
     rows: list[list[Any]]
     note: str = ""
+
+
+class Looked(What):
+    """Somebody has opened a panel of the stack. about: what in it, empty where that is all of it. Told where it differs from
+    what they looked at before, and not too often."""
+
+    kind: Literal["looked"] = "looked"
+    panel: str
+    about: str = ""
 
 
 class HintTaken(What):
@@ -363,7 +373,8 @@ AnyWhat = Annotated[
     | Overridden | Noted | InjectPlanned | InjectDropped
     | InjectsPlanned | InjectWaits | FaultArmed | FaultDisarmed | ColleagueReverted | HerringPlanted
     | StatusAsked | StatusPressed | StatusUpdated
-    | SteppedTo,
+    | SteppedTo
+    | Looked,
     Field(discriminator="kind"),
 ]  # fmt: skip
 INSTRUCTORS = frozenset({

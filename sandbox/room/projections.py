@@ -154,7 +154,8 @@ def _grade(shared: Shared) -> doc.Grade | None:
 
 
 def _person(person: Person) -> doc.Participant:
-    return doc.Participant(participant=person.participant, name=person.name, role=person.role)
+    looks_at = " ".join(part for part in person.looks_at if part)
+    return doc.Participant(participant=person.participant, name=person.name, role=person.role, looks_at=looks_at)
 
 
 def _me(shared: Shared, me: Person) -> doc.Me:

@@ -170,6 +170,21 @@ class Room:
         """What somebody finds there who changes nothing, None once there is no desk. Raises what the desk raises."""
         return None if self._desk is None else self._on_desk(lambda: None if self._desk is None else look(self._desk))
 
+    def looks_elsewhere(self, who: str, panel: str, about: str) -> bool:
+        """Whether that is another panel than a participant looked at last. The instructor's looks are nobody's business."""
+        person = self.shared.people.get(who)
+        return person is not None and person.here and person.looks_at != (panel, about[: ev.MOST_ABOUT])
+
+    def look(self, who: str, panel: str, about: str) -> int:
+        """Tells the room what somebody looks at. Raises ROOM-004."""
+        with self._lock:
+            return self._append(who, self._role(who), ev.Looked(panel=panel, about=about[: ev.MOST_ABOUT]))
+
+    @property
+    def world_rate(self) -> float:
+        """World seconds per wall second, as durations in its tables have it, whatever pace it goes at."""
+        return self.shared.opened.world_rate if self.shared.opened else 1.0
+
     def now(self) -> float:
         """World seconds since the epoch."""
         desk = self._desk

@@ -23,13 +23,15 @@ KEPT_QUERIES = 200
 
 @dataclass
 class Person:
-    """A participant. here: False once they have left. last_seq: of the last thing that they did."""
+    """A participant. here: False once they have left. last_seq: of the last thing that they did.
+    looks_at: the panel that they opened last, and what in it."""
 
     participant: str
     name: str
     role: Role
     here: bool = True
     last_seq: int = 0
+    looks_at: tuple[str, str] = ("", "")
 
 
 @dataclass
@@ -244,6 +246,11 @@ def _acted(s: Shared, event: Event, what: ev.Acted) -> None:
     })  # fmt: skip
 
 
+def _looked(s: Shared, event: Event, what: ev.Looked) -> None:
+    if event.who in s.people:
+        s.people[event.who].looks_at = (what.panel, what.about)
+
+
 def _hint(s: Shared, event: Event, what: ev.HintTaken) -> None:
     s.hints.append(what.text)
 
@@ -293,6 +300,7 @@ _FOLDS: dict[type, Any] = {
     ev.Asked: _asked,
     ev.Previewed: _previewed,
     ev.Acted: _acted,
+    ev.Looked: _looked,
     ev.HintTaken: _hint,
     ev.FieldReported: _field,
     ev.ReportFiled: _filed,

@@ -18,6 +18,7 @@ from sandbox.warroom.console import console
 from sandbox.warroom.guard import Guard
 from sandbox.warroom.looks import looks
 from sandbox.warroom.pages.routes import pages
+from sandbox.warroom.panels import panels
 from sandbox.warroom.replays import replays
 from sandbox.warroom.rooms import Served
 
@@ -37,6 +38,7 @@ def application(served: Served) -> FastAPI:
     app.include_router(looks)
     app.include_router(console)
     app.include_router(replays)
+    app.include_router(panels)
     app.include_router(pages)
     app.add_exception_handler(SandboxError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -14,6 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.room import house
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.overview import Lookout
+from sandbox.room.panels.keeper import Panels
 from sandbox.room.room import Room
 from sandbox.warroom import tokens
 from sandbox.warroom.rates import Rates
@@ -34,6 +35,7 @@ class Served:
         self.secrets, self.settings = secrets, settings or Settings()
         self.wall, self.clock, self.rates = wall, clock, Rates(clock)
         self.lookouts: dict[str, Lookout] = {}
+        self.panels: dict[str, Panels] = {}
         self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
 

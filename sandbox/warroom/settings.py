@@ -19,7 +19,9 @@ class Settings:
     not. commands, reads: of one participant: nobody types faster, and a page asks once. guesses: of the instructor's
     secret and of tokens, all together. streams: that one participant may have open, a tab each. token_s: how long a
     sign-in holds, wall seconds: a day of training. clock_s: between two times told on a quiet stream. overview_s: that an overview is good
-    for, wall seconds: telemetry has a sample a second, and a look costs a tenth of one."""
+    for, wall seconds: telemetry has a sample a second, and a look costs a tenth of one.
+    panels: that one participant may look into, each of which may take a tenth of a second of the desk. looks: of one
+    participant that the room is told of, so that its journal stays small."""
 
     body_bytes: int = 131_072
     joins: Rate = Rate(10.0, 60)
@@ -30,6 +32,8 @@ class Settings:
     token_s: float = 12 * 3600.0
     clock_s: float = 1.0
     overview_s: float = 2.0
+    panels: Rate = Rate(4.0, 40)
+    looks: Rate = Rate(0.2, 10)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ KEPT_LOOKS = 12  # of each participant
 _SAYS = {
     "chatted": "text", "asked": "sql", "acted": "action", "previewed": "action", "hypothesis_added": "text",
     "task_added": "text", "field_reported": "field", "status_updated": "text", "timeline_edited": "text",
-    "hypothesis_weighed": "verdict", "ended": "why",
+    "hypothesis_weighed": "verdict", "ended": "why", "looked": "about",
 }  # fmt: skip
-LOOKS = ("asked", "previewed", "acted")  # kinds that say where somebody looks
+LOOKS = ("asked", "previewed", "acted", "looked")  # kinds that say where somebody looks
 
 
 def text_of(event: Event) -> str:

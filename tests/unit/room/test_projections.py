@@ -48,6 +48,7 @@ def fields_of() -> dict[type, dict[str, st.SearchStrategy[Any]]]:
                        "users_share": st.just(0.5), "reversible": st.booleans()},
         ev.Acted: {"change": NUMBERS, "action": WORDS, "target": WORDS, "key": WORDS, "old": WORDS, "new": WORDS},
         ev.Recommended: {"user": NUMBERS, "request_id": WORDS, "columns": st.just(["a"]), "rows": st.just([[1]])},
+        ev.Looked: {"panel": WORDS, "about": WORDS},
         ev.HintTaken: {"text": st.just(PRIVATE[0])},
         ev.FieldReported: {"field": st.just("notes"), "value": st.just(PRIVATE[1])},
         ev.ReportFiled: {"report": st.just({"incident": True})},

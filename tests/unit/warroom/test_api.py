@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 
 from sandbox.warroom.reference import page
 from tests.unit.warroom.conftest import Site
+from tests.unit.warroom.panels import PANELS
 
 DOCS = Path(__file__).resolve().parents[3] / "docs/api.md"
 
@@ -231,7 +232,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/view", "/instructor/faults", "/instructor/inject-sets",
         "/rooms/{code}/replay", "/rooms/{code}/replay/moment", "/instructor/replays", "/instructor/replays/{name}",
         "/instructor/replays/{name}/moment",
-    }  # fmt: skip
+    } | {f"{whose}/rooms/{{code}}/{panel}" for whose in ("", "/instructor") for panel in PANELS}  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])
 

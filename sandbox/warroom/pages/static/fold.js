@@ -93,6 +93,10 @@ const FOLDS = {
   previewed(state, event, what) {
     state.previews.push({ preview: what.preview, action: what.action });
   },
+  looked(state, event, what) {
+    const person = state.participants.find((one) => one.participant === event.who);
+    if (person) person.looks_at = [what.panel, what.about].filter(Boolean).join(" ");
+  },
   acted(state, event, what, name) {
     const { kind: _, ...action } = what;
     state.actions.push({ seq: event.seq, by: name(event.who), world_ts: event.world_ts, ...action });

@@ -9,9 +9,11 @@ import { header } from "./header.js";
 import { joining } from "./join.js";
 import { Model } from "./model.js";
 import { overview } from "./overview.js";
+import { parted } from "./panels.js";
 import { report } from "./report.js";
 import { activity, chat, pager, people } from "./talk.js";
 import { status } from "./status.js";
+import { traces } from "./traces.js";
 import { workbench } from "./workbench.js";
 
 const page = document.getElementById("page");
@@ -49,19 +51,30 @@ function draw(room, code) {
     query: (sql) => { center.show("sql"); bench.element.querySelector("textarea").value = sql; },
     event: (seq) => { center.show("sql"); bench.open(Number(seq)); },
     time: (text) => toast(`world time ${text}`),
-    trace: (id) => { center.show("sql"); bench.element.querySelector("textarea").value = `SELECT * FROM spans WHERE trace_id = '${id}' ORDER BY ts`; },
+    trace: (id) => { center.show("traces"); looks.traces.open(id); },
+    panel: (link) => {
+      const at = parted(link, Object.keys(looks));
+      if (!at) return toast("a link to nothing that is here", "warn");
+      center.show(at.name);
+      return looks[at.name].go(at.id, at.wanted);
+    },
   };
   let at = "overview";
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
   const seen = overview(room, () => at === "overview");
+  const toChat = (link) => talk.attach(link);
+  const looks = {
+    traces: traces(room, toChat, (id) => links.panel(`slates/${encodeURIComponent(id)}`)),
+  };
   const center = tabs("Work", [
     { id: "overview", title: "Overview", panel: seen.element },
+    { id: "traces", title: "Traces", panel: looks.traces.element },
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "actions", title: "Actions", panel: actions(room) },
     { id: "report", title: "Report", panel: report(room) },
     { id: "debrief", title: "Debrief", panel: debrief(room) },
-  ], (id) => { at = id; if (id === "overview") seen.look(); });
+  ], (id) => { at = id; if (id === "overview") seen.look(); looks[id]?.shown(); });
   const side = tabs("Board", [
     { id: "hypotheses", title: "Hypotheses", panel: hypotheses(room, bench.sql, links) },
     { id: "tasks", title: "Tasks", panel: tasks(room) },

@@ -93,7 +93,7 @@ export function people(model) {
           model.send("hand_over", steps ? { to: me.participant, of: person.participant } : { to: person.participant });
         },
       }, person.name, h("small", {}, person.role.replaceAll("_", " ")));
-      button.title = mine ? "you" : model.why("hand_over") ?? "hand your role over";
+      button.title = [mine ? "you" : model.why("hand_over") ?? "hand your role over", person.looks_at ? `looks at ${person.looks_at}` : ""].filter(Boolean).join("; ");
       return h("li", {}, button);
     }, (person) => JSON.stringify([person, me?.role, model.why("hand_over")]));
   });
@@ -162,6 +162,7 @@ export function told(event, model) {
     case "previewed": return [`would ${what.action} (${what.touches.join(", ") || "nothing"}, ${percent(what.users_share)} of requests)`, null];
     case "acted": return [`${what.action}: ${what.target} ${what.key} ${what.old} → ${what.new}`, null];
     case "recommended": return [`looked at what user ${what.user} is shown`, { kind: "event", value: String(event.seq) }];
+    case "looked": return [`looks at ${what.panel}${what.about ? ` ${what.about}` : ""}`, null];
     case "hint_taken": return [what.text ? `took a hint: ${what.text}` : "took a hint", null];
     case "hint_given": return [`hint: ${what.text}`, null];
     case "injected": return [`${what.sender}: ${what.text}`, null];

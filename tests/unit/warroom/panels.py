@@ -1,0 +1,3 @@
+"""The panels that there are, for tests that walk all of them."""
+
+PANELS = ("traces", "traces/{trace}")
