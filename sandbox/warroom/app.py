@@ -14,7 +14,9 @@ from sandbox.base.errors import SandboxError
 from sandbox.room.commands import refused
 from sandbox.warroom import openapi, problems
 from sandbox.warroom.api import api
+from sandbox.warroom.authoring import authoring
 from sandbox.warroom.guard import Guard
+from sandbox.warroom.library import library
 from sandbox.warroom.looks import looks
 from sandbox.warroom.pages.routes import pages
 from sandbox.warroom.rooms import Served
@@ -33,6 +35,8 @@ def application(served: Served) -> FastAPI:
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # FastAPI's way to have one's own
     app.include_router(api)
     app.include_router(looks)
+    app.include_router(library)
+    app.include_router(authoring)
     app.include_router(pages)
     app.add_exception_handler(SandboxError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

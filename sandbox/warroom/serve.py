@@ -95,15 +95,22 @@ def sole() -> Iterator[None]:
 def serve(rooms: list[Room], bound: Bound, kept_secrets: Secrets, ready: Callable[[], None]) -> None:
     """Returns, or raises KeyboardInterrupt, when it is told to end. ready: called once, just before it answers."""
     write_atomically(house.root() / house.ADDRESS, json.dumps({"address": bound.address}))
-    app = application(Served(rooms, kept_secrets))
+    served = Served(rooms, kept_secrets)
+    app = application(served)
     config: Any = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_END_S, ws="websockets-sansio",
         ws_max_size=65_536, server_header=False, limit_concurrency=1_000, lifespan="off",
     )  # fmt: skip
     with ExitStack() as stack:
-        for room in rooms:
+
+        def keep(room: Room) -> None:
             stack.callback(room.close)
             stack.enter_context(kept(room))
+
+        served.keep = keep
+        stack.callback(served.close)
+        for room in rooms:
+            keep(room)
         ready()
         uvicorn.Server(config).run(sockets=[bound.listening])
 

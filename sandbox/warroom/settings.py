@@ -19,7 +19,8 @@ class Settings:
     not. commands, reads: of one participant: nobody types faster, and a page asks once. guesses: of the instructor's
     secret and of tokens, all together. streams: that one participant may have open, a tab each. token_s: how long a
     sign-in holds, wall seconds: a day of training. clock_s: between two times told on a quiet stream. overview_s: that an overview is good
-    for, wall seconds: telemetry has a sample a second, and a look costs a tenth of one."""
+    for, wall seconds: telemetry has a sample a second, and a look costs a tenth of one. authors: calls about scenarios, all together. rooms: that
+    one server holds, those that are over among them."""
 
     body_bytes: int = 131_072
     joins: Rate = Rate(10.0, 60)
@@ -30,6 +31,8 @@ class Settings:
     token_s: float = 12 * 3600.0
     clock_s: float = 1.0
     overview_s: float = 2.0
+    authors: Rate = Rate(10.0, 60)
+    rooms: int = 20
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,8 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/rooms", "/instructor/rooms/{code}/state", "/instructor/rooms/{code}/commands",
         "/instructor/rooms/{code}/events", "/rooms/{code}/overview", "/instructor/rooms/{code}/overview", "/words",
         "/rooms/{code}/debrief", "/instructor/rooms/{code}/debrief",
+        "/instructor/library", "/instructor/library/{name}", "/instructor/library/{name}/source", "/instructor/check",
+        "/instructor/draft", "/instructor/authors-words", "/instructor/jobs", "/instructor/jobs/{job}",
     }  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])
