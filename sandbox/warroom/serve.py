@@ -101,18 +101,25 @@ def serve(rooms: list[Room], bound: Bound, kept_secrets: Secrets, ready: Callabl
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_END_S, ws="websockets-sansio",
         ws_max_size=65_536, server_header=False, limit_concurrency=1_000, lifespan="off",
     )  # fmt: skip
+    with keeping(served):
+        ready()
+        uvicorn.Server(config).run(sockets=[bound.listening])
+
+
+@contextmanager
+def keeping(served: Served) -> Iterator[None]:
+    """The worlds of its rooms go on, of those too that are added meanwhile; when this is left, all of it is closed."""
     with ExitStack() as stack:
 
         def keep(room: Room) -> None:
             stack.callback(room.close)
             stack.enter_context(kept(room))
 
-        served.keep = keep
         stack.callback(served.close)
-        for room in rooms:
+        for room in served.rooms.values():
             keep(room)
-        ready()
-        uvicorn.Server(config).run(sockets=[bound.listening])
+        served.keep = keep
+        yield
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -20,6 +20,7 @@ from sandbox.runtime.building import ensure_built
 
 HEALTHY, BROKEN = "healthy", "broken"
 _BINS = 90  # points of a curve
+_MEANS = ("p99_ms", "exposure_gap")  # what is no sum over minutes, as in debrief.curves
 _CELL = 200  # characters of a text in an answer
 
 
@@ -33,8 +34,8 @@ class _Days:
 
 
 def document(scenario: Scenario, progress: ProgressFn) -> dict[str, Any]:
-    """{scenario, world, marks, curves, evidence}: `marks` [(minute, name)]; of each metric a curve {metric, unit, each,
-    minutes, healthy, broken}, sums or means of `each` world minutes, the one that tells the days apart best first; the
+    """{scenario, world, marks, curves, evidence}: `marks` [(minute, name)]; of each metric a curve {metric, unit, sums,
+    each, minutes, healthy, broken}, sums or means of `each` world minutes, the one that tells the days apart best first; the
     evidence as `sandbox scenario show --run --json`. Runs are the twin's: what a proof needs too is run once.
 
     Raises WORLD-*, MODEL-*, RUN-*."""
@@ -65,7 +66,7 @@ def curves(seen: _Days, since_minute: float) -> list[dict[str, Any]]:
         lines = {HEALTHY: seen.healthy[metric], BROKEN: seen.broken[metric]}
         binned = Curves(metric, seen.minutes, lines).binned(_BINS)
         found.append((_apart(lines, seen.minutes >= since_minute), {
-            "metric": metric, "unit": UNITS[metric], "each": binned.size, "minutes": binned.minutes.tolist(),
+            "metric": metric, "unit": UNITS[metric], "sums": metric not in _MEANS, "each": binned.size, "minutes": binned.minutes.tolist(),
             **{day: [round(float(value), 4) for value in line] for day, line in binned.lines.items()},
         }))  # fmt: skip
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]

@@ -47,7 +47,7 @@ class _Work:
 class Jobs:
     """clock: monotonic seconds. make: starts a process."""
 
-    def __init__(self, clock: Callable[[], float], make: Callable[[], Process] = lambda: Process(nice=True)) -> None:
+    def __init__(self, clock: Callable[[], float], make: Callable[[], Process] = Process) -> None:
         self._clock, self._make = clock, make
         self._turn = threading.Lock()
         self._jobs: dict[int, _Work] = {}

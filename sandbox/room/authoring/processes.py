@@ -21,10 +21,9 @@ _TIDY_S = 5.0  # wall seconds to put away what is half done
 
 
 class Process:
-    """Started by a thread that lives as long: the kernel ends the process with that thread. nice: gives way to rooms.
-    program: a stand-in, for tests."""
+    """Started by a thread that lives as long: the kernel ends the process with that thread. program: a stand-in, for tests."""
 
-    def __init__(self, *, nice: bool = False, program: str = _PROGRAM) -> None:
+    def __init__(self, program: str = _PROGRAM) -> None:
         place = house.root()
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = place / LOG
@@ -34,7 +33,7 @@ class Process:
         with log.open("ab") as errors:
             # A session of its own: Ctrl-C at the terminal is the server's to answer, and all of it ends together.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", program, str(os.getpid()), *["--nice"] * nice],
+                [sys.executable, "-m", program, str(os.getpid())],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, text=True,
             )  # fmt: skip
 

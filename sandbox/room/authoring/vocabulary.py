@@ -35,12 +35,13 @@ def words(world: str) -> AuthorsWords:
         "replicas": services,
         "settings": services,
         "look_alikes.[]": list(faults),
+        "truth.causes.[].accept.[]": list(actions),
         "accept.[]": list(actions), "penalise.[]": list(actions), "timeline.[].ends_on.[]": list(actions),
     }  # fmt: skip
     for place in _CAUSES:
         values |= {
             f"{place}.component": list(components), f"{place}.mechanism": list(mechanisms),
-            f"{place}.neighbours.[]": list(components), f"{place}.segment": segments, f"{place}.accept.[]": list(actions),
+            f"{place}.neighbours.[]": list(components), f"{place}.segment": segments,
         }  # fmt: skip
     for service in services:
         settings = [name.partition(".")[2] for name in of["settings"] if name.startswith(f"{service}.")]

@@ -1,6 +1,6 @@
 """The process in which scenarios are read, checked, proved and run: whatever they hold, the server's own goes on.
 
-As a program: `python -m sandbox.room.authoring.work PARENT [--nice]` takes requests, a JSON document {do, …} a line, and
+As a program: `python -m sandbox.room.authoring.work PARENT` takes requests, a JSON document {do, …} a line, and
 answers each with lines: {what, share} for how far it is, and {answer} or {problem} at last.
 """
 
@@ -25,7 +25,7 @@ from sandbox.room.authoring import dry_run, proving, shelf, vocabulary
 from sandbox.room.authoring.documents import CheckedText, Finding
 from sandbox.telemetry.sql import SqlWorker
 
-_NICE = 10  # what takes minutes gives way to rooms
+_NICE = 10  # rooms come first
 
 
 class Work:
@@ -104,12 +104,11 @@ def _answers() -> Iterator[Callable[[dict[str, Any]], None]]:
         yield tell
 
 
-def _main(parent: str, *options: str) -> None:
+def _main(parent: str) -> None:
     from sandbox.runtime.tether import tether
 
     tether(int(parent))
-    if "--nice" in options:
-        os.nice(_NICE)
+    os.nice(_NICE)
     with tempfile.TemporaryDirectory(prefix="sandbox-author-") as held, _answers() as tell:
         respond = partial(answered, Work(Path(held)), tell=tell)
         for line in sys.stdin:

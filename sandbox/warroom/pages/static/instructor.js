@@ -75,7 +75,7 @@ function draw(rooms) {
     opened.draw();
   }
 
-  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), list), place));
+  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), list, h("a", { href: "/instructor/library" }, "Scenarios: open another")), place));
   show(rooms);
   const wanted = location.hash.slice(1);
   if (rooms.length) choose(rooms.some((room) => room.code === wanted) ? wanted : rooms[0].code);
