@@ -93,7 +93,7 @@ async def events_socket(socket: WebSocket, code: str, resume_from: After = 0) ->
 async def rooms(request: Request) -> list[RoomLine]:
     """All rooms of the server."""
     callers.require_instructor(request)
-    return [_line(room) for room in callers.served(request).rooms.values()]
+    return [room_line(room) for room in callers.served(request).rooms.values()]
 
 
 @api.get("/instructor/rooms/{code}/state", tags=["instructor"], response_model=InstructorState)
@@ -185,7 +185,8 @@ async def _refuse(socket: WebSocket, error: SandboxError) -> None:
     await socket.close(_REFUSED, error.kind.code)
 
 
-def _line(room: Room) -> RoomLine:
+def room_line(room: Room) -> RoomLine:
+    """The room as the instructor's list has it."""
     opened = room.shared.opened
     return RoomLine(
         code=room.code, title=opened.title if opened else "", backend=opened.backend if opened else "",

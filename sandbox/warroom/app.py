@@ -14,8 +14,10 @@ from sandbox.base.errors import SandboxError
 from sandbox.room.commands import refused
 from sandbox.warroom import openapi, problems
 from sandbox.warroom.api import api
+from sandbox.warroom.authoring import authoring
 from sandbox.warroom.console import console
 from sandbox.warroom.guard import Guard
+from sandbox.warroom.library import library
 from sandbox.warroom.looks import looks
 from sandbox.warroom.pages.routes import pages
 from sandbox.warroom.panels import panels
@@ -39,6 +41,8 @@ def application(served: Served) -> FastAPI:
     app.include_router(console)
     app.include_router(replays)
     app.include_router(panels)
+    app.include_router(library)
+    app.include_router(authoring)
     app.include_router(pages)
     app.add_exception_handler(SandboxError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

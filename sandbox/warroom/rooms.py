@@ -12,6 +12,8 @@ import anyio
 
 from sandbox.base.errors import SandboxError
 from sandbox.room import house
+from sandbox.room.authoring.jobs import Jobs
+from sandbox.room.authoring.reader import Reader
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.overview import Lookout
 from sandbox.room.panels.keeper import Panels
@@ -38,6 +40,9 @@ class Served:
         self.panels: dict[str, Panels] = {}
         self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
+        # For whoever writes scenarios; no process is started before one is asked for.
+        self.reader, self.jobs, self.opening = Reader(), Jobs(clock), anyio.Lock()
+        self.keep: Callable[[Room], None] = lambda _room: None  # has the world of a room that is added go on
 
     def room(self, code: str) -> Room:
         """Raises ROOM-001."""
@@ -46,6 +51,16 @@ class Served:
             self.rates.spend("guesses", self.settings.guesses, "codes of no room")
             raise house.no_such(code)
         return room
+
+    def add(self, room: Room) -> None:
+        """One more, while the server runs."""
+        self.keep(room)
+        self.rooms[room.code] = room
+
+    def close(self) -> None:
+        """Ends the processes that were started for authors."""
+        self.jobs.close()
+        self.reader.close()
 
     def token(self, code: str, participant: str) -> str:
         return tokens.signed(self.secrets.signing, code, participant, self.wall() + self.settings.token_s)

@@ -95,17 +95,31 @@ def sole() -> Iterator[None]:
 def serve(rooms: list[Room], bound: Bound, kept_secrets: Secrets, ready: Callable[[], None]) -> None:
     """Returns, or raises KeyboardInterrupt, when it is told to end. ready: called once, just before it answers."""
     write_atomically(house.root() / house.ADDRESS, json.dumps({"address": bound.address}))
-    app = application(Served(rooms, kept_secrets))
+    served = Served(rooms, kept_secrets)
+    app = application(served)
     config: Any = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_END_S, ws="websockets-sansio",
         ws_max_size=65_536, server_header=False, limit_concurrency=1_000, lifespan="off",
     )  # fmt: skip
-    with ExitStack() as stack:
-        for room in rooms:
-            stack.callback(room.close)
-            stack.enter_context(kept(room))
+    with keeping(served):
         ready()
         uvicorn.Server(config).run(sockets=[bound.listening])
+
+
+@contextmanager
+def keeping(served: Served) -> Iterator[None]:
+    """The worlds of its rooms go on, of those too that are added meanwhile; when this is left, all of it is closed."""
+    with ExitStack() as stack:
+
+        def keep(room: Room) -> None:
+            stack.callback(room.close)
+            stack.enter_context(kept(room))
+
+        stack.callback(served.close)
+        for room in served.rooms.values():
+            keep(room)
+        served.keep = keep
+        yield
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -21,7 +21,8 @@ class Settings:
     sign-in holds, wall seconds: a day of training. clock_s: between two times told on a quiet stream. overview_s: that an overview is good
     for, wall seconds: telemetry has a sample a second, and a look costs a tenth of one.
     panels: that one participant may look into, each of which may take a tenth of a second of the desk. looks: of one
-    participant that the room is told of, so that its journal stays small."""
+    participant that the room is told of, so that its journal stays small. authors: calls about scenarios, all
+    together. rooms: that one server holds, those that are over among them."""
 
     body_bytes: int = 131_072
     joins: Rate = Rate(10.0, 60)
@@ -34,6 +35,8 @@ class Settings:
     overview_s: float = 2.0
     panels: Rate = Rate(4.0, 40)
     looks: Rate = Rate(0.2, 10)
+    authors: Rate = Rate(10.0, 60)
+    rooms: int = 20
 
 
 @dataclass(frozen=True)

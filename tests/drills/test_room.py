@@ -241,6 +241,13 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
         client.get(f"/rooms/{code}/{path}")
     for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
         client.get(path)
+    for path in ("library", "library/slow-home", "library/slow-home/source", "authors-words", "jobs", "jobs/1"):
+        client.get(f"/instructor/{path}")
+    client.post("/instructor/check", json={"name": "slow-home", "text": "id: slow-home"})
+    client.post("/instructor/draft", json={"name": "my-own", "source": "slow-home"})
+    client.post("/instructor/jobs", json={"kind": "dry_run", "scenario": "slow-home"})
+    client.post("/instructor/rooms", json={"scenario": "slow-home"})
+    client.put("/instructor/library/my-own/source", json={"text": "id: my-own", "base": None})
     token = client.cookies[f"sandbox_room_{code}"]
     with connect(f"{address.replace('http', 'ws')}/api/v1/rooms/{code}/events?token={token}", max_size=None) as socket:
         seq = 0

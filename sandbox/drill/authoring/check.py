@@ -45,16 +45,22 @@ class Checked:
 
 def check(path: Path) -> Checked:
     """All that is wrong with a scenario file. Raises CFG-002 when there is no such file."""
+    return check_text(strict_yaml.contents(path), path.name, str(path))
+
+
+def check_text(raw: bytes, name: str, shown_as: str, worker: SqlWorker | None = None) -> Checked:
+    """The same of a text that need not be on disk yet. name: of its file. shown_as: how the file is called in what is told.
+    worker: as `checked` has it."""
     try:
-        document = strict_yaml.read(path, _CODE)
+        document = strict_yaml.parse(raw, name, _CODE)
     except SandboxError as error:
         if error.kind.code != _CODE:
             raise
         _, _, line = error.where.partition(":")
         number = int(line.split(",")[0]) if line.split(",")[0].isdigit() else 1
         found = Finding("error", "not-yaml", "", number, shown(error.seen), error.expected, error.fix)
-        return Checked(str(path), (found,))
-    return checked(document, str(path))
+        return Checked(shown_as, (found,))
+    return checked(document, shown_as, worker)
 
 
 def checked(document: strict_yaml.Document, name: str, worker: SqlWorker | None = None) -> Checked:

@@ -78,6 +78,18 @@ async def replay(request: Request) -> Response:
     return _file("replay.html", request)
 
 
+@pages.get("/instructor/library")
+async def library(request: Request) -> Response:
+    """As the instructor's page: the same for everybody, and empty without the cookie."""
+    return _file("library.html", request)
+
+
+@pages.get("/instructor/editor")
+async def editor(request: Request) -> Response:
+    """Which scenario is edited stands behind the address's #, which no server is sent."""
+    return _file("editor.html", request)
+
+
 @pages.post("/instructor")
 async def sign_in(request: Request, shown: SignIn) -> Response:
     """The same by the form. Raises ROOM-004."""

@@ -93,8 +93,9 @@ function draw(rooms) {
     opened.draw();
   }
 
-  const past = [h("a", { href: "/instructor/replay" }, "Recordings"), h("a", { href: "/instructor/results" }, "Results")];
-  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), whole, list, ...past), place));
+  const other = [["library", "Scenarios: open another"], ["replay", "Recordings"], ["results", "Results"]]
+    .map(([path, says]) => h("a", { href: `/instructor/${path}` }, says));
+  page.replaceChildren(h("div", { class: "console" }, h("nav", { class: "stack" }, h("h1", {}, "Rooms"), whole, list, ...other), place));
   show(rooms);
   const wanted = location.hash.slice(1);
   if (rooms.some((room) => room.code === wanted)) choose(wanted);

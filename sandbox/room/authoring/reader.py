@@ -1,0 +1,80 @@
+"""Asks a process of its own what scenarios hold: YAML of 20,000 values takes seconds, and rooms tick meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sandbox.base.errors import SandboxError
+from sandbox.room.authoring.processes import Process
+
+_WAITING = 8  # requests at once; more than an author and a few tabs ever ask
+_ANSWER_S = 60.0  # wall seconds: the first has to read the whole pack on busy cores
+
+
+class Reader:
+    """One process, started with the first request and asked one thing at a time. make: starts it."""
+
+    def __init__(self, make: Callable[[], Process] = Process, answer_s: float = _ANSWER_S) -> None:
+        self._make, self._answer_s = make, answer_s
+        self._thread = ThreadPoolExecutor(1, "author")  # the kernel ends the process with the thread that started it
+        self._room = threading.Semaphore(_WAITING)
+        self._process: Process | None = None
+        self._closed = False
+
+    def ask(self, do: str, **fields: Any) -> Any:
+        """Raises what the process raises; ROOM-005 where too many ask or it takes too long; RUN-003 where it dies."""
+        if not self._room.acquire(blocking=False):
+            raise SandboxError(
+                "ROOM-005",
+                where="scenarios",
+                seen=f"{_WAITING} requests that wait",
+                expected="fewer at once",
+                fix="try again",
+            )
+        try:
+            if self._closed:
+                raise _ends()
+            return self._thread.submit(self._asked, {"do": do, **fields}).result()
+        finally:
+            self._room.release()
+
+    def close(self) -> None:
+        """Whoever waits for an answer is refused."""
+        self._closed = True
+        if self._process is not None:
+            self._process.end()
+        self._thread.shutdown(wait=True)
+
+    def _asked(self, request: dict[str, Any]) -> Any:
+        if self._closed:
+            raise _ends()
+        if self._process is None or not self._process.is_alive:
+            self._process = self._make()
+        process, late = self._process, threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.end()
+
+        watch = threading.Timer(self._answer_s, give_up)
+        watch.start()
+        try:
+            return process.ask(request)
+        except SandboxError:
+            if late.is_set():
+                raise SandboxError(
+                    "ROOM-005", where=f"scenarios, {request['do']}", seen=f"no answer within {self._answer_s:g} s",
+                    expected="a scenario that is read in less", fix="make it smaller, or try again on a quieter machine",
+                ) from None  # fmt: skip
+            raise
+        finally:
+            watch.cancel()
+
+
+def _ends() -> SandboxError:
+    return SandboxError(
+        "RUN-003", where="scenarios", seen="a server that ends", expected="one that goes on", fix="start it again"
+    )
