@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sandbox.runtime.stack import Stack
 
 ON_A_STACK = ("serving", "features", "faults")
-NAMES = (*ON_A_STACK, "stack", "virtual", "parity")
+NAMES = (*ON_A_STACK, "stack", "virtual", "warroom", "parity")
 _DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000, "virtual": 30_000}
 
 
@@ -36,6 +36,10 @@ def bench(
     ] = None,
     weeks: Annotated[bool, typer.Option(help="`virtual` also times 28 days of a two-armed test.")] = True,
     device: Annotated[str, typer.Option(help="Of `virtual`: cpu or cuda.")] = "cpu",
+    participants: Annotated[int, typer.Option(help="Of `warroom`: in its one room.")] = 50,
+    rooms: Annotated[int, typer.Option(help="Of `warroom`: virtual rooms of five; 0 for none.")] = 10,
+    seconds: Annotated[float, typer.Option(help="Of `warroom`: wall seconds that count, of either.")] = 90.0,
+    live: Annotated[bool, typer.Option(help="Of `warroom`: whether its one room is on a live stack.")] = True,
     json_: Json = False,
 ) -> None:
     """Measure speed, memory, and how alike both backends are. Other work on the machine shows in the
@@ -53,6 +57,11 @@ def bench(
 
             size = n or _DEFAULT_N["virtual"]
             documents["virtual"] = virtual.measure(world, size, weeks, device, say).document()
+        if name in ("warroom", "all"):
+            from sandbox.bench.warroom import measure
+
+            plan = measure.Plan(world, participants, rooms, seconds=seconds, live=live)
+            documents["warroom"] = measure.measure(plan, say).document()
         if name in ("parity", "all"):
             from sandbox.bench import parity
             from sandbox.virtual.machine.timing import load

@@ -1,0 +1,1 @@
+"""What a room costs that many watch: a real server, its participants in a process of their own, and a bare broadcast beside."""
