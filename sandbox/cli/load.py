@@ -8,10 +8,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from sandbox.cli.load_fit import fit
 from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
 app = typer.Typer(help="Traffic on a running stack.", no_args_is_help=True)
+
+
+app.command("fit")(fit)
 
 
 @app.callback()
