@@ -7,10 +7,12 @@ import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from loadtest.lab.usl import MOST, Floats
 from sandbox.base.errors import SandboxError
 
+Floats = NDArray[np.float64]
+MOST = 100_000  # measurements of one file
 LARGEST_BYTES = 10_000_000
 
 

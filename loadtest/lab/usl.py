@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from loadtest.lab.measurements import MOST
 from sandbox.base.errors import SandboxError
 
 Floats = NDArray[np.float64]
 LEAST = 3  # different n: as many as there are coefficients
-MOST = 100_000  # measurements of one fit
 _STARTS = ((0.0, 0.0), (0.01, 1e-5), (0.05, 1e-3), (0.3, 1e-6), (0.02, 0.02))  # alpha, beta
 _AT_BOUND = 1e-12  # of beta, times the square of the largest n: the curve would bend by less than can be seen
 
