@@ -1,7 +1,8 @@
 """Locust drives the gateway with the world's users: `locust -f loadtest/locustfile.py`, or `sandbox load run`.
 
 Each Locust user plays sessions from the world's arrival schedule. When all are busy the next session
-starts late: its intended and its actual time are both recorded, so that waiting cannot hide.
+starts late: its intended and its actual time are both recorded, so that waiting cannot hide. With --arrivals it is
+single requests that come by a plan of the load lab, whoever is still waiting for an answer.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from locust.env import Environment
 
 from loadtest.clients import Gateway, Rows
 from loadtest.feedback import event_id, sendings
+from loadtest.lab.arrivals import PERSON
+from loadtest.lab.ledger import OK, Ledger
+from loadtest.lab.open_loop import MADE, OpenLoop, plan_of, status_of
 from loadtest.orders import Orders
 from loadtest.runner import LOAD
 from loadtest.schedule import Schedule
@@ -38,6 +42,7 @@ from sandbox.world.behaviour import Behaviour
 from services.proto.recsys.v1 import gateway_pb2
 from services.skeleton.seams import Seams
 
+KEEP_S = 5.0  # wall, between two looks at the disk
 LOOK_S = 0.1  # wall; a session drawn anew is late by so much at most
 
 grpc_gevent.init_gevent()
@@ -54,6 +59,8 @@ def _arguments(parser: Any) -> None:
     group.add_argument("--shape", default="", help="rate over time, JSON of sandbox.base.load")
     group.add_argument("--began-ts", type=float, default=0.0, help="world time that --shape counts from")
     group.add_argument("--summary", default="", help="file for a summary as JSON")
+    group.add_argument("--arrivals", default="", help=f"plan of the lab: a JSON file, or one of {', '.join(MADE)}")
+    group.add_argument("--requests", default="", help="file for all requests, npz")
 
 
 class Traffic:
@@ -72,8 +79,11 @@ class Traffic:
         self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
         self.mood: dict[int, float] = {}
         self.environment = environment
+        self.began_ts, self.ledger = self.clock.now(), Ledger()
+        self.open_loop = OpenLoop(self, plan_of(options)) if options.arrivals else None
         self._later: list[tuple[float, int, list[Any]]] = []  # a heap: what is still to happen
         self._count = itertools.count()
+        self._kept, self._keeping_s = time.monotonic(), 0.0
 
     def _schedule(self, options: Any, seams: Seams) -> Schedule:
         catalogue = Catalogue.load(Path(self.run.world_dir) / "public" / "catalogue.npz")
@@ -114,7 +124,21 @@ class Traffic:
             while self._later and self._later[0][0] <= self.clock.now():
                 gevent.spawn(self.send, heapq.heappop(self._later)[2])
             self.rows.flush()
+            self.keep(every_s=KEEP_S)
             gevent.sleep(LOOK_S)
+
+    def wall_s(self, ts: float) -> float:
+        """Wall seconds since the load began, of a world time."""
+        return (ts - self.began_ts) / self.run.speed
+
+    def keep(self, every_s: float = 0.0) -> None:
+        """Leaves all requests so far on disk, so that whatever ends this process ends no more than this process."""
+        path = self.environment.parsed_options.requests if self.environment.parsed_options else ""
+        if path and time.monotonic() - self._kept >= max(every_s, 50 * self._keeping_s * bool(every_s)):
+            began = time.monotonic()
+            self.ledger.requests().save(Path(path))
+            self._kept = time.monotonic()
+            self._keeping_s = self._kept - began  # the larger it grows the more seldom it is done
 
     def send(self, batch: list[Any]) -> None:
         began = time.perf_counter()
@@ -136,7 +160,8 @@ def _report(environment: Environment, name: str, began: float, error: Exception 
 @events.test_start.add_listener
 def _start(environment: Any, **_: Any) -> None:
     environment.traffic = traffic = Traffic(environment)
-    environment.background = [gevent.spawn(traffic.housekeeping), gevent.spawn(traffic.usher)]
+    leader = traffic.usher if traffic.open_loop is None else traffic.open_loop.conduct
+    environment.background = [gevent.spawn(traffic.housekeeping), gevent.spawn(leader)]
     traffic.orders.start()
 
 
@@ -147,9 +172,10 @@ def _stop(environment: Any, **_: Any) -> None:
     traffic.orders.stop()
     gevent.sleep(0.6)  # the last rows' flush interval
     traffic.rows.flush()
+    traffic.keep()
     path = environment.parsed_options.summary if environment.parsed_options else ""
     if path:
-        Path(path).write_text(json.dumps(traffic.summary.document()))
+        Path(path).write_text(json.dumps(traffic.summary.document() | {"began_ts": traffic.began_ts}))
 
 
 class SlateUser(User):
@@ -158,6 +184,9 @@ class SlateUser(User):
     @task
     def visit(self) -> None:
         traffic: Traffic = self.environment.traffic
+        if traffic.open_loop is not None:
+            traffic.open_loop.play(self._request)
+            return
         intended, user, session = traffic.due.get()
         script = traffic.schedule.script_of(session)
         visit = Visit(user, session, traffic.mood.get(user, 0.5), script=script)
@@ -168,7 +197,7 @@ class SlateUser(User):
         if script is None:
             traffic.mood[user] = visit.satisfaction
 
-    def _request(self, traffic: Traffic, visit: Visit, intended: float) -> float:
+    def _request(self, traffic: Traffic, visit: Visit, intended: float, who: int = PERSON) -> float:
         """Asks, tells what came of it, and returns the world time of the next request, inf for none."""
         started, began, error, answer = traffic.clock.now(), time.perf_counter(), None, None
         try:
@@ -185,6 +214,10 @@ class SlateUser(User):
             started_ts=started, wait_ms=wait_ms, rt_ms=rt_ms, ok=error is None, n_items=len(items),
         ))  # fmt: skip
         reactions = visit.answer(traffic.behaviour, items, rt_ms)
+        traffic.ledger.add(
+            traffic.wall_s(intended), traffic.wall_s(started), traffic.wall_s(started) + rt_ms / 1000, who,
+            OK if error is None else status_of(error), answer is not None and answer.degraded,
+        )  # fmt: skip
         traffic.summary.add(wait_ms, rt_ms, error is None, len(items), reactions)
         next_ts = math.inf if visit.over else answered + visit.think_s(traffic.behaviour)
         if request_id:
@@ -199,7 +232,7 @@ class SlateUser(User):
         events = [_event(visit, request_id, n, reaction, answered) for n, reaction in enumerate(reactions)]
         for call in sendings(reactions, answered, next_ts, traffic.run.speed):
             batch = [events[n] for n in call.numbers]
-            if visit.over or call.ts >= next_ts:
+            if visit.over or call.ts >= next_ts or traffic.open_loop is not None:
                 traffic.postpone(call.ts, batch)
             else:
                 traffic.sleep_until(call.ts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -10,14 +11,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from loadtest.lab.plan import Plan
 from sandbox.base.errors import SandboxError
 from sandbox.base.load import TrafficShape
-from sandbox.base.run import RunInfo
+from sandbox.base.run import RunInfo, write_atomically
 from sandbox.runtime.tether import tether
 
 LOAD = "load"  # the name of the process, in orders and as the target of a scenario's step
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 STOP_S = 15.0
+TIMEOUT_S = 2.0  # as loadtest.clients, which loads gRPC
+SPARE_S = 0.5
+OVERTIME_S = 30.0  # until a load in an open loop that does not end by itself is ended
+MOST_CLIENTS = 6_000
 
 
 class Load:
@@ -29,10 +35,13 @@ class Load:
     def __init__(
         self, run: RunInfo, *, rate: float = 20.0, seed: int = 1, diurnal: bool = False,
         clients: int | None = None, duration_s: float | None = None, slate_size: int = 10,
-        shape: TrafficShape | None = None, began_ts: float = 0.0,
+        shape: TrafficShape | None = None, began_ts: float = 0.0, plan: Plan | None = None,
     ) -> None:  # fmt: skip
-        """shape: in place of rate and diurnal, over the world seconds since began_ts."""
+        """shape: in place of rate and diurnal, over the world seconds since began_ts. plan: of the load lab, in place
+        of all that says when: its requests come in an open loop."""
         rate = rate if shape is None else shape.peak_per_s
+        if plan is not None:
+            rate, seed, duration_s = plan.rate, plan.seed, None
         if not 0 < rate <= 10_000:
             raise SandboxError(
                 "CFG-004",
@@ -58,8 +67,13 @@ class Load:
                 fix="correct the number",
             )
         self.run, self.summary_path = run, run.path / "load-summary.json"
+        self.requests_path, self._plan = run.path / "load-requests.npz", plan
+        self._plan_path = run.path / "load-plan.json"
         # A visit lasts some ten wall seconds at 60x; six times that leaves room for slow answers and
         # for a rush, and a client that waits costs nothing.
+        # In an open loop it is busy for as long as a call may last, and the plan knows how many begin in that time.
+        if plan is not None:
+            clients = min(MOST_CLIENTS, math.ceil(plan.peak_per_s * (TIMEOUT_S + SPARE_S)) + 20)
         clients = clients or max(60, int(rate * 6 * 60 / min(run.speed, 60.0)))
         self._command = [
             sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary",
@@ -67,16 +81,23 @@ class Load:
             "--load-seed", str(seed), "--slate-size", str(slate_size), "--stop-timeout", "2",
             "--summary", str(self.summary_path), "--host", run.addresses["gateway"],
         ]  # fmt: skip
+        if plan is not None:  # it ends by itself
+            self._command += ["--arrivals", str(self._plan_path), "-t", f"{plan.seconds + OVERTIME_S:g}s"]
         if diurnal:
             self._command.append("--diurnal")
         if shape is not None:
             self._command += ["--shape", shape.model_dump_json(), "--began-ts", repr(began_ts)]
         if duration_s is not None:
             self._command += ["-t", f"{duration_s:g}s"]
+        if duration_s is not None or plan is not None:  # a drill's load has no end, and nobody who asks for it
+            self._command += ["--requests", str(self.requests_path)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.summary_path.unlink(missing_ok=True)
+        self.requests_path.unlink(missing_ok=True)
+        if self._plan is not None:
+            write_atomically(self._plan_path, json.dumps(self._plan.document()))
         log_path = self.run.path / "logs" / "load.log"
         log_path.parent.mkdir(parents=True, exist_ok=True)
         parent = os.getpid()
@@ -88,8 +109,22 @@ class Load:
             )  # fmt: skip
 
     @property
+    def pid(self) -> int | None:
+        """Of Locust's process, None before it is started."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def ended_within(self, seconds: float) -> bool:
+        """Waits for its end, no longer than that."""
+        assert self._process is not None, "start it first"
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def wait(self) -> dict[str, Any]:
         """The summary, when the run's duration is over. Raises LOAD-001 when Locust failed."""

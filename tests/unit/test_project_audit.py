@@ -143,7 +143,6 @@ BANNED = {  # call -> where it is allowed, and what to use instead
 POLLS = {
     "services/skeleton/other_work.py",
     "sandbox/runtime/operate/operations.py",
-    "sandbox/cli/load.py",
     "sandbox/runtime/stack.py",
     "sandbox/bench/serving.py",
     "sandbox/bench/stack.py",

@@ -1,0 +1,1 @@
+"""The load lab: arrivals, histograms, fits and searches over the load that `loadtest` brings."""

@@ -1,0 +1,1 @@
+"""Pages of the load lab: one HTML file each, which needs nothing else."""

@@ -1,0 +1,72 @@
+"""The load lab on a real stack: arrivals that wait for nobody, and a freeze that a waiting load would not see."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loadtest.lab.measure import measure
+from loadtest.lab.outcome import document
+from loadtest.lab.plan import Plan
+from loadtest.runner import LOCUSTFILE
+from sandbox.cli.app import main
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_shaped_load_is_reported_by_stage_and_segment_with_its_page(stack, tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(
+            ["load", "run", "--run-dir", str(stack.run_dir), "--shape", "flash-crowd", "--rate", "10", "--factor", "2",
+             "--seconds", "6", "--out", str(tmp_path), "--json"]
+        )  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+
+    assert not left.value.code
+    assert told["offered"] == told["sent"] >= told["ok"] > 30
+    assert told["percentiles_ms"]["99.99"] >= told["percentiles_ms"]["50"] > 0
+    assert {"features", "retrieval", "ranking", "rules"} <= told["by_stage"].keys()
+    assert sum(s["n"] for s in told["by_segment"].values()) > 0
+    assert told["saturated"]["evidence"]
+    assert told["clicks"] >= 0
+    assert Path(told["report"]).read_text().startswith("<!doctype html>")
+    assert not _generators()
+
+
+def test_a_frozen_gateway_is_seen_by_arrivals_and_hidden_from_a_load_that_waits(stack):
+    """The gateway stands still for a sixth of the run. A sixth of the arrivals come then and wait; of callers who wait
+    for their answers each has one request that long."""
+    pid = next(s["pid"] for s in stack.status()["services"] if s["name"] == "gateway")
+    looks = 0  # of the measurement at its load, a fifth of a second apart
+
+    def freeze(_what: str, _share: float | None = None) -> None:
+        nonlocal looks
+        looks += (stack.run_dir / "load-requests.npz").exists()  # it has been sending for some seconds
+        if looks in (1, 8):
+            os.kill(pid, signal.SIGSTOP if looks == 1 else signal.SIGCONT)
+
+    try:
+        run = measure(stack.run, Plan("poisson", rate=20, seconds=9), progress=freeze, telemetry=False)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    told = document(run)
+
+    assert told["percentiles_ms"]["99"] > 1_000
+    assert told["percentiles_ms"]["90"] > 2 * told["closed_loop_percentiles_ms"]["90"]
+    assert told["closed_loop"]["never_made"] > 10
+
+
+def _generators() -> list[int]:
+    """Locust processes that are still there."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if str(LOCUSTFILE) in (process.info["cmdline"] or []):
+            found.append(process.pid)
+    return found
