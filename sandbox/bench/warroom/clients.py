@@ -206,4 +206,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    with suppress(BrokenPipeError):  # whoever asked is gone
+        asyncio.run(_main())
