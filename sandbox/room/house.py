@@ -25,6 +25,8 @@ from sandbox.drill.play import drills, standing
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.scenario.scenario import Scenario
+from sandbox.room.apart.desk import DeskApart
+from sandbox.room.apart.told import tell_of_its_process
 from sandbox.room.events import Event, Graded, Opened
 from sandbox.room.grading import GradedApart
 from sandbox.room.journal import RoomJournal
@@ -172,7 +174,10 @@ def no_such(code: str) -> SandboxError:
 
 
 def _room(deed: Deed, drill: Drill, desk: Desk | None) -> Room:
-    return Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin))
+    room = Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin))
+    if isinstance(desk, DeskApart):
+        tell_of_its_process(room, desk)
+    return room
 
 
 def _begun(
@@ -182,9 +187,7 @@ def _begun(
         from sandbox.drill.play.live_desk import LiveDesk
 
         return LiveDesk.start(scenario, world=world, seed=seed, run_dir=run_dir, progress=progress)
-    from sandbox.drill.play.virtual_desk import VirtualDesk  # torch: only when a drill begins
-
-    return VirtualDesk.start(scenario, world, seed, run_dir=run_dir, progress=progress)
+    return DeskApart.start(scenario, world, seed, run_dir=run_dir, progress=progress)
 
 
 def _resumed(drill: Drill, progress: ProgressFn) -> Desk:
@@ -193,9 +196,7 @@ def _resumed(drill: Drill, progress: ProgressFn) -> Desk:
 
         standing.require_running(drill)
         return LiveDesk(drill)
-    from sandbox.drill.play.virtual_desk import VirtualDesk
-
-    return VirtualDesk.resume(drill, progress)
+    return DeskApart.resume(drill, progress)
 
 
 def _free_code() -> str:

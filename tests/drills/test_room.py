@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import uvicorn
 from websockets.sync.client import connect
@@ -23,6 +24,7 @@ from sandbox.drill.play.virtual_desk import VirtualDesk
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load
 from sandbox.room import house
+from sandbox.room.apart.desk import BACK, ENDED
 from sandbox.room.kept import kept
 from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
@@ -69,6 +71,15 @@ def started(port: int) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]
         process.wait(30)
 
 
+def below(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether they have all ended; one that nobody has waited for has, too."""
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
 def do(client: httpx.Client, code: str, kind: str, **fields: Any) -> int:
     answer = client.post(f"/rooms/{code}/commands", json={"kind": kind, **fields})
     assert answer.status_code == 200, answer.text
@@ -76,8 +87,8 @@ def do(client: httpx.Client, code: str, kind: str, **fields: Any) -> int:
 
 
 def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
-    """Two join, talk, ask, act; then the process is gone. Started again, tokens hold, nothing acknowledged is lost, and the
-    world is where it was."""
+    """Two join, talk, ask, act; then the process is gone, and what it had started with it. Started again, tokens hold,
+    nothing acknowledged is lost, and the world is where it was; the same when the world's own process is killed."""
     with started(0) as (process, told):
         address, code = told["address"], told["rooms"][0]["code"]
         assert told["rooms"] == [{"code": code, "scenario": "slow-home", "backend": "virtual"}]
@@ -90,8 +101,11 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
         do(bob, code, "recommend", user=3)
         done = do(ann, code, "act", action="restart service=features", id="once")
         before = bob.get(f"/rooms/{code}/state").json()
+        left = below(process)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
+        assert len(left) >= 3, "where worlds come from, the world, its console"
+        wait_for(lambda: gone(left), within_s=10)
 
     with started(int(address.rpartition(":")[2])) as (process, told):
         assert told["address"] == address
@@ -102,17 +116,25 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
             lambda: bob.get(f"/rooms/{code}/state").json()["room"]["world_ts"] > before["room"]["world_ts"]
         )
         rows = do(bob, code, "ask", sql="SELECT count(*) AS n FROM changes WHERE actor = 'operator'")
+        max(below(process), key=lambda p: "apart.nursery" in " ".join(p.cmdline()) and p.ppid() != process.pid).kill()
+        said = wait_for(
+            lambda: [m["text"] for m in bob.get(f"/rooms/{code}/state").json()["messages"]][-2:] == [ENDED, BACK]
+        )
+        do(bob, code, "recommend", user=3)
         listed = json.loads(sandbox("room", "list", "--json"))
+        left = below(process)
         sandbox("room", "end", code, "--json")
         ended = bob.get(f"/rooms/{code}/state").json()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+        assert gone(left)
 
     exported = json.loads(sandbox("room", "export", code, "--json"))
     for part in ("messages", "actions", "queries", "participants", "me", "page"):
         assert after[part] == before[part], part
     assert after["room"]["world_ts"] >= before["room"]["world_ts"]
     assert gone_on
+    assert said
     assert again == done
     assert next(e for e in exported["events"] if e["seq"] == rows)["what"]["rows"] == [[1]]
     assert [(row["code"], row["phase"]) for row in listed] == [(code, "running")]

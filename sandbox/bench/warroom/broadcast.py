@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
@@ -58,4 +59,5 @@ def _say(document: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    with suppress(BrokenPipeError):  # whoever asked is gone
+        asyncio.run(_main())

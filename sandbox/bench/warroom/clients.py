@@ -21,7 +21,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from sandbox.bench.warroom.heard import Missed, missed
-from sandbox.bench.warroom.mix import commands, role_of
+from sandbox.bench.warroom.mix import COUNTED_S, commands, role_of
 from sandbox.bench.warroom.page import fetched_ms
 from sandbox.bench.warroom.participant import LOOK_S, Participant, Tape
 
@@ -105,12 +105,12 @@ class Crowd:
             total += missed((one.seqs for one in room), upto)
         await self._hang_up()
         first = next(iter(self.rooms.values()))[0]
-        rates = [value for _, value in first.signals.get("request_rate", []) if value is not None]
+        counted, world_rate = sorted(first.counted), float((await first.state())["room"]["world_rate"])
         return {
             "lost": total.lost, "doubled": total.doubled, "bare_heard": self.bare_heard,
             "reconnected": sum(one.reconnected for one in self._everybody()),
             "heard": sum(len(one.seqs) for one in self._everybody()),
-            "request_rate": sorted(rates)[len(rates) // 2] if rates else None,
+            "request_rate": counted[len(counted) // 2] / COUNTED_S * world_rate if counted else None,
         }  # fmt: skip
 
     async def close(self) -> None:
@@ -206,4 +206,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    with suppress(BrokenPipeError):  # whoever asked is gone
+        asyncio.run(_main())

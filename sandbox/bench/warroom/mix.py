@@ -8,7 +8,10 @@ from typing import Any
 _ROLES = ("commander", "deputy", "scribe")  # one of each
 _MORE = ("operations", "ml_engineer", "data_analyst", "communications")
 AT_DESK = frozenset({"ask", "preview", "act"})
-_SQL = "SELECT count(*) AS n, quantile_cont(latency_ms, 0.99) AS p99 FROM requests WHERE ts > $now - INTERVAL 5 MINUTE"
+COUNTED_S = 300.0  # world seconds in which the query counts requests; those of the last minute may be on their way yet
+_SQL = """
+    SELECT count(*) AS n, quantile_cont(latency_ms, 0.99) AS p99 FROM requests
+    WHERE ts > $now - INTERVAL 6 MINUTE AND ts <= $now - INTERVAL 1 MINUTE"""
 _TEXT = "the p99 of ranking went up at about ten past, the features are as they were; I look at its spans next"
 _CYCLE = (
     "chat", "chat", "ask", "chat", "hypothesis_add", "chat", "report_field", "chat", "preview", "chat",

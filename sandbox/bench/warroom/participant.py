@@ -25,7 +25,8 @@ Tape = list[tuple[float, str]]
 @dataclass
 class Participant:
     """address: of the server. code: of the room. tape: where it keeps what came and when, None for nowhere; clock: its
-    seconds. up: set while something comes over its socket. signals: that it has seen."""
+    seconds. up: set while something comes over its socket. counted: first
+    numbers of the answers to queries that it heard of."""
 
     address: str
     code: str
@@ -37,7 +38,7 @@ class Participant:
     streamed: int = 0
     reconnected: int = 0
     up: asyncio.Event = field(default_factory=asyncio.Event)
-    signals: dict[str, list[tuple[float, float | None]]] = field(default_factory=dict)
+    counted: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.http = Http(self.address)
@@ -82,7 +83,8 @@ class Participant:
             answer = await self.http.call("GET", f"{self._place}/overview?since={self._since}")
             if answer.status == 200:
                 self._note(answer.body.decode())
-                self._see(answer.json()["signals"])
+                points = [point for of in answer.json()["signals"].values() for point in of]
+                self._since = max([self._since, *(ts for ts, _ in points)])
             await asyncio.sleep(max(0.0, began + LOOK_S - self.clock()))
 
     async def give(self, kind: str, fields: dict[str, Any]) -> tuple[int | None, str]:
@@ -113,13 +115,10 @@ class Participant:
                     raise ConnectionError(text[:300])
                 if told["kind"] != "clock":
                     self.seqs.append(int(told["seq"]))
+                if told["kind"] == "asked" and told["what"]["rows"]:
+                    self.counted.append(float(told["what"]["rows"][0][0]))
         except ConnectionClosed:
             return
-
-    def _see(self, signals: dict[str, list[tuple[float, float | None]]]) -> None:
-        for name, points in signals.items():
-            self.signals.setdefault(name, []).extend(points)
-            self._since = max([self._since, *(point[0] for point in points)])
 
     def _note(self, text: str) -> None:
         if self.tape is not None:
