@@ -23,7 +23,11 @@ from sandbox.drill.play.virtual_desk import VirtualDesk
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load
 from sandbox.room import house
+from sandbox.room.commands import parsed
+from sandbox.room.events import INSTRUCTOR
 from sandbox.room.kept import kept
+from sandbox.room.room import Room
+from sandbox.room.twists.catalogue import armable
 from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
 from sandbox.warroom.serve import bind
@@ -179,9 +183,11 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
                 headers={"authorization": "Bearer instructor"},
             )  # fmt: skip
             assert boss.status_code == 200
+            _twist(room)
             wait_for(lambda: room.now() >= room.drill.began() + last_s, within_s=120, what="the end of the timeline")
             _try_everything(client, room.code, bound.address, got)
             assert room.shared.page is not None
+            twisted = [e.kind for e in room.events]
             instructors = json.dumps(room.state("instructor")).encode()
             before = bytes(got)
             do(client, room.code, "file_report", report={"incident": False, "notes": "no idea"})
@@ -195,9 +201,34 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
 
     assert len(before) > 20_000
     assert found_in(before, placed) == []
+    assert {"fault_armed", "colleague_reverted", "herring_planted", "status_pressed"} <= set(twisted)
+    for word in (b"rpc-abort-slice", b"zz-", b"restless-management"):
+        assert word not in before, word
+    assert b"where do we stand?" in before
     assert found_in(instructors, placed) != []
     assert debrief["room"]["phase"] == "debrief"
     assert debrief["grade"]["truth"]["id"] == name, "now it is nobody's secret"
+
+
+def _twist(room: Room) -> None:
+    """The instructor's hand, in everything that it can do. Only what it is meant to show may be seen."""
+
+    def twist(**does: Any) -> None:
+        room.submit(INSTRUCTOR, parsed({"kind": "twist", "does": does}))
+
+    armed = next(one.example for one in armable() if one.name == "rpc-abort-slice")
+    assert armed is not None
+    twist(do="arm", **armed)
+    twist(do="ask_status", sender="your boss", text="where do we stand?", within_s=300, press="well?")
+    twist(do="herring", sender="dana", text="was it me?", change={"target": "rules", "key": "comment", "new": "x"})
+    for plan in (
+        {"does": {"do": "revert", "colleague": "robin"}, "after": "acted", "after_like": "breaker*"},
+        {"does": {"do": "revert", "colleague": "zz-colleague", "change": 99}},
+        {"sender": "zz-nobody", "text": "zz-never", "after": None},
+    ):
+        room.submit(INSTRUCTOR, parsed({"kind": "inject_plan", **plan}))
+    room.submit(INSTRUCTOR, parsed({"kind": "inject_set", "set": "restless-management"}))
+    twist(do="disarm", of="rpc-abort-slice")
 
 
 @contextmanager
@@ -232,14 +263,22 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     for action in ("restart service=gateway", "restart service=nobody", "revert change=1", "disarm everything"):
         command("preview", action=action)
     command("act", action="restart service=rules")
+    command("act", action="breaker caller=gateway callee=rules switch=on open_s=10")
     command("revert", change=99)
+    command("status_update", text="we look")
+    command("twist", does={"do": "arm", "fault": "rules-fail-open", "target": "gateway"})
+    command("inject_fire", inject=3)
+    command("inject_set", set="second-front")
     command("recommend", user=3)
     command("recommend", user=10**9)
     command("file_report", report={"incident": True})
     command("note", text="may I?")
     for path in ("state", "overview", "debrief", "nothing", "../../instructor/rooms"):
         client.get(f"/rooms/{code}/{path}")
-    for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
+    for path in (
+        "/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state", "/instructor/view", "/instructor/faults",
+        "/instructor/inject-sets", f"/instructor/rooms/{code}/harm",
+    ):  # fmt: skip
         client.get(path)
     token = client.cookies[f"sandbox_room_{code}"]
     with connect(f"{address.replace('http', 'ws')}/api/v1/rooms/{code}/events?token={token}", max_size=None) as socket:

@@ -228,7 +228,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/rooms", "/instructor/rooms/{code}/state", "/instructor/rooms/{code}/commands",
         "/instructor/rooms/{code}/events", "/rooms/{code}/overview", "/instructor/rooms/{code}/overview", "/words",
         "/rooms/{code}/debrief", "/instructor/rooms/{code}/debrief",
-        "/instructor/view", "/instructor/faults", "/instructor/inject-sets",
+        "/instructor/view", "/instructor/faults", "/instructor/inject-sets", "/instructor/rooms/{code}/harm",
     }  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])

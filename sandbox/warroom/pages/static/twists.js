@@ -64,7 +64,7 @@ function deeds(room) {
 function fault() {
   const pick = h("select", { "aria-label": "Fault", onchange: choose });
   const target = h("select", { "aria-label": "Where" });
-  const about = h("p", { class: "quiet" });
+  const about = h("p", { class: "quiet" }, "reading the catalogue …");
   const knobs = h("div", { class: "stack" });
   const more = h("textarea", { class: "sql", rows: 4, spellcheck: "false", "aria-label": "Scope, onset and release, as JSON" });
   const minutes = h("input", { type: "number", min: 0, step: "any", placeholder: "until taken off", "aria-label": "World minutes" });
@@ -211,7 +211,7 @@ function timing() {
 }
 
 /** What an inject does, in a line. */
-export function does(plan) {
+function does(plan) {
   const deed = plan.does ?? { do: "say", sender: plan.sender, text: plan.text };
   switch (deed.do) {
     case "arm": return `fault ${deed.fault} on ${deed.target}`;
@@ -232,7 +232,7 @@ function due(plan) {
 }
 
 /** Injects that are planned, those that wait for a hand first. */
-export function plans(room) {
+function plans(room) {
   const list = h("ol", { class: "board", "aria-label": "Planned injects" });
   room.watch((state) => {
     const sorted = [...(state.plans ?? [])].sort((a, b) => Number(b.waits !== "") - Number(a.waits !== "") || (a.due_ts ?? Infinity) - (b.due_ts ?? Infinity) || a.inject - b.inject);
