@@ -113,16 +113,17 @@ function roomOf(room, code) {
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
   const seen = overview(room, () => at === "overview");
+  const hand = twists(room);
   const harm = harmLive(room, () => at === "harm");
   const center = tabs("Console", [
     { id: "team", title: "Team", panel: team(room, links) },
     { id: "truth", title: "Truth", panel: truth(room) },
-    { id: "twists", title: "Twists", panel: twists(room) },
+    { id: "twists", title: "Twists", panel: hand.element },
     { id: "harm", title: "Harm", panel: harm.element },
     { id: "overview", title: "Overview", panel: seen.element },
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "debrief", title: "Debrief", panel: debrief(room, (item) => override(room, item)) },
-  ], (id) => { at = id; if (id === "overview") seen.look(); if (id === "harm") harm.look(); });
+  ], (id) => { at = id; if (id === "overview") seen.look(); if (id === "harm") harm.look(); if (id === "twists") hand.look(); });
   const side = tabs("Say", [
     { id: "say", title: "Say", panel: saying(room) },
     { id: "activity", title: "Timeline", panel: activity(room, links) },
