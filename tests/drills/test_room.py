@@ -37,6 +37,7 @@ from tests.unit.drill.telltales import found_in
 
 pytestmark = pytest.mark.timeout(300)
 LITTLE = Load(rate_per_s=1.0)
+SLOW = {"do": "arm", "fault": "rpc-edge-latency", "target": "gateway->rules", "params": {"delay_ms": 30}}
 EASY = Rate(1_000.0, 1_000)
 
 
@@ -73,6 +74,16 @@ def started(port: int) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]
         process.wait(30)
 
 
+def instructors(told: dict[str, Any], call: str, **options: Any) -> dict[str, Any]:
+    """A command of the instructor's, or their state."""
+    secret = told["instructor_url"].partition("secret=")[2]
+    at = f"{told['address']}/api/v1/instructor/rooms/{told['rooms'][0]['code']}/{'state' if call == 'get' else 'commands'}"
+    answer = httpx.request(call, at, headers={"authorization": f"Bearer {secret}"}, timeout=60, **options)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def do(client: httpx.Client, code: str, kind: str, **fields: Any) -> int:
     answer = client.post(f"/rooms/{code}/commands", json={"kind": kind, **fields})
     assert answer.status_code == 200, answer.text
@@ -93,6 +104,10 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
         do(bob, code, "ask", sql="SELECT count(*) FROM requests")
         do(bob, code, "recommend", user=3)
         done = do(ann, code, "act", action="restart service=features", id="once")
+        twist = {"kind": "twist", "id": "hand", "does": SLOW}
+        hand = instructors(told, "post", json=twist)["seq"]
+        plan = {"kind": "inject_plan", "sender": "x", "text": "after", "after": "started", "wait_s": 600}
+        instructors(told, "post", json=plan)
         before = bob.get(f"/rooms/{code}/state").json()
         process.send_signal(signal.SIGKILL)
         process.wait(10)
@@ -102,6 +117,8 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
         assert [room["code"] for room in told["rooms"]] == [code]
         after = bob.get(f"/rooms/{code}/state").json()
         again = do(ann, code, "act", action="restart service=features", id="once")
+        hand_again = instructors(told, "post", json=twist)["seq"]
+        on = instructors(told, "get")["armed"]
         gone_on = wait_for(
             lambda: bob.get(f"/rooms/{code}/state").json()["room"]["world_ts"] > before["room"]["world_ts"]
         )
@@ -118,6 +135,10 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
     assert after["room"]["world_ts"] >= before["room"]["world_ts"]
     assert gone_on
     assert again == done
+    assert hand_again == hand
+    assert [(armed["name"], armed["fault"]) for armed in on] == [("h1", SLOW["fault"])]
+    kinds = [event["kind"] for event in (e["what"] for e in exported["events"])]
+    assert kinds.count("fault_armed") == 1
     assert next(e for e in exported["events"] if e["seq"] == rows)["what"]["rows"] == [[1]]
     assert [(row["code"], row["phase"]) for row in listed] == [(code, "running")]
     assert ended["room"]["phase"] in ("over", "debrief")

@@ -104,5 +104,5 @@ def test_a_room_tells_its_instructor_the_harm_beside_the_healthy_day(own_home: P
     assert healthy == [plan]
     assert ledger is not None
     beside = reckoned(ledger[0], ledger[0], ledger[0].began_ts, ledger[1], None, 15)
-    assert beside["sums"]["clicks"].harm == 0.0
+    assert (beside["sums"]["clicks"].harm, beside["sums"]["clicks"].lately) == (0.0, 0.0)
     assert len(beside["minutes"]["clicks"]) == 5

@@ -37,18 +37,20 @@ from sandbox.virtual.people.ledger import Ledger
 _log = logging.getLogger(__name__)
 GOOD_S = 10.0  # wall seconds that a reckoning is good for
 LOWEST = 19  # niceness of the process that runs the healthy day
+LATELY = 10  # minutes; one is chance
 RECENT_S = 300.0  # world seconds of a live room that count as now
 _turn = threading.Lock()  # one healthy day at a time: teams need the cores
 
 
 class Sum(BaseModel):
-    """healthy: None where that day is not there yet. harm: positive where it is worse here. now: of the last minutes, in
-    a live room; there healthy is its own quiet past. unit: in words."""
+    """healthy: None where that day is not there yet; in a live room, its own quiet past. harm: positive where it is worse
+    here. lately: the same of the last LATELY minutes, a minute; of latency and gap, of them all. unit: in words."""
 
     here: float | None
     healthy: float | None
     harm: float | None
     unit: str
+    lately: float | None = None
 
 
 class HarmNow(BaseModel):
@@ -136,9 +138,10 @@ def reckoned(
     first_ts = min(began_ts + 60.0 * since_minute, until_ts)
     pair = (here, healthy) if healthy is not None else (here,)
     sums = [totals(ledger, start_ts, until_ts) for ledger in pair]
+    last = [totals(ledger, max(began_ts, until_ts - 60.0 * LATELY), until_ts) for ledger in pair]
     rows = [per_minute(ledger, first_ts, until_ts) for ledger in pair] if first_ts < until_ts else []
     return {
-        "sums": {m: _sum(m, sums[0][m], sums[1][m] if healthy is not None else None) for m in METRICS},
+        "sums": {m: _sum(m, [of[m] for of in sums], [of[m] for of in last]) for m in METRICS},
         "minutes": {
             m: [(_finite(row), _finite(rows[1][m][n]) if healthy is not None else None) for n, row in enumerate(rows[0][m])]
             for m in METRICS
@@ -183,9 +186,14 @@ def _ledger(desk: Any) -> tuple[Ledger, float] | None:
     return found
 
 
-def _sum(metric: str, here: float, healthy: float | None) -> Sum:
-    worse = None if healthy is None else float(harm(metric, np.asarray(here), np.asarray(healthy)))
-    return Sum(here=_finite(here), healthy=_finite(healthy), harm=_finite(worse), unit=UNITS[metric])
+def _sum(metric: str, whole: list[float], last: list[float]) -> Sum:
+    """whole, last: here, and on the healthy day where that is there."""
+    if len(whole) == 1:
+        return Sum(here=_finite(whole[0]), healthy=None, harm=None, unit=UNITS[metric])
+    worse, lately = (float(harm(metric, np.asarray(of[0]), np.asarray(of[1]))) for of in (whole, last))
+    a_minute = lately if metric in ("p99_ms", "exposure_gap") else lately / LATELY
+    return Sum(here=_finite(whole[0]), healthy=_finite(whole[1]), harm=_finite(worse), unit=UNITS[metric],
+               lately=_finite(a_minute))  # fmt: skip
 
 
 def _finite(value: Any) -> float | None:
