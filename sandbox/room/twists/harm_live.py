@@ -149,7 +149,9 @@ def reckoned(
     }  # fmt: skip
 
 
-def of_signals(seen: Overview, began_ts: float, onset_s: float | None, paged_ts: float | None) -> HarmNow:
+def of_signals(
+    seen: Overview, began_ts: float, onset_s: float | None, paged_ts: float | None, touched: bool
+) -> HarmNow:
     """A live room's. Its quiet past ends with the onset, or with the page where there is none."""
     quiet_ts = began_ts + onset_s if onset_s is not None else paged_ts
     sums = {}
@@ -162,17 +164,18 @@ def of_signals(seen: Overview, began_ts: float, onset_s: float | None, paged_ts:
         "a live room has no ledger: these are its golden signals, the last five minutes beside the quiet part of this drill. "
         "They are what services say of themselves, and no harm"
     )
-    return HarmNow(how="signals", why=why, began_ts=began_ts, until_ts=seen.world_ts, onset_s=onset_s, touched=False,
+    why += "; what a hand did in the quiet part is in it" * touched
+    return HarmNow(how="signals", why=why, began_ts=began_ts, until_ts=seen.world_ts, onset_s=onset_s, touched=touched,
                    since_minute=0, sums=sums, minutes={})  # fmt: skip
 
 
 def in_a_live_room(room: Room, seen: Overview) -> HarmNow:
     """As `of_signals`."""
-    with room.looking() as (shared, _):
+    with room.looking() as (shared, aside):
         began_ts = shared.opened.began_ts if shared.opened else seen.world_ts
-        paged_ts = shared.page[0] if shared.page else None
+        paged_ts, touched = shared.page[0] if shared.page else None, aside.twists.touched
     onset_s = room.drill.scenario.truth.onset_s if room.drill.plan.faults else None
-    return of_signals(seen, began_ts, onset_s, paged_ts)
+    return of_signals(seen, began_ts, onset_s, paged_ts, touched)
 
 
 def healthy_plan(drill: Drill) -> ArmPlan:
