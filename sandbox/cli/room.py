@@ -164,6 +164,27 @@ for _command in (replay,):
     app.command()(_command)
 
 
+@app.command()
+def injects(
+    file: Annotated[
+        Path | None, typer.Argument(help="A set of your own to check. None: list all that there are.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Ready-made sets of injects; or check one, which then says file, line and field of what is wrong."""
+    from sandbox.room.twists import sets
+
+    there = sets.all_sets() if file is None else sets.Sets(sets=[sets.load(file)], refused={})
+
+    def human() -> None:
+        for one in there.sets:
+            out.print(f"[bold]{escape(one.id)}[/]  {escape(one.title)}, {len(one.injects)} injects", soft_wrap=True)
+        for name, why in there.refused.items():
+            err.print(f"{name} cannot be used: {why}", markup=False, soft_wrap=True)
+
+    emit(there.model_dump(mode="json"), human, json_)
+
+
 def _web() -> Any:
     """The server. Raises CFG-004 without the extra that it needs."""
     try:

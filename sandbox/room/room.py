@@ -307,7 +307,7 @@ class Room:
         """Grades what is over. One that cannot be graded stays as it is, and is tried again when it is taken up."""
         try:
             document = _as_json(touched.marked(self._grade(self.drill), self.drill))
-            told = _as_json(truth.told(self.drill))
+            told = _as_json({**truth.told(self.drill), "herrings": touched.herrings(self.events)})
         except Exception as error:  # the edge of a thread
             _log.error("room %s: it cannot be graded", self.code, exc_info=error)
             return

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 import anyio
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
-from sandbox.room.twists import catalogue, sets, view
+from sandbox.room.overview import Lookout
+from sandbox.room.room import Room
+from sandbox.room.twists import catalogue, harm_live, sets, view
 from sandbox.room.twists.catalogue import Armable
+from sandbox.room.twists.harm_live import HarmNow, HarmWatch
 from sandbox.room.twists.sets import Sets
 from sandbox.room.twists.view import RoomView
 from sandbox.warroom import callers
 
 console = APIRouter(prefix="/api/v1/instructor", tags=["instructor"])
+_watches: WeakKeyDictionary[Room, HarmWatch] = WeakKeyDictionary()
+Since = Annotated[int, Query(ge=0, le=1_000_000, description="the first minute of the drill that is told")]
 
 
 @console.get("/view")
@@ -35,6 +41,18 @@ async def inject_sets(request: Request) -> Sets:
     """Ready-made sets of injects, the program's and one's own; of those that cannot be used, why."""
     _instructors(request)
     return await anyio.to_thread.run_sync(sets.all_sets)
+
+
+@console.get("/rooms/{code}/harm")
+async def harm(code: str, request: Request, since_minute: Since = 0) -> HarmNow:
+    """What came of this room's world so far beside a healthy day; in a live room its golden signals beside its own past."""
+    at, room = _instructors(request), callers.instructor(request, code)[0]
+    if room.drill.plan.backend == "virtual":
+        watch = _watches.setdefault(room, HarmWatch(room, at.clock))
+        return await anyio.to_thread.run_sync(watch.seen, since_minute, limiter=at.desk_threads)
+    lookout = at.lookouts.setdefault(room.code, Lookout(room, at.clock, at.settings.overview_s))
+    seen = await anyio.to_thread.run_sync(lookout.seen, limiter=at.desk_threads)
+    return await anyio.to_thread.run_sync(harm_live.in_a_live_room, room, seen)
 
 
 def _instructors(request: Request) -> Any:

@@ -25,7 +25,11 @@ from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load
 from sandbox.room import house
 from sandbox.room.apart.desk import BACK, ENDED
+from sandbox.room.commands import parsed
+from sandbox.room.events import INSTRUCTOR
 from sandbox.room.kept import kept
+from sandbox.room.room import Room
+from sandbox.room.twists.catalogue import armable
 from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
 from sandbox.warroom.serve import bind
@@ -35,6 +39,7 @@ from tests.unit.drill.telltales import found_in
 
 pytestmark = pytest.mark.timeout(300)
 LITTLE = Load(rate_per_s=1.0)
+SLOW = {"do": "arm", "fault": "rpc-edge-latency", "target": "gateway->rules", "params": {"delay_ms": 30}}
 EASY = Rate(1_000.0, 1_000)
 
 
@@ -80,6 +85,16 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 
+def instructors(told: dict[str, Any], call: str, **options: Any) -> dict[str, Any]:
+    """A command of the instructor's, or their state."""
+    secret = told["instructor_url"].partition("secret=")[2]
+    at = f"{told['address']}/api/v1/instructor/rooms/{told['rooms'][0]['code']}/{'state' if call == 'get' else 'commands'}"
+    answer = httpx.request(call, at, headers={"authorization": f"Bearer {secret}"}, timeout=60, **options)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def do(client: httpx.Client, code: str, kind: str, **fields: Any) -> int:
     answer = client.post(f"/rooms/{code}/commands", json={"kind": kind, **fields})
     assert answer.status_code == 200, answer.text
@@ -100,6 +115,10 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
         do(bob, code, "ask", sql="SELECT count(*) FROM requests")
         do(bob, code, "recommend", user=3)
         done = do(ann, code, "act", action="restart service=features", id="once")
+        twist = {"kind": "twist", "id": "hand", "does": SLOW}
+        hand = instructors(told, "post", json=twist)["seq"]
+        plan = {"kind": "inject_plan", "sender": "x", "text": "after", "after": "started", "wait_s": 600}
+        instructors(told, "post", json=plan)
         before = bob.get(f"/rooms/{code}/state").json()
         left = below(process)
         process.send_signal(signal.SIGKILL)
@@ -112,6 +131,8 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
         assert [room["code"] for room in told["rooms"]] == [code]
         after = bob.get(f"/rooms/{code}/state").json()
         again = do(ann, code, "act", action="restart service=features", id="once")
+        hand_again = instructors(told, "post", json=twist)["seq"]
+        on = instructors(told, "get")["armed"]
         gone_on = wait_for(
             lambda: bob.get(f"/rooms/{code}/state").json()["room"]["world_ts"] > before["room"]["world_ts"]
         )
@@ -136,6 +157,10 @@ def test_a_server_killed_in_the_middle_comes_back_with_its_room(own_home: Path):
     assert gone_on
     assert said
     assert again == done
+    assert hand_again == hand
+    assert [(armed["name"], armed["fault"]) for armed in on] == [("h1", SLOW["fault"])]
+    kinds = [event["kind"] for event in (e["what"] for e in exported["events"])]
+    assert kinds.count("fault_armed") == 1
     assert next(e for e in exported["events"] if e["seq"] == rows)["what"]["rows"] == [[1]]
     assert [(row["code"], row["phase"]) for row in listed] == [(code, "running")]
     assert ended["room"]["phase"] in ("over", "debrief")
@@ -201,9 +226,11 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
                 headers={"authorization": "Bearer instructor"},
             )  # fmt: skip
             assert boss.status_code == 200
+            _twist(room)
             wait_for(lambda: room.now() >= room.drill.began() + last_s, within_s=120, what="the end of the timeline")
             _try_everything(client, room.code, bound.address, got)
             assert room.shared.page is not None
+            twisted = [e.kind for e in room.events]
             instructors = json.dumps(room.state("instructor")).encode()
             before = bytes(got)
             do(client, room.code, "file_report", report={"incident": False, "notes": "no idea"})
@@ -217,9 +244,34 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
 
     assert len(before) > 20_000
     assert found_in(before, placed) == []
+    assert {"fault_armed", "colleague_reverted", "herring_planted", "status_pressed"} <= set(twisted)
+    for word in (b"rpc-abort-slice", b"zz-", b"restless-management"):
+        assert word not in before, word
+    assert b"where do we stand?" in before
     assert found_in(instructors, placed) != []
     assert debrief["room"]["phase"] == "debrief"
     assert debrief["grade"]["truth"]["id"] == name, "now it is nobody's secret"
+
+
+def _twist(room: Room) -> None:
+    """The instructor's hand, in everything that it can do. Only what it is meant to show may be seen."""
+
+    def twist(**does: Any) -> None:
+        room.submit(INSTRUCTOR, parsed({"kind": "twist", "does": does}))
+
+    armed = next(one.example for one in armable() if one.name == "rpc-abort-slice")
+    assert armed is not None
+    twist(do="arm", **armed)
+    twist(do="ask_status", sender="your boss", text="where do we stand?", within_s=300, press="well?")
+    twist(do="herring", sender="dana", text="was it me?", change={"target": "rules", "key": "comment", "new": "x"})
+    for plan in (
+        {"does": {"do": "revert", "colleague": "robin"}, "after": "acted", "after_like": "breaker*"},
+        {"does": {"do": "revert", "colleague": "zz-colleague", "change": 99}},
+        {"sender": "zz-nobody", "text": "zz-never", "after": None},
+    ):
+        room.submit(INSTRUCTOR, parsed({"kind": "inject_plan", **plan}))
+    room.submit(INSTRUCTOR, parsed({"kind": "inject_set", "set": "restless-management"}))
+    twist(do="disarm", of="rpc-abort-slice")
 
 
 @contextmanager
@@ -254,14 +306,22 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     for action in ("restart service=gateway", "restart service=nobody", "revert change=1", "disarm everything"):
         command("preview", action=action)
     command("act", action="restart service=rules")
+    command("act", action="breaker caller=gateway callee=rules switch=on open_s=10")
     command("revert", change=99)
+    command("status_update", text="we look")
+    command("twist", does={"do": "arm", "fault": "rules-fail-open", "target": "gateway"})
+    command("inject_fire", inject=3)
+    command("inject_set", set="second-front")
     command("recommend", user=3)
     command("recommend", user=10**9)
     command("file_report", report={"incident": True})
     command("note", text="may I?")
     for path in ("state", "overview", "debrief", "nothing", "../../instructor/rooms"):
         client.get(f"/rooms/{code}/{path}")
-    for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
+    for path in (
+        "/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state", "/instructor/view", "/instructor/faults",
+        "/instructor/inject-sets", f"/instructor/rooms/{code}/harm",
+    ):  # fmt: skip
         client.get(path)
     for path in ("library", "library/slow-home", "library/slow-home/source", "authors-words", "jobs", "jobs/1"):
         client.get(f"/instructor/{path}")

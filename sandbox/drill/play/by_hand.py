@@ -144,7 +144,7 @@ def told(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """What was done by hand, oldest first, for the debrief: {world_ts, name, do, …}."""
     done = Done(entries)
     rows = [
-        {"world_ts": done.began[name], **{k: v for k, v in deed.items() if k != "command"}}
+        {"world_ts": done.began[name], **{k: v for k, v in deed.items() if k not in ("command", "step")}}
         for name, deed in done.deeds.items()
         if name in done.outcomes
     ]

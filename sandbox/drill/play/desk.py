@@ -80,6 +80,11 @@ class Desk(Protocol):
         `by_hand.carry_out`; plain JSON in and out. Raises as it."""
         ...
 
+    def came_to(self) -> tuple[Any, float] | None:
+        """The instructor's: the ledger of what really came of everything so far, and until when, in world seconds since
+        the epoch. The world is as before. None where there is none, on a live stack."""
+        ...
+
     def status(self) -> dict[str, Any]:
         """Where the drill stands: see `standing.status`."""
         ...

@@ -116,6 +116,9 @@ class LiveDesk(OnDrill):
         hands = _Reach(Stack(Path(self.drill.plan.run_dir)))
         return by_hand.done_once(self.drill, deed, hands, self.now(), lambda: None)
 
+    def came_to(self) -> tuple[Any, float] | None:
+        return None
+
     def recommend(self, user: int, k: int) -> Slate:
         run = self._up().run
         answered = slates.ask(run, user, k)

@@ -27,6 +27,7 @@ from sandbox.runtime.local.plan import require_seed
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.stack import fresh_run_dir
 from sandbox.telemetry.sql import Result, SqlWorker
+from sandbox.virtual.people.ledger import Ledger
 
 ANSWERED_S = 30.0  # world seconds in which a request that somebody makes by hand is answered
 _SLATE = """
@@ -145,6 +146,10 @@ class VirtualDesk(OnDrill):
         return by_hand.done_once(
             self.drill, deed, _Reach(self.run), self.now(), lambda: self._notebook.note_move(by_hand.MOVE, deed["name"])
         )
+
+    def came_to(self) -> tuple[Ledger, float] | None:
+        """Who has an answer and has not reacted yet is left out: to have them react would be to move the world."""
+        return self.run.stack.book.closed(), self.now()
 
     def recommend(self, user: int, k: int) -> Slate:
         """k: as many as users are shown, whatever is asked."""

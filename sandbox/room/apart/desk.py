@@ -37,7 +37,8 @@ BACK = "The world is where it was, and goes on."
 _CLOSE_S = 5.0  # wall seconds to let go; then it is killed, which its drill's notes bear
 _LOCKED_S = 5.0  # wall seconds that the process of a server which was killed may hold the drill yet
 _LOOK_S = 0.05
-_AGAIN = {"wait", "flush", "preview"}  # asked once more of the world that was taken up: what they do is not done twice
+# Asked once more of the world that was taken up: what they do is not done twice.
+_AGAIN = {"wait", "flush", "preview", "came_to", "by_hand"}
 
 _log = logging.getLogger(__name__)
 
@@ -154,6 +155,14 @@ class DeskApart(OnDrill):
     def act(self, action: str) -> Record:
         done: Record = self._ask("act", action=action)
         return done
+
+    def by_hand(self, deed: dict[str, Any]) -> dict[str, Any]:
+        outcome: dict[str, Any] = self._ask("by_hand", deed=deed)
+        return outcome
+
+    def came_to(self) -> tuple[Any, float] | None:
+        found: tuple[Any, float] = self._ask("came_to")
+        return found
 
     def recommend(self, user: int, k: int) -> Slate:
         slate: Slate = self._ask("recommend", user=user, k=k)

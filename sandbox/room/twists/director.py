@@ -7,7 +7,7 @@ that changes nothing in the world is one event.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -241,7 +241,7 @@ def _events(deed: dict[str, Any], outcome: dict[str, Any]) -> list[What]:
     return [told, message] if text else [told]
 
 
-def _tell_all(at: Stage, whats: list[What], command: str | None = None) -> int:
+def _tell_all(at: Stage, whats: Sequence[What], command: str | None = None) -> int:
     """Returns the number of the first."""
     first = 0
     for n, what in enumerate(whats):

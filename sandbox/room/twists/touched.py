@@ -7,10 +7,12 @@ both. So the grade stands as it is computed, is marked as touched, and an instru
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.drill.play import by_hand
 from sandbox.drill.play.drills import Drill
+from sandbox.room.events import Event, Injected
 
 _DID = {"arm": "put a fault on", "disarm": "took a fault off", "revert": "had a colleague revert a change",
         "note": "entered a change that was none"}  # fmt: skip
@@ -30,3 +32,12 @@ def marked(document: dict[str, Any], drill: Drill) -> dict[str, Any]:
         "had been in it, so what the team did against the hand's doing may count as needless, and what they measured holds both."
     )
     return {**document, "touched": True, "notices": [*document.get("notices", []), notice]}
+
+
+def herrings(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Messages that were meant to lead astray, for the debrief: {world_ts, sender, text}."""
+    return [
+        {"world_ts": event.world_ts, "sender": event.what.sender, "text": event.what.text}
+        for event in events
+        if isinstance(event.what, Injected) and event.what.herring
+    ]

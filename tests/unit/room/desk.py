@@ -158,6 +158,9 @@ class StandIn:
     def by_hand(self, deed: dict[str, Any]) -> dict[str, Any]:
         return by_hand.done_once(self.drill, deed, self.hands, self.clock, lambda: None)
 
+    def came_to(self) -> tuple[Any, float] | None:
+        return None
+
     def recommend(self, user: int, k: int) -> Slate:
         self.wait(self.clock + 30)
         return Slate("r1", ["#", "title"], [[1, "A film"]])

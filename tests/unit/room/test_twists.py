@@ -276,11 +276,13 @@ def test_nothing_of_a_twist_reaches_the_team_but_what_it_is_meant_to_show(opened
 def test_the_drills_journal_tells_what_was_done_by_hand_and_the_debrief_says_so(opened: Scene):
     ann = opened.join("Ann", "commander")
     twist(opened, **SLOW)
+    twist(opened, do="herring", sender="dana", text="was it me?")
     opened.do(ann, "end")
     opened.pass_(1)
     graded = opened.wait_for("graded")
 
     assert [row["do"] for row in graded.truth["by_hand"]] == ["arm"]
+    assert [row["text"] for row in graded.truth["herrings"]] == ["was it me?"]
     assert any("by hand" in notice for notice in graded.document["notices"])
     sealed = opened.desk.drill.journal.path.read_bytes()
     assert b"rpc-edge-latency" not in sealed

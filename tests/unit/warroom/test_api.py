@@ -229,7 +229,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/rooms", "/instructor/rooms/{code}/state", "/instructor/rooms/{code}/commands",
         "/instructor/rooms/{code}/events", "/rooms/{code}/overview", "/instructor/rooms/{code}/overview", "/words",
         "/rooms/{code}/debrief", "/instructor/rooms/{code}/debrief",
-        "/instructor/view", "/instructor/faults", "/instructor/inject-sets",
+        "/instructor/view", "/instructor/faults", "/instructor/inject-sets", "/instructor/rooms/{code}/harm",
         "/rooms/{code}/replay", "/rooms/{code}/replay/moment", "/instructor/replays", "/instructor/replays/{name}",
         "/instructor/replays/{name}/moment",
         "/instructor/library", "/instructor/library/{name}", "/instructor/library/{name}/source", "/instructor/check",

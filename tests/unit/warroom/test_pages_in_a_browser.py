@@ -47,6 +47,9 @@ def test_hostile_words_are_shown_and_run_nowhere(site: Site, chromium: Browser):
         )
         assert said == 200, kind
     assert site.instructor().do("inject", sender="<b onclick=x>", text=HOSTILE).status_code == 200
+    asks = {"do": "ask_status", "sender": "<b onclick=x>", "text": HOSTILE}
+    assert site.instructor().do("twist", does=asks).status_code == 200
+    assert site.instructor().do("inject_plan", does=asks, after=None).status_code == 200
 
     for page in (ann.page, boss.page):
         expect(page.get_by_text(HOSTILE).first).to_be_visible()
@@ -180,3 +183,41 @@ def test_the_keyboard_alone_is_enough_to_join_and_to_ask(site: Site, chromium: B
     expect(ann.page.locator(".result th").first).to_have_text(":n")
     assert len(site.scene.desk.asked) == 1
     context.close()
+
+
+def test_the_instructors_hand_by_the_page_and_what_the_team_sees_of_it(site: Site, chromium: Browser):
+    """A fault with the knobs that its form begins with, a stakeholder who is answered, a set of injects, one room of all."""
+    contexts = [chromium.new_context() for _ in range(2)]
+    ann, boss = (Watched(context, site.address) for context in contexts)
+    joins(ann.page, site.address, site.code, "Ann", "communications")
+    page = boss.page
+    page.goto(f"{site.address}/instructor?secret={SECRET}")
+    page.get_by_role("button", name="All rooms").click()
+    page.locator(".rooms-view").get_by_role("button", name=site.code).click()
+
+    page.get_by_role("tab", name="Twists").click()
+    page.get_by_label("Fault", exact=True).select_option("rpc-edge-latency")
+    page.get_by_label("Where").select_option("ranking->model")
+    page.get_by_label("delay_ms").fill("90")
+    page.get_by_role("button", name="Do it now").click()
+    expect(page.get_by_label("Faults that are on by hand").get_by_text("on ranking->model")).to_be_visible()
+    on = dict(site.scene.desk.hands.on)
+    page.get_by_role("button", name="Take off").click()
+    page.get_by_label("Deed").select_option("ask_status")
+    page.get_by_role("button", name="Do it now").click()
+    page.get_by_label("Sets of injects").get_by_role("button", name="Plan all").first.click()
+    expect(page.get_by_label("Planned injects").get_by_role("listitem")).to_have_count(3)
+    page.get_by_label("Planned injects").get_by_role("button", name="Drop").first.click()
+    expect(page.get_by_label("Planned injects").get_by_role("listitem")).to_have_count(2)
+
+    waits = ann.page.get_by_label("Who waits for a status update")
+    expect(waits.get_by_text("Head of product")).to_be_visible()
+    ann.page.get_by_label("Status update", exact=True).fill("it is slow, we look")
+    ann.page.get_by_role("button", name="Send the update").click()
+    expect(waits.get_by_role("listitem")).to_have_count(0)
+    expect(page.locator(".messages").get_by_text("it is slow, we look")).to_be_visible()
+    assert list(on.values()) == [("ranking", "rpc-edge-latency")]
+    assert site.scene.desk.hands.on == {}
+    assert ann.wrong == boss.wrong == []
+    for context in contexts:
+        context.close()

@@ -3,13 +3,14 @@
 import { call, Problem } from "./api.js";
 import { debrief } from "./debrief.js";
 import { allow, ask, follow, h, say, tabs } from "./dom.js";
+import { harmLive } from "./harm.js";
 import { header } from "./header.js";
 import { Model } from "./model.js";
 import { overview } from "./overview.js";
 import { roomsView } from "./rooms_view.js";
 import { activity, chat, pager, told } from "./talk.js";
 import { truth } from "./truth.js";
-import { plans, twists } from "./twists.js";
+import { twists } from "./twists.js";
 import { figure, span, wallClock, worldClock } from "./times.js";
 import { workbench } from "./workbench.js";
 
@@ -114,20 +115,24 @@ function roomOf(room, code) {
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
   const seen = overview(room, () => at === "overview");
+  const hand = twists(room);
+  const harm = harmLive(room, () => at === "harm");
   const center = tabs("Console", [
     { id: "team", title: "Team", panel: team(room, links) },
     { id: "truth", title: "Truth", panel: truth(room) },
-    { id: "twists", title: "Twists", panel: twists(room) },
+    { id: "twists", title: "Twists", panel: hand.element },
+    { id: "harm", title: "Harm", panel: harm.element },
     { id: "overview", title: "Overview", panel: seen.element },
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "debrief", title: "Debrief", panel: debrief(room, (item) => override(room, item)) },
-  ], (id) => { at = id; if (id === "overview") seen.look(); });
+  ], (id) => { at = id; if (id === "overview") seen.look(); if (id === "harm") harm.look(); if (id === "twists") hand.look(); });
   const side = tabs("Say", [
     { id: "say", title: "Say", panel: saying(room) },
     { id: "activity", title: "Timeline", panel: activity(room, links) },
   ]);
   center.show("team");
   side.show("say");
+  room.watch((state) => center.mark("twists", (state.plans ?? []).some((plan) => plan.waits) ? "!" : ""));
   return [header(room, code, [controls(room)]), h("div", { class: "room inner" },
     h("div", { class: "left" }, pager(room), talk),
     h("div", { class: "center" }, center.bar, center.panels),
@@ -210,7 +215,6 @@ function saying(room) {
   room.watch((state) => follow(notes, state.notes ?? [], (note) => note.seq, (note) => h("li", {}, h("time", {}, worldClock(note.world_ts)), h("span", {}, note.text)), () => ""));
   return h("div", { class: "stack" },
     h("h3", {}, "A message from outside"), form("inject", "Send it", [sender, area("What they write")], (from, text) => ({ sender: from, text })),
-    h("h3", {}, "Planned (more under Twists)"), plans(room),
     h("h3", {}, "A hint that costs nothing"), form("give_hint", "Give it", [area("Hint to the room")], (text) => ({ text })),
     h("h3", {}, "Notes, for you alone"), form("note", "Note it", [area("Note")], (text) => ({ text })), notes);
 }

@@ -9,11 +9,22 @@ const KINDS = ["started", "page_came", "acknowledged", "acted", "asked", "previe
 const LIKE = new Set(["acted", "asked", "previewed", "hypothesis_added", "chatted", "field_reported", "status_updated"]);
 const words = (kind) => kind.replaceAll("_", " ");
 
-/** The tab: what is on by hand, a form for each deed, what is planned. */
+/** The tab: what is on by hand, a form for each deed, what is planned. look: called when it is shown. */
 export function twists(room) {
-  return h("div", { class: "halves" },
-    h("div", { class: "stack" }, h("h3", {}, "On by hand"), armed(room), h("h3", {}, "A deed"), deeds(room)),
-    h("div", { class: "stack" }, h("h3", {}, "Planned"), plans(room), h("h3", {}, "Ready-made sets"), readyMade(room)));
+  const [form, sets] = [deeds(room), readyMade(room)];
+  const element = h("div", { class: "halves" },
+    h("div", { class: "stack" }, h("h3", {}, "On by hand"), armed(room), h("h3", {}, "A deed"), form.element),
+    h("div", { class: "stack" }, h("h3", {}, "Planned"), plans(room), h("h3", {}, "Ready-made sets"), sets.element));
+  let isRead = false;
+  return {
+    element,
+    look() {
+      if (isRead) return; // the catalogue is read from the whole library: not before somebody wants it
+      isRead = true;
+      form.read();
+      sets.read();
+    },
+  };
 }
 
 function armed(room) {
@@ -34,7 +45,8 @@ function armed(room) {
 
 /** One form whose fields follow the deed that is chosen. Each part tells its deed, or throws what is wrong. */
 function deeds(room) {
-  const parts = { arm: fault(), revert: colleague(room), ask_status: stakeholder(), herring: herring(), say: message() };
+  const faults = fault();
+  const parts = { arm: faults, revert: colleague(room), ask_status: stakeholder(), herring: herring(), say: message() };
   const titles = { arm: "A fault", revert: "A colleague reverts a change", ask_status: "A stakeholder asks for a status update", herring: "A red herring", say: "A message" };
   const pick = h("select", { "aria-label": "Deed", onchange: show }, Object.entries(titles).map(([id, title]) => h("option", { value: id }, title)));
   const refusal = h("p", { class: "refusal", role: "alert" });
@@ -57,14 +69,16 @@ function deeds(room) {
   }
 
   show();
-  return h("form", { class: "stack", onsubmit: (event) => (event.preventDefault(), give("twist", (does) => ({ does }))) },
-    pick, Object.values(parts).map((part) => part.element), refusal, h("div", { class: "row" }, now), h("fieldset", { class: "field stack" }, h("legend", {}, "Or later"), when.element, h("div", { class: "row" }, plan)));
+  const element = h("form", { class: "stack", onsubmit: (event) => (event.preventDefault(), give("twist", (does) => ({ does }))) },
+    pick, Object.values(parts).map((part) => part.element), refusal, h("div", { class: "row" }, now),
+    h("fieldset", { class: "field stack" }, h("legend", {}, "Or later"), when.element, h("div", { class: "row" }, plan)));
+  return { element, read: faults.fetch };
 }
 
 function fault() {
   const pick = h("select", { "aria-label": "Fault", onchange: choose });
   const target = h("select", { "aria-label": "Where" });
-  const about = h("p", { class: "quiet" });
+  const about = h("p", { class: "quiet" }, "reading the catalogue …");
   const knobs = h("div", { class: "stack" });
   const more = h("textarea", { class: "sql", rows: 4, spellcheck: "false", "aria-label": "Scope, onset and release, as JSON" });
   const minutes = h("input", { type: "number", min: 0, step: "any", placeholder: "until taken off", "aria-label": "World minutes" });
@@ -73,11 +87,16 @@ function fault() {
   let known = new Map();
   let fields = new Map();
 
-  call("/api/v1/instructor/faults", { cache: "default" }).then((list) => {
-    known = new Map(list.map((one) => [one.name, one]));
-    pick.replaceChildren(...list.map((one) => h("option", { value: one.name, disabled: one.why_not !== "" }, `${one.name}${one.control ? " (harmless)" : ""}`)));
-    choose();
-  }, () => say(about, "the catalogue of faults can't be had; open the page anew"));
+  async function fetch() {
+    try {
+      const list = await call("/api/v1/instructor/faults");
+      known = new Map(list.map((one) => [one.name, one]));
+      pick.replaceChildren(...list.map((one) => h("option", { value: one.name, disabled: one.why_not !== "" }, `${one.name}${one.control ? " (harmless)" : ""}`)));
+      choose();
+    } catch (error) {
+      say(about, `the catalogue of faults can't be had: ${error.message}`);
+    }
+  }
 
   function choose() {
     const one = known.get(pick.value);
@@ -97,6 +116,7 @@ function fault() {
   }
 
   return {
+    fetch,
     element: h("div", { class: "stack" }, pick, about, h("label", { class: "row" }, "where", target), knobs,
       h("div", { class: "row" }, "share", share, "for", minutes, "world min"), ends,
       h("details", {}, h("summary", {}, "scope, onset, release"), more)),
@@ -211,7 +231,7 @@ function timing() {
 }
 
 /** What an inject does, in a line. */
-export function does(plan) {
+function does(plan) {
   const deed = plan.does ?? { do: "say", sender: plan.sender, text: plan.text };
   switch (deed.do) {
     case "arm": return `fault ${deed.fault} on ${deed.target}`;
@@ -232,7 +252,7 @@ function due(plan) {
 }
 
 /** Injects that are planned, those that wait for a hand first. */
-export function plans(room) {
+function plans(room) {
   const list = h("ol", { class: "board", "aria-label": "Planned injects" });
   room.watch((state) => {
     const sorted = [...(state.plans ?? [])].sort((a, b) => Number(b.waits !== "") - Number(a.waits !== "") || (a.due_ts ?? Infinity) - (b.due_ts ?? Infinity) || a.inject - b.inject);
@@ -250,14 +270,26 @@ export function plans(room) {
 function readyMade(room) {
   const list = h("ul", { class: "board", "aria-label": "Sets of injects" });
   const refused = h("ul", { class: "refusal" });
-  call("/api/v1/instructor/inject-sets").then(({ sets, refused: why }) => {
-    list.replaceChildren(...sets.map((set) => {
-      const use = h("button", { type: "button", onclick: async () => { if (await room.send("inject_set", { set: set.id }) !== null) toast(`${set.injects.length} injects are planned`); } }, "Plan all");
-      room.watch(() => allow(use, room.why("inject_set")));
-      return h("li", {}, h("div", { class: "row" }, h("strong", {}, set.title), h("span", { class: "gap" }), use), h("p", { class: "quiet" }, set.about),
-        h("details", {}, h("summary", {}, `${set.injects.length} injects`), h("ol", { class: "activity" }, set.injects.map((plan) => h("li", {}, h("small", {}, due(plan)), h("span", {}, does(plan)))))));
-    }));
-    refused.replaceChildren(...Object.entries(why).map(([name, text]) => h("li", {}, `${name}: ${text}`)));
-  }, () => list.replaceChildren(h("li", {}, "the sets can't be had; open the page anew")));
-  return h("div", {}, list, refused);
+
+  function line(set) {
+    const use = h("button", { type: "button", onclick: async () => {
+      if (await room.send("inject_set", { set: set.id }) !== null) toast(`${set.injects.length} injects are planned`);
+    } }, "Plan all");
+    room.watch(() => allow(use, room.why("inject_set")));
+    return h("li", {}, h("div", { class: "row" }, h("strong", {}, set.title), h("span", { class: "gap" }), use), h("p", { class: "quiet" }, set.about),
+      h("details", {}, h("summary", {}, `${set.injects.length} injects`), h("ol", { class: "activity" }, set.injects.map((plan) => h("li", {}, h("small", {}, due(plan)), h("span", {}, does(plan)))))));
+  }
+
+  async function read() {
+    try {
+      const { sets, refused: why } = await call("/api/v1/instructor/inject-sets");
+      list.replaceChildren(...sets.map(line));
+      refused.replaceChildren(...Object.entries(why).map(([name, text]) => h("li", {}, `${name}: ${text}`)));
+      room.draw();
+    } catch (error) {
+      list.replaceChildren(h("li", {}, `the sets can't be had: ${error.message}`));
+    }
+  }
+
+  return { element: h("div", {}, list, refused), read };
 }
