@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,9 +54,9 @@ def root() -> Path:
 
 def open_room(
     scenario: Scenario, backend: str, *, world: str | None = None, seed: int | None = None, twin: bool = True,
-    held: bool = False, progress: ProgressFn = quiet,
+    held: bool = False, progress: ProgressFn = quiet, clock: Callable[[], float] = time.monotonic,
 ) -> Room:  # fmt: skip
-    """A new room on a new drill. backend: live or virtual. Raises as the desks' `start` do."""
+    """A new room on a new drill. backend: live or virtual. clock: by which its world is paced, monotonic seconds. Raises as the desks' `start` do."""
     code = _free_code()
     desk = _begun(scenario, backend, world, seed, paths.runs() / f"room-{code}", progress)
     try:
@@ -63,7 +64,7 @@ def open_room(
         directory = root() / deed.code
         directory.mkdir(parents=True, mode=0o700)
         write_atomically(directory / "room.json", json.dumps(asdict(deed)))
-        room = _room(deed, desk.drill, desk)
+        room = _room(deed, desk.drill, desk, clock)
         room.open(held=held)
     except BaseException:
         with suppress(SandboxError):
@@ -171,8 +172,8 @@ def no_such(code: str) -> SandboxError:
     )  # fmt: skip
 
 
-def _room(deed: Deed, drill: Drill, desk: Desk | None) -> Room:
-    return Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin))
+def _room(deed: Deed, drill: Drill, desk: Desk | None, clock: Callable[[], float] = time.monotonic) -> Room:
+    return Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin), clock=clock)
 
 
 def _begun(
