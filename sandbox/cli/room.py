@@ -20,7 +20,7 @@ from sandbox.base.progress import ProgressFn
 from sandbox.cli.drill_room import require_room
 from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, err, out, progress
-from sandbox.cli.room_record import replay
+from sandbox.cli.room_record import replay, results
 
 _ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
 _SHORTEST_SECRET = 16
@@ -160,7 +160,7 @@ def export(
     emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
 
 
-for _command in (replay,):
+for _command in (replay, results):
     app.command()(_command)
 
 

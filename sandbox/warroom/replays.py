@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from datetime import datetime
 from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from sandbox.room.documents import Moment
@@ -18,11 +20,17 @@ from sandbox.room.record import recordings
 from sandbox.room.record.listing import RecordingLine, listed
 from sandbox.room.record.moments import Line
 from sandbox.room.record.recordings import Recording
+from sandbox.room.record.results import Period, Results, results
+from sandbox.room.record.sheet import sheet
 from sandbox.warroom import callers
 
 replays = APIRouter(prefix="/api/v1")
 At = Annotated[int, Query(ge=1, le=2**53, description="seq of the event after which the room is shown")]
 _KEPT = 4  # recordings that are read once for many steps
+
+
+Since = Annotated[datetime | None, Query(description="sessions that began since then; without a zone: UTC")]
+Of = Annotated[str | None, Query(max_length=100, description="id of a scenario")]
 
 
 class Replay(BaseModel):
@@ -74,6 +82,24 @@ async def moment(code: str, request: Request, seq: At) -> Moment:
     """As the instructor's, of one's own room, once it is in its debrief."""
     found = await anyio.to_thread.run_sync(_debriefed, request, code)
     return await anyio.to_thread.run_sync(lambda: found.moment(seq, instructor=False))
+
+
+@replays.get("/instructor/results", tags=["instructor"])
+async def instructor_results(
+    request: Request, since: Since = None, scenario: Of = None, by: Period = "week"
+) -> Results:
+    """What those who answered drills here can do, by skill, with intervals: rooms and terminals together."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(results, since, scenario, by)
+
+
+@replays.get("/instructor/results.csv", tags=["instructor"], response_class=PlainTextResponse)
+async def instructor_sheet(request: Request, since: Since = None, scenario: Of = None) -> PlainTextResponse:
+    """A row for each session."""
+    callers.require_instructor(request)
+    text = await anyio.to_thread.run_sync(lambda: sheet(results(since, scenario)))
+    headers = {"content-disposition": 'attachment; filename="results.csv"', "x-content-type-options": "nosniff"}
+    return PlainTextResponse(text, media_type="text/csv", headers=headers)
 
 
 def _debriefed(request: Request, code: str) -> Recording:

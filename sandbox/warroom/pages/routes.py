@@ -78,6 +78,11 @@ async def replay(request: Request) -> Response:
     return _file("replay.html", request)
 
 
+@pages.get("/instructor/results")
+async def results(request: Request) -> Response:
+    return _file("results.html", request)
+
+
 @pages.post("/instructor")
 async def sign_in(request: Request, shown: SignIn) -> Response:
     """The same by the form. Raises ROOM-004."""
