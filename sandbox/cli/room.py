@@ -39,6 +39,8 @@ class Form(StrEnum):
 
     json = "json"
     md = "md"
+    html = "html"
+    pdf = "pdf"
 
 
 app = typer.Typer(help="Rooms: a team answers a drill together.", no_args_is_help=True)
@@ -137,22 +139,33 @@ def end(code: str, json_: Json = False) -> None:
 @app.command()
 def export(
     code: str,
-    form: Annotated[Form, typer.Option("--format", help="json, or md for people.")] = Form.json,
+    form: Annotated[
+        Form, typer.Option("--format", help="json; for people md, html, or pdf by a browser that is there.")
+    ] = Form.json,
     file: Annotated[Path | None, typer.Option("--out", help="Write it there instead of printing it.")] = None,
     json_: Json = False,
 ) -> None:
     """A room told to its end, with everything that was said and done in it."""
-    from sandbox.room import export as exports
+    from sandbox.drill.debrief.pdf import pdf
     from sandbox.room import house
+    from sandbox.room.record import export as exports
 
     deed = house.deed_of(code)
+    if form is Form.pdf and file is None:
+        raise SandboxError(
+            "CFG-004", where="sandbox room export", seen="--format pdf without --out", expected="a file to write it to",
+            fix=f"add --out {deed.code}.pdf",
+        )  # fmt: skip
     events = house.journal_of(deed).read()
     document = exports.document(deed, events)
-    text = exports.markdown(deed, events) if form is Form.md else json.dumps(document)
+    text = {
+        Form.json: lambda: json.dumps(document), Form.md: lambda: exports.markdown(deed, events),
+        Form.html: lambda: exports.page(deed, events), Form.pdf: lambda: exports.page(deed, events),
+    }[form]()  # fmt: skip
     if file is None:
         return emit(document, lambda: out.print(text, markup=False, soft_wrap=True), json_)
     try:
-        file.write_text(text)
+        file.write_bytes(pdf(text) if form is Form.pdf else text.encode())
     except OSError as error:
         raise SandboxError(
             "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"

@@ -62,10 +62,13 @@ class OwnSeat:
         room = self._room
         until, opened = room.now() + seconds, room.shared.opened
         assert opened is not None, "a room is opened before anybody sits in it"
+        answer_by = time.monotonic() + MOST_WAIT_S
         step_s = MOST_AT_ONCE_S / opened.world_rate  # of the hand: as much as a world goes on at once
         while room.now() < until and room.shared.phase in _MOVES and not (to_the_page and room.shared.page):
             self._hand.at += min(step_s, (until - room.now()) / opened.world_rate)
             room.tick()
+            if time.monotonic() > answer_by:
+                return
         if room.shared.phase is Phase.over:
             self._for_the_grade()
 

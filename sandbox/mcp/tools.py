@@ -109,8 +109,8 @@ def _looking(made: MCPServer, seat: Seat) -> None:
     @made.tool(annotations=_WRITES)
     @_told
     def wait(seconds: Annotated[float, Field(gt=0, le=36_000)], to_the_page: bool = False) -> dict[str, Any]:
-        """Lets the world go on: so many world seconds, or until the page comes. In a room that others are in as well it goes by
-        itself, and this returns after at most 45 wall seconds; call it again where that was too soon."""
+        """Lets the world go on: so many world seconds, or until the page comes. It returns after 45 wall seconds at the latest; call
+        it again where that was too soon."""
         seat.wait(seconds, to_the_page=to_the_page)
         state = seat.state()
         return {"room": state["room"], "page": state["page"], "grade": state["grade"]}

@@ -237,9 +237,27 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("recommend", user=10**9)
     command("file_report", report={"incident": True})
     command("note", text="may I?")
-    for path in ("state", "overview", "debrief", "nothing", "../../instructor/rooms"):
+    command("step_to", event=1)
+    for path in (
+        "state",
+        "overview",
+        "debrief",
+        "nothing",
+        "../../instructor/rooms",
+        "replay",
+        "replay/moment?seq=5",
+    ):
         client.get(f"/rooms/{code}/{path}")
-    for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
+    for path in (
+        "/openapi.json",
+        "/instructor/rooms",
+        f"/instructor/rooms/{code}/state",
+        "/instructor/replays",
+        f"/instructor/replays/{code}",
+        f"/instructor/replays/{code}/moment?seq=5",
+        "/instructor/results",
+        "/instructor/results.csv",
+    ):
         client.get(path)
     token = client.cookies[f"sandbox_room_{code}"]
     with connect(f"{address.replace('http', 'ws')}/api/v1/rooms/{code}/events?token={token}", max_size=None) as socket:

@@ -23,6 +23,7 @@ from sandbox.room.record.intervals import estimate
 from sandbox.room.record.results import Session, session, summed
 from sandbox.room.record.sheet import cell, sheet
 from sandbox.room.record.skills import SKILLS
+from tests.services.waiting import wait_for
 from tests.unit.room.desk import PAGE_S, Scene
 
 DOCS = Path(__file__).resolve().parents[4] / "docs/warroom.md"
@@ -74,7 +75,7 @@ def test_who_reads_the_page_late_and_answers_nobody_communicates_less(opened: Sc
 def test_what_the_instructor_gave_instead_counts(opened: Scene):
     opened.join("Ann", "commander")
     opened.do("instructor", "end")
-    opened.pass_(1)
+    wait_for(lambda: opened.room.shared.grade is not None, within_s=10)
     opened.do("instructor", "override", item="detection", score=1.0, reason="they said so on the phone")
     opened.do("instructor", "override", item="score", score=0.9, reason="a good hour")
 
