@@ -59,7 +59,7 @@ def page(deed: Deed, events: list[Event]) -> str:
     told = {
         "title": _title(deed, shared), "code": deed.code, "backend": deed.backend, "phase": shared.phase.value,
         "score": None if graded is None else graded.score, "report": _report(shared, events),
-        "items": [] if graded is None else list(graded.document.get("items", ())),
+        "items": [] if graded is None else list(graded.document.get("items") or []),
         "people": [{"name": p.name, "role": p.role.replace("_", " ")} for p in shared.people.values()],
         "lines": [{"ts": iso(line.world_ts), "kind": line.kind, "text": line.text} for line in _told(events)],
     }  # fmt: skip

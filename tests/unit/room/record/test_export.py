@@ -43,26 +43,24 @@ def test_the_page_has_no_element_that_somebody_wrote(opened: Scene):
     tags = Tags()
     tags.feed(text)
 
-    assert {tag for tag, _ in tags.seen} <= set(
-        [
-            "html",
-            "head",
-            "meta",
-            "title",
-            "style",
-            "body",
-            "h1",
-            "h2",
-            "bdi",
-            "p",
-            "ul",
-            "li",
-            "table",
-            "tr",
-            "td",
-            "th",
-        ]
-    )
+    assert {tag for tag, _ in tags.seen} <= {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "h1",
+        "h2",
+        "bdi",
+        "p",
+        "ul",
+        "li",
+        "table",
+        "tr",
+        "td",
+        "th",
+    }
     assert not any(name.startswith("on") or name in ("href", "src") for _, attrs in tags.seen for name in attrs)
     policy = next(attrs["content"] for _, attrs in tags.seen if attrs.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
