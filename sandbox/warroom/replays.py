@@ -19,7 +19,7 @@ from sandbox.room.documents import Moment
 from sandbox.room.record import recordings
 from sandbox.room.record.listing import RecordingLine, listed
 from sandbox.room.record.moments import Line
-from sandbox.room.record.recordings import Recording
+from sandbox.room.record.recordings import Recording, Signals
 from sandbox.room.record.results import Period, Results, results
 from sandbox.room.record.sheet import sheet
 from sandbox.warroom import callers
@@ -70,6 +70,13 @@ async def instructor_moment(name: str, request: Request, seq: At) -> Moment:
     return await anyio.to_thread.run_sync(lambda: _read(name).moment(seq, instructor=True))
 
 
+@replays.get("/instructor/replays/{name}/signals", tags=["instructor"])
+async def instructor_replay_signals(name: str, request: Request) -> Signals:
+    """The golden signals of the whole drill, name -> [world_ts, value] by minute; empty where its telemetry is gone."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(lambda: _read(name).signals())
+
+
 @replays.get("/rooms/{code}/replay", tags=["participants"])
 async def replay(code: str, request: Request) -> Replay:
     """As the instructor's, of one's own room, once it is in its debrief."""
@@ -100,6 +107,13 @@ async def instructor_sheet(request: Request, since: Since = None, scenario: Of =
     text = await anyio.to_thread.run_sync(lambda: sheet(results(since, scenario)))
     headers = {"content-disposition": 'attachment; filename="results.csv"', "x-content-type-options": "nosniff"}
     return PlainTextResponse(text, media_type="text/csv", headers=headers)
+
+
+@replays.get("/rooms/{code}/replay/signals", tags=["participants"])
+async def replay_signals(code: str, request: Request) -> Signals:
+    """As the instructor's, of one's own room, once it is in its debrief."""
+    at, found = callers.served(request), await anyio.to_thread.run_sync(_debriefed, request, code)
+    return await anyio.to_thread.run_sync(found.signals, limiter=at.desk_threads)
 
 
 def _debriefed(request: Request, code: str) -> Recording:

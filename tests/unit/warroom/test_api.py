@@ -230,6 +230,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/rooms/{code}/debrief", "/instructor/rooms/{code}/debrief",
         "/rooms/{code}/replay", "/rooms/{code}/replay/moment", "/instructor/replays", "/instructor/replays/{name}",
         "/instructor/replays/{name}/moment", "/instructor/results", "/instructor/results.csv",
+        "/instructor/replays/{name}/signals", "/rooms/{code}/replay/signals",
     }  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])

@@ -24,7 +24,7 @@ def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
     ann, bob = site.joined("Ann", "commander"), site.joined("Bob", "observer")
     said = ann.do("chat", text="it is the stream").json()["seq"]
     place = f"/rooms/{site.code}/replay"
-    for path in (place, f"{place}/moment?seq=2"):
+    for path in (place, f"{place}/moment?seq=2", f"{place}/signals"):
         problem(ann.client.get(path), 409, "ROOM-003")
         problem(site.client().get(path), 401, "ROOM-004")
     problem(ann.do("step_to", event=2), 409, "ROOM-003")
@@ -57,5 +57,6 @@ def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(
     assert [m["text"] for m in then["messages"]] == ["hello"]
     assert then["truth"]["faults"] is True
     problem(boss.client.get("/instructor/replays/NOBODY"), 404, "ROOM-001")
-    for path in ("/instructor/replays", place, f"{place}/moment?seq=4"):
+    assert boss.client.get(f"{place}/signals").json() == {}, "its telemetry is gone"
+    for path in ("/instructor/replays", place, f"{place}/moment?seq=4", f"{place}/signals"):
         problem(ann.client.get(path), 401, "ROOM-004")
