@@ -38,7 +38,14 @@ class OwnSeat:
     ) -> None:  # fmt: skip
         self._hand = Hand()
         self._room = house.open_room(
-            scenario, "virtual", world=world, seed=seed, twin=twin, progress=progress, clock=self._hand
+            scenario,
+            "virtual",
+            world=world,
+            seed=seed,
+            twin=twin,
+            progress=progress,
+            clock=self._hand,
+            program=True,
         )
         self._me = self._room.join(parsed_join({"name": name, "role": role})).participant
         self._lookout = Lookout(self._room, time.monotonic, 0.0)

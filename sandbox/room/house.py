@@ -39,13 +39,15 @@ _LENGTH = 6
 
 @dataclass(frozen=True)
 class Deed:
-    """What a room was opened for. scenario: its id. drill: id. twin: whether its grade is by the drill's twin."""
+    """What a room was opened for. scenario: its id. drill: id. twin: whether its grade is by the drill's twin.
+    program: whether a program answers it alone."""
 
     code: str
     scenario: str
     backend: str
     drill: str
     twin: bool
+    program: bool = False
 
 
 def root() -> Path:
@@ -55,12 +57,13 @@ def root() -> Path:
 def open_room(
     scenario: Scenario, backend: str, *, world: str | None = None, seed: int | None = None, twin: bool = True,
     held: bool = False, progress: ProgressFn = quiet, clock: Callable[[], float] = time.monotonic,
+    program: bool = False,
 ) -> Room:  # fmt: skip
     """A new room on a new drill. backend: live or virtual. clock: by which its world is paced, monotonic seconds. Raises as the desks' `start` do."""
     code = _free_code()
     desk = _begun(scenario, backend, world, seed, paths.runs() / f"room-{code}", progress)
     try:
-        deed = Deed(code, scenario.id, backend, desk.drill.plan.drill, twin)
+        deed = Deed(code, scenario.id, backend, desk.drill.plan.drill, twin, program)
         directory = root() / deed.code
         directory.mkdir(parents=True, mode=0o700)
         write_atomically(directory / "room.json", json.dumps(asdict(deed)))

@@ -11,6 +11,7 @@ from sandbox.mcp import own
 from sandbox.mcp.own import OwnSeat
 from sandbox.room import house
 from sandbox.room.events import Graded
+from sandbox.room.record.results import results
 from tests.services.waiting import wait_for
 from tests.unit.drill.desk import WORLD_START, begun_drill
 from tests.unit.drill.scenes import scenario
@@ -48,6 +49,15 @@ def test_a_report_ends_it_and_waiting_brings_the_grade(seat: OwnSeat):
 
     assert seat.state()["grade"]["score"] == GRADE["score"]
     assert seat.state()["room"]["phase"] == "debrief"
+
+
+def test_a_programs_drill_is_no_session_of_a_cohort(seat: OwnSeat):
+    seat.wait(36_000, to_the_page=True)
+    seat.give("file_report", report={"incident": False, "confidence": 0.5})
+    seat.wait(1, to_the_page=False)
+
+    assert house.deed_of(seat.code).program
+    assert results().sessions == []
 
 
 def test_who_leaves_gives_it_up(seat: OwnSeat):
