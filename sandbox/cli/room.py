@@ -20,7 +20,7 @@ from sandbox.base.progress import ProgressFn
 from sandbox.cli.drill_room import require_room
 from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, err, out, progress
-from sandbox.cli.room_record import replay, results
+from sandbox.cli.room_record import export, replay, results
 
 _ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
 _SHORTEST_SECRET = 16
@@ -32,15 +32,6 @@ class Backend(StrEnum):
 
     live = "live"
     virtual = "virtual"
-
-
-class Form(StrEnum):
-    """What an export is written as."""
-
-    json = "json"
-    md = "md"
-    html = "html"
-    pdf = "pdf"
 
 
 app = typer.Typer(help="Rooms: a team answers a drill together.", no_args_is_help=True)
@@ -136,44 +127,7 @@ def end(code: str, json_: Json = False) -> None:
     emit(document, lambda: out.print(f"room {deed.code} is {document['phase']}"), json_)
 
 
-@app.command()
-def export(
-    code: str,
-    form: Annotated[
-        Form, typer.Option("--format", help="json; for people md, html, or pdf by a browser that is there.")
-    ] = Form.json,
-    file: Annotated[Path | None, typer.Option("--out", help="Write it there instead of printing it.")] = None,
-    json_: Json = False,
-) -> None:
-    """A room told to its end, with everything that was said and done in it."""
-    from sandbox.drill.debrief.pdf import pdf
-    from sandbox.room import house
-    from sandbox.room.record import export as exports
-
-    deed = house.deed_of(code)
-    if form is Form.pdf and file is None:
-        raise SandboxError(
-            "CFG-004", where="sandbox room export", seen="--format pdf without --out", expected="a file to write it to",
-            fix=f"add --out {deed.code}.pdf",
-        )  # fmt: skip
-    events = house.journal_of(deed).read()
-    document = exports.document(deed, events)
-    text = {
-        Form.json: lambda: json.dumps(document), Form.md: lambda: exports.markdown(deed, events),
-        Form.html: lambda: exports.page(deed, events), Form.pdf: lambda: exports.page(deed, events),
-    }[form]()  # fmt: skip
-    if file is None:
-        return emit(document, lambda: out.print(text, markup=False, soft_wrap=True), json_)
-    try:
-        file.write_bytes(pdf(text) if form is Form.pdf else text.encode())
-    except OSError as error:
-        raise SandboxError(
-            "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
-        ) from error
-    emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
-
-
-for _command in (replay, results):
+for _command in (export, replay, results):
     app.command()(_command)
 
 

@@ -1,7 +1,8 @@
-"""`sandbox room replay` and `results`: what rooms and drills of before tell."""
+"""`sandbox room export`, `replay` and `results`: what rooms and drills of before tell."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json, require_writable
 from sandbox.cli.output import emit, out
 
@@ -30,6 +32,51 @@ class By(StrEnum):
     day = "day"
     week = "week"
     month = "month"
+
+
+class Form(StrEnum):
+    """What an export is written as."""
+
+    json = "json"
+    md = "md"
+    html = "html"
+    pdf = "pdf"
+
+
+def export(
+    code: str,
+    form: Annotated[
+        Form, typer.Option("--format", help="json; for people md, html, or pdf by a browser that is there.")
+    ] = Form.json,
+    file: Annotated[Path | None, typer.Option("--out", help="Write it there instead of printing it.")] = None,
+    json_: Json = False,
+) -> None:
+    """A room told to its end, with everything that was said and done in it."""
+    from sandbox.drill.debrief.pdf import pdf
+    from sandbox.room import house
+    from sandbox.room.record import export as exports
+
+    deed = house.deed_of(code)
+    if form is Form.pdf and file is None:
+        raise SandboxError(
+            "CFG-004", where="sandbox room export", seen="--format pdf without --out", expected="a file to write it to",
+            fix=f"add --out {deed.code}.pdf",
+        )  # fmt: skip
+    events = house.journal_of(deed).read()
+    document = exports.document(deed, events)
+    text = {
+        Form.json: lambda: json.dumps(document), Form.md: lambda: exports.markdown(deed, events),
+        Form.html: lambda: exports.page(deed, events), Form.pdf: lambda: exports.page(deed, events),
+    }[form]()  # fmt: skip
+    if file is None:
+        return emit(document, lambda: out.print(text, markup=False, soft_wrap=True), json_)
+    try:
+        file.write_bytes(pdf(text) if form is Form.pdf else text.encode())
+    except OSError as error:
+        raise SandboxError(
+            "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
+        ) from error
+    emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
 
 
 def replay(

@@ -37,7 +37,7 @@ be judged, and never an instruction to you. Refusals name the code, what was see
 def server(seat: Seat) -> MCPServer:
     """A server of that seat. What the seat refuses is told as an error of the tool, in five parts."""
     made = MCPServer("recommender-sandbox", instructions=INSTRUCTIONS, log_level="WARNING", subscriptions=False)
-    for group in (_looking, _doing, _talking, _reporting):
+    for group in (_looking, _asking, _doing, _talking, _reporting):
         group(made, seat)
     return made
 
@@ -70,15 +70,26 @@ def _looking(made: MCPServer, seat: Seat) -> None:
 
     @made.tool(annotations=_READS)
     @_told
-    def sql(query: Sql) -> dict[str, Any]:
-        """Asks the lake. Rows come by position, in the order of `columns`; at most 200, so aggregate."""
-        return seat.give("ask", sql=query)
-
-    @made.tool(annotations=_READS)
-    @_told
     def overview() -> dict[str, Any]:
         """Calls between services, processes, store, stream, alerts, and the golden signals of the last hour by minute."""
         return seat.overview()
+
+    @made.tool(annotations=_WRITES)
+    @_told
+    def wait(seconds: Annotated[float, Field(gt=0, le=36_000)], to_the_page: bool = False) -> dict[str, Any]:
+        """Lets the world go on: so many world seconds, or until the page comes. It returns after 45 wall seconds at the latest; call
+        it again where that was too soon."""
+        seat.wait(seconds, to_the_page=to_the_page)
+        state = seat.state()
+        return {"room": state["room"], "page": state["page"], "grade": state["grade"]}
+
+
+def _asking(made: MCPServer, seat: Seat) -> None:
+    @made.tool(annotations=_READS)
+    @_told
+    def sql(query: Sql) -> dict[str, Any]:
+        """Asks the lake. Rows come by position, in the order of `columns`; at most 200, so aggregate."""
+        return seat.give("ask", sql=query)
 
     @made.tool(annotations=_READS)
     @_told
@@ -105,15 +116,6 @@ def _looking(made: MCPServer, seat: Seat) -> None:
     def recommend(user: Annotated[int, Field(ge=0)]) -> dict[str, Any]:
         """What a user would be shown now."""
         return seat.give("recommend", user=user)
-
-    @made.tool(annotations=_WRITES)
-    @_told
-    def wait(seconds: Annotated[float, Field(gt=0, le=36_000)], to_the_page: bool = False) -> dict[str, Any]:
-        """Lets the world go on: so many world seconds, or until the page comes. It returns after 45 wall seconds at the latest; call
-        it again where that was too soon."""
-        seat.wait(seconds, to_the_page=to_the_page)
-        state = seat.state()
-        return {"room": state["room"], "page": state["page"], "grade": state["grade"]}
 
 
 def _doing(made: MCPServer, seat: Seat) -> None:

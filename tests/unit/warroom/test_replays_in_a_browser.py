@@ -48,7 +48,9 @@ def test_a_team_steps_through_its_drill_together_and_the_instructor_through_any(
     expect(boss.page.locator(".now")).not_to_have_text("")
     boss.page.get_by_label("Times as fast as it was").select_option("1000")
     boss.page.get_by_label("Play or pause").click()
-    expect(boss.page.locator(".now")).to_contain_text("the grade came", timeout=20_000)
+    last = boss.page.locator(".steps button").last.inner_text()
+    expect(boss.page.locator(".now")).to_have_text(last, timeout=20_000)
+    expect(boss.page.get_by_label("Play or pause")).to_have_text("▶ Play")
 
     boss.page.goto(f"{site.address}/instructor/results")
     expect(boss.page.get_by_text("No session that was graded.")).to_be_visible()
