@@ -6,6 +6,7 @@ import json
 
 from sandbox.room import house
 from sandbox.room.house import Deed
+from sandbox.room.record.recordings import Recording
 from tests.services.waiting import wait_for
 from tests.unit.warroom.conftest import Site
 from tests.unit.warroom.test_api import problem
@@ -43,6 +44,19 @@ def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
     assert ann.do("step_to", event=said).status_code == 200
     assert bob.state()["shown"] == said, "all look at it"
     problem(ann.client.get(f"{place}/moment", params={"seq": 0}), 400, "ROOM-006")
+
+
+def test_signals_are_asked_for_once_however_many_look(site: Site, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Recording, "signals", lambda self: asked.append(self.name) or {"ctr": [(1.0, 0.5)]})
+    ann, bob = site.joined("Ann", "commander"), site.joined("Bob", "scribe")
+    ann.do("end")
+    wait_for(lambda: site.scene.room.shared.grade is not None, within_s=10)
+
+    seen = [who.client.get(f"/rooms/{site.code}/replay/signals").json() for who in (ann, bob, ann)]
+
+    assert seen == [{"ctr": [[1.0, 0.5]]}] * 3
+    assert asked == [site.code]
 
 
 def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(site: Site):
