@@ -48,6 +48,7 @@ _COMMANDS = {  # command -> module and function
     "simulate": ("sandbox.cli.simulate", "simulate"),
     "cache": ("sandbox.cli.cache", "cache"),
     "twin": ("sandbox.cli.twin", "twin"),
+    "mcp": ("sandbox.cli.mcp", "mcp"),
     "evaluate": ("sandbox.cli.evaluate", "evaluate"),
 }
 

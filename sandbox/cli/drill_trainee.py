@@ -102,6 +102,9 @@ def debrief(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write an incident report about it to this Markdown file too.")
     ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Write the page to this PDF file too, by a browser that is there.")
+    ] = None,
     twin: Twin = True,
     run_dir: RunDir = None,
     json_: Json = False,
@@ -110,12 +113,21 @@ def debrief(
     from sandbox.drill.debrief.document import debriefed
     from sandbox.drill.debrief.markdown import incident_report
     from sandbox.drill.debrief.page import page
+    from sandbox.drill.debrief.pdf import browser
+    from sandbox.drill.debrief.pdf import pdf as printed
     from sandbox.drill.grading.outcome import outcome
     from sandbox.drill.play import drills, live_drill, standing
     from sandbox.drill.terminal.debrief import render
     from sandbox.drill.twin import story as twins
 
-    files = {html: ("--html", ".html", page), markdown: ("--markdown", ".md", incident_report)}
+    def as_pdf(told: Any) -> bytes:
+        return printed(page(told))
+
+    files: dict[Path | None, tuple[str, str, Any]] = {
+        html: ("--html", ".html", page), markdown: ("--markdown", ".md", incident_report), pdf: ("--pdf", ".pdf", as_pdf),
+    }  # fmt: skip
+    if pdf is not None:
+        browser()  # before minutes of work for a file that could not be printed
     for file, (option, suffix, _) in files.items():
         if file is not None:
             require_writable(file, f"sandbox drill debrief {option}", suffix)
@@ -136,7 +148,8 @@ def debrief(
     document = debriefed(found, result)
     for file, (_, _, written) in files.items():
         if file is not None:
-            file.write_text(written(document), encoding="utf-8")
+            made = written(document)
+            file.write_bytes(made if isinstance(made, bytes) else made.encode())
 
     def human() -> None:
         out.print(render(document))

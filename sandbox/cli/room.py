@@ -20,7 +20,7 @@ from sandbox.base.progress import ProgressFn
 from sandbox.cli.drill_room import require_room
 from sandbox.cli.options import Json, Pack
 from sandbox.cli.output import emit, err, out, progress
-from sandbox.cli.room_record import replay
+from sandbox.cli.room_record import export, replay, results
 
 _ANSWER_S = 600.0  # wall seconds: to end a live drill takes its stack down
 _SHORTEST_SECRET = 16
@@ -32,13 +32,6 @@ class Backend(StrEnum):
 
     live = "live"
     virtual = "virtual"
-
-
-class Form(StrEnum):
-    """What an export is written as."""
-
-    json = "json"
-    md = "md"
 
 
 app = typer.Typer(help="Rooms: a team answers a drill together.", no_args_is_help=True)
@@ -134,33 +127,7 @@ def end(code: str, json_: Json = False) -> None:
     emit(document, lambda: out.print(f"room {deed.code} is {document['phase']}"), json_)
 
 
-@app.command()
-def export(
-    code: str,
-    form: Annotated[Form, typer.Option("--format", help="json, or md for people.")] = Form.json,
-    file: Annotated[Path | None, typer.Option("--out", help="Write it there instead of printing it.")] = None,
-    json_: Json = False,
-) -> None:
-    """A room told to its end, with everything that was said and done in it."""
-    from sandbox.room import export as exports
-    from sandbox.room import house
-
-    deed = house.deed_of(code)
-    events = house.journal_of(deed).read()
-    document = exports.document(deed, events)
-    text = exports.markdown(deed, events) if form is Form.md else json.dumps(document)
-    if file is None:
-        return emit(document, lambda: out.print(text, markup=False, soft_wrap=True), json_)
-    try:
-        file.write_text(text)
-    except OSError as error:
-        raise SandboxError(
-            "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
-        ) from error
-    emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
-
-
-for _command in (replay,):
+for _command in (export, replay, results):
     app.command()(_command)
 
 

@@ -1,21 +1,82 @@
-"""`sandbox room replay` and `results`: what rooms and drills of before tell."""
+"""`sandbox room export`, `replay` and `results`: what rooms and drills of before tell."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
-from sandbox.cli.options import Json
+from sandbox.base.errors import SandboxError
+from sandbox.cli.options import Json, require_writable
 from sandbox.cli.output import emit, out
 
 if TYPE_CHECKING:
+    from sandbox.room.record.intervals import Estimate
     from sandbox.room.record.moments import Line
     from sandbox.room.record.recordings import Recording
+    from sandbox.room.record.results import Results
 
 _FASTEST = 100_000.0
+
+
+class By(StrEnum):
+    """How long a period is."""
+
+    day = "day"
+    week = "week"
+    month = "month"
+
+
+class Form(StrEnum):
+    """What an export is written as."""
+
+    json = "json"
+    md = "md"
+    html = "html"
+    pdf = "pdf"
+
+
+def export(
+    code: str,
+    form: Annotated[
+        Form, typer.Option("--format", help="json; for people md, html, or pdf by a browser that is there.")
+    ] = Form.json,
+    file: Annotated[Path | None, typer.Option("--out", help="Write it there instead of printing it.")] = None,
+    json_: Json = False,
+) -> None:
+    """A room told to its end, with everything that was said and done in it."""
+    from sandbox.drill.debrief.pdf import pdf
+    from sandbox.room import house
+    from sandbox.room.record import export as exports
+
+    deed = house.deed_of(code)
+    if form is Form.pdf and file is None:
+        raise SandboxError(
+            "CFG-004", where="sandbox room export", seen="--format pdf without --out", expected="a file to write it to",
+            fix=f"add --out {deed.code}.pdf",
+        )  # fmt: skip
+    events = house.journal_of(deed).read()
+    document = exports.document(deed, events)
+    text = {
+        Form.json: lambda: json.dumps(document), Form.md: lambda: exports.markdown(deed, events),
+        Form.html: lambda: exports.page(deed, events), Form.pdf: lambda: exports.page(deed, events),
+    }[form]()  # fmt: skip
+    if file is None:
+        return emit(document, lambda: out.print(text, markup=False, soft_wrap=True), json_)
+    try:
+        file.write_bytes(pdf(text) if form is Form.pdf else text.encode())
+    except OSError as error:
+        raise SandboxError(
+            "CFG-002", where="--out", seen=str(error), expected="a file that can be written", fix="check the path"
+        ) from error
+    emit({"code": deed.code, "file": str(file), "events": len(events)}, lambda: out.print(str(file)), json_)
 
 
 def replay(
@@ -42,6 +103,51 @@ def replay(
         "lines": [line.model_dump() for line in lines],
     }  # fmt: skip
     emit(document, lambda: _play(found, lines, speed), json_)
+
+
+def results(
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Sessions since then, UTC.")
+    ] = None,
+    scenario: Annotated[str | None, typer.Option(help="Sessions of one scenario.")] = None,
+    by: Annotated[By, typer.Option("--by", help="How to cut time.")] = By.week,
+    sheet: Annotated[Path | None, typer.Option("--csv", help="Write a row for each session to this file too.")] = None,
+    json_: Json = False,
+) -> None:
+    """What those who answered drills here can do, by skill, with intervals: rooms and terminals together."""
+    from sandbox.room.record.results import results as found_in
+    from sandbox.room.record.sheet import sheet as rows_of
+
+    if sheet is not None:
+        require_writable(sheet, "sandbox room results --csv", ".csv")
+    found = found_in(since, scenario, by.value)
+    if sheet is not None:
+        sheet.write_text(rows_of(found), encoding="utf-8", newline="")
+
+    def human() -> None:
+        _tabulate(found)
+        if sheet is not None:
+            out.print(f"written: {sheet}", markup=False, soft_wrap=True)
+
+    emit(found.model_dump(mode="json"), human, json_)
+
+
+def _tabulate(found: Results) -> None:
+    skills = list(found.whole.skills)
+    table = Table("", "n", "score", *skills, header_style="bold")
+    for group in (found.whole, *found.periods, *found.scenarios):
+        told = [_bounds(group.score), *(_bounds(group.skills[skill]) for skill in skills)]
+        table.add_row(escape(group.name), str(group.n), *told)
+    out.print(table)
+    out.print(f"mean, and its {found.level:.0%} interval: {found.method}", markup=False)
+    if found.given_up or found.ungraded:
+        out.print(f"left out: {found.given_up} given up, {found.ungraded} without a grade that was kept", markup=False)
+
+
+def _bounds(of: Estimate) -> str:
+    if of.mean is None:
+        return "–"
+    return f"{of.mean:.2f}\n[dim]{of.low:.2f}–{of.high:.2f}[/]".replace("0.", ".")
 
 
 def _play(found: Recording, lines: Iterable[Line], speed: float) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,13 +41,15 @@ _LENGTH = 6
 
 @dataclass(frozen=True)
 class Deed:
-    """What a room was opened for. scenario: its id. drill: id. twin: whether its grade is by the drill's twin."""
+    """What a room was opened for. scenario: its id. drill: id. twin: whether its grade is by the drill's twin.
+    program: whether a program answers it alone."""
 
     code: str
     scenario: str
     backend: str
     drill: str
     twin: bool
+    program: bool = False
 
 
 def root() -> Path:
@@ -55,17 +58,19 @@ def root() -> Path:
 
 def open_room(
     scenario: Scenario, backend: str, *, world: str | None = None, seed: int | None = None, twin: bool = True,
-    held: bool = False, progress: ProgressFn = quiet,
+    held: bool = False, progress: ProgressFn = quiet, clock: Callable[[], float] = time.monotonic,
+    program: bool = False,
 ) -> Room:  # fmt: skip
-    """A new room on a new drill. backend: live or virtual. Raises as the desks' `start` do."""
+    """A new room on a new drill. backend: live or virtual. clock: by which its world is paced, monotonic seconds. program:
+    whether it is played by one, and so in nobody's results. Raises as the desks' `start` do."""
     code = _free_code()
     desk = _begun(scenario, backend, world, seed, paths.runs() / f"room-{code}", progress)
     try:
-        deed = Deed(code, scenario.id, backend, desk.drill.plan.drill, twin)
+        deed = Deed(code, scenario.id, backend, desk.drill.plan.drill, twin, program)
         directory = root() / deed.code
         directory.mkdir(parents=True, mode=0o700)
         write_atomically(directory / "room.json", json.dumps(asdict(deed)))
-        room = _room(deed, desk.drill, desk)
+        room = _room(deed, desk.drill, desk, clock)
         room.open(held=held)
     except BaseException:
         with suppress(SandboxError):
@@ -173,8 +178,8 @@ def no_such(code: str) -> SandboxError:
     )  # fmt: skip
 
 
-def _room(deed: Deed, drill: Drill, desk: Desk | None) -> Room:
-    room = Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin))
+def _room(deed: Deed, drill: Drill, desk: Desk | None, clock: Callable[[], float] = time.monotonic) -> Room:
+    room = Room(deed.code, journal_of(deed), drill, desk, GradedApart(deed.twin), clock=clock)
     if isinstance(desk, DeskApart):
         tell_of_its_process(room, desk)
     return room

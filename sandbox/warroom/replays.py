@@ -7,22 +7,30 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from datetime import datetime
 from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from sandbox.room.documents import Moment
 from sandbox.room.record import recordings
 from sandbox.room.record.listing import RecordingLine, listed
 from sandbox.room.record.moments import Line
-from sandbox.room.record.recordings import Recording
+from sandbox.room.record.recordings import Recording, Signals
+from sandbox.room.record.results import Period, Results, results
+from sandbox.room.record.sheet import sheet
 from sandbox.warroom import callers
 
 replays = APIRouter(prefix="/api/v1")
 At = Annotated[int, Query(ge=1, le=2**53, description="seq of the event after which the room is shown")]
 _KEPT = 4  # recordings that are read once for many steps
+
+
+Since = Annotated[datetime | None, Query(description="sessions that began since then; without a zone: UTC")]
+Of = Annotated[str | None, Query(max_length=100, description="id of a scenario")]
 
 
 class Replay(BaseModel):
@@ -62,6 +70,13 @@ async def instructor_moment(name: str, request: Request, seq: At) -> Moment:
     return await anyio.to_thread.run_sync(lambda: _read(name).moment(seq, instructor=True))
 
 
+@replays.get("/instructor/replays/{name}/signals", tags=["instructor"])
+async def instructor_replay_signals(name: str, request: Request) -> Signals:
+    """The golden signals of the whole drill, name -> [world_ts, value] by minute; empty where its telemetry is gone."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(lambda: _signals(_read(name)))
+
+
 @replays.get("/rooms/{code}/replay", tags=["participants"])
 async def replay(code: str, request: Request) -> Replay:
     """As the instructor's, of one's own room, once it is in its debrief."""
@@ -74,6 +89,31 @@ async def moment(code: str, request: Request, seq: At) -> Moment:
     """As the instructor's, of one's own room, once it is in its debrief."""
     found = await anyio.to_thread.run_sync(_debriefed, request, code)
     return await anyio.to_thread.run_sync(lambda: found.moment(seq, instructor=False))
+
+
+@replays.get("/instructor/results", tags=["instructor"])
+async def instructor_results(
+    request: Request, since: Since = None, scenario: Of = None, by: Period = "week"
+) -> Results:
+    """What those who answered drills here can do, by skill, with intervals: rooms and terminals together."""
+    callers.require_instructor(request)
+    return await anyio.to_thread.run_sync(results, since, scenario, by)
+
+
+@replays.get("/instructor/results.csv", tags=["instructor"], response_class=PlainTextResponse)
+async def instructor_sheet(request: Request, since: Since = None, scenario: Of = None) -> PlainTextResponse:
+    """A row for each session."""
+    callers.require_instructor(request)
+    text = await anyio.to_thread.run_sync(lambda: sheet(results(since, scenario)))
+    headers = {"content-disposition": 'attachment; filename="results.csv"', "x-content-type-options": "nosniff"}
+    return PlainTextResponse(text, media_type="text/csv", headers=headers)
+
+
+@replays.get("/rooms/{code}/replay/signals", tags=["participants"])
+async def replay_signals(code: str, request: Request) -> Signals:
+    """As the instructor's, of one's own room, once it is in its debrief."""
+    at, found = callers.served(request), await anyio.to_thread.run_sync(_debriefed, request, code)
+    return await anyio.to_thread.run_sync(_signals, found, limiter=at.desk_threads)
 
 
 def _debriefed(request: Request, code: str) -> Recording:
@@ -118,4 +158,23 @@ class _Kept:
         return found
 
 
-_read = _Kept()
+class _Asked:
+    """Signals of recordings that are at an end, asked for once however many look: each costs a process for a second."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, Signals] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def __call__(self, found: Recording) -> Signals:
+        if found.graded is None:
+            return found.signals()
+        key = f"{found.name} {found.lake}"
+        with self._turn:
+            if key not in self._of:
+                self._of[key] = found.signals()
+                while len(self._of) > _KEPT:
+                    self._of.popitem(last=False)
+            return self._of[key]
+
+
+_read, _signals = _Kept(), _Asked()

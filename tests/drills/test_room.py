@@ -316,11 +316,21 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("recommend", user=10**9)
     command("file_report", report={"incident": True})
     command("note", text="may I?")
-    for path in ("state", "overview", "debrief", "nothing", "../../instructor/rooms"):
+    command("step_to", event=1)
+    for path in (
+        "state",
+        "overview",
+        "debrief",
+        "nothing",
+        "../../instructor/rooms",
+        "replay",
+        "replay/moment?seq=5",
+    ):
         client.get(f"/rooms/{code}/{path}")
     for path in (
         "/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state", "/instructor/view", "/instructor/faults",
-        "/instructor/inject-sets", f"/instructor/rooms/{code}/harm",
+        "/instructor/inject-sets", f"/instructor/rooms/{code}/harm", "/instructor/replays", f"/instructor/replays/{code}",
+        f"/instructor/replays/{code}/moment?seq=5", "/instructor/results", "/instructor/results.csv",
     ):  # fmt: skip
         client.get(path)
     for path in ("library", "library/slow-home", "library/slow-home/source", "authors-words", "jobs", "jobs/1"):

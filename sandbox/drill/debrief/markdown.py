@@ -13,13 +13,9 @@ from markupsafe import Markup
 
 from sandbox.drill.debrief.figures import harms
 from sandbox.drill.debrief.templates import markdown_environment
-from sandbox.drill.debrief.text import fit
+from sandbox.drill.debrief.text import fit, harmless
 
 WELL = 0.95  # of what an item can earn: from there on it went well
-
-_MARKS = re.compile(r"([\\`*_\[\]|~#])")
-# What makes a list, a heading or a quotation of a line that begins with it.
-_BEGINS = re.compile(r"^(?:([0-9]+)(?=[.)](?:\s|$))|(?=[-+=](?![0-9])|>))")
 
 
 def incident_report(document: Mapping[str, Any]) -> str:
@@ -36,13 +32,8 @@ def incident_report(document: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A text on one line that is no markup to whoever reads Markdown, or HTML in it."""
-    if isinstance(value, Markup):
-        return value
-    line = " ".join(str(value).split())
-    line = _MARKS.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))
-    line = _BEGINS.sub(lambda found: f"{found[1] or ''}\\", line)
-    return Markup(line)
+    """A text as `harmless` makes it; what is ours already stays."""
+    return value if isinstance(value, Markup) else Markup(harmless(str(value)))
 
 
 def quoted(text: str) -> Markup:

@@ -17,6 +17,19 @@ _UNSEEN = re.compile(
 )
 
 
+# What means something to Markdown wherever it stands.
+_MARKS = re.compile(r"([\\`*_\[\]|~#])")
+# What makes a list, a heading or a quotation of a line that begins with it.
+_BEGINS = re.compile(r"^(?:([0-9]+)(?=[.)](?:\s|$))|(?=[-+=](?![0-9])|>))")
+
+
+def harmless(text: str) -> str:
+    """The text on one line, visible, and no markup to whoever reads Markdown, or HTML in it."""
+    line = " ".join(visible(text).split())
+    line = _MARKS.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))
+    return _BEGINS.sub(lambda found: f"{found[1] or ''}\\", line)
+
+
 def fit(document: Mapping[str, Any]) -> dict[str, Any]:
     """A debrief's document to be shown: parts that it has not as none, every text visible."""
     return {**_SOME, **{name: all_visible(part) for name, part in document.items()}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,11 +18,16 @@ from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Notebook
 from sandbox.room import house, truth
 from sandbox.room.events import Event, Graded, Opened
+from sandbox.room.overview import SIGNALS
 from sandbox.room.record import drilled, moments
 from sandbox.room.record.moments import Line
 from sandbox.room.room import Room
+from sandbox.telemetry.sql import SqlWorker
 
 Kind = Literal["room", "drill"]
+Signals = dict[str, list[tuple[float, float | None]]]  # name -> (world_ts, value), oldest first
+_MOST_POINTS = 20_000
+_SIGNALS = f"SELECT name, epoch(ts), value FROM metrics WHERE label = 'all' AND name IN {SIGNALS} ORDER BY name, ts"
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Recording:
     backend: str
     events: list[Event]
     truth: dict[str, Any] = field(repr=False)
+    lake: Path | None = None  # its telemetry, where that is still there
 
     @property
     def opened(self) -> Opened:
@@ -57,6 +64,16 @@ class Recording:
         done = doings(self.known(instructor=instructor), self.opened.began_ts)
         return list(moments.lines(self.events, aside=instructor, done=done))
 
+    def signals(self) -> Signals:
+        """The golden signals of the whole drill, by minute; empty where its telemetry is gone."""
+        if self.lake is None or not self.lake.is_dir():
+            return {}
+        told: Signals = {}
+        with suppress(SandboxError), SqlWorker(self.lake) as lake:
+            for name, ts, value in lake.query(_SIGNALS, max_rows=_MOST_POINTS).rows:
+                told.setdefault(name, []).append((ts, value if value is not None and math.isfinite(value) else None))
+        return told
+
     def moment(self, seq: int, *, instructor: bool) -> moments.Moment:
         return moments.moment(self.events, seq, self.known(instructor=instructor))
 
@@ -68,7 +85,7 @@ def recording(name: str) -> Recording:
     if deed is not None:
         drill = Drill(drills.root() / deed.drill)
         events = _some(house.journal_of(deed).read(), name)
-        return Recording(deed.code, "room", deed.scenario, deed.backend, events, _told(drill))
+        return Recording(deed.code, "room", deed.scenario, deed.backend, events, _told(drill), _lake(drill))
     drill = Drill(drills.root() / Path(name).name)
     if not (drill.directory / "plan.json").is_file():
         raise house.no_such(name)
@@ -89,7 +106,9 @@ def of_served(room: Room) -> Recording:
             expected="one in its debrief", fix="wait for the grade: an event of kind `graded`",
         )  # fmt: skip
     opened = shared.opened
-    return Recording(room.code, "room", "", opened.backend if opened else "", room.events, {})
+    return Recording(
+        room.code, "room", "", opened.backend if opened else "", room.events, {}, _lake(room.drill)
+    )  # fmt: skip
 
 
 def sign(name: str) -> object:
@@ -108,7 +127,9 @@ def of_drill(drill: Drill) -> Recording:
     plan, told = drill.plan, _told(drill)
     looks = Notebook(drill.directory).looks()
     events = drilled.events_of(drill.scenario, plan.backend, drill.entries(), looks, grade_of(drill), told)
-    return Recording(plan.drill, "drill", drill.scenario.id, plan.backend, _some(events, plan.drill), told)
+    return Recording(
+        plan.drill, "drill", drill.scenario.id, plan.backend, _some(events, plan.drill), told, _lake(drill)
+    )
 
 
 def grade_of(drill: Drill) -> dict[str, Any] | None:
@@ -147,6 +168,12 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     with suppress(OSError):
         found = path.stat()
         return found.st_size, found.st_mtime_ns
+    return None
+
+
+def _lake(drill: Drill) -> Path | None:
+    with suppress(SandboxError, OSError, ValueError):
+        return Path(drill.plan.run_dir) / "lake"
     return None
 
 

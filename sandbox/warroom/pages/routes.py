@@ -90,6 +90,11 @@ async def editor(request: Request) -> Response:
     return _file("editor.html", request)
 
 
+@pages.get("/instructor/results")
+async def results(request: Request) -> Response:
+    return _file("results.html", request)
+
+
 @pages.post("/instructor")
 async def sign_in(request: Request, shown: SignIn) -> Response:
     """The same by the form. Raises ROOM-004."""

@@ -231,9 +231,10 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/rooms/{code}/debrief", "/instructor/rooms/{code}/debrief",
         "/instructor/view", "/instructor/faults", "/instructor/inject-sets", "/instructor/rooms/{code}/harm",
         "/rooms/{code}/replay", "/rooms/{code}/replay/moment", "/instructor/replays", "/instructor/replays/{name}",
-        "/instructor/replays/{name}/moment",
         "/instructor/library", "/instructor/library/{name}", "/instructor/library/{name}/source", "/instructor/check",
         "/instructor/draft", "/instructor/authors-words", "/instructor/jobs", "/instructor/jobs/{job}",
+        "/instructor/replays/{name}/moment", "/instructor/results", "/instructor/results.csv",
+        "/instructor/replays/{name}/signals", "/rooms/{code}/replay/signals",
     } | {f"{whose}/rooms/{{code}}/{panel}" for whose in ("", "/instructor") for panel in PANELS}  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])

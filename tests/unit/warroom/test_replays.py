@@ -6,6 +6,7 @@ import json
 
 from sandbox.room import house
 from sandbox.room.house import Deed
+from sandbox.room.record.recordings import Recording
 from tests.services.waiting import wait_for
 from tests.unit.warroom.conftest import Site
 from tests.unit.warroom.test_api import problem
@@ -24,7 +25,7 @@ def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
     ann, bob = site.joined("Ann", "commander"), site.joined("Bob", "observer")
     said = ann.do("chat", text="it is the stream").json()["seq"]
     place = f"/rooms/{site.code}/replay"
-    for path in (place, f"{place}/moment?seq=2"):
+    for path in (place, f"{place}/moment?seq=2", f"{place}/signals"):
         problem(ann.client.get(path), 409, "ROOM-003")
         problem(site.client().get(path), 401, "ROOM-004")
     problem(ann.do("step_to", event=2), 409, "ROOM-003")
@@ -45,6 +46,19 @@ def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
     problem(ann.client.get(f"{place}/moment", params={"seq": 0}), 400, "ROOM-006")
 
 
+def test_signals_are_asked_for_once_however_many_look(site: Site, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Recording, "signals", lambda self: asked.append(self.name) or {"ctr": [(1.0, 0.5)]})
+    ann, bob = site.joined("Ann", "commander"), site.joined("Bob", "scribe")
+    ann.do("end")
+    wait_for(lambda: site.scene.room.shared.grade is not None, within_s=10)
+
+    seen = [who.client.get(f"/rooms/{site.code}/replay/signals").json() for who in (ann, bob, ann)]
+
+    assert seen == [{"ctr": [[1.0, 0.5]]}] * 3
+    assert asked == [site.code]
+
+
 def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(site: Site):
     ann, boss = site.joined("Ann", "commander"), site.instructor()
     ann.do("chat", text="hello")
@@ -57,5 +71,6 @@ def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(
     assert [m["text"] for m in then["messages"]] == ["hello"]
     assert then["truth"]["faults"] is True
     problem(boss.client.get("/instructor/replays/NOBODY"), 404, "ROOM-001")
-    for path in ("/instructor/replays", place, f"{place}/moment?seq=4"):
+    assert boss.client.get(f"{place}/signals").json() == {}, "its telemetry is gone"
+    for path in ("/instructor/replays", place, f"{place}/moment?seq=4", f"{place}/signals"):
         problem(ann.client.get(path), 401, "ROOM-004")

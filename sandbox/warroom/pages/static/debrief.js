@@ -48,22 +48,24 @@ function stepping(model) {
   follows.checked = true;
   const since = model.state.seq; // what was led before this page was opened is past
   let sent = 0;
-  const shown = player(place, { onStep: (seq) => {
+  let shown = null; // made when it is first looked at
+  const onStep = (seq) => {
     if (!leads.checked || Date.now() - sent < STEP_MS) return;
     sent = Date.now();
     model.send("step_to", { event: seq });
-  } });
+  };
   const lead = h("label", {}, leads, " all look with me");
   const element = h("details", { class: "card", ontoggle: async () => {
-    if (!element.open) return shown.stop();
+    if (!element.open) return shown?.stop();
+    if (!shown) element.append(shown = player(place, { onStep }));
     await shown.load();
     if (follows.checked && model.state.shown) shown.go(model.state.shown);
-  } }, h("summary", {}, "Step through it"), h("div", { class: "row" }, h("label", {}, follows, " look with whoever leads"), lead), shown);
+  } }, h("summary", {}, "Step through it"), h("div", { class: "row" }, h("label", {}, follows, " look with whoever leads"), lead));
   model.watch(() => { lead.hidden = model.why("step_to") !== null; });
   model.onEvent.add((event) => {
     if (event.kind !== "stepped_to" || event.seq <= since || leads.checked || !follows.checked || !element.isConnected) return;
     if (!element.open) element.open = true;
-    else shown.go(event.what.event);
+    else shown?.go(event.what.event);
   });
   return element;
 }

@@ -1,7 +1,7 @@
 // A room at a moment that is past, for the panels that show one: as model.js has it, but that nothing can be done.
 
-import { follow, h } from "./dom.js";
-import { worldClock } from "./times.js";
+import { follow, h, s, say } from "./dom.js";
+import { figure, worldClock } from "./times.js";
 
 const WHY = "this is how it was; nothing can be done here";
 
@@ -39,6 +39,29 @@ export class Past {
   every() {}
 
   refresh() {}
+}
+
+const [W, H] = [160, 44];
+
+/** The golden signals up to that moment, on the scale of the whole drill. signals: name -> [[world_ts, value]]. */
+export function chartsOf(past, signals, began_ts) {
+  const charts = Object.entries(signals).filter(([, points]) => points.some(([, value]) => value !== null)).map(([name, points]) => {
+    const last = Math.max(began_ts + 1, ...points.map(([ts]) => ts));
+    const most = Math.max(1e-9, ...points.map(([, value]) => value ?? 0)) * 1.1;
+    const at = (ts) => ((ts - began_ts) / (last - began_ts)) * W;
+    const line = s("polyline", { class: "line" });
+    const marks = s("g", {});
+    const figures = h("strong", {});
+    past.watch((state) => {
+      const known = points.filter(([ts, value]) => ts <= state.room.world_ts && value !== null);
+      line.setAttribute("points", known.map(([ts, value]) => `${at(ts).toFixed(1)},${(H - 2 - (value / most) * (H - 6)).toFixed(1)}`).join(" "));
+      say(figures, known.length ? figure(known.at(-1)[1]) : "–");
+      follow(marks, state.actions, (action) => action.change, (action) => s("line", { class: "mark act", x1: at(action.world_ts), x2: at(action.world_ts), y1: 0, y2: H }, s("title", {}, action.action)));
+    });
+    return h("figure", {}, h("figcaption", {}, name.replaceAll("_", " "), " ", figures),
+      s("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": name }, s("line", { class: "base", x1: 0, x2: W, y1: H - 1, y2: H - 1 }), marks, line));
+  });
+  return h("div", { class: "past-charts", "aria-label": "Golden signals" }, charts);
 }
 
 /** What was asked, done, and written in the report by then. */

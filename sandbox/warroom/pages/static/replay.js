@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { hypotheses, tasks } from "./boards.js";
 import { follow, h, say } from "./dom.js";
-import { activityOf, Past } from "./past.js";
+import { activityOf, chartsOf, Past } from "./past.js";
 import { chat, pager } from "./talk.js";
 import { truth } from "./truth.js";
 import { span, worldTime } from "./times.js";
@@ -35,15 +35,19 @@ export function player(place, { onStep = () => {} } = {}) {
   const where = h("span", { class: "quiet" });
   const now = h("p", { class: "pre now", "aria-live": "polite" });
   const refusal = h("p", { class: "refusal", role: "alert" });
+  let charts = h("div", {});
   const bar = h("div", { class: "row player" }, button("◀", "One step back", () => choose(at - 1)), plays, button("▶|", "One step on", () => choose(at + 1)),
     speed, slide, clock, where);
-  const element = h("section", { class: "replay stack past", "aria-label": "Replay" }, bar, now, refusal, h("div", { class: "moment" }, list, room(past)));
+  const element = h("section", { class: "replay stack past", "aria-label": "Replay" }, bar, now, refusal, charts, h("div", { class: "moment" }, list, room(past)));
 
   async function load() {
     say(refusal, "");
     try {
       if (!past.words) past.words = await call("/api/v1/words", { cache: "default" });
       told = await call(place);
+      const drawn = chartsOf(past, await call(`${place}/signals`), told.began_ts);
+      charts.replaceWith(drawn);
+      charts = drawn;
     } catch (error) {
       return say(refusal, error.message);
     }
@@ -132,8 +136,10 @@ function room(past) {
   });
   const links = { event() {}, query() {}, time() {}, trace() {} };
   const known = truth(past, (state) => (state.truth.truth ? state.truth : null));
-  return h("div", { class: "then" },
+  const element = h("div", { class: "then" },
     h("div", { class: "stack" }, h("div", { class: "row" }, phase, people), pager(past), chat(past, links)),
     h("div", { class: "stack" }, h("h3", {}, "Hypotheses"), hypotheses(past, () => null, links), h("h3", {}, "Tasks"), tasks(past), ...activityOf(past)),
     h("details", { class: "wide" }, h("summary", {}, "What was really wrong, and what of it was done by then"), known));
+  for (const form of element.querySelectorAll("form, textarea, .chat .row, .pager button")) form.remove(); // nothing can be done there
+  return element;
 }

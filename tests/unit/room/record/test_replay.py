@@ -7,8 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from sandbox.base.errors import SandboxError
+from sandbox.cli.app import app
 from sandbox.drill.play import drills
 from sandbox.drill.play.notebook import Notebook
 from sandbox.room import house
@@ -121,6 +123,28 @@ def test_before_the_grade_nobody_but_the_instructor_is_told_the_truth(opened: Sc
     assert "session-stream-lag" in found.moment(5, instructor=True).model_dump_json()
     assert "session-stream-lag" not in found.moment(99, instructor=False).model_dump_json()
     assert not any(line.kind == "truth" for line in found.lines(instructor=False))
+
+
+def test_the_command_tells_it_at_once_or_in_one_document(place):
+    drill = paged(begun_drill(place), PAGE_S)
+    drill.journal.append(WORLD_START + PAGE_S + 120, "trainee", "action", text="restart [bold]\u202e", forms=[])
+    drill.journal.append(WORLD_START + PAGE_S + 180, "trainee", "abandoned")
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["room", "replay", drill.plan.drill, *arguments], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    told, document = run("--speed", "0"), json.loads(run("--json"))
+    then = json.loads(run("--at", "4", "--json"))
+
+    assert "trainee did restart [bold]‹U+202E›" in told
+    assert "06:33:20    4 the page came: it is slow" in told
+    assert [line["kind"] for line in document["lines"]] == ["joined", "started", "page_came", "acted", "ended"]
+    assert then["page"]["text"] == "it is slow"
+    assert then["actions"] == []
+    assert "page" in run("--at", "4")
+    assert "session-stream-lag" not in told + json.dumps(document), "without a grade the truth is kept"
 
 
 @pytest.mark.parametrize("name", ["NOBODY", "../drills", "", "a/b"])
