@@ -149,7 +149,7 @@ def test_what_no_law_can_be_fitted_to_is_refused(n, x):
         fitted(n, x)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     alpha=st.floats(0.001, 0.5), beta=st.floats(1e-5, 0.05), gamma=st.floats(1, 1000), unit=st.floats(1e-3, 1e6)
 )  # fmt: skip
