@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from sandbox.cli.load_compare import compare
 from sandbox.cli.load_fit import fit
 from sandbox.cli.load_knee import knee
 from sandbox.cli.load_run import run
@@ -11,6 +12,7 @@ from sandbox.cli.load_run import run
 app = typer.Typer(help="Traffic on a running stack, and the load lab.", no_args_is_help=True)
 app.command("run")(run)
 app.command("knee")(knee)
+app.command("compare")(compare)
 app.command("fit")(fit)
 
 
