@@ -32,13 +32,15 @@ class Saved:
         return found
 
 
-def whole(run: Run, where: str, when: str) -> dict[str, Any]:
-    """Everything that a report is made from, but its requests. where: the stack. when: world time it began."""
+def whole(run: Run, where: str, when: str, users: int | None = None) -> dict[str, Any]:
+    """Everything that a report is made from, but its requests. where: the stack. when: world time it began. users: of
+    its world."""
     plan = None if run.plan is None else {k: v for k, v in run.plan.document().items() if k != "replayed_s"}
     return {
         "version": VERSION,
         "run": where,
         "when": when,
+        "users": users,
         "plan": plan,
         "document": document(run),
         "series": series(run),

@@ -52,6 +52,7 @@ def run(
     from loadtest.lab.measure import Visits, measure
     from loadtest.lab.saved import fresh, save, whole
     from sandbox.base.clock import iso
+    from sandbox.base.worlds import load_manifest
     from sandbox.runtime.stack import Stack
 
     load: Plan | Visits = Visits(rate, seconds, seed, diurnal)
@@ -61,12 +62,12 @@ def run(
         )
     stack = Stack.attach(run_dir)
     stack.require_up()
-    when = iso(stack.run.clock().now())
+    when, users = iso(stack.run.clock().now()), load_manifest(stack.run.world).users
     with progress(json_) as say:
         found = measure(stack.run, load, slate_size=k, progress=say)
     if found.interrupted:
         err.print("ended early; kept what was measured until then")
-    report = whole(found, str(stack.run_dir), when)
+    report = whole(found, str(stack.run_dir), when, users)
     document = report["document"]
     try:
         document["report"] = str(save(fresh(out_ or stack.run_dir / "load"), report, found.requests))
