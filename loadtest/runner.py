@@ -42,30 +42,7 @@ class Load:
         rate = rate if shape is None else shape.peak_per_s
         if plan is not None:
             rate, seed, duration_s = plan.rate, plan.seed, None
-        if not 0 < rate <= 10_000:
-            raise SandboxError(
-                "CFG-004",
-                where="load, rate",
-                seen=rate,
-                expected="above 0 and at most 10000 per second",
-                fix="ask for a rate that one machine can send",
-            )
-        if duration_s is not None and not 1 <= duration_s <= 7 * 86_400:
-            raise SandboxError(
-                "CFG-004",
-                where="load, duration",
-                seen=duration_s,
-                expected="1 second to a week",
-                fix="leave it out for 30 s",
-            )
-        if not 1 <= slate_size <= 100 or not 0 <= seed < 2**63:
-            raise SandboxError(
-                "CFG-004",
-                where="load, k and seed",
-                seen=f"k {slate_size}, seed {seed}",
-                expected="k from 1 to 100, seed from 0 to 2^63 - 1",
-                fix="correct the number",
-            )
+        _require(rate, duration_s, slate_size, seed)
         self.run, self.summary_path = run, run.path / "load-summary.json"
         self.requests_path, self._plan = run.path / "load-requests.npz", plan
         self._plan_path = run.path / "load-plan.json"
@@ -155,3 +132,31 @@ class Load:
                 fix=f"see {self.run.path / 'logs' / 'load.log'}",
             ) from error
         return document
+
+
+def _require(rate: float, duration_s: float | None, slate_size: int, seed: int) -> None:
+    """Raises CFG-004 for a load that can't be."""
+    if not 0 < rate <= 10_000:
+        raise SandboxError(
+            "CFG-004",
+            where="load, rate",
+            seen=rate,
+            expected="above 0 and at most 10000 per second",
+            fix="ask for a rate that one machine can send",
+        )
+    if duration_s is not None and not 1 <= duration_s <= 7 * 86_400:
+        raise SandboxError(
+            "CFG-004",
+            where="load, duration",
+            seen=duration_s,
+            expected="1 second to a week",
+            fix="leave it out for 30 s",
+        )
+    if not 1 <= slate_size <= 100 or not 0 <= seed < 2**63:
+        raise SandboxError(
+            "CFG-004",
+            where="load, k and seed",
+            seen=f"k {slate_size}, seed {seed}",
+            expected="k from 1 to 100, seed from 0 to 2^63 - 1",
+            fix="correct the number",
+        )

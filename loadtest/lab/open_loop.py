@@ -16,6 +16,7 @@ from loadtest.lab.arrivals import arrivals, chosen_item
 from loadtest.lab.crowd import Crowd
 from loadtest.lab.plan import SHAPES, Plan
 from loadtest.sessions import Visit
+from sandbox.base.errors import SandboxError
 
 MADE = tuple(name for name in SHAPES if name != "replay")
 Ask = Callable[[Any, Visit, float, int], float]
@@ -25,6 +26,11 @@ class OpenLoop:
     """The arrivals of one plan on one Locust process. traffic: what its users share (`locustfile.Traffic`)."""
 
     def __init__(self, traffic: Any, plan: Plan) -> None:
+        if type(traffic.environment.runner).__name__ in ("MasterRunner", "WorkerRunner"):
+            raise SandboxError(
+                "CFG-004", where="locust --arrivals", seen="a master or a worker", expected="one process, which makes all arrivals",
+                fix="leave --master and --worker out, or --arrivals",
+            )  # fmt: skip
         self._traffic, self._plan = traffic, plan
         item = chosen_item(plan, traffic.behaviour.n_items) if plan.shape == "flash-crowd" else None
         self._crowd = Crowd(traffic.schedule.take, item, traffic.mood)

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,9 @@ from loadtest.lab.measure import measure
 from loadtest.lab.outcome import document
 from loadtest.lab.plan import Plan
 from loadtest.runner import LOCUSTFILE
+from sandbox.base.config import Config
 from sandbox.cli.app import main
+from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -70,3 +74,37 @@ def _generators() -> list[int]:
         if str(LOCUSTFILE) in (process.info["cmdline"] or []):
             found.append(process.pid)
     return found
+
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(stack, tmp_path):
+    command = [sys.executable, "-m", "sandbox.cli.app", "load", "run", "--run-dir", str(stack.run_dir), "--shape", "constant",
+               "--rate", "10", "--seconds", "120", "--out", str(tmp_path), "--json"]  # fmt: skip
+    kept = stack.run_dir / "load-requests.npz"
+    kept.unlink(missing_ok=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        wait_for(kept.exists, 60, "requests on disk")
+        running.send_signal(signal.SIGINT)
+        answer, _ = running.communicate(timeout=60)
+    told = json.loads(answer)
+
+    assert running.returncode == 130
+    assert told["interrupted"]
+    assert told["sent"] > 10
+    assert Path(told["report"]).exists()
+    assert not _generators()
+
+
+def test_two_configurations_in_turns_leave_the_stack_as_it_was(stack, capsys):
+    before = Config.load(stack.run_dir)
+    with pytest.raises(SystemExit) as left:
+        main(
+            ["load", "compare", "as-is", "retries caller=ranking callee=model attempts=3", "--run-dir", str(stack.run_dir),
+             "--rate", "10", "--seconds", "4", "--rounds", "1", "--json"]
+        )  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    after = Config.load(stack.run_dir)
+
+    assert not left.value.code
+    assert told["error_share"]["verdict"] in ("a", "b", "none", "too few")
+    assert after.version > before.version
+    assert after.model_copy(update={"version": before.version}) == before
