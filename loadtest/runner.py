@@ -45,6 +45,7 @@ class Load:
         _require(rate, duration_s, slate_size, seed)
         self.run, self.summary_path = run, run.path / "load-summary.json"
         self.requests_path, self._plan = run.path / "load-requests.npz", plan
+        self.acknowledged_path = run.path / "load-acknowledged.txt"
         self._plan_path = run.path / "load-plan.json"
         # A visit lasts some ten wall seconds at 60x; six times that leaves room for slow answers and
         # for a rush, and a client that waits costs nothing.
@@ -67,12 +68,13 @@ class Load:
         if duration_s is not None:
             self._command += ["-t", f"{duration_s:g}s"]
         if duration_s is not None or plan is not None:  # a drill's load has no end, and nobody who asks for it
-            self._command += ["--requests", str(self.requests_path)]
+            self._command += ["--requests", str(self.requests_path), "--acknowledged", str(self.acknowledged_path)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.summary_path.unlink(missing_ok=True)
         self.requests_path.unlink(missing_ok=True)
+        self.acknowledged_path.unlink(missing_ok=True)
         if self._plan is not None:
             write_atomically(self._plan_path, json.dumps(self._plan.document()))
         log_path = self.run.path / "logs" / "load.log"

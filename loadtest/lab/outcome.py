@@ -21,7 +21,8 @@ SERIES_POINTS = 600  # at most, however long a run was
 @dataclass(frozen=True)
 class Run:
     """One load run. plan: None where the world's own visits came. seconds: for how long it was offered, wall. machine:
-    None where nobody measured it. summary: of what users did (`loadtest.summary`). interrupted: it was ended early."""
+    None where nobody measured it. summary: of what users did (`loadtest.summary`). interrupted: it was ended early.
+    acknowledged: ids of what users told and the stack took in."""
 
     plan: Plan | None
     seconds: float
@@ -30,6 +31,7 @@ class Run:
     machine: Machine | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    acknowledged: list[str] = field(default_factory=list)
 
 
 def document(run: Run) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _answer(report: dict[str, Any], found: Run, parent: Path, json_: bool) -> No
 
     document = report["document"]
     try:
-        document["report"] = str(save(fresh(parent), report, found.requests))
+        document["report"] = str(save(fresh(parent), report, found.requests, found.acknowledged))
     except OSError:
         emit(document | {"report": None}, lambda: show(document | {"report": None}), json_)
         raise

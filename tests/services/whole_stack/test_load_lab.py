@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadtest.lab import saved
 from loadtest.lab.measure import measure
 from loadtest.lab.outcome import document
 from loadtest.lab.plan import Plan
@@ -108,3 +109,26 @@ def test_two_configurations_in_turns_leave_the_stack_as_it_was(stack, capsys):
     assert told["error_share"]["verdict"] in ("a", "b", "none", "too few")
     assert after.version > before.version
     assert after.model_copy(update={"version": before.version}) == before
+
+
+def test_all_acknowledged_feedback_is_on_record_though_the_gateway_died_meanwhile(stack, tmp_path, capsys):
+    pid = next(s["pid"] for s in stack.status()["services"] if s["name"] == "gateway")
+    killed = False
+
+    def kill(_what: str, _share: float | None = None) -> None:
+        nonlocal killed
+        if not killed and (stack.run_dir / "load-requests.npz").exists():
+            os.kill(pid, signal.SIGKILL)
+            killed = True
+
+    run = measure(stack.run, Plan("poisson", rate=15, seconds=14), progress=kill, telemetry=False)
+    report = saved.whole(run, str(stack.run_dir), "now")
+    saved.save(tmp_path, report, run.requests, run.acknowledged)
+    with pytest.raises(SystemExit) as left:
+        main(["load", "verify", str(tmp_path), "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert report["document"]["errors"], "it was noticed"
+    assert report["document"]["feedback"]["acknowledged"] == told["acknowledged"] > 10
+    assert told["equal"], told
+    assert not left.value.code
