@@ -23,11 +23,11 @@ def test_twice_as_slow_is_seen_with_its_ratio():
 
 
 def test_of_two_that_are_the_same_no_more_than_chance_says_otherwise():
-    """Ten pairs of equal services, four figures each: at 95 % two false verdicts on the average, more than 8 never."""
-    pairs = [held(a_run(seed=2 * n), a_run(seed=2 * n + 1)) for n in range(10)]
+    """Six pairs of equal services, four figures each: at 95 % one false verdict on the average, more than 6 never."""
+    pairs = [held(a_run(seed=2 * n), a_run(seed=2 * n + 1)) for n in range(6)]
     wrong = [told[m]["verdict"] for told in pairs for m in ("p50_ms", "p90_ms", "mean_ms", "ok_per_s")]
 
-    assert sum(v in ("a", "b") for v in wrong) <= 8
+    assert sum(v in ("a", "b") for v in wrong) <= 6
 
 
 def test_a_percentile_that_few_requests_lie_beyond_has_no_verdict():
