@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from loadtest.lab.capacity import PRESETS
+from loadtest.lab.report.picture import picture
 from loadtest.lab.shapes import ABOUT
 from sandbox.cli.reference import command_paths
 
-TEXT = (Path(__file__).resolve().parents[4] / "docs/load.md").read_text()
+DOCS = Path(__file__).resolve().parents[4] / "docs"
+TEXT = (DOCS / "load.md").read_text()
 SAID = sorted(
     {line.split("#")[0].strip() for block in re.findall(r"```sh\n(.*?)```", TEXT, re.S) for line in block.splitlines()}
     | set(re.findall(r"`(sandbox [^`]+)`", TEXT))
@@ -32,3 +34,7 @@ def test_every_command_of_the_page_exists_with_its_options(line):
 def test_the_page_tells_every_shape_and_every_target_by_name():
     assert set(re.findall(r"^\| `([a-z-]+)` \|", TEXT, re.M)) == set(ABOUT)
     assert all(f"`{name}`" in TEXT for name in PRESETS)
+
+
+def test_the_picture_of_the_page_is_the_one_that_is_calculated():
+    assert (DOCS / "img/omission.svg").read_text() == picture()
