@@ -60,13 +60,13 @@ class Load:
             "--summary", str(self.summary_path), "--host", run.addresses["gateway"],
         ]  # fmt: skip
         if plan is not None:  # it ends by itself
-            self._command += ["--arrivals", str(self._plan_path), "-t", f"{plan.seconds + OVERTIME_S:g}s"]
+            self._command += ["--arrivals", str(self._plan_path), "-t", f"{math.ceil(plan.seconds + OVERTIME_S)}s"]
         if diurnal:
             self._command.append("--diurnal")
         if shape is not None:
             self._command += ["--shape", shape.model_dump_json(), "--began-ts", repr(began_ts)]
-        if duration_s is not None:
-            self._command += ["-t", f"{duration_s:g}s"]
+        if duration_s is not None:  # Locust knows whole seconds only
+            self._command += ["-t", f"{math.ceil(duration_s)}s"]
         if duration_s is not None or plan is not None:  # a drill's load has no end, and nobody who asks for it
             self._command += ["--requests", str(self.requests_path), "--acknowledged", str(self.acknowledged_path)]
         self._process: subprocess.Popen[bytes] | None = None

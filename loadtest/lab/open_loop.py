@@ -19,6 +19,7 @@ from loadtest.sessions import Visit
 from sandbox.base.errors import SandboxError
 
 MADE = tuple(name for name in SHAPES if name != "replay")
+UNTIL_STOPPED_S = 3_600.0  # of a load without an end of its own
 Ask = Callable[[Any, Visit, float, int], float]
 
 
@@ -50,7 +51,9 @@ class OpenLoop:
             self._due.put((intended, who))
         traffic.sleep_until(began_ts + self._plan.seconds * traffic.run.speed)
         gevent.sleep(TIMEOUT_S)
-        gevent.spawn(traffic.environment.runner.quit)  # the end of a test kills this very greenlet
+        runner = traffic.environment.runner
+        # The end of a test kills this very greenlet. Where Locust shows its page, the page stays.
+        gevent.spawn(runner.quit if traffic.environment.web_ui is None else runner.stop)
 
     def play(self, ask: Ask) -> None:
         """One arrival's request, when there is one."""
@@ -62,7 +65,7 @@ class OpenLoop:
 def plan_of(options: Any) -> Plan:
     """From Locust's options: a plan's JSON file, or a shape by name at the rate and seed of the others."""
     if options.arrivals in MADE:
-        seconds = float(options.run_time or 3_600)
+        seconds = float(options.run_time) if isinstance(options.run_time, int) else UNTIL_STOPPED_S
         return Plan(options.arrivals, rate=options.rate, seconds=seconds, seed=options.load_seed)
     return Plan.of(json.loads(Path(options.arrivals).read_text()))
 

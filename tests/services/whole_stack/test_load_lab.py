@@ -29,7 +29,7 @@ def test_a_shaped_load_is_reported_by_stage_and_segment_with_its_page(stack, tmp
     with pytest.raises(SystemExit) as left:
         main(
             ["load", "run", "--run-dir", str(stack.run_dir), "--shape", "flash-crowd", "--rate", "10", "--factor", "2",
-             "--seconds", "6", "--out", str(tmp_path), "--json"]
+             "--seconds", "6.5", "--out", str(tmp_path), "--json"]
         )  # fmt: skip
     told = json.loads(capsys.readouterr().out)
 
@@ -44,6 +44,7 @@ def test_a_shaped_load_is_reported_by_stage_and_segment_with_its_page(stack, tmp
     assert not _generators()
 
 
+@pytest.mark.slow
 def test_a_frozen_gateway_is_seen_by_arrivals_and_hidden_from_a_load_that_waits(stack):
     """The gateway stands still for a sixth of the run. A sixth of the arrivals come then and wait; of callers who wait
     for their answers each has one request that long."""
@@ -95,6 +96,19 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(stack, tmp_path):
     assert not _generators()
 
 
+@pytest.mark.slow
+def test_locust_alone_takes_a_shape_by_name(stack):
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "60", "-r", "60", "-t", "8s",
+         "--arrivals", "spike", "--rate", "8", "--run-dir", str(stack.run_dir)],
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "Recommend" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
 def test_two_configurations_in_turns_leave_the_stack_as_it_was(stack, capsys):
     before = Config.load(stack.run_dir)
     with pytest.raises(SystemExit) as left:
@@ -111,6 +125,7 @@ def test_two_configurations_in_turns_leave_the_stack_as_it_was(stack, capsys):
     assert after.model_copy(update={"version": before.version}) == before
 
 
+@pytest.mark.slow
 def test_all_acknowledged_feedback_is_on_record_though_the_gateway_died_meanwhile(stack, tmp_path, capsys):
     pid = next(s["pid"] for s in stack.status()["services"] if s["name"] == "gateway")
     killed = False
