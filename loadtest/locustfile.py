@@ -27,6 +27,7 @@ from loadtest.feedback import event_id, sendings
 from loadtest.lab.arrivals import PERSON
 from loadtest.lab.ledger import OK, Ledger
 from loadtest.lab.open_loop import MADE, OpenLoop, plan_of, status_of
+from loadtest.lab.told import Acknowledgements
 from loadtest.orders import Orders
 from loadtest.runner import LOAD
 from loadtest.schedule import Schedule
@@ -61,6 +62,7 @@ def _arguments(parser: Any) -> None:
     group.add_argument("--summary", default="", help="file for a summary as JSON")
     group.add_argument("--arrivals", default="", help=f"plan of the lab: a JSON file, or one of {', '.join(MADE)}")
     group.add_argument("--requests", default="", help="file for all requests, npz")
+    group.add_argument("--acknowledged", default="", help="file for ids of acknowledged feedback, a line each")
 
 
 class Traffic:
@@ -80,6 +82,7 @@ class Traffic:
         self.mood: dict[int, float] = {}
         self.environment = environment
         self.began_ts, self.ledger = self.clock.now(), Ledger()
+        self.told = Acknowledgements(Path(options.acknowledged) if options.acknowledged else None)
         self.open_loop = OpenLoop(self, plan_of(options)) if options.arrivals else None
         self._later: list[tuple[float, int, list[Any]]] = []  # a heap: what is still to happen
         self._count = itertools.count()
@@ -124,6 +127,7 @@ class Traffic:
             while self._later and self._later[0][0] <= self.clock.now():
                 gevent.spawn(self.send, heapq.heappop(self._later)[2])
             self.rows.flush()
+            self.told.flush()
             self.keep(every_s=KEEP_S)
             gevent.sleep(LOOK_S)
 
@@ -147,6 +151,7 @@ class Traffic:
             self.gateway.feedback(batch)
         except grpc.RpcError as failure:
             error = failure
+        self.told.sent((event.event_id for event in batch), answered=error is None)
         _report(self.environment, "LogFeedback", began, error)
 
 
@@ -172,10 +177,11 @@ def _stop(environment: Any, **_: Any) -> None:
     traffic.orders.stop()
     gevent.sleep(0.6)  # the last rows' flush interval
     traffic.rows.flush()
+    traffic.told.flush()
     traffic.keep()
     path = environment.parsed_options.summary if environment.parsed_options else ""
     if path:
-        Path(path).write_text(json.dumps(traffic.summary.document() | {"began_ts": traffic.began_ts}))
+        Path(path).write_text(json.dumps(traffic.summary.document() | {"began_ts": traffic.began_ts, "feedback": traffic.told.document()}))
 
 
 class SlateUser(User):

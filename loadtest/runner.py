@@ -42,32 +42,10 @@ class Load:
         rate = rate if shape is None else shape.peak_per_s
         if plan is not None:
             rate, seed, duration_s = plan.rate, plan.seed, None
-        if not 0 < rate <= 10_000:
-            raise SandboxError(
-                "CFG-004",
-                where="load, rate",
-                seen=rate,
-                expected="above 0 and at most 10000 per second",
-                fix="ask for a rate that one machine can send",
-            )
-        if duration_s is not None and not 1 <= duration_s <= 7 * 86_400:
-            raise SandboxError(
-                "CFG-004",
-                where="load, duration",
-                seen=duration_s,
-                expected="1 second to a week",
-                fix="leave it out for 30 s",
-            )
-        if not 1 <= slate_size <= 100 or not 0 <= seed < 2**63:
-            raise SandboxError(
-                "CFG-004",
-                where="load, k and seed",
-                seen=f"k {slate_size}, seed {seed}",
-                expected="k from 1 to 100, seed from 0 to 2^63 - 1",
-                fix="correct the number",
-            )
+        _require(rate, duration_s, slate_size, seed)
         self.run, self.summary_path = run, run.path / "load-summary.json"
         self.requests_path, self._plan = run.path / "load-requests.npz", plan
+        self.acknowledged_path = run.path / "load-acknowledged.txt"
         self._plan_path = run.path / "load-plan.json"
         # A visit lasts some ten wall seconds at 60x; six times that leaves room for slow answers and
         # for a rush, and a client that waits costs nothing.
@@ -82,20 +60,21 @@ class Load:
             "--summary", str(self.summary_path), "--host", run.addresses["gateway"],
         ]  # fmt: skip
         if plan is not None:  # it ends by itself
-            self._command += ["--arrivals", str(self._plan_path), "-t", f"{plan.seconds + OVERTIME_S:g}s"]
+            self._command += ["--arrivals", str(self._plan_path), "-t", f"{math.ceil(plan.seconds + OVERTIME_S)}s"]
         if diurnal:
             self._command.append("--diurnal")
         if shape is not None:
             self._command += ["--shape", shape.model_dump_json(), "--began-ts", repr(began_ts)]
-        if duration_s is not None:
-            self._command += ["-t", f"{duration_s:g}s"]
+        if duration_s is not None:  # Locust knows whole seconds only
+            self._command += ["-t", f"{math.ceil(duration_s)}s"]
         if duration_s is not None or plan is not None:  # a drill's load has no end, and nobody who asks for it
-            self._command += ["--requests", str(self.requests_path)]
+            self._command += ["--requests", str(self.requests_path), "--acknowledged", str(self.acknowledged_path)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.summary_path.unlink(missing_ok=True)
         self.requests_path.unlink(missing_ok=True)
+        self.acknowledged_path.unlink(missing_ok=True)
         if self._plan is not None:
             write_atomically(self._plan_path, json.dumps(self._plan.document()))
         log_path = self.run.path / "logs" / "load.log"
@@ -155,3 +134,31 @@ class Load:
                 fix=f"see {self.run.path / 'logs' / 'load.log'}",
             ) from error
         return document
+
+
+def _require(rate: float, duration_s: float | None, slate_size: int, seed: int) -> None:
+    """Raises CFG-004 for a load that can't be."""
+    if not 0 < rate <= 10_000:
+        raise SandboxError(
+            "CFG-004",
+            where="load, rate",
+            seen=rate,
+            expected="above 0 and at most 10000 per second",
+            fix="ask for a rate that one machine can send",
+        )
+    if duration_s is not None and not 1 <= duration_s <= 7 * 86_400:
+        raise SandboxError(
+            "CFG-004",
+            where="load, duration",
+            seen=duration_s,
+            expected="1 second to a week",
+            fix="leave it out for 30 s",
+        )
+    if not 1 <= slate_size <= 100 or not 0 <= seed < 2**63:
+        raise SandboxError(
+            "CFG-004",
+            where="load, k and seed",
+            seen=f"k {slate_size}, seed {seed}",
+            expected="k from 1 to 100, seed from 0 to 2^63 - 1",
+            fix="correct the number",
+        )

@@ -6,10 +6,12 @@ https://hdrhistogram.org; its Python form, hdrhistogram.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
@@ -83,7 +85,7 @@ class Histogram:
         found = cls()
         try:
             found._counts.add(HdrHistogram.decode(text.encode()))
-        except Exception as error:  # the library has half a dozen kinds of its own for one thing
+        except (ValueError, TypeError, IndexError, zlib.error, HdrCookieException, HdrLengthException) as error:
             raise ValueError(f"no histogram: {text[:20]!r}") from error
         return found
 

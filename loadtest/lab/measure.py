@@ -15,6 +15,7 @@ from loadtest.lab.outcome import Run
 from loadtest.lab.plan import Plan
 from loadtest.lab.saturation import Machine
 from loadtest.lab.telemetry import Seen, seen
+from loadtest.lab.told import acknowledged
 from loadtest.runner import Load
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
@@ -63,12 +64,13 @@ def measure(
         except SandboxError:  # it was only just coming up: there is nothing to keep
             raise KeyboardInterrupt from None
     requests = Requests.load(traffic.requests_path)
+    ids = acknowledged(traffic.acknowledged_path)
     interrupted = interrupted or not summary
     seconds = load.seconds if not interrupted else max(1.0, float(requests.intended_s.max(initial=1.0)))
     began_ts = float(summary.pop("began_ts", clock.now() - seconds * run.speed))
     ended_ts = began_ts + seconds * run.speed
     found = seen(run.lake, began_ts, ended_ts, run.speed) if telemetry else Seen()
-    return Run(plan, seconds, requests, found, busy.machine(began_ts, ended_ts, run.speed), summary, interrupted)
+    return Run(plan, seconds, requests, found, busy.machine(began_ts, ended_ts, run.speed), summary, interrupted, ids)
 
 
 def _summary(end: Callable[[], dict[str, Any]], traffic: Load) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from loadtest.lab.arrivals import arrivals, chosen_item
 from loadtest.lab.crowd import Crowd
 from loadtest.lab.plan import SHAPES, Plan
 from loadtest.sessions import Visit
+from sandbox.base.errors import SandboxError
 
 MADE = tuple(name for name in SHAPES if name != "replay")
+UNTIL_STOPPED_S = 3_600.0  # of a load without an end of its own
 Ask = Callable[[Any, Visit, float, int], float]
 
 
@@ -25,6 +27,11 @@ class OpenLoop:
     """The arrivals of one plan on one Locust process. traffic: what its users share (`locustfile.Traffic`)."""
 
     def __init__(self, traffic: Any, plan: Plan) -> None:
+        if type(traffic.environment.runner).__name__ in ("MasterRunner", "WorkerRunner"):
+            raise SandboxError(
+                "CFG-004", where="locust --arrivals", seen="a master or a worker", expected="one process, which makes all arrivals",
+                fix="leave --master and --worker out, or --arrivals",
+            )  # fmt: skip
         self._traffic, self._plan = traffic, plan
         item = chosen_item(plan, traffic.behaviour.n_items) if plan.shape == "flash-crowd" else None
         self._crowd = Crowd(traffic.schedule.take, item, traffic.mood)
@@ -44,7 +51,9 @@ class OpenLoop:
             self._due.put((intended, who))
         traffic.sleep_until(began_ts + self._plan.seconds * traffic.run.speed)
         gevent.sleep(TIMEOUT_S)
-        gevent.spawn(traffic.environment.runner.quit)  # the end of a test kills this very greenlet
+        runner = traffic.environment.runner
+        # The end of a test kills this very greenlet. Where Locust shows its page, the page stays.
+        gevent.spawn(runner.quit if traffic.environment.web_ui is None else runner.stop)
 
     def play(self, ask: Ask) -> None:
         """One arrival's request, when there is one."""
@@ -56,7 +65,7 @@ class OpenLoop:
 def plan_of(options: Any) -> Plan:
     """From Locust's options: a plan's JSON file, or a shape by name at the rate and seed of the others."""
     if options.arrivals in MADE:
-        seconds = float(options.run_time or 3_600)
+        seconds = float(options.run_time) if isinstance(options.run_time, int) else UNTIL_STOPPED_S
         return Plan(options.arrivals, rate=options.rate, seconds=seconds, seed=options.load_seed)
     return Plan.of(json.loads(Path(options.arrivals).read_text()))
 

@@ -21,7 +21,8 @@ SERIES_POINTS = 600  # at most, however long a run was
 @dataclass(frozen=True)
 class Run:
     """One load run. plan: None where the world's own visits came. seconds: for how long it was offered, wall. machine:
-    None where nobody measured it. summary: of what users did (`loadtest.summary`). interrupted: it was ended early."""
+    None where nobody measured it. summary: of what users did (`loadtest.summary`). interrupted: it was ended early.
+    acknowledged: ids of what users told and the stack took in."""
 
     plan: Plan | None
     seconds: float
@@ -30,6 +31,7 @@ class Run:
     machine: Machine | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    acknowledged: list[str] = field(default_factory=list)
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def document(run: Run) -> dict[str, Any]:
     requests, ok = run.requests, run.requests.only(run.requests.ok)
     late = Histogram.of(requests.lateness_ms).percentiles_ms([50, 99, 99.9]) or {}
     names, counts = np.unique(requests.error[~requests.ok], return_counts=True)
-    fullest = _resources(run, late.get("99", 0.0))
+    used = _resources(run, late.get("99", 0.0))
     n = len(requests)
     return {
         **run.summary,
@@ -62,11 +64,17 @@ def document(run: Run) -> dict[str, Any]:
         },
         "by_stage": _percentiles(run.seen.stages),
         "by_segment": _percentiles(run.seen.segments),
-        "saturated": saturated(fullest),
-        "resources": [{"resource": r, "used": used, "evidence": said} for r, used, said in fullest],
+        "saturated": saturated(used),
+        "resources": [{"resource": r, "used": share, "evidence": said} for r, share, said in used],
         "cost": {**cost(run.seen.processes, n, run.seconds), "redis_bytes": run.seen.redis_bytes},
         "note": run.seen.note,
     }
+
+
+def fullest(run: Run) -> dict[str, Any]:
+    """{resource, evidence} alone: what was used up."""
+    late = Histogram.of(run.requests.lateness_ms).percentiles_ms([99]) or {}
+    return saturated(_resources(run, late.get("99", 0.0)))
 
 
 def histograms(run: Run) -> dict[str, str]:

@@ -70,6 +70,9 @@ class _Profile:
             inside, step = outside, step * 1.7
         else:
             return bound
+        # Beside its own estimate a search may stop a rounding short of the least residuals: then the end is there.
+        if self._excess(inside) >= 0:
+            return inside
         return float(brentq(self._excess, inside, outside, rtol=1e-6))
 
     def _without_contention(self) -> bool:
@@ -82,7 +85,9 @@ class _Profile:
         outside = inside
         while outside > 1e-6 * self._scale and self._excess(outside) <= 0:
             inside, outside = outside, outside / 2
-        return float(brentq(self._excess, outside, inside, rtol=1e-6)) if outside < inside else inside
+        if outside == inside or self._excess(outside) <= 0 or self._excess(inside) >= 0:
+            return outside
+        return float(brentq(self._excess, outside, inside, rtol=1e-6))
 
     def _excess(self, value: float) -> float:
         return self._residuals(value) - self._allowed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import numpy as np
 
 from loadtest.lab.ledger import Requests
 from loadtest.lab.outcome import Run, document, histograms, series
+from loadtest.lab.told import acknowledged
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import write_atomically
 
 VERSION = 1
-_JSON, _REQUESTS, _PAGE = "report.json", "requests.npz", "report.html"
+_JSON, _REQUESTS, _PAGE, _TOLD = "report.json", "requests.npz", "report.html", "acknowledged.txt"
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,21 @@ class Saved:
         found: dict[str, Any] = self.whole["document"]
         return found
 
+    @property
+    def acknowledged(self) -> list[str]:
+        """Ids of the feedback that was acknowledged."""
+        return acknowledged(self.place / _TOLD)
 
-def whole(run: Run, where: str, when: str) -> dict[str, Any]:
-    """Everything that a report is made from, but its requests. where: the stack. when: world time it began."""
+
+def whole(run: Run, where: str, when: str, users: int | None = None) -> dict[str, Any]:
+    """Everything that a report is made from, but its requests. where: the stack. when: world time it began. users: of
+    its world."""
     plan = None if run.plan is None else {k: v for k, v in run.plan.document().items() if k != "replayed_s"}
     return {
         "version": VERSION,
         "run": where,
         "when": when,
+        "users": users,
         "plan": plan,
         "document": document(run),
         "series": series(run),
@@ -56,16 +65,17 @@ def fresh(parent: Path, name: str = "") -> Path:
     return place
 
 
-def save(place: Path, report: dict[str, Any], requests: Requests) -> Path:
+def save(place: Path, report: dict[str, Any], requests: Requests, acknowledged_ids: Sequence[str] = ()) -> Path:
     """The page's path. Raises OSError, on a full disk too; nothing half written is left then."""
     from loadtest.lab.report.of_run import report as page_of
 
     try:
         requests.save(place / _REQUESTS)
+        write_atomically(place / _TOLD, "".join(f"{one}\n" for one in acknowledged_ids))
         write_atomically(place / _JSON, json.dumps(report, default=_plain))
         write_atomically(place / _PAGE, page_of(report))
     except OSError:
-        for name in (_REQUESTS, _JSON, _PAGE):
+        for name in (_REQUESTS, _JSON, _PAGE, _TOLD):
             (place / name).unlink(missing_ok=True)
         raise
     return place / _PAGE

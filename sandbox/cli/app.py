@@ -47,6 +47,7 @@ _COMMANDS = {  # command -> module and function
     "calibrate": ("sandbox.cli.calibrate", "calibrate"),
     "simulate": ("sandbox.cli.simulate", "simulate"),
     "cache": ("sandbox.cli.cache", "cache"),
+    "capacity": ("sandbox.cli.capacity", "capacity"),
     "twin": ("sandbox.cli.twin", "twin"),
     "mcp": ("sandbox.cli.mcp", "mcp"),
     "evaluate": ("sandbox.cli.evaluate", "evaluate"),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from sandbox.cli.load_compare import compare
 from sandbox.cli.load_fit import fit
+from sandbox.cli.load_knee import knee
 from sandbox.cli.load_run import run
+from sandbox.cli.load_verify import verify
 
 app = typer.Typer(help="Traffic on a running stack, and the load lab.", no_args_is_help=True)
 app.command("run")(run)
+app.command("knee")(knee)
+app.command("compare")(compare)
+app.command("verify")(verify)
 app.command("fit")(fit)
 
 

@@ -13,6 +13,7 @@ from sandbox.cli.options import Json, RunDir
 from sandbox.cli.output import emit, err, out, progress
 
 if TYPE_CHECKING:
+    from loadtest.lab.outcome import Run
     from loadtest.lab.plan import Plan
 
 _SHOWN = ("50", "90", "99", "99.9", "99.99")
@@ -50,8 +51,9 @@ def run(
     answered.
     """
     from loadtest.lab.measure import Visits, measure
-    from loadtest.lab.saved import fresh, save, whole
+    from loadtest.lab.saved import whole
     from sandbox.base.clock import iso
+    from sandbox.base.worlds import load_manifest
     from sandbox.runtime.stack import Stack
 
     load: Plan | Visits = Visits(rate, seconds, seed, diurnal)
@@ -61,15 +63,22 @@ def run(
         )
     stack = Stack.attach(run_dir)
     stack.require_up()
-    when = iso(stack.run.clock().now())
+    when, users = iso(stack.run.clock().now()), load_manifest(stack.run.world).users
     with progress(json_) as say:
         found = measure(stack.run, load, slate_size=k, progress=say)
     if found.interrupted:
         err.print("ended early; kept what was measured until then")
-    report = whole(found, str(stack.run_dir), when)
+    report = whole(found, str(stack.run_dir), when, users)
+    _answer(report, found, out_ or stack.run_dir / "load", json_)
+
+
+def _answer(report: dict[str, Any], found: Run, parent: Path, json_: bool) -> None:
+    """Saves the report and prints its document, which is told even where no disk takes the report."""
+    from loadtest.lab.saved import fresh, save
+
     document = report["document"]
     try:
-        document["report"] = str(save(fresh(out_ or stack.run_dir / "load"), report, found.requests))
+        document["report"] = str(save(fresh(parent), report, found.requests, found.acknowledged))
     except OSError:
         emit(document | {"report": None}, lambda: show(document | {"report": None}), json_)
         raise

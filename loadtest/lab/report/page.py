@@ -36,6 +36,16 @@ def page(title: str, subtitle: str, parts: Sequence[Part], notices: Sequence[str
     )  # fmt: skip
 
 
+def svg(chart: Chart) -> str:
+    """One chart as a file of its own, on white paper."""
+    template = _environment().get_template("chart.svg.j2")
+    drawn = str(template.module.draw(chart))  # type: ignore[attr-defined]
+    style = _style().replace("@media (prefers-color-scheme: dark)", "@media not all")
+    paper = f'<rect width="{chart.width}" height="{chart.height}" fill="#fff"/>'
+    begins, rest = drawn.split(">", 1)
+    return f'{begins} xmlns="http://www.w3.org/2000/svg"><style>{style}</style>{paper}{rest}\n'
+
+
 def number(value: float | None, unit: str = "") -> str:
     """Three significant digits, or all before the point; – for none."""
     if value is None:

@@ -6,16 +6,21 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
+from loadtest.lab import saved
 from loadtest.lab.measure import measure
 from loadtest.lab.outcome import document
 from loadtest.lab.plan import Plan
 from loadtest.runner import LOCUSTFILE
+from sandbox.base.config import Config
 from sandbox.cli.app import main
+from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -24,7 +29,7 @@ def test_a_shaped_load_is_reported_by_stage_and_segment_with_its_page(stack, tmp
     with pytest.raises(SystemExit) as left:
         main(
             ["load", "run", "--run-dir", str(stack.run_dir), "--shape", "flash-crowd", "--rate", "10", "--factor", "2",
-             "--seconds", "6", "--out", str(tmp_path), "--json"]
+             "--seconds", "6.5", "--out", str(tmp_path), "--json"]
         )  # fmt: skip
     told = json.loads(capsys.readouterr().out)
 
@@ -39,6 +44,7 @@ def test_a_shaped_load_is_reported_by_stage_and_segment_with_its_page(stack, tmp
     assert not _generators()
 
 
+@pytest.mark.slow
 def test_a_frozen_gateway_is_seen_by_arrivals_and_hidden_from_a_load_that_waits(stack):
     """The gateway stands still for a sixth of the run. A sixth of the arrivals come then and wait; of callers who wait
     for their answers each has one request that long."""
@@ -70,3 +76,74 @@ def _generators() -> list[int]:
         if str(LOCUSTFILE) in (process.info["cmdline"] or []):
             found.append(process.pid)
     return found
+
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(stack, tmp_path):
+    command = [sys.executable, "-m", "sandbox.cli.app", "load", "run", "--run-dir", str(stack.run_dir), "--shape", "constant",
+               "--rate", "10", "--seconds", "120", "--out", str(tmp_path), "--json"]  # fmt: skip
+    kept = stack.run_dir / "load-requests.npz"
+    kept.unlink(missing_ok=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        wait_for(kept.exists, 60, "requests on disk")
+        running.send_signal(signal.SIGINT)
+        answer, _ = running.communicate(timeout=60)
+    told = json.loads(answer)
+
+    assert running.returncode == 130
+    assert told["interrupted"]
+    assert told["sent"] > 10
+    assert Path(told["report"]).exists()
+    assert not _generators()
+
+
+@pytest.mark.slow
+def test_locust_alone_takes_a_shape_by_name(stack):
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "60", "-r", "60", "-t", "8s",
+         "--arrivals", "spike", "--rate", "8", "--run-dir", str(stack.run_dir)],
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "Recommend" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_two_configurations_in_turns_leave_the_stack_as_it_was(stack, capsys):
+    before = Config.load(stack.run_dir)
+    with pytest.raises(SystemExit) as left:
+        main(
+            ["load", "compare", "as-is", "retries caller=ranking callee=model attempts=3", "--run-dir", str(stack.run_dir),
+             "--rate", "10", "--seconds", "4", "--rounds", "1", "--json"]
+        )  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    after = Config.load(stack.run_dir)
+
+    assert not left.value.code
+    assert told["error_share"]["verdict"] in ("a", "b", "none", "too few")
+    assert after.version > before.version
+    assert after.model_copy(update={"version": before.version}) == before
+
+
+@pytest.mark.slow
+def test_all_acknowledged_feedback_is_on_record_though_the_gateway_died_meanwhile(stack, tmp_path, capsys):
+    pid = next(s["pid"] for s in stack.status()["services"] if s["name"] == "gateway")
+    killed = False
+
+    def kill(_what: str, _share: float | None = None) -> None:
+        nonlocal killed
+        if not killed and (stack.run_dir / "load-requests.npz").exists():
+            os.kill(pid, signal.SIGKILL)
+            killed = True
+
+    run = measure(stack.run, Plan("poisson", rate=15, seconds=14), progress=kill, telemetry=False)
+    report = saved.whole(run, str(stack.run_dir), "now")
+    saved.save(tmp_path, report, run.requests, run.acknowledged)
+    with pytest.raises(SystemExit) as left:
+        main(["load", "verify", str(tmp_path), "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert report["document"]["errors"], "it was noticed"
+    assert report["document"]["feedback"]["acknowledged"] == told["acknowledged"] > 10
+    assert told["equal"], told
+    assert not left.value.code

@@ -33,3 +33,19 @@ def a_run(rate: float = 50.0, seconds: float = 20.0, scale_ms: float = 20.0, see
         cpu=[(s, "model", 0.95) for s in range(int(seconds))], redis_bytes=2_000_000,
     )  # fmt: skip
     return Run(plan, seconds, requests(at_s, service_s, failed=failed), seen, Machine(4, 1.6, 0.2))
+
+
+def one_server(plan: Plan, per_s: float, timeout_s: float = 2.0) -> Run:
+    """The plan's arrivals at a single server that takes them one after the other, in exponential times, per_s on the
+    average; who waits longer than timeout_s has failed. A queue of which everything is known (M/M/1)."""
+    at_s = arrivals(plan).at_s
+    work_s = stream(plan.seed, "test/work").exponential(1 / per_s, len(at_s))
+    done = np.empty(len(at_s))
+    free = 0.0
+    for i, (at, work) in enumerate(zip(at_s.tolist(), work_s.tolist(), strict=True)):
+        done[i] = free = max(free, at) + work
+    late = done - at_s > timeout_s
+    error = np.where(late, "DEADLINE_EXCEEDED", "ok")
+    found = Requests(at_s, at_s, np.minimum(done, at_s + timeout_s), np.zeros(len(at_s), np.int8), error, late & False)
+    busy = min(0.99, plan.rate / per_s)
+    return Run(plan, plan.seconds, found, Seen([Process("model-0", busy)]), Machine(4, busy, 0.1))

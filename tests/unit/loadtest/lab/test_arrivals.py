@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
@@ -109,6 +109,7 @@ def test_a_recording_is_replayed_at_its_pace_or_faster(tmp_path):
     assert len(arrivals(Plan("replay", replayed_s=at_s, seconds=5))) == 3, "what is later than the run is left out"
 
 
+@settings(max_examples=40, deadline=None)
 @given(shape=st.sampled_from(MADE), seed=st.integers(0, 10), of=st.integers(1, 7))
 def test_workers_share_arrivals_without_loss_or_copy(shape, seed, of):
     whole = arrivals(Plan(shape, rate=30, seconds=10, seed=seed))
@@ -118,6 +119,7 @@ def test_workers_share_arrivals_without_loss_or_copy(shape, seed, of):
     assert sum(len(p) for p in parts) == len(whole)
 
 
+@settings(max_examples=40, deadline=None)
 @given(shape=st.sampled_from(MADE), seed=st.integers(0, 1000), of=st.floats(1, 50))
 def test_a_plan_brings_the_same_arrivals_each_time_in_order_and_in_its_time(shape, seed, of):
     plan = Plan(shape, rate=of, seconds=20, seed=seed)
@@ -129,6 +131,7 @@ def test_a_plan_brings_the_same_arrivals_each_time_in_order_and_in_its_time(shap
     assert (rate(plan, np.linspace(0, 20, 100), extra=False) >= 0).all()
 
 
+@settings(max_examples=40, deadline=None)
 @given(shorter=st.floats(1, 500), longer=st.floats(501, 900))
 def test_a_longer_run_begins_like_a_shorter_one(shorter, longer):
     short, long = unit_arrivals(1, "test", shorter), unit_arrivals(1, "test", longer)

@@ -7,16 +7,7 @@ import pytest
 
 from loadtest.lab.closed import asked, callers
 from loadtest.lab.histogram import Histogram
-
-RATE, SECONDS, WORK_S = 1_000, 30.0, 0.001
-FROZEN = (10.0, 11.4)  # seconds; the service takes requests and answers none
-
-
-def frozen_service() -> tuple[np.ndarray, np.ndarray]:
-    """(seconds of arrivals, seconds of their answers) at a service that has room for all, but stands still for 1.4 s."""
-    arrived = np.arange(0, SECONDS, 1 / RATE)
-    held = (arrived > FROZEN[0] - WORK_S) & (arrived < FROZEN[1])
-    return arrived, np.where(held, FROZEN[1], arrived) + WORK_S
+from loadtest.lab.report.picture import frozen_service
 
 
 def test_a_load_that_waits_does_not_see_a_freeze_that_its_users_do():

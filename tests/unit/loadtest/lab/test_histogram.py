@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.lab.histogram import DIGITS, HIGHEST_US, PERCENTILES, Histogram, by_kind, merged
@@ -61,6 +61,7 @@ def test_a_range_that_begins_high_tells_percentiles_in_its_own_units():
     assert found.values_are_equivalent(at(83.34), 100_000_000)
 
 
+@settings(max_examples=20, deadline=None)
 @given(parts=st.lists(latencies, min_size=1, max_size=4))
 def test_workers_merged_are_what_one_would_have_counted(parts):
     whole = Histogram.of([v for part in parts for v in part])
@@ -70,6 +71,7 @@ def test_workers_merged_are_what_one_would_have_counted(parts):
     assert together.percentiles_ms() == whole.percentiles_ms()
 
 
+@settings(max_examples=20, deadline=None)
 @given(values=st.lists(st.floats(0.001, 100_000), min_size=1, max_size=60), percentile=st.sampled_from(PERCENTILES))
 def test_a_percentile_is_within_a_thousandth_of_one_of_the_latencies(values, percentile):
     told = Histogram.of(values).percentiles_ms([percentile])[f"{percentile:g}"]

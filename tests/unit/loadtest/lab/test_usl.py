@@ -118,15 +118,15 @@ def test_the_profile_interval_holds_the_estimate(name):
 
 
 def test_profile_intervals_hold_the_truth_as_often_as_they_say():
-    """20 sets of measurements with 3 % scatter: 95 % intervals miss 1 of them on the average, more than 5 hardly ever."""
+    """12 sets of measurements with 3 % scatter: of 95 % intervals one in twenty misses, so more than 4 of these hardly ever."""
     truth, n = Law(0.03, 0.001, 50.0), np.array([1, 2, 4, 8, 16, 24, 32, 48.0])
     missed = 0
-    for trial in range(20):
+    for trial in range(12):
         x = truth.at(n) + stream(1, "test/usl", trial).normal(0, 0.03 * truth.peak_x, len(n))
         low, high = interval(fit(n, x), "peak_n")
         missed += not low <= truth.peak_n <= high
 
-    assert missed <= 5
+    assert missed <= 4
 
 
 def test_three_measurements_fit_exactly_and_leave_no_interval():
@@ -149,7 +149,7 @@ def test_what_no_law_can_be_fitted_to_is_refused(n, x):
         fitted(n, x)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15, deadline=None)
 @given(
     alpha=st.floats(0.001, 0.5), beta=st.floats(1e-5, 0.05), gamma=st.floats(1, 1000), unit=st.floats(1e-3, 1e6)
 )  # fmt: skip
