@@ -33,7 +33,7 @@ class Settings:
     clock_s: float = 1.0
     overview_s: float = 2.0
     panels: Rate = Rate(4.0, 40)
-    looks: Rate = Rate(0.2, 10)
+    looks: Rate = Rate(0.1, 20)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load
 from sandbox.room import house
 from sandbox.room.kept import kept
+from sandbox.room.panels.measures import BOARDS
 from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
 from sandbox.warroom.serve import bind
@@ -161,7 +162,7 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
     everything: each byte over HTTP, stream and socket is kept, and searched for the scenario's words and texts."""
     scenario = library.named(name).model_copy(update={"load": LITTLE})
     room = house.open_room(scenario, "virtual", world="tiny", twin=False)
-    secrets, settings = Secrets(b"k" * 32, "instructor"), Settings(commands=EASY, reads=EASY)
+    secrets, settings = Secrets(b"k" * 32, "instructor"), Settings(commands=EASY, reads=EASY, panels=EASY)
     bound = bind("127.0.0.1", 0, False)
     server = uvicorn.Server(
         uvicorn.Config(application(Served([room], secrets, settings)), log_level="error", lifespan="off")
@@ -212,6 +213,33 @@ def trainee(address: str, code: str, got: bytearray) -> Iterator[httpx.Client]:
         yield client
 
 
+def _look_into_every_panel(client: httpx.Client, code: str) -> None:
+    """Each over the whole day, with what is in its lists, and what is refused; looks that are too many are looked again."""
+
+    def get(path: str) -> httpx.Response:
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(client.get(f"/rooms/{code}/{path}"))
+            return answers[-1].status_code != 429
+
+        wait_for(answered, within_s=60, what=path)
+        return answers[-1]
+
+    day = "minutes=1440"
+    listed = get(f"slates?in_full=true&{day}").json()["slates"]
+    assert listed, "some requests are explained in full"
+    for path in (
+        *(f"traces?order={order}&{day}" for order in ("slowest", "failed", "latest")), "traces/slowest?against=usual",
+        f"slates?{day}", *(f"slates/{line['request']}" for line in listed[:3]), f"users/{listed[0]['user']}", "items/1",
+        f"logs?{day}", f"logs/patterns?{day}", *(f"dashboards/{board}?{day}" for board in BOARDS),
+        "dashboards/quality?by=region&earlier=60",
+    ):  # fmt: skip
+        assert get(path).status_code == 200, path
+    for path in ("traces/nobody", "users/99999999", "dashboards/truth", "dashboards/quality?by=fault"):
+        assert get(path).status_code in (400, 404), path
+
+
 def _try_everything(client: httpx.Client, code: str, address: str, got: bytearray) -> None:
     """What answers, and what is refused: errors tell something too."""
 
@@ -239,6 +267,7 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("note", text="may I?")
     for path in ("state", "overview", "debrief", "nothing", "../../instructor/rooms"):
         client.get(f"/rooms/{code}/{path}")
+    _look_into_every_panel(client, code)
     for path in ("/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state"):
         client.get(path)
     token = client.cookies[f"sandbox_room_{code}"]

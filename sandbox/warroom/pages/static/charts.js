@@ -54,7 +54,7 @@ export function plot(title, format) {
 
   function kind(line, i) {
     const order = shown.lines.filter((other) => other.beside === line.beside);
-    return `series s${order.indexOf(line) % 6} ${line.beside ? "beside" : ""}`;
+    return `series s${order.indexOf(line) % 8} ${line.beside ? "beside" : ""}`;
   }
 
   /** lines: [{name, beside, points: [[ts, value or null]]}]. marks: [{ts, kind, text}]. from, to: world seconds. */
@@ -69,7 +69,7 @@ export function plot(title, format) {
     const within = told.filter((mark) => mark.ts >= from && mark.ts <= to);
     shown = { lines, marks: within, at, from, to };
     follow(drawn, lines.map((line, i) => [line, i]), ([, i]) => i, ([line, i]) => s("g", {}, runs(line.points).map((run) => (run.length === 1
-      ? s("circle", { cx: at(run[0][0]), cy: up(run[0][1]), r: 1.5, class: `dot s${i % 6}` })
+      ? s("circle", { cx: at(run[0][0]), cy: up(run[0][1]), r: 1.5, class: `dot s${i % 8}` })
       : s("polyline", { class: kind(line, i), points: run.map(([x, y]) => `${at(x)},${up(y)}`).join(" ") })))),
     ([line]) => JSON.stringify([line.points, from, to, most]));
     follow(marks, within, (mark) => `${mark.kind} ${mark.ts} ${mark.text}`, (mark) =>

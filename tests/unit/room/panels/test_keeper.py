@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.room.panels.keeper import ALL_SHARE, BURST_S, MOST_KEPT, Panels
+from sandbox.room.panels.keeper import BURST_S, MOST_KEPT, Panels
 
 
 class Watched:
@@ -90,16 +90,22 @@ def test_a_drill_that_is_over_and_a_lake_that_refuses_are_told_as_errors_and_not
 
 
 def test_looks_together_leave_the_desk_most_of_its_time():
-    """Somebody who looks for ever other things is held off, and may go on once the desk had its time."""
+    """Whoever looks for ever other things is held off; what was seen before stays to be seen meanwhile."""
     room, panels, hands = kept()
     room.costs_s = BURST_S
 
-    panels.seen("a", asked)
+    first = panels.seen("a", asked)
     panels.seen("b", asked)
+    hands[0] += 2.0
     with pytest.raises(SandboxError, match="ROOM-005"):
         panels.seen("c", asked)
+    hands[0] = BURST_S * 13  # no longer good, and looks may go on
+    panels.seen("b", asked)
+    panels.seen("d", asked)
     looks = room.looks
-    hands[0] += 2 * BURST_S / ALL_SHARE
-    panels.seen("other", asked)
+    hands[0] += 1.0
+    with pytest.raises(SandboxError, match="ROOM-005"):
+        panels.seen("e", asked)
 
-    assert room.looks == looks + 1
+    assert panels.seen("a", asked) == first
+    assert room.looks == looks
