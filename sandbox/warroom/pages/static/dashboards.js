@@ -93,7 +93,7 @@ export function dashboards(model, toChat, shown) {
     return { element: one.element, draw(now, marks) {
       last = now;
       say(more, now.more ? "the commonest alone" : "");
-      one.draw({ lines: now.lines, marks, from: told.from_ts, to: told.to_ts });
+      one.draw({ lines: now.lines, marks, from: Math.min(Math.max(told.from_ts, model.state.room.began_ts), told.to_ts), to: told.to_ts });
       share.draw();
     } };
   }

@@ -160,8 +160,16 @@ function fold(title, element, n) {
   return h("details", { class: "fold" }, h("summary", {}, `${title} (${n})`), element);
 }
 
-const part = (of) => fold(of.title, table(of.columns, of.rows), `${of.rows.length}${of.more ? "+" : ""}`);
-const factsOf = (facts) => h("p", {}, facts.filter((fact) => fact.value !== null).map((fact) => `${fact.name} ${fact.value}`).join(" · "));
+function part(of, open = false) {
+  const element = fold(of.title, table(of.columns, of.rows), `${of.rows.length}${of.more ? "+" : ""}`);
+  element.open = open;
+  return element;
+}
+
+function factsOf(facts) {
+  const told = (value) => (typeof value === "number" && !Number.isInteger(value) ? figure(value) : value);
+  return h("p", {}, facts.filter((fact) => fact.value !== null).map((fact) => `${fact.name} ${told(fact.value)}`).join(" · "));
+}
 
 function slatesOf(lines, open) {
   return h("div", { class: "list" }, h("table", {}, h("tbody", {}, lines.map((line) => slateRow(line, open)))));
@@ -171,14 +179,14 @@ function person(told, open) {
   return {
     share: { sql: told.outcomes.sql.trim().replaceAll(/\s+/g, " "), what: `what user ${told.user} did` },
     parts: [h("h3", {}, `User ${told.user}`), factsOf(told.facts), h("h3", {}, "What they were shown"), slatesOf(told.slates, open),
-      part(told.outcomes), part(told.consents), part(told.features)],
+      part(told.outcomes, true), part(told.consents), part(told.features)],
   };
 }
 
 function thing(told, open) {
   return {
     share: { sql: told.hours.sql.trim().replaceAll(/\s+/g, " "), what: `how item ${told.item} was shown` },
-    parts: [h("h3", {}, `Item ${told.item}`), factsOf(told.facts), part(told.hours), part(told.found_by), part(told.decisions), part(told.outcomes),
+    parts: [h("h3", {}, `Item ${told.item}`), factsOf(told.facts), part(told.hours, true), part(told.found_by), part(told.decisions), part(told.outcomes),
       h("h3", {}, "Requests that it was shown in"), slatesOf(told.slates, open), part(told.features)],
   };
 }
