@@ -14,6 +14,7 @@ from tests.unit.room.panels.toy import USER, write_lake
 from tests.unit.warroom.conftest import Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+SLOW_MS = 30_000  # for what a lake has to be asked, on a machine that has other things to do
 HOSTILE = "<img src=x onerror=\"window.ran='yes'\">';--<script>window.ran='yes'</script>"
 CHART = f"SELECT TIMESTAMP '2026-03-02' + INTERVAL (i) MINUTE AS t, '{HOSTILE.replace(chr(39), chr(39) * 2)}' AS who, i AS \":onmount\" FROM range(9) r(i)"
 
@@ -43,24 +44,24 @@ def test_every_panel_shows_hostile_words_and_runs_none(watched: tuple[Site, Watc
     opens(page, "Dashboards")
     for board in ("features", "versions", "services"):
         page.get_by_label("Dashboard", exact=True).select_option(board)
-        expect(panel.locator(".legend").get_by_text(HOSTILE).first).to_be_visible()
+        expect(panel.locator(".legend").get_by_text(HOSTILE).first).to_be_visible(timeout=SLOW_MS)
     opens(page, "Traces")
     page.locator("#panel-traces .list tbody button").filter(has_text="req-0070").click()
-    expect(panel.locator(".waterfall").get_by_text(HOSTILE).first).to_be_visible()
+    expect(panel.locator(".waterfall").get_by_text(HOSTILE).first).to_be_visible(timeout=SLOW_MS)
     opens(page, "Logs")
     panel.locator(".list button").first.click()
-    expect(panel.get_by_role("heading", name=f"Lines: {HOSTILE[:20]}")).to_be_visible()
+    expect(panel.get_by_role("heading", name=f"Lines: {HOSTILE[:20]}")).to_be_visible(timeout=SLOW_MS)
     opens(page, "Slates")
     panel.locator(".list tbody button").first.click()
-    expect(panel.locator(".funnel")).to_be_visible()
+    expect(panel.locator(".funnel")).to_be_visible(timeout=SLOW_MS)
     for fold in panel.locator("details > summary").all():
         if fold.is_visible():
             fold.click()
     panel.get_by_role("button", name=str(USER), exact=True).first.click()
-    expect(panel.get_by_role("heading", name=f"User {USER}")).to_be_visible()
+    expect(panel.get_by_role("heading", name=f"User {USER}")).to_be_visible(timeout=SLOW_MS)
     page.get_by_label("item", exact=True).fill("3")
     page.get_by_role("button", name="Item's page").click()
-    expect(panel.get_by_role("heading", name="Item 3")).to_be_visible()
+    expect(panel.get_by_role("heading", name="Item 3")).to_be_visible(timeout=SLOW_MS)
 
     assert page.evaluate("window.ran") is None
     assert page.locator("#page img, #page script").count() == 0
@@ -95,7 +96,7 @@ def test_a_link_in_chat_opens_what_was_looked_at_and_evidence_goes_into_the_repo
     opens(page, "Traces")
     page.locator("#panel-traces .list tbody button").filter(has_text="req-0070").click()
     page.get_by_role("button", name="Compare with a usual one").click()
-    expect(page.locator(".compared")).to_be_visible()
+    expect(page.locator(".compared")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("tabpanel").get_by_role("button", name="Show in chat").click()
     page.get_by_label("Message", exact=True).fill("slow in the first hop")
     page.get_by_label("Message", exact=True).press("Enter")
@@ -106,7 +107,7 @@ def test_a_link_in_chat_opens_what_was_looked_at_and_evidence_goes_into_the_repo
 
     opens(page, "Overview")
     page.locator(".messages .link").first.click()
-    expect(page.locator(".compared")).to_be_visible()
+    expect(page.locator(".compared")).to_be_visible(timeout=SLOW_MS)
     bob = site.joined("Bob", "scribe")
     evidence = bob.state()["report"]["evidence"]["value"]
     assert [entry["claim"] for entry in evidence] == ["two traces"]

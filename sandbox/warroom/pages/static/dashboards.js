@@ -20,7 +20,7 @@ export function dashboards(model, toChat, shown) {
   const charts = new Map();
   const place = h("div", { class: "charts" });
   let told = null;
-  let busy = false;
+  let busy = 0; // looks that are on their way: another one by itself would overtake them for ever
 
   const board = choice("Dashboard", BOARDS, wanted.board, (value) => { wanted.board = value; look(); });
   const by = choice("By", [["", "by nothing"]], "", (value) => { wanted.by = value; look(); });
@@ -54,10 +54,10 @@ export function dashboards(model, toChat, shown) {
   }
 
   async function look(quiet = false) {
-    if (quiet && (busy || document.hidden || !shown() || wanted.to_ts !== "")) return;
-    busy = true;
+    if (quiet === true && (busy > 0 || document.hidden || !shown() || wanted.to_ts !== "")) return;
+    busy += 1;
     const found = await reader.read(path({}), quiet === true);
-    busy = false;
+    busy -= 1;
     if (!found) return;
     told = found;
     if (by.options.length !== found.segments.length + 1) {
