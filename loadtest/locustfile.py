@@ -181,7 +181,9 @@ def _stop(environment: Any, **_: Any) -> None:
     traffic.keep()
     path = environment.parsed_options.summary if environment.parsed_options else ""
     if path:
-        Path(path).write_text(json.dumps(traffic.summary.document() | {"began_ts": traffic.began_ts, "feedback": traffic.told.document()}))
+        Path(path).write_text(
+            json.dumps(traffic.summary.document() | {"began_ts": traffic.began_ts, "feedback": traffic.told.document()})
+        )
 
 
 class SlateUser(User):

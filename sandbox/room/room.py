@@ -36,6 +36,7 @@ from sandbox.room.state import Aside, Person, Shared
 from sandbox.room.twists import director, touched
 from sandbox.room.twists.sets import planned_set
 from sandbox.room.untold import untold
+from sandbox.telemetry.sql import Result
 
 _log = logging.getLogger(__name__)
 MOST_STEPS = 16  # of the world in one tick
@@ -169,6 +170,17 @@ class Room:
     def at_desk(self, look: Callable[[Desk], Any]) -> Any:
         """What somebody finds there who changes nothing, None once there is no desk. Raises what the desk raises."""
         return None if self._desk is None else self._on_desk(lambda: None if self._desk is None else look(self._desk))
+
+    def look_up(self, sql: str, max_rows: int) -> tuple[Result, float] | None:
+        """What the lake answers, noted as nobody's query, and how long the desk took for it, seconds of `clock`. Text in and
+        rows out, so that a desk may be elsewhere. None once there is no desk. Raises LAKE-001..004."""
+
+        def asked(desk: Desk) -> tuple[Result, float]:
+            began = self._clock()
+            return desk.lake().query(sql, max_rows=max_rows), self._clock() - began
+
+        found: tuple[Result, float] | None = self.at_desk(asked)
+        return found
 
     def looks_elsewhere(self, who: str, panel: str, about: str) -> bool:
         """Whether that is another panel than a participant looked at last. The instructor's looks are nobody's business."""

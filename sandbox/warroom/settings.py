@@ -34,9 +34,9 @@ class Settings:
     clock_s: float = 1.0
     overview_s: float = 2.0
     panels: Rate = Rate(4.0, 40)
-    looks: Rate = Rate(0.2, 10)
     authors: Rate = Rate(10.0, 60)
     rooms: int = 20
+    looks: Rate = Rate(0.1, 20)
 
 
 @dataclass(frozen=True)

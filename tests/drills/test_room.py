@@ -28,6 +28,7 @@ from sandbox.room.apart.desk import BACK, ENDED
 from sandbox.room.commands import parsed
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.kept import kept
+from sandbox.room.panels.measures import BOARDS
 from sandbox.room.room import Room
 from sandbox.room.twists.catalogue import armable
 from sandbox.warroom.app import application
@@ -208,7 +209,7 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
     everything: each byte over HTTP, stream and socket is kept, and searched for the scenario's words and texts."""
     scenario = library.named(name).model_copy(update={"load": LITTLE})
     room = house.open_room(scenario, "virtual", world="tiny", twin=False)
-    secrets, settings = Secrets(b"k" * 32, "instructor"), Settings(commands=EASY, reads=EASY)
+    secrets, settings = Secrets(b"k" * 32, "instructor"), Settings(commands=EASY, reads=EASY, panels=EASY)
     bound = bind("127.0.0.1", 0, False)
     server = uvicorn.Server(
         uvicorn.Config(application(Served([room], secrets, settings)), log_level="error", lifespan="off")
@@ -286,6 +287,33 @@ def trainee(address: str, code: str, got: bytearray) -> Iterator[httpx.Client]:
         yield client
 
 
+def _look_into_every_panel(client: httpx.Client, code: str) -> None:
+    """Each over the whole day, with what is in its lists, and what is refused; looks that are too many are looked again."""
+
+    def get(path: str) -> httpx.Response:
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(client.get(f"/rooms/{code}/{path}"))
+            return answers[-1].status_code != 429
+
+        wait_for(answered, within_s=60, what=path)
+        return answers[-1]
+
+    day = "minutes=1440"
+    listed = get(f"slates?in_full=true&{day}").json()["slates"]
+    assert listed, "some requests are explained in full"
+    for path in (
+        *(f"traces?order={order}&{day}" for order in ("slowest", "failed", "latest")), "traces/slowest?against=usual",
+        f"slates?{day}", *(f"slates/{line['request']}" for line in listed[:3]), f"users/{listed[0]['user']}", "items/1",
+        f"logs?{day}", f"logs/patterns?{day}", *(f"dashboards/{board}?{day}" for board in BOARDS),
+        "dashboards/quality?by=region&earlier=60",
+    ):  # fmt: skip
+        assert get(path).status_code == 200, path
+    for path in ("traces/nobody", "users/99999999", "dashboards/truth", "dashboards/quality?by=fault"):
+        assert get(path).status_code in (400, 404), path
+
+
 def _try_everything(client: httpx.Client, code: str, address: str, got: bytearray) -> None:
     """What answers, and what is refused: errors tell something too."""
 
@@ -318,14 +346,8 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("note", text="may I?")
     command("step_to", event=1)
     for path in (
-        "state",
-        "overview",
-        "debrief",
-        "nothing",
-        "../../instructor/rooms",
-        "replay",
-        "replay/moment?seq=5",
-    ):
+        "state", "overview", "debrief", "nothing", "../../instructor/rooms", "replay", "replay/moment?seq=5",
+    ):  # fmt: skip
         client.get(f"/rooms/{code}/{path}")
     for path in (
         "/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state", "/instructor/view", "/instructor/faults",
@@ -333,6 +355,7 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
         f"/instructor/replays/{code}/moment?seq=5", "/instructor/results", "/instructor/results.csv",
     ):  # fmt: skip
         client.get(path)
+    _look_into_every_panel(client, code)
     for path in ("library", "library/slow-home", "library/slow-home/source", "authors-words", "jobs", "jobs/1"):
         client.get(f"/instructor/{path}")
     client.post("/instructor/check", json={"name": "slow-home", "text": "id: slow-home"})

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from sandbox.base.errors import SandboxError
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.telemetry.answers import plain
-from sandbox.telemetry.sql import SqlWorker
+from sandbox.telemetry.sql import Result
 
 PAGE = 50  # rows of a page of a list
 MOST_PAGES = 20
 CELL = 500  # characters of one text in a document
 MINUTE_S = 60.0
+
+
+class Asks(Protocol):
+    """Whoever answers queries, as `sandbox.telemetry.sql.SqlWorker` does. Raises LAKE-001..004."""
+
+    def query(self, sql: str, *, max_rows: int = ...) -> Result: ...
 
 
 class Told(BaseModel, extra="forbid", frozen=True):
@@ -32,6 +39,13 @@ class Table(Told):
     sql: str = ""
 
 
+class Fact(Told):
+    """A column of a row, by name."""
+
+    name: str
+    value: Any
+
+
 @dataclass(frozen=True)
 class Window:
     """From one world time to another, the latter not in it."""
@@ -46,6 +60,11 @@ class Window:
     def holds(self, column: str) -> str:
         """As a condition on that column."""
         return f"{column} >= {sql_time(self.from_ts)} AND {column} < {sql_time(self.to_ts)}"
+
+    def whole(self, step_s: float) -> Window:
+        """The steps that are over by its end, as many as it has: half a step would look like a fall."""
+        to_ts = self.to_ts // step_s * step_s
+        return Window(to_ts - max(1, round((self.to_ts - self.from_ts) / step_s)) * step_s, to_ts)
 
     def earlier(self, by_s: float) -> Window:
         return Window(self.from_ts - by_s, self.to_ts - by_s)
@@ -71,16 +90,33 @@ def page_of(n: int) -> str:
     return f"LIMIT {PAGE + 1} OFFSET {n * PAGE}"
 
 
-def rows_of(lake: SqlWorker, sql: str, most: int) -> list[list[Any]]:
+def rows_of(lake: Asks, sql: str, most: int) -> list[list[Any]]:
     """Raises LAKE-001..004."""
-    return [[short(plain(value)) for value in row] for row in lake.query(sql, max_rows=most).rows]
+    return as_json(lake.query(sql, max_rows=most).rows)
 
 
-def table_of(lake: SqlWorker, title: str, sql: str, most: int = PAGE) -> Table:
+def table_of(lake: Asks, title: str, sql: str, most: int = PAGE) -> Table:
     """The answer as it is shown. Raises LAKE-001..004."""
     found = lake.query(sql, max_rows=most)
-    rows = [[short(plain(value)) for value in row] for row in found.rows]
-    return Table(title=title, columns=found.columns, rows=rows, more=found.truncated, sql=sql)
+    return Table(title=title, columns=found.columns, rows=as_json(found.rows), more=found.truncated, sql=sql)
+
+
+def facts_of(lake: Asks, what: str, seen: object, sql: str) -> list[Fact]:
+    """The one row of an answer, by its columns. what, seen: what was asked for, where there is none. Raises WIRE-003."""
+    found = lake.query(sql, max_rows=1)
+    if not found.rows:
+        raise SandboxError(
+            "WIRE-003",
+            where=what,
+            seen=seen,
+            expected=f"a {what} of this run",
+            fix="take one from a list, or ask in SQL",
+        )
+    return [Fact(name=name, value=value) for name, value in zip(found.columns, as_json(found.rows)[0], strict=True)]
+
+
+def as_json(rows: list[list[Any]]) -> list[list[Any]]:
+    return [[short(plain(value)) for value in row] for row in rows]
 
 
 def short(value: Any) -> Any:

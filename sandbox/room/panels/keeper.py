@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sandbox.base.errors import SandboxError
+from sandbox.room.panels.asking import Asks
 from sandbox.room.room import Room
-from sandbox.telemetry.sql import SqlWorker
+from sandbox.telemetry.sql import MAX_ROWS, Result
 
 MOST_KEPT = 64  # documents of a room; a megabyte or two
 _SHARE = 0.1  # of the desk's time that one panel may take
+ALL_SHARE = 0.4  # of it that all of them together may
+BURST_S = 12.0  # of it at once, after a while in which nobody looked
 T = TypeVar("T")
 
 
@@ -29,13 +32,15 @@ class Panels:
 
     def __init__(self, room: Room, clock: Callable[[], float], every_s: float) -> None:
         self._room, self._clock, self._every_s = room, clock, every_s
-        self._turn = threading.Lock()
+        self._turn, self._took_s = threading.Lock(), 0.0
+        self._left_s, self._counted_at = BURST_S, clock()
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
-    def seen(self, key: Hashable, look: Callable[[SqlWorker], T]) -> T:
+    def seen(self, key: Hashable, look: Callable[[Asks], T]) -> T:
         """What was found under that key a moment ago, else what `look` finds now. Nothing of it is noted as a query.
 
-        Raises ROOM-003 once the drill is over, and what `look` raises.
+        Where looks take too much of the desk, what was found the last time. Raises ROOM-003 once the drill is over, ROOM-005
+        where nothing was found yet and there is no time to look, and what `look` raises.
         """
         kept = self._fresh(key)
         if kept is None:
@@ -44,22 +49,46 @@ class Panels:
         document: T = kept.document
         return document
 
-    def _fresh(self, key: Hashable) -> _Kept | None:
-        kept = self._kept.get(key)
-        return kept if kept is not None and self._clock() - kept.at < kept.good_s else None
-
-    def _look(self, key: Hashable, look: Callable[[SqlWorker], Any]) -> _Kept:
-        began = self._clock()
-        document = self._room.at_desk(lambda desk: look(desk.lake()))
-        if document is None:
+    def query(self, sql: str, *, max_rows: int = MAX_ROWS) -> Result:
+        """One query by itself: what others want of the desk comes in between. For `look`."""
+        found = self._room.look_up(sql, max_rows)
+        if found is None:
             raise SandboxError(
                 "ROOM-003", where=f"room {self._room.code}", seen="its drill is over", expected="a drill that runs",
                 fix="see the debrief, or what was asked while it ran",
             )  # fmt: skip
-        at = self._clock()
-        kept = _Kept(document, at, max(self._every_s, (at - began) / _SHARE))
+        result, took_s = found
+        self._took_s += took_s
+        return result
+
+    def _fresh(self, key: Hashable) -> _Kept | None:
+        kept = self._kept.get(key)
+        return kept if kept is not None and self._clock() - kept.at < kept.good_s else None
+
+    def _look(self, key: Hashable, look: Callable[[Asks], Any]) -> _Kept:
+        before = self._kept.get(key)
+        if not self._has_time():
+            if before is None:
+                raise SandboxError(
+                    "ROOM-005", where=f"room {self._room.code}, panels", seen="looks that take more of the desk than they may",
+                    expected=f"{ALL_SHARE:.0%} of its time", fix="wait a few seconds; a shorter window costs less",
+                )  # fmt: skip
+            return before
+        self._took_s = 0.0
+        try:
+            document = look(self)
+        finally:
+            self._left_s -= self._took_s
+        kept = _Kept(document, self._clock(), max(self._every_s, self._took_s / _SHARE))
         self._kept[key] = kept
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return kept
+
+    def _has_time(self) -> bool:
+        """Whether some of the desk's time is left for looks."""
+        now = self._clock()
+        self._left_s = min(BURST_S, self._left_s + (now - self._counted_at) * ALL_SHARE)
+        self._counted_at = now
+        return self._left_s > 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC
-from typing import Literal
+from typing import Literal, cast
 
-from sandbox.room.panels.asking import MINUTE_S, PAGE, Told, Window, all_of, page_of, rows_of, text
+from sandbox.room.panels.asking import MINUTE_S, PAGE, Asks, Told, Window, all_of, page_of, rows_of, text
 from sandbox.telemetry.sql import SqlWorker
 from sandbox.telemetry.waterfall import Bar, Waterfall, find
 
@@ -21,10 +21,10 @@ class TraceLine(Told):
 
     trace: str
     world_ts: float
-    user: int
+    user: int | None
     region: str | None
-    status: str
-    latency_ms: float
+    status: str | None
+    latency_ms: float | None
     fallback: str | None
     span_ms: float | None
     span_status: str | None
@@ -37,9 +37,9 @@ class Op(Told):
     op: str
     kind: str
     n: int
-    p50_ms: float
-    p99_ms: float
-    errors: float
+    p50_ms: float | None
+    p99_ms: float | None
+    errors: float | None
 
 
 class TraceList(Told):
@@ -119,7 +119,7 @@ class Wanted:
     page: int = 0
 
 
-def listed(lake: SqlWorker, wanted: Wanted, window: Window) -> TraceList:
+def listed(lake: Asks, wanted: Wanted, window: Window) -> TraceList:
     """Raises LAKE-002..004."""
     sql = list_sql(wanted, window)
     rows = rows_of(lake, f"{sql} {page_of(wanted.page)}", PAGE + 1)
@@ -155,12 +155,12 @@ def list_sql(wanted: Wanted, window: Window) -> str:
     )
 
 
-def opened(lake: SqlWorker, which: str, against: str, speed: float) -> TraceDocument:
+def opened(lake: Asks, which: str, against: str, speed: float) -> TraceDocument:
     """which: a request id, a prefix of one, latest or slowest. against: the same, or `usual` for one of the median latency
     from before it, or empty. speed: world seconds per wall second of its run. Raises LAKE-002..005."""
-    found = find(lake, which, speed)
+    found = find(cast(SqlWorker, lake), which, speed)
     other = _usual(lake, found) if against == "usual" else against
-    beside = find(lake, other, speed) if other else None
+    beside = find(cast(SqlWorker, lake), other, speed) if other else None
     told = [found] if beside is None else [found, beside]
     return TraceDocument(
         trace=_trace(found), against=_trace(beside) if beside else None,
@@ -192,7 +192,7 @@ def _sums(bars: Iterable[Bar]) -> dict[tuple[str, str, str, str | None], tuple[i
     return sums
 
 
-def _usual(lake: SqlWorker, than: Waterfall) -> str:
+def _usual(lake: Asks, than: Waterfall) -> str:
     """One that went well, of the latency that half of those before it had less of; empty where there is none."""
     ts = than.ts.replace(tzinfo=UTC).timestamp()
     rows = lake.query(

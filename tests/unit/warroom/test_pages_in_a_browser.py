@@ -174,7 +174,7 @@ def test_the_keyboard_alone_is_enough_to_join_and_to_ask(site: Site, chromium: B
     keys.type("Ann")
     keys.press("Enter")
     ann.page.locator(".room").wait_for()
-    ann.page.get_by_role("tab", name="Overview").focus()
+    ann.page.get_by_role("tab", name="Slates").focus()
     keys.press("ArrowRight")
     keys.press("Tab")
     expect(ann.page.get_by_label("SQL; Ctrl and Enter run it")).to_be_focused()

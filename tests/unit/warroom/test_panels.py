@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.room.panels.measures import BOARDS
+from sandbox.telemetry.sql import SqlWorker
 from sandbox.warroom.settings import Settings
+from tests.unit.room.panels.toy import USER, write_lake
 from tests.unit.warroom.conftest import Site
 from tests.unit.warroom.test_api import problem
 
@@ -96,3 +100,31 @@ def test_a_link_to_a_panel_goes_with_a_message(site: Site):
 
     assert ann.do("chat", text="look", links=[link]).status_code == 200
     assert ann.state()["messages"][-1]["links"] == [link]
+
+
+def test_every_panel_answers_everybody_in_the_room_with_the_same(site: Site, tmp_path: Path):
+    paths = (
+        "traces", "traces/req-0070?against=usual", "slates", "slates/latest", f"users/{USER}", "items/3", "logs",
+        "logs/patterns", *(f"dashboards/{board}?by=region" for board in BOARDS),
+    )  # fmt: skip
+    with SqlWorker(write_lake(tmp_path / "lake", end=site.scene.desk.clock)) as worker:
+        site.scene.desk.lake = lambda: worker
+        ann, bob, boss = site.joined("Ann", "communications"), site.joined("Bob", "observer"), site.instructor()
+        for path in paths:
+            answers = [who.client.get(f"{who.place}/{path}") for who in (ann, bob, boss)]
+            assert [answer.status_code for answer in answers] == [200] * 3, path
+            assert answers[0].json() == answers[1].json() == answers[2].json()
+            assert len(answers[0].content) < 200_000
+        problem(ann.client.get(f"{ann.place}/dashboards/quality?by=nothing"), 400, "ROOM-006")
+        problem(ann.client.get(f"{ann.place}/dashboards/truth"), 400, "ROOM-006")
+        problem(ann.client.get(f"{ann.place}/users/8"), 404, "WIRE-003")
+        problem(ann.client.get(f"{ann.place}/slates/nobody"), 404, "WIRE-003")
+        problem(ann.client.get(f"{ann.place}/traces/nobody"), 400, "LAKE-005")
+    assert site.scene.desk.asked == []
+
+
+def test_a_panel_is_closed_once_the_drill_is_over(answering: Site):
+    ann = answering.joined("Ann", "commander")
+    assert ann.do("end").status_code == 200
+
+    problem(ann.client.get(f"{ann.place}/traces"), 409, "ROOM-003")

@@ -38,7 +38,7 @@ export class Reader {
     const mine = this.n;
     if (!quiet) say(this.status, "looking …");
     try {
-      const found = await call(`${this.model.base}/${path}`);
+      const found = await patient(`${this.model.base}/${path}`, () => mine === this.n, () => say(this.status, "the desk is busy; once more …"));
       if (mine !== this.n) return null;
       say(this.status, "");
       return found;
@@ -47,6 +47,22 @@ export class Reader {
       if (error instanceof Problem && error.code === "ROOM-004") this.model.tell(error);
       else say(this.status, error instanceof Problem ? error.message : "the server can't be reached");
       return null;
+    }
+  }
+}
+
+const AGAIN_MS = [1000, 2000, 3000, 4000, 5000];
+
+/** The call, once more after a while where there are too many. wanted: whether somebody still wants it. */
+async function patient(path, wanted, onWait) {
+  for (let n = 0; ; n += 1) {
+    try {
+      return await call(path);
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 429 || n >= AGAIN_MS.length || !wanted()) throw error;
+      onWait();
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS[n]));
+      if (!wanted()) throw error;
     }
   }
 }

@@ -95,8 +95,7 @@ export function traces(model, toChat, explain) {
 /** A row for each span: what it was, its times, and where it lies in the request's. What comes after its answer, as events do
  * that its user sends, is no part of that. */
 function waterfall(trace) {
-  const root = trace.spans[0];
-  const end = root && root.start_ms === 0 && root.parent_id === null ? root.dur_ms : trace.total_ms;
+  const end = answered(trace);
   const scale = WIDE / Math.max(end, 0.001);
   return h("table", { class: "waterfall" },
     h("caption", {}, `${trace.trace}, ${worldTime(trace.world_ts)}, ${figure(end)} ms`),
@@ -110,6 +109,12 @@ function waterfall(trace) {
         s("rect", { x: Math.max(0, span.start_ms * scale), y: 1, width: Math.max(1, Math.min(span.dur_ms, end - span.start_ms) * scale), height: 10, rx: 2, class: `bar ${span.kind} ${span.status === "OK" ? "" : "bad"}` })))))));
 }
 
+/** Milliseconds until its answer. */
+function answered(trace) {
+  const root = trace.spans[0];
+  return root && root.start_ms === 0 && root.parent_id === null ? root.dur_ms : trace.total_ms;
+}
+
 function told(span) {
   const more = [["instance", span.instance], ["peer", span.peer], ["keys", span.n_keys], ["batch", span.batch_size], ["start ms", span.start_ms]];
   return more.filter(([, value]) => value !== null).map(([name, value]) => `${name} ${value}`).join(", ");
@@ -119,7 +124,7 @@ function told(span) {
 function compared(document) {
   const most = Math.max(1, ...document.differences.map((one) => Math.abs(one.self_ms - one.against_self_ms)));
   return h("table", { class: "compared" },
-    h("caption", {}, `Time of its own, ${document.trace.trace.slice(0, 10)} beside ${document.against.trace.slice(0, 10)}: ${figure(document.trace.total_ms)} against ${figure(document.against.total_ms)} ms`),
+    h("caption", {}, `Time of its own, ${document.trace.trace.slice(0, 10)} beside ${document.against.trace.slice(0, 10)}: ${figure(answered(document.trace))} against ${figure(answered(document.against))} ms`),
     h("thead", {}, h("tr", {}, ["spans", "calls", "self ms", "other's", "more", ""].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, document.differences.slice(0, 12).map((one) => {
       const more = one.self_ms - one.against_self_ms;

@@ -1,6 +1,7 @@
 // Questions in SQL: an editor, what the team asked before, and answers by position.
 
 import { allow, ask, follow, h, say } from "./dom.js";
+import { chartOf, ownMarks } from "./charts.js";
 import { table } from "./tables.js";
 import { worldClock } from "./times.js";
 
@@ -22,6 +23,7 @@ export function workbench(model, toChat) {
   const times = ["$began", "$paged", "$now"].map((word) => h("button", { type: "button", onclick: () => insert(`${word}`) }, word));
   const evidence = h("button", { type: "button", onclick: addEvidence }, "Add as evidence");
   const share = h("button", { type: "button", onclick: () => shown && toChat({ kind: "event", value: String(shown.seq) }) }, "Show in chat");
+  const asChart = h("input", { type: "checkbox", onchange: () => shown && render() });
   const told = h("span", { class: "quiet", role: "status" });
   const result = h("div", { class: "result", tabindex: 0, "aria-label": "Answer" });
   const history = h("ol", { class: "history", "aria-label": "Asked so far" });
@@ -60,11 +62,18 @@ export function workbench(model, toChat) {
       const by = model.names.get(event.who) ?? event.who;
       say(told, `${n} rows${what.truncated ? `, ${what.rows.length} shown` : ""}, ${by} at ${worldClock(event.world_ts)}${ms === null ? "" : `, ${Math.round(ms)} ms`}${what.note ? `; ${what.note}` : ""}`);
       if (what.sql && ms === null && editor.value !== what.sql) { editor.value = what.sql; sessionStorage.setItem(key, what.sql); }
-      result.replaceChildren(table(what.columns, what.rows));
+      render();
       draw();
     } catch (error) {
       model.tell(error);
     }
+  }
+
+  /** The answer as a table, or as the chart that it wants to be. */
+  function render() {
+    const { columns, rows } = shown.what;
+    const chart = asChart.checked ? chartOf(columns, rows, ownMarks(model)) : null;
+    result.replaceChildren(...(asChart.checked && !chart ? [h("p", { class: "quiet" }, "No chart: it takes a column of times or names, and one of numbers.")] : []), chart ?? table(columns, rows));
   }
 
   async function addEvidence() {
@@ -144,7 +153,7 @@ export function workbench(model, toChat) {
   } }, h("label", {}, "What is user ", user, " shown now?"), recommend);
   const element = h("div", { class: "bench" },
     h("div", { class: "ask" }, h("div", { class: "editor" }, editor, offers),
-      h("div", { class: "row" }, run, times, evidence, share, told), result),
+      h("div", { class: "row" }, run, times, evidence, share, h("label", {}, asChart, " as chart"), told), result),
     h("aside", {}, h("h3", {}, "Asked by the team"), history, users, h("h3", {}, "Tables"), schema));
   return { element, open, sql: () => shown?.what.sql ?? null };
 }
