@@ -20,7 +20,7 @@ from sandbox.base.streams import seed_of
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.scenario.scenario import Step
-from sandbox.runtime.operate.operations import Operations
+from sandbox.runtime.operate.operations import Operations, Record
 
 WHAT, REFUSED, DONE = "by_hand", "by_hand_refused", "by_hand_done"  # kinds in the drill's journal
 INSTRUCTOR = "instructor"  # who, there
@@ -155,26 +155,37 @@ class AsPlanned(Drill):
     """A drill that is over, as its grade's twin has to see it."""
 
     def entries(self) -> list[Entry]:
-        return as_planned(super().entries())
+        entries = super().entries()
+        changes = Done(entries).changes
+        return as_planned(entries, vanished(Operations(self.run).records(), changes)) if changes else entries
 
 
-def as_planned(entries: list[Entry]) -> list[Entry]:
-    """The entries without reverts of what hands changed, and with the changes numbered as if hands had made none."""
-    changes = Done(entries).changes
-    return [said for entry in entries if (said := _as_planned(entry, changes)) is not None] if changes else entries
+def vanished(records: Iterable[Record], changes: set[int]) -> set[int]:
+    """Numbers of the changes that are not there without hands: theirs, reverts of those by the team, and reverts of such
+    reverts. records: in their order."""
+    gone = set(changes)
+    for record in records:
+        if record.op == "revert" and record.arguments.get("change") in {str(n) for n in gone}:
+            gone.add(record.n)
+    return gone
+
+
+def as_planned(entries: list[Entry], gone: set[int]) -> list[Entry]:
+    """The entries without reverts of what is gone, and with the other changes numbered as they are without it."""
+    return [said for entry in entries if (said := _as_planned(entry, gone)) is not None]
 
 
 _REVERT = re.compile(r"^revert change=(\d+)$")
 
 
-def _as_planned(entry: Entry, changes: set[int]) -> Entry | None:
+def _as_planned(entry: Entry, gone: set[int]) -> Entry | None:
     found = _REVERT.match(str(entry.fields.get("text", ""))) if entry.what == "action" else None
     if found is None:
         return entry
     n = int(found[1])
-    if n in changes:
+    if n in gone:
         return None
-    other = str(n - sum(change < n for change in changes))
+    other = str(n - sum(change < n for change in gone))
     forms = [
         [op, [[k, other if op == "revert" and k == "change" else v] for k, v in arguments]]
         for op, arguments in entry.fields["forms"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from faults.arming import params_of
-from faults.catalogue import fault_named
-from sandbox.base.errors import SandboxError
+from faults.catalogue import CATALOGUE
 from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.scenario import Step
 
@@ -109,10 +109,10 @@ class Arm(Deed):
 
     @model_validator(mode="after")
     def _can_be(self) -> Arm:
-        try:
-            kind = fault_named(self.fault)
-        except SandboxError as error:
-            raise ValueError(f"fault: {error.expected}") from None
+        if self.fault not in CATALOGUE:
+            near = get_close_matches(self.fault, CATALOGUE, 3)
+            raise ValueError(f"fault: one of `sandbox fault list`{', such as ' * bool(near)}{' or '.join(near)}")
+        kind = CATALOGUE[self.fault]
         if kind.seam == "training_log":
             raise ValueError(
                 f"fault: {self.fault} spoils what models are trained on, long before; a scenario brings it"

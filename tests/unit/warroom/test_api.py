@@ -121,6 +121,12 @@ def test_the_instructor_sees_the_truth_and_runs_the_room(site: Site):
 def test_the_instructors_calls_are_for_the_instructor(site: Site):
     ann = site.joined("Ann", "commander")
     paths = ["/instructor/rooms", f"/instructor/rooms/{site.code}/state", f"/instructor/rooms/{site.code}/events"]
+    paths += [
+        "/instructor/view",
+        "/instructor/faults",
+        "/instructor/inject-sets",
+        f"/instructor/rooms/{site.code}/harm",
+    ]
     for path in paths:
         problem(ann.client.get(path), 401, "ROOM-004")
         problem(site.client(authorization=f"Bearer {ann.token}").get(path), 401, "ROOM-004")
