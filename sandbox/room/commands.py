@@ -279,6 +279,13 @@ class Dismiss(Command):
     participant: Name
 
 
+class ShowFailures(Command):
+    """Has the room's diagram show where failures commonly occur, or not: for training, and not for exams."""
+
+    kind: Literal["show_failures"]
+    on: bool
+
+
 class Note(Command):
     """What the instructor writes down; nobody else reads it."""
 
@@ -289,7 +296,8 @@ class Note(Command):
 AnyCommand = Annotated[
     Leave | HandOver | Acknowledge | Chat | TaskAdd | TaskAssign | TaskDone | HypothesisAdd | HypothesisWeigh | Ask
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
-    | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note,
+    | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note
+    | ShowFailures,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

@@ -242,11 +242,19 @@ class Noted(What):
     text: str
 
 
+class FailuresShown(What):
+    """Whether the diagram shows where failures commonly occur."""
+
+    kind: Literal["failures_shown"] = "failures_shown"
+    on: bool
+
+
 AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
     | HintTaken | FieldReported | ReportFiled | TimelineEdited | TimeUp | Ended | Graded | Injected | HintGiven
-    | Overridden | Noted | InjectPlanned | InjectDropped,
+    | Overridden | Noted | InjectPlanned | InjectDropped
+    | FailuresShown,
     Field(discriminator="kind"),
 ]  # fmt: skip
 INSTRUCTORS = frozenset(

@@ -82,6 +82,7 @@ class Shared:
     timeline: dict[int, dict[str, Any]] = field(default_factory=dict)
     grade: ev.Graded | None = None
     ended: str = ""
+    failures_shown: bool = False
 
     def here(self) -> list[Person]:
         return [person for person in self.people.values() if person.here]
@@ -240,6 +241,10 @@ def _filed(s: Shared, event: Event, what: ev.ReportFiled) -> None:
     s.phase, s.ended = Phase.over, "a report was handed in"
 
 
+def _failures(s: Shared, event: Event, what: ev.FailuresShown) -> None:
+    s.failures_shown = what.on
+
+
 def _graded(s: Shared, event: Event, what: ev.Graded) -> None:
     s.phase, s.grade = Phase.debrief, what
 
@@ -272,4 +277,5 @@ _FOLDS: dict[type, Any] = {
     ev.TimeUp: _phase(Phase.time_up),
     ev.Ended: _ended,
     ev.Graded: _graded,
+    ev.FailuresShown: _failures,
 }

@@ -139,6 +139,10 @@ def _dismiss(shared: Shared, who: str, command: cm.Dismiss, now_ts: float) -> Wh
     return ev.Left(participant=_person(shared, command.participant).participant)
 
 
+def _show_failures(shared: Shared, who: str, command: cm.ShowFailures, now_ts: float) -> What:
+    return ev.FailuresShown(on=command.on)
+
+
 def require_paced(shared: Shared, what: str) -> None:
     """Raises ROOM-003 in a live room."""
     if shared.opened is not None and shared.opened.backend == "live":
@@ -206,4 +210,5 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "inject": _inject,
     "give_hint": _give_hint,
     "dismiss": _dismiss,
+    "show_failures": _show_failures,
 }

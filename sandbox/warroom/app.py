@@ -16,6 +16,7 @@ from sandbox.warroom import openapi, problems
 from sandbox.warroom.api import api
 from sandbox.warroom.authoring import authoring
 from sandbox.warroom.guard import Guard
+from sandbox.warroom.layers import layers
 from sandbox.warroom.library import library
 from sandbox.warroom.looks import looks
 from sandbox.warroom.pages.routes import pages
@@ -35,6 +36,7 @@ def application(served: Served) -> FastAPI:
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # FastAPI's way to have one's own
     app.include_router(api)
     app.include_router(looks)
+    app.include_router(layers)
     app.include_router(library)
     app.include_router(authoring)
     app.include_router(pages)

@@ -23,6 +23,7 @@ from sandbox.drill.play.virtual_desk import VirtualDesk
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Load
 from sandbox.room import house
+from sandbox.room.commands import parsed
 from sandbox.room.kept import kept
 from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
@@ -181,6 +182,8 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
             assert boss.status_code == 200
             wait_for(lambda: room.now() >= room.drill.began() + last_s, within_s=120, what="the end of the timeline")
             _try_everything(client, room.code, bound.address, got)
+            room.submit("instructor", parsed({"kind": "show_failures", "on": True}))
+            assert client.get(f"/rooms/{room.code}/failures").json()["at"]
             assert room.shared.page is not None
             instructors = json.dumps(room.state("instructor")).encode()
             before = bytes(got)
@@ -243,6 +246,7 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
         client.get(path)
     for path in ("library", "library/slow-home", "library/slow-home/source", "authors-words", "jobs", "jobs/1"):
         client.get(f"/instructor/{path}")
+    client.get(f"/rooms/{code}/failures")
     client.post("/instructor/check", json={"name": "slow-home", "text": "id: slow-home"})
     client.post("/instructor/draft", json={"name": "my-own", "source": "slow-home"})
     client.post("/instructor/jobs", json={"kind": "dry_run", "scenario": "slow-home"})

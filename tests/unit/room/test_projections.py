@@ -59,6 +59,7 @@ def fields_of() -> dict[type, dict[str, st.SearchStrategy[Any]]]:
         ev.InjectPlanned: {"inject": NUMBERS, "sender": st.just(SECRET), "text": st.just(SECRET),
                            "after": st.just("started"), "wait_s": st.just(9.0)},
         ev.InjectDropped: {"inject": NUMBERS},
+        ev.FailuresShown: {"on": st.booleans()},
     }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ RUNS_THE_ROOM = {
     "dismiss",
     "inject_plan",
     "inject_drop",
+    "show_failures",
 }
 
 

@@ -230,6 +230,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/rooms/{code}/debrief", "/instructor/rooms/{code}/debrief",
         "/instructor/library", "/instructor/library/{name}", "/instructor/library/{name}/source", "/instructor/check",
         "/instructor/draft", "/instructor/authors-words", "/instructor/jobs", "/instructor/jobs/{job}",
+        "/rooms/{code}/failures", "/instructor/rooms/{code}/failures",
     }  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])

@@ -26,7 +26,7 @@ const anew = () => true;
 const FOLDS = {
   opened: anew, started: anew, paused: anew, speed_set: anew, page_came: anew, time_up: anew, ended: anew,
   report_filed: anew, graded: anew, noted: anew, overridden: anew, hint_taken: anew,
-  inject_planned: anew, inject_dropped: anew,
+  inject_planned: anew, inject_dropped: anew, failures_shown: anew,
   acknowledged(state, event, what, name) {
     if (!state.page) return true;
     state.page.acknowledged_by = name(event.who);

@@ -96,6 +96,7 @@ function scenario({ card, precedent, picture, proof: kept }) {
 function opening(card) {
   const backend = h("select", { "aria-label": "Backend" }, h("option", { value: "virtual" }, "virtual"), h("option", { value: "live" }, "live"));
   const held = h("input", { type: "checkbox", checked: true });
+  const training = h("input", { type: "checkbox" });
   const seed = h("input", { type: "number", min: 0, step: 1, placeholder: "its own", "aria-label": "Seed" });
   const world = h("input", { type: "text", maxlength: 60, placeholder: card.world, "aria-label": "World" });
   const button = h("button", { type: "submit", class: "main" }, "Open a room");
@@ -107,7 +108,7 @@ function opening(card) {
     say(told, backend.value === "live" ? "a stack is started …" : "it is opened …");
     try {
       const room = await call(`${AT}/rooms`, { method: "POST", body: {
-        scenario: card.id, backend: backend.value, held: held.checked,
+        scenario: card.id, backend: backend.value, held: held.checked, failures: training.checked,
         ...(seed.value === "" ? {} : { seed: Number(seed.value) }), ...(world.value.trim() ? { world: world.value.trim() } : {}),
       } });
       told.replaceChildren("Room ", h("a", { href: `/instructor#${room.code}`, class: "code" }, room.code), " is open.");
@@ -116,7 +117,7 @@ function opening(card) {
       say(told, error.message);
     }
     button.disabled = false;
-  } }, button, backend, h("label", { class: "row" }, held, "waits for my start"), h("label", { class: "row" }, "seed", seed), h("label", { class: "row" }, "world", world), told);
+  } }, button, backend, h("label", { class: "row" }, held, "waits for my start"), h("label", { class: "row", title: "the diagram shows where failures commonly occur: not for exams" }, training, "training"), h("label", { class: "row" }, "seed", seed), h("label", { class: "row" }, "world", world), told);
 }
 
 /** Another to go on from, under a name of its own. */
