@@ -37,6 +37,7 @@ def boss(site: Site, chromium: Browser) -> Iterator[Watched]:
 
 def select(page: Page, text: str) -> None:
     """As a mouse would, in the editor."""
+    page.locator("textarea").wait_for()
     page.evaluate(
         "text => { const area = document.querySelector('textarea'); const at = area.value.indexOf(text);"
         " area.focus(); area.setSelectionRange(at, at + text.length); }",
@@ -58,6 +59,8 @@ def test_a_scenario_is_written_checked_mended_and_saved_by_keyboard(site: Site, 
     expect(page.locator("aside strong[role=status]")).to_have_text("1 warning", timeout=CHECKED_MS)
     select(page, "rpc-edge-latency")
     page.keyboard.type("rpc-edge-l")
+    expect(page.get_by_role("option", name="rpc-edge-latency")).to_be_visible()
+    page.locator("textarea").evaluate("area => { area.scrollTop += 40; }")
     expect(page.get_by_role("option", name="rpc-edge-latency")).to_be_visible()
     page.keyboard.press("Tab")
     assert "name: rpc-edge-latency, params" in page.locator("textarea").input_value()

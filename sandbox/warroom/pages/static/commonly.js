@@ -33,11 +33,14 @@ export function commonly(model, svg) {
       h("ul", {}, kinds.map((kind) => h("li", {}, kind.about, " ", h("small", {}, `What moves: ${kind.moves}`)))))));
   }
 
-  /** The corner of a box, the middle between two. */
+  /** The corner of a box; on the line between two, near the one that is called. */
   function placed(place) {
     const [from, to] = place.split("->").map(box);
-    if (!to) return from && [from.x + from.width, from.y];
-    return from && [(from.x + from.width + to.x) / 2, (from.y + to.y + from.height) / 2 + 12];
+    if (!from) return null;
+    if (!place.includes("->")) return [from.x + from.width, from.y];
+    const line = [...svg.querySelectorAll("path.edge")].find((path) => to && touches(from, path.getPointAtLength(0)) && touches(to, path.getPointAtLength(path.getTotalLength())));
+    const at = line?.getPointAtLength(line.getTotalLength() * 0.85);
+    return at ? [at.x, at.y] : null;
   }
 
   function box(name) {
@@ -47,6 +50,10 @@ export function commonly(model, svg) {
 
   model.watch((state) => { show(state.room.failures_shown); });
   return element;
+}
+
+function touches(box, point) {
+  return point.x >= box.x - 2 && point.x <= box.x + box.width + 2 && point.y >= box.y - 2 && point.y <= box.y + box.height + 2;
 }
 
 /** The instructor's switch. */

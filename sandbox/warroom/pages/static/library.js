@@ -58,6 +58,10 @@ function draw({ scenarios, refused: broken }) {
       broken.length ? h("details", { open: true }, h("summary", { class: "refusal" }, `${broken.length} files can't be played`), h("ul", { class: "board" }, broken.map(mend))) : null),
     place));
   show();
+  window.onhashchange = () => {
+    const id = location.hash.slice(1);
+    if (id !== chosen && scenarios.some((card) => card.id === id)) choose(id);
+  };
   const wanted = location.hash.slice(1);
   const first = scenarios.find((card) => card.id === wanted) ?? scenarios[0];
   if (first) choose(first.id);
