@@ -110,6 +110,21 @@ def test_what_somebody_else_saved_meanwhile_is_shown_beside_and_nothing_is_lost(
     assert boss.wrong == []
 
 
+def test_a_new_one_begins_with_the_gentlest_that_has_its_fault(site: Site, boss: Watched):
+    page = boss.page
+    page.goto(f"{site.address}/instructor/library")
+    page.get_by_text("A new one, by its fault").click(timeout=CHECKED_MS)
+    page.get_by_label("Fault of the new one").select_option("session-stream-lag")
+    page.get_by_label("Name of the new one").fill("mine")
+    page.get_by_label("Name of the new one").press("Enter")
+
+    expect(page.locator(".top [role=status]")).to_have_text("not saved")
+    text = page.locator("textarea").input_value()
+    assert text.startswith("id: mine\n")
+    assert "session-stream-lag" in text
+    assert boss.wrong == []
+
+
 def test_hostile_words_of_a_scenario_run_nowhere(site: Site, boss: Watched):
     source = library.path_of("slow-home").read_text().replace("id: slow-home", "id: mine")
     quoted = "'" + HOSTILE.replace("'", "''") + "'"
