@@ -325,6 +325,13 @@ class Dismiss(Command):
     participant: Name
 
 
+class ShowFailures(Command):
+    """Has the room's diagram show where failures commonly occur, or not: for training, and not for exams."""
+
+    kind: Literal["show_failures"]
+    on: bool
+
+
 class Note(Command):
     """What the instructor writes down; nobody else reads it."""
 
@@ -344,7 +351,8 @@ AnyCommand = Annotated[
     | Preview | Act | Revert | Recommend | Hint | ReportField | FileReport | TimelineEdit | End | Start | Pause | Speed
     | Inject | InjectPlan | InjectDrop | GiveHint | Override | Dismiss | Note
     | InjectFire | InjectSet | Twist | StatusUpdate
-    | StepTo,
+    | StepTo
+    | ShowFailures,
     Field(discriminator="kind"),
 ]  # fmt: skip
 _COMMANDS: TypeAdapter[Any] = TypeAdapter(AnyCommand)

@@ -20,7 +20,8 @@ class Told(BaseModel, extra="forbid", frozen=True):
 
 class RoomNow(Told):
     """phase: waiting, running, paused, time_up, over or debrief. ended: why it did, empty before. left_s: world seconds.
-    world_rate: world seconds per wall second while it runs."""
+    world_rate: world seconds per wall second while it runs. failures_shown: whether the diagram shows where failures commonly
+    occur."""
 
     title: str
     briefing: str
@@ -32,6 +33,7 @@ class RoomNow(Told):
     began_ts: float
     left_s: float
     world_rate: float
+    failures_shown: bool
 
 
 class Participant(Told):

@@ -366,6 +366,13 @@ class SteppedTo(What):
     event: int
 
 
+class FailuresShown(What):
+    """Whether the diagram shows where failures commonly occur."""
+
+    kind: Literal["failures_shown"] = "failures_shown"
+    on: bool
+
+
 AnyWhat = Annotated[
     Opened | Joined | Left | HandedOver | Started | Paused | SpeedSet | PageCame | Acknowledged | Chatted | TaskAdded
     | TaskAssigned | TaskFinished | HypothesisAdded | HypothesisWeighed | Asked | Previewed | Acted | Recommended
@@ -374,7 +381,8 @@ AnyWhat = Annotated[
     | InjectsPlanned | InjectWaits | FaultArmed | FaultDisarmed | ColleagueReverted | HerringPlanted
     | StatusAsked | StatusPressed | StatusUpdated
     | SteppedTo
-    | Looked,
+    | Looked
+    | FailuresShown,
     Field(discriminator="kind"),
 ]  # fmt: skip
 INSTRUCTORS = frozenset({

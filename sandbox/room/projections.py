@@ -137,7 +137,7 @@ def _room(shared: Shared, now_ts: float) -> doc.RoomNow:
     return doc.RoomNow(
         title=opened.title, briefing=opened.briefing, backend=opened.backend, phase=shared.phase.value, ended=shared.ended,
         world_time=iso(now_ts), world_ts=now_ts, began_ts=opened.began_ts, left_s=round(left_s, 3),
-        world_rate=opened.world_rate * shared.speed,
+        world_rate=opened.world_rate * shared.speed, failures_shown=shared.failures_shown,
     )  # fmt: skip
 
 

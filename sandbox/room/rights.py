@@ -42,6 +42,7 @@ _RUN = frozenset(
         "dismiss",
         "inject_plan",
         "inject_drop",
+        "show_failures",
     }
 )
 
@@ -58,7 +59,9 @@ MAY: dict[Role, frozenset[str]] = {
     Role.observer: frozenset({"leave"}),
     Role.instructor: _RUN | {"chat", "ask", "timeline_edit", "hand_over"} | _DEBRIEF,
 }
-_ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note", "dismiss", "inject_plan", "inject_drop"})
+_ALWAYS = frozenset({"leave", "hand_over", "chat", "inject", "note", "dismiss", "inject_plan", "inject_drop"}) | {
+    "show_failures"
+}
 _BOARD = _TALK - {"acknowledge"} | {"timeline_edit", "give_hint"}
 _DRILL = _BOARD | {"acknowledge", "ask", "preview", "hint", "file_report", "end", "speed"}
 IN: dict[Phase, frozenset[str]] = {

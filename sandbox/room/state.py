@@ -87,6 +87,7 @@ class Shared:
     ended: str = ""
     requests: dict[int, dict[str, Any]] = field(default_factory=dict)  # for status updates, that are open
     shown: int | None = None
+    failures_shown: bool = False
 
     def here(self) -> list[Person]:
         return [person for person in self.people.values() if person.here]
@@ -271,6 +272,10 @@ def _filed(s: Shared, event: Event, what: ev.ReportFiled) -> None:
     s.phase, s.ended = Phase.over, "a report was handed in"
 
 
+def _failures(s: Shared, event: Event, what: ev.FailuresShown) -> None:
+    s.failures_shown = what.on
+
+
 def _graded(s: Shared, event: Event, what: ev.Graded) -> None:
     s.phase, s.grade = Phase.debrief, what
 
@@ -312,4 +317,5 @@ _FOLDS: dict[type, Any] = {
     ev.Ended: _ended,
     ev.Graded: _graded,
     ev.SteppedTo: _stepped,
+    ev.FailuresShown: _failures,
 }

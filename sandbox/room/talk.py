@@ -155,6 +155,10 @@ def _step_to(shared: Shared, who: str, command: cm.StepTo, now_ts: float) -> Wha
     return ev.SteppedTo(event=command.event)
 
 
+def _show_failures(shared: Shared, who: str, command: cm.ShowFailures, now_ts: float) -> What:
+    return ev.FailuresShown(on=command.on)
+
+
 def require_paced(shared: Shared, what: str) -> None:
     """Raises ROOM-003 in a live room."""
     if shared.opened is not None and shared.opened.backend == "live":
@@ -224,4 +228,5 @@ TALK: dict[str, Callable[[Shared, str, Any, float], What]] = {
     "dismiss": _dismiss,
     "status_update": _status_update,
     "step_to": _step_to,
+    "show_failures": _show_failures,
 }

@@ -17,6 +17,7 @@ from sandbox.warroom.api import api
 from sandbox.warroom.authoring import authoring
 from sandbox.warroom.console import console
 from sandbox.warroom.guard import Guard
+from sandbox.warroom.layers import layers
 from sandbox.warroom.library import library
 from sandbox.warroom.looks import looks
 from sandbox.warroom.pages.routes import pages
@@ -41,6 +42,7 @@ def application(served: Served) -> FastAPI:
     app.include_router(console)
     app.include_router(replays)
     app.include_router(panels)
+    app.include_router(layers)
     app.include_router(library)
     app.include_router(authoring)
     app.include_router(pages)

@@ -78,7 +78,8 @@ async def authors_words(request: Request, world: World = "laptop") -> AuthorsWor
 async def check(unsaved: Unsaved, request: Request) -> CheckedText:
     """All that is wrong with a text, at its lines, as `sandbox scenario check` says it. Nothing is written."""
     at = authors(request)
-    return await _checked(at.reader.ask, unsaved.name, unsaved.text)
+    asked = partial(at.reader.ask, "check", name=unsaved.name, text=unsaved.text)
+    return CheckedText(**await anyio.to_thread.run_sync(asked))
 
 
 @authoring.post("/draft")
@@ -95,9 +96,8 @@ async def draft(drafting: Drafting, request: Request) -> Draft:
 async def save(name: Name, saving: Save, request: Request) -> Saved:
     """Writes SANDBOX_HOME/scenarios/NAME.yaml, which all commands see. Refused (409) over a file that changed meanwhile: it
     stays, and the text is kept beside it."""
-    at = authors(request)
-    version = await anyio.to_thread.run_sync(files.save, name, saving.text, saving.base)
-    return Saved(id=name, version=version, checked=await _checked(at.reader.ask, name, saving.text))
+    authors(request)
+    return Saved(id=name, version=await anyio.to_thread.run_sync(files.save, name, saving.text, saving.base))
 
 
 @authoring.get("/jobs")
@@ -129,7 +129,3 @@ async def cancel(job: Number, request: Request) -> Job:
     """Ends it. What its runs came to so far is kept for the next."""
     at = authors(request)
     return await anyio.to_thread.run_sync(at.jobs.cancel, job)
-
-
-async def _checked(ask: Any, name: str, text: str) -> CheckedText:
-    return CheckedText(**await anyio.to_thread.run_sync(partial(ask, "check", name=name, text=text)))

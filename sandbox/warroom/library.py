@@ -12,6 +12,8 @@ from sandbox.base.errors import SandboxError
 from sandbox.room.authoring import files
 from sandbox.room.authoring.documents import Id, Library, Source, Whole
 from sandbox.room.authoring.opening import opened
+from sandbox.room.commands import ShowFailures
+from sandbox.room.events import INSTRUCTOR
 from sandbox.warroom import callers
 from sandbox.warroom.api import RoomLine, room_line
 from sandbox.warroom.rooms import Served
@@ -22,7 +24,8 @@ Name = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,60}$", description="a scenario
 
 class Opening(BaseModel, extra="forbid"):
     """A room that is to be opened. held: its world waits for the instructor, not for the first who joins. world, seed: others
-    than the scenario's. twin: graded by the drill's twin."""
+    than the scenario's. twin: graded by the drill's twin. failures: the diagram shows where failures commonly occur: for training,
+    not for exams."""
 
     scenario: Id
     backend: Literal["virtual", "live"] = "virtual"
@@ -30,6 +33,7 @@ class Opening(BaseModel, extra="forbid"):
     world: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)
     seed: int | None = Field(None, ge=0, lt=2**53)
     twin: bool = True
+    failures: bool = False
 
 
 def authors(request: Request) -> Served:
@@ -73,7 +77,9 @@ async def open_room(opening: Opening, request: Request) -> RoomLine:
                 "ROOM-005", where="rooms of this server", seen=f"{len(at.rooms)} rooms", expected=f"at most {most}",
                 fix="start another server with another SANDBOX_HOME, or start this one anew without those that are over",
             )  # fmt: skip
-        asked = opening.model_dump(exclude={"scenario", "backend"})
+        asked = opening.model_dump(exclude={"scenario", "backend", "failures"})
         room = await anyio.to_thread.run_sync(lambda: opened(opening.scenario, opening.backend, **asked))
         at.add(room)
+        if opening.failures:
+            await anyio.to_thread.run_sync(room.submit, INSTRUCTOR, ShowFailures(kind="show_failures", on=True))
     return room_line(room)

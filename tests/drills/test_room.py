@@ -230,6 +230,8 @@ def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Pa
             _twist(room)
             wait_for(lambda: room.now() >= room.drill.began() + last_s, within_s=120, what="the end of the timeline")
             _try_everything(client, room.code, bound.address, got)
+            room.submit("instructor", parsed({"kind": "show_failures", "on": True}))
+            assert client.get(f"/rooms/{room.code}/failures").json()["at"]
             assert room.shared.page is not None
             twisted = [e.kind for e in room.events]
             instructors = json.dumps(room.state("instructor")).encode()
@@ -358,6 +360,7 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     _look_into_every_panel(client, code)
     for path in ("library", "library/slow-home", "library/slow-home/source", "authors-words", "jobs", "jobs/1"):
         client.get(f"/instructor/{path}")
+    client.get(f"/rooms/{code}/failures")
     client.post("/instructor/check", json={"name": "slow-home", "text": "id: slow-home"})
     client.post("/instructor/draft", json={"name": "my-own", "source": "slow-home"})
     client.post("/instructor/jobs", json={"kind": "dry_run", "scenario": "slow-home"})

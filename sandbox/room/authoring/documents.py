@@ -120,11 +120,10 @@ class Whole(Document):
 
 
 class Saved(Document):
-    """version: of what is on disk now. checked: what the checker says of it; a file with errors is kept, and not played."""
+    """version: of what is on disk now. A file with errors is kept, too, and not played."""
 
     id: str
     version: str
-    checked: CheckedText
 
 
 class AuthorsWords(Document):

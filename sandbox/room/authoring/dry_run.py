@@ -50,7 +50,7 @@ def document(scenario: Scenario, progress: ProgressFn) -> dict[str, Any]:
     found = {day: per_minute(ledger, began, began + until_s) for day, ledger in ledgers.items()}
     n = len(found[BROKEN][METRICS[0]])
     onset_s = asked.truth.onset_s
-    marks = [(onset_s, "onset"), (asked.pager.at_s, "page at the latest"), (asked.evidence_by_s, "evidence is due")]
+    marks = [(onset_s, "onset"), (asked.pager.at_s, "page at the latest"), (asked.evidence_by_s, "due: the evidence")]
     return {
         "scenario": scenario.id, "title": scenario.title, "world": scenario.world,
         "marks": [[round(at_s / 60, 1), name] for at_s, name in marks if at_s is not None],

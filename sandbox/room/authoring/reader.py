@@ -35,9 +35,11 @@ class Reader:
                 fix="try again",
             )
         try:
-            if self._closed:
-                raise _ends()
-            return self._thread.submit(self._asked, {"do": do, **fields}).result()
+            try:
+                answer = self._thread.submit(self._asked, {"do": do, **fields})
+            except RuntimeError:  # it takes nothing more: it was closed
+                raise _ends() from None
+            return answer.result()
         finally:
             self._room.release()
 

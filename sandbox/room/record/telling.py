@@ -57,6 +57,7 @@ _WORDS: dict[str, Callable[[Any, str, NameOf], str]] = {
     "herring_planted": lambda w, by, of: f"{w.colleague} changed what matters nothing: {w.says}",
     "status_asked": lambda w, by, of: f"{w.sender} asked where things stand: {w.text}",
     "status_pressed": lambda w, by, of: f"{w.sender} asked again: {w.text}",
+    "failures_shown": lambda w, by, of: f"where failures commonly occur is {'shown' if w.on else 'hidden'}",
     "looked": lambda w, by, of: f"{by} looked at {w.panel} {w.about}",
     "status_updated": lambda w, by, of: f"{by} told stakeholders: {w.text}",
 }  # fmt: skip

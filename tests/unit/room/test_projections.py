@@ -72,6 +72,7 @@ def fields_of() -> dict[type, dict[str, st.SearchStrategy[Any]]]:
         ev.StatusPressed: {"ask": NUMBERS, "sender": WORDS, "text": WORDS, "due_ts": st.just(9.0)},
         ev.StatusUpdated: {"text": WORDS, "asks": st.lists(NUMBERS, max_size=2).map(tuple)},
         ev.SteppedTo: {"event": NUMBERS},
+        ev.FailuresShown: {"on": st.booleans()},
     }  # fmt: skip
 
 

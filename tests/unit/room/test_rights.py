@@ -30,6 +30,7 @@ RUNS_THE_ROOM = {
     "inject_fire",
     "inject_set",
     "twist",
+    "show_failures",
 }
 
 

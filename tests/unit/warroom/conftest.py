@@ -104,6 +104,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     yield at
     for client in at.clients:
         client.close()
+    served.close()
     server.should_exit = True
     thread.join(10)
     bound.listening.close()

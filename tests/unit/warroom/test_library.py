@@ -191,3 +191,17 @@ def test_a_world_that_would_have_to_be_built_first_is_refused(tmp_path: Path, mo
         opening.opened("slow-home", "virtual", world=None, seed=None, held=False, twin=True)
 
     assert told.value.kind.code == "WORLD-001"
+
+
+def test_where_failures_commonly_occur_is_told_only_while_it_is_shown(site: Site):
+    ann, instructor = site.joined("Ann", "commander"), site.instructor()
+
+    problem(ann.client.get(f"{ann.place}/failures"), 409, "ROOM-003")
+    problem(ann.do("show_failures", on=True), 403, "ROOM-002")
+    assert instructor.do("show_failures", on=True).status_code == 200
+    shown = ann.client.get(f"{ann.place}/failures").json()
+
+    assert shown == instructor.client.get(f"{instructor.place}/failures").json()
+    assert shown["at"]["gateway->features"]
+    ann.do("leave")
+    problem(ann.client.get(f"{ann.place}/failures"), 401, "ROOM-004")

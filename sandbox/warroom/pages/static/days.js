@@ -30,11 +30,12 @@ function chart(curve, marks) {
   const x = (minute) => ((minute / last) * W).toFixed(1);
   const y = (value) => (H - FOOT - ((value - least) / (most - least)) * (H - FOOT - 14)).toFixed(1);
   const line = (day) => s("polyline", { class: `line ${day}`, points: curve[day].map((value, i) => `${x(minutes[i] + each / 2)},${y(value)}`).join(" ") });
-  const marked = marks.filter(([minute]) => minute <= last).map(([minute, name]) => s("g", { class: "mark page" },
-    s("title", {}, `${name}, minute ${minute}`), s("line", { x1: x(minute), x2: x(minute), y1: 12, y2: H - FOOT })));
+  const marked = marks.filter(([minute]) => minute <= last).map(([minute, name]) => s("g", { class: "happens" },
+    s("title", {}, `${name}, minute ${minute}`), s("line", { x1: x(minute), x2: x(minute), y1: 14, y2: H - FOOT }),
+    s("text", { class: "axis", x: x(minute), y: 11, "text-anchor": minute > last * 0.9 ? "end" : "middle" }, name.split(/\W/)[0])));
   const mean = (day) => figure(curve[day].reduce((sum, value) => sum + value, 0) / curve[day].length);
   const over = each === 1 ? "world minute" : `${each} world minutes`;
-  const title = `${curve.metric.replaceAll("_", " ")}, ${curve.unit}${curve.sums ? ` per ${over}` : each === 1 ? "" : `, means of ${over}`}`;
+  const title = `${curve.metric.replace(/_ms$/, "").replaceAll("_", " ")}, ${curve.unit}${curve.sums ? ` per ${over}` : each === 1 ? "" : `, means of ${over}`}`;
   return h("figure", {}, h("figcaption", {}, h("strong", {}, title), h("small", {}, ` on average ${mean("healthy")} and ${mean("broken")}`)),
     s("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": `${title}: on average ${mean("healthy")} on the healthy day, ${mean("broken")} on the broken one` },
       s("line", { class: "base", x1: 0, x2: W, y1: y(0), y2: y(0) }), marked, line("healthy"), line("broken"),

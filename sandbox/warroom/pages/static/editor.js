@@ -131,7 +131,7 @@ function draw(source, draft) {
       base = told.version;
       keepDraft(name, isDirty() ? { text: pad.area.value, base } : null);
       beside.replaceChildren();
-      if (!isDirty()) tell(told.checked);
+      if (!checked) look();
     } catch (error) {
       if (error.code === "ROOM-007" && source.own) await differs(error);
       else toast(error.message ?? "the server can't be reached", "bad");

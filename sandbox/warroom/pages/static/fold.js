@@ -42,6 +42,7 @@ const FOLDS = {
     state.requests = state.requests.filter((one) => !what.asks.includes(one.ask));
   },
   stepped_to(state, event, what) { state.shown = what.event; },
+  failures_shown: anew,
   acknowledged(state, event, what, name) {
     if (!state.page) return true;
     state.page.acknowledged_by = name(event.who);

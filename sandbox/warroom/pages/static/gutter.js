@@ -38,7 +38,7 @@ export function gutter(label, { offers, onInput, onKey }) {
   function follow() {
     numbers.scrollTop = area.scrollTop;
     marks.style.transform = `translateY(${-area.scrollTop}px)`;
-    shut();
+    if (!popup.hidden) place(); // what is typed at the edge scrolls the text
   }
 
   /** at: [{line, severity, text}]. */

@@ -1,6 +1,7 @@
 // The instructor's page: all rooms, and one of them with its truth.
 
 import { call, Problem } from "./api.js";
+import { commonlySwitch } from "./commonly.js";
 import { debrief } from "./debrief.js";
 import { allow, ask, follow, h, say, tabs } from "./dom.js";
 import { harmLive } from "./harm.js";
@@ -152,7 +153,7 @@ function controls(room) {
   room.watch((state) => allow(speed, state.room.backend === "live" ? "a live room has one speed" : room.why("speed")));
   const pause = button("pause", "Pause");
   room.watch((state) => { if (state.room.backend === "live") allow(pause, "real processes and users have no pause"); });
-  return h("span", { class: "row" }, button("start", "Start"), pause, speed,
+  return h("span", { class: "row" }, button("start", "Start"), pause, speed, commonlySwitch(room),
     button("end", "End …", async () => { if (await ask("End the drill without a report?", { yes: "End it" })) room.send("end"); }));
 }
 

@@ -25,6 +25,7 @@ function draw({ scenarios, refused: broken }) {
   const place = h("div", { class: "chosen scroll" });
   const search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search scenarios, faults, lessons", oninput: show });
   const stars = h("select", { "aria-label": "Difficulty", onchange: show }, h("option", { value: "" }, "any difficulty"), [1, 2, 3, 4, 5].map((n) => h("option", { value: n }, "★".repeat(n))));
+  const fault = h("select", { "aria-label": "Fault of the new one" }, [...new Set(scenarios.flatMap((card) => card.faults))].sort().map((name) => h("option", { value: name }, name)));
   let chosen = null;
 
   function show() {
@@ -55,9 +56,14 @@ function draw({ scenarios, refused: broken }) {
 
   page.replaceChildren(h("div", { class: "console library" },
     h("nav", { class: "stack" }, h("p", {}, h("a", { href: "/instructor" }, "← Rooms")), h("h1", {}, "Scenarios"), search, stars, list,
+      h("details", {}, h("summary", {}, "A new one, by its fault"), h("div", { class: "stack" }, fault, drafting("Name of the new one", "Begin", () => ({ fault: fault.value })))),
       broken.length ? h("details", { open: true }, h("summary", { class: "refusal" }, `${broken.length} files can't be played`), h("ul", { class: "board" }, broken.map(mend))) : null),
     place));
   show();
+  window.onhashchange = () => {
+    const id = location.hash.slice(1);
+    if (id !== chosen && scenarios.some((card) => card.id === id)) choose(id);
+  };
   const wanted = location.hash.slice(1);
   const first = scenarios.find((card) => card.id === wanted) ?? scenarios[0];
   if (first) choose(first.id);
@@ -86,7 +92,7 @@ function scenario({ card, precedent, picture, proof: kept }) {
         h("p", { class: "quiet" }, card.faults.length ? `faults: ${card.faults.join(", ")}` : "no fault"), h("p", { class: "quiet pre" }, precedent))),
     opening(card),
     h("section", { class: "card stack" }, h("h3", {}, "What happens, and the truth: for you alone"), timeline(picture)),
-    h("div", { class: "row" }, buttons, h("span", { class: "gap" }), card.pack === "own" ? h("a", { href: `/instructor/editor#${card.id}` }, "Edit") : h("a", { href: `/instructor/editor#${card.id}` }, "Read its file"), copying(card)),
+    h("div", { class: "row" }, buttons, h("span", { class: "gap" }), h("a", { href: `/instructor/editor#${card.id}` }, card.pack === "own" ? "Edit" : "Read its file"), drafting("Name of the copy", "New one from it", () => ({ source: card.id }))),
     work.element,
     kept ? h("div", { class: "card" }, proof(kept)) : h("p", { class: "quiet" }, "No proof of it is kept, as it and the code are now."),
   ];
@@ -96,6 +102,7 @@ function scenario({ card, precedent, picture, proof: kept }) {
 function opening(card) {
   const backend = h("select", { "aria-label": "Backend" }, h("option", { value: "virtual" }, "virtual"), h("option", { value: "live" }, "live"));
   const held = h("input", { type: "checkbox", checked: true });
+  const training = h("input", { type: "checkbox" });
   const seed = h("input", { type: "number", min: 0, step: 1, placeholder: "its own", "aria-label": "Seed" });
   const world = h("input", { type: "text", maxlength: 60, placeholder: card.world, "aria-label": "World" });
   const button = h("button", { type: "submit", class: "main" }, "Open a room");
@@ -107,7 +114,7 @@ function opening(card) {
     say(told, backend.value === "live" ? "a stack is started …" : "it is opened …");
     try {
       const room = await call(`${AT}/rooms`, { method: "POST", body: {
-        scenario: card.id, backend: backend.value, held: held.checked,
+        scenario: card.id, backend: backend.value, held: held.checked, failures: training.checked,
         ...(seed.value === "" ? {} : { seed: Number(seed.value) }), ...(world.value.trim() ? { world: world.value.trim() } : {}),
       } });
       told.replaceChildren("Room ", h("a", { href: `/instructor#${room.code}`, class: "code" }, room.code), " is open.");
@@ -116,22 +123,22 @@ function opening(card) {
       say(told, error.message);
     }
     button.disabled = false;
-  } }, button, backend, h("label", { class: "row" }, held, "waits for my start"), h("label", { class: "row" }, "seed", seed), h("label", { class: "row" }, "world", world), told);
+  } }, button, backend, h("label", { class: "row" }, held, "waits for my start"), h("label", { class: "row", title: "the diagram shows where failures commonly occur: not for exams" }, training, "training"), h("label", { class: "row" }, "seed", seed), h("label", { class: "row" }, "world", world), told);
 }
 
-/** Another to go on from, under a name of its own. */
-function copying(card) {
-  const name = h("input", { type: "text", maxlength: 60, pattern: SLUG, required: true, placeholder: "name-of-the-copy", "aria-label": "Name of the copy", title: "small letters and digits, joined by hyphens" });
+/** A new one, under a name of its own. origin: -> what it starts from. */
+function drafting(label, title, origin) {
+  const name = h("input", { type: "text", maxlength: 60, pattern: SLUG, required: true, placeholder: "its-name", "aria-label": label, title: "small letters and digits, joined by hyphens" });
   return h("form", { class: "row", onsubmit: async (event) => {
     event.preventDefault();
     try {
-      const draft = await call(`${AT}/draft`, { method: "POST", body: { name: name.value.trim(), source: card.id } });
+      const draft = await call(`${AT}/draft`, { method: "POST", body: { name: name.value.trim(), ...origin() } });
       keepDraft(draft.name, { text: draft.text, base: null });
       location.href = `/instructor/editor#${draft.name}`;
     } catch (error) {
       toast(error.message, "bad");
     }
-  } }, name, h("button", { type: "submit" }, "New one from it"));
+  } }, name, h("button", { type: "submit" }, title));
 }
 
 begin();

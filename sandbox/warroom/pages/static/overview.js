@@ -1,6 +1,7 @@
 // The stack at a glance: services and the calls between them, and the golden signals with what happened marked on them.
 
 import { call } from "./api.js";
+import { commonly } from "./commonly.js";
 import { follow, h, s, say } from "./dom.js";
 import { figure, percent, worldClock } from "./times.js";
 
@@ -59,6 +60,7 @@ export function overview(model, shown) {
 
   model.every(EVERY_MS, look);
   const element = h("div", { class: "overview" }, h("section", { "aria-label": "Alerts that fire" }, quiet, alerts), picture.element,
+    commonly(model, picture.element),
     h("div", { class: "charts" }, charts.map((one) => one.element)));
   return { element, look };
 }

@@ -4,6 +4,7 @@ import { h, s } from "./dom.js";
 
 const LEFT = 8;
 const ROW = 34;
+const LETTER = 7.4; // width of a bold one, on average
 const TOP = 22;
 const NAMES = { change: "change", release: "release", fault: "fault", traffic: "traffic", page: "page", evidence: "evidence" };
 
@@ -18,15 +19,16 @@ export function timeline(picture, width = 900) {
     return [s("line", { class: "base", x1: x(at), x2: x(at), y1: TOP - 6, y2: height }),
       s("text", { class: "axis", x: x(at), y: 11, "text-anchor": anchor }, `${Math.round(at / 60)}${i === 6 ? " world min" : ""}`)];
   });
-  const rows = lines.map((line, i) => row(line, TOP + ROW * i + 14, x, length, Math.round(width / 9)));
+  const rows = lines.map((line, i) => row(line, TOP + ROW * i + 14, x, length, width));
   const told = lines.map((line) => `minute ${Math.round(line.at_s / 60)}: ${line.label}`).join("; ");
   return h("figure", { class: "picture" },
     h("figcaption", {}, picture.told.map((text) => h("p", {}, h("strong", {}, text)))),
     s("svg", { viewBox: `0 0 ${width} ${height}`, class: "timeline", role: "img", "aria-label": told }, grid, rows));
 }
 
-function row({ kind, at_s: at, label, guilty, curve }, y, x, length, most) {
+function row({ kind, at_s: at, label, guilty, curve }, y, x, length, width) {
   const right = at < length * 0.55;
+  const most = Math.floor((right ? width - x(at) : x(at)) / LETTER) - 8;
   const short = label.length > most ? `${label.slice(0, most - 1)}…` : label;
   const text = s("text", { class: guilty ? "step guilty" : "step", x: x(at) + (right ? 9 : -9), y: y + 4, "text-anchor": right ? "start" : "end" }, `${Math.round(at / 6) / 10}  ${short}`);
   const tip = s("title", {}, `${NAMES[kind] ?? kind}: ${label}`);

@@ -150,6 +150,7 @@ export function told(event, model) {
     case "handed_over": return [`${name(what.giver)} and ${name(what.taker)} changed roles`, null];
     case "started": return ["the world goes on", null];
     case "paused": return ["the world stands still", null];
+    case "failures_shown": return [what.on ? "where failures commonly occur is shown" : "where failures commonly occur is shown no more", null];
     case "speed_set": return [`speed ×${what.factor}`, null];
     case "page_came": return [`paged: ${what.text}`, null];
     case "acknowledged": return ["acknowledged the page", null];

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
+import threading
 from typing import Any
 
 
@@ -27,7 +27,7 @@ def main() -> None:
                 os._exit(3)
             case "hang":
                 tell({"what": "it hangs", "share": 0.25})
-                time.sleep(600)
+                threading.Event().wait(600)
 
 
 if __name__ == "__main__":
