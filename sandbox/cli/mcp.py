@@ -17,7 +17,7 @@ def mcp(
         str | None, typer.Option("--scenario", help="Or a virtual drill of its own, whose world stands still meanwhile.")
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Under which it is in the room.")] = "responder",
-    role: Annotated[str, typer.Option("--role", help="See docs/warroom.md; what it may do follows from it.")] = "commander",
+    role: Annotated[str, typer.Option("--role", help="See docs/security.md; what it may do follows from it.")] = "commander",
     address: Annotated[
         str | None, typer.Option("--address", help="Of the server; default the one that runs on this SANDBOX_HOME.")
     ] = None,

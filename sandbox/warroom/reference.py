@@ -15,7 +15,8 @@ _INTRO = """\
 # The API of the war room
 
 After this page you can drive a room by program. It is printed from `/api/v1/openapi.json` (`make docs`), which tools can
-make clients from; what a room is and who may do what: [warroom.md](warroom.md).
+make clients from; what a room is: [warroom.md](warroom.md);
+who may do what: [security.md](security.md).
 
 Every refusal is a problem document (`application/problem+json`) with `code`, `where`, `seen`, `expected` and `fix`. A
 command is answered with the number of the event that tells what came of it; events are numbered from 1 without gaps, and

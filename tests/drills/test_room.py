@@ -35,6 +35,7 @@ from sandbox.warroom.app import application
 from sandbox.warroom.rooms import Served
 from sandbox.warroom.serve import bind
 from sandbox.warroom.settings import Rate, Secrets, Settings
+from tests.services.ctrl_c import heard
 from tests.services.waiting import wait_for
 from tests.unit.drill.telltales import found_in
 
@@ -52,11 +53,6 @@ def own_home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     (place / "worlds").symlink_to(home / "worlds")
     monkeypatch.setenv("SANDBOX_HOME", str(place))
     return place
-
-
-def heard() -> None:
-    """A background job inherits SIGINT ignored; a person's command does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.drills.test_room import below, gone, heard
+from tests.drills.test_room import below, gone
+from tests.services.ctrl_c import heard
 from tests.services.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -25,6 +25,7 @@ from sandbox.runtime.building import quiet
 from sandbox.runtime.local import plan, ports
 from sandbox.runtime.local.supervisor import Supervisor
 from sandbox.runtime.stack import Stack, prepare
+from tests.services.ctrl_c import heard
 from tests.services.waiting import processes_of, until, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400), pytest.mark.usefixtures("home")]
@@ -44,6 +45,7 @@ def nothing_left(tmp_path: Path) -> Iterator[None]:
             Stack(request.parent).down()
 
 
+@pytest.mark.slow
 def test_two_stacks_side_by_side_and_down_leaves_nothing(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / ("two-" + "x" * 110)  # too long a path for unix sockets
     first = sandbox("up", "--world", "tiny", "--run-dir", one, "--json")
@@ -90,17 +92,12 @@ def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(
     assert processes_of(tmp_path) == []
 
 
-def at_a_terminal() -> None:
-    """A background job inherits SIGINT ignored; a person's command does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=at_a_terminal,
+        preexec_fn=heard,
     )
     wait_for(lambda: len(load_services(tmp_path)) > 5, 60, "services starting")
 
@@ -117,7 +114,7 @@ def test_ctrl_c_and_a_kill_in_the_foreground_take_all_down(tmp_path: Path, numbe
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=at_a_terminal,
+        preexec_fn=heard,
     )
     assert up.stdout is not None
     assert json.loads(up.stdout.readline())["ready"]
@@ -172,6 +169,7 @@ def test_a_damaged_world_stops_the_start_with_its_own_error(home: Path, tmp_path
     assert processes_of(tmp_path / "run") == []
 
 
+@pytest.mark.slow
 async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = prepare("tiny", 60.0, tmp_path, 1, None, quiet).run_dir
     pick = ports.pick
@@ -212,6 +210,7 @@ def test_a_full_disk_is_an_error_before_anything_starts(tmp_path: Path, monkeypa
     assert processes_of(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_logs_on_a_full_disk_stop_no_service(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for name in ("gateway", "features", "rules", "collector", "publish"):

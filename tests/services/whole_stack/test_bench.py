@@ -9,6 +9,7 @@ from sandbox.bench import faults, features, serving
 from sandbox.cli.bench import bench
 
 
+@pytest.mark.slow
 @pytest.mark.stack
 def test_every_bench_on_a_stack_gives_its_ratios(stack):
     served = serving.measure(stack, 20).document()

@@ -83,6 +83,7 @@ def test_one_that_is_killed_comes_back_and_no_request_is_lost(scaled):
     assert process(scaled, "rules-1").pid != killed
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_called_no_more_and_nothing_waits_for_it(scaled):
     hung = process(scaled, "rules-1").pid
     os.kill(hung, signal.SIGSTOP)

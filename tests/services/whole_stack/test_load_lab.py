@@ -20,6 +20,7 @@ from loadtest.lab.plan import Plan
 from loadtest.runner import LOCUSTFILE
 from sandbox.base.config import Config
 from sandbox.cli.app import main
+from tests.services.ctrl_c import heard
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
@@ -78,12 +79,15 @@ def _generators() -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(stack, tmp_path):
     command = [sys.executable, "-m", "sandbox.cli.app", "load", "run", "--run-dir", str(stack.run_dir), "--shape", "constant",
                "--rate", "10", "--seconds", "120", "--out", str(tmp_path), "--json"]  # fmt: skip
     kept = stack.run_dir / "load-requests.npz"
     kept.unlink(missing_ok=True)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    ) as running:
         wait_for(kept.exists, 60, "requests on disk")
         running.send_signal(signal.SIGINT)
         answer, _ = running.communicate(timeout=60)

@@ -14,7 +14,7 @@ from sandbox.room.roles import Role
 from sandbox.room.talk import TALK
 from sandbox.room.twists.director import ORDERS
 
-DOCS = Path(__file__).resolve().parents[3] / "docs/warroom.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs/security.md"
 CHANGES_THE_STACK = {"act", "revert"}
 RUNS_THE_ROOM = {
     "start",

@@ -177,6 +177,7 @@ def test_what_stands_there_is_not_replaced(tmp_path):
     assert refused.value.kind.code == "CFG-004"
 
 
+@pytest.mark.slow
 def test_the_command_of_the_page_answers_programs():
     page = (Path(__file__).resolve().parents[3] / "docs" / "simulate.md").read_text()
     (typed,) = [line for line in page.splitlines() if line.startswith("sandbox") and "--json" in line]

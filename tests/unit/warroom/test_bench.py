@@ -68,6 +68,7 @@ def test_the_document_tells_what_participants_wait_for_what_it_costs_and_beside_
     assert document["conditions"]["wanted"]["action_p95_ms"] == 500
 
 
+@pytest.mark.slow
 def test_one_event_that_one_participant_is_not_told_is_seen(site: Site, monkeypatch: pytest.MonkeyPatch):
     told = Room.events_after
 

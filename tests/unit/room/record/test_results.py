@@ -136,6 +136,7 @@ def test_a_room_that_was_graded_is_found_by_the_command(opened: Scene, tmp_path:
     ann = opened.join("=cmd|' /C calc'!A0", "commander")
     opened.pass_(PAGE_S / 60 + 1)
     opened.do(ann, "file_report", report={"incident": False})
+    wait_for(lambda: opened.room.shared.grade)  # its own, which comes by itself
     opened.room._append("room", None, graded(opened))
     place = house.root() / "ABCDEF"
     place.mkdir(parents=True)
