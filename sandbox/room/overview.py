@@ -18,6 +18,9 @@ from sandbox.room.room import Room
 SIGNALS = ("request_rate", "error_share", "degraded_share", "latency_p50_ms", "latency_p99_ms", "ctr")
 _MOST_ROWS = 9_000  # of all signals: a day of minutes
 _SHARE = 0.1  # of the desk's time that looking may take
+_MOST_S = (
+    12.0  # wall seconds that an overview is good for at most: one look that had to wait for others is no slow lake
+)
 _SQL = f"""
     SELECT 'edge' AS what, caller AS name, callee AS other, sum(rps) / count(DISTINCT ts) AS a,
            sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
@@ -137,7 +140,7 @@ class Lookout:
         except SandboxError:
             pass
         self._at = self._clock()
-        self._good_s = max(self._every_s, (self._at - began) / _SHARE)
+        self._good_s = max(self._every_s, min(_MOST_S, (self._at - began) / _SHARE))
 
 
 def told(rows: list[list[Any]], world_ts: float) -> Overview:

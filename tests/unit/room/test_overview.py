@@ -69,3 +69,15 @@ def test_a_lake_that_is_slow_is_looked_at_less_often():
         lookout.seen()
 
     assert room.looks == 2
+
+
+def test_one_look_that_took_very_long_is_not_shown_for_ever():
+    room, hands = Watched(), [0.0]
+    room.while_it_looks = lambda: hands.__setitem__(0, hands[0] + 8.0)
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+    lookout.seen()
+
+    hands[0] += 13.0
+    lookout.seen()
+
+    assert room.looks == 2
