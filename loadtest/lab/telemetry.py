@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loadtest.lab.histogram import Histogram
+from loadtest.lab.histogram import Histogram, by_kind
 from loadtest.lab.saturation import Process
 from sandbox.base.errors import SandboxError
 from sandbox.telemetry.sql import SqlWorker
@@ -84,7 +84,7 @@ def _seen(worker: SqlWorker, began_ts: float, ended_ts: float, speed: float) -> 
             for name, cores, queued, run_wait, throttled, rss_mb in processes
         ],
         {name: h for name, h in stages.items() if h.count},
-        {str(name): Histogram.of(values[segments == name, 0]) for name in np.unique(segments)},
+        by_kind(segments, values[:, 0]),
         [(int(s), str(name), float(cores)) for s, name, cores in cpu],
         None if memory is None else int(memory * 2**20),
         f"of more than {MOST_ROWS} requests only so many" if answered.truncated else None,

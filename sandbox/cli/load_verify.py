@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ def verify(
     Exit code 1 when something is missing or there twice.
     """
     from loadtest.lab.saved import read
+    from loadtest.lab.telemetry import LOOK_S
     from loadtest.lab.told import accounts, recorded
     from sandbox.base.run import RunInfo
 
@@ -30,7 +32,9 @@ def verify(
     lake = RunInfo.load(run_dir or Path(saved.whole["run"])).lake
     wanted, give_up = saved.acknowledged, time.monotonic() + within
     found = accounts(wanted, recorded(lake))
+    pause = threading.Event()  # which nobody sets
     while found["missing"] and time.monotonic() < give_up:
+        pause.wait(LOOK_S)
         found = accounts(wanted, recorded(lake))
     emit(found, lambda: _show(found), json_)
     if not found["equal"]:

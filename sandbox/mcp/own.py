@@ -77,7 +77,7 @@ class OwnSeat:
             if time.monotonic() > answer_by:
                 return
         if room.shared.phase is Phase.over:
-            self._for_the_grade()
+            self._for_the_grade(answer_by)
 
     def close(self) -> None:
         """Gives the drill up where it is not over: nobody would be left to answer it."""
@@ -85,11 +85,11 @@ class OwnSeat:
             self._room.end_by_itself("its responder left", graded=False)
         self._room.close()
 
-    def _for_the_grade(self) -> None:
+    def _for_the_grade(self, answer_by: float) -> None:
         came = threading.Event()
         unlisten = self._room.listen(came.set)
         try:
             if self._room.shared.phase is Phase.over:
-                came.wait(MOST_WAIT_S)
+                came.wait(max(0.0, answer_by - time.monotonic()))
         finally:
             unlisten()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -42,11 +43,10 @@ class ServedSeat:
         return {"seq": seq, **self._event(seq)["what"]}
 
     def wait(self, seconds: float, *, to_the_page: bool) -> None:
-        pause, state = threading.Event(), self.state()
-        until, left_s = state["room"]["world_ts"] + seconds, MOST_WAIT_S
-        while left_s > 0 and state["room"]["world_ts"] < until and _goes_on(state, to_the_page):
+        pause, answer_by, state = threading.Event(), time.monotonic() + MOST_WAIT_S, self.state()
+        until = state["room"]["world_ts"] + seconds
+        while time.monotonic() < answer_by and _is_awaited(state, until, to_the_page):
             pause.wait(_LOOK_S)
-            left_s -= _LOOK_S
             state = self.state()
 
     def close(self) -> None:
@@ -81,8 +81,13 @@ class ServedSeat:
             raise _no_answer(self._address, str(error)) from error
 
 
-def _goes_on(state: dict[str, Any], to_the_page: bool) -> bool:
-    return state["room"]["phase"] in ("waiting", "running", "paused") and not (to_the_page and state["page"])
+def _is_awaited(state: dict[str, Any], until_ts: float, to_the_page: bool) -> bool:
+    """The world's time or the page, and after the drill the grade."""
+    room = state["room"]
+    if room["phase"] == "over":
+        return True
+    goes_on = room["phase"] in ("waiting", "running", "paused") and room["world_ts"] < until_ts
+    return goes_on and not (to_the_page and state["page"])
 
 
 def _refusal(error: urllib.error.HTTPError, address: str) -> SandboxError:

@@ -14,6 +14,7 @@ from sandbox.room.roles import Role
 
 ROOM = "room"  # who: what nobody did, but the room itself
 INSTRUCTOR = "instructor"
+SERVER = "the server"  # sender of what it tells a room of itself
 MOST_ABOUT = 80  # characters of what somebody looks at
 
 

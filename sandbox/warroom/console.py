@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from weakref import WeakKeyDictionary
 
 import anyio
 from fastapi import APIRouter, Query, Request
 
 from sandbox.room.overview import Lookout
-from sandbox.room.room import Room
 from sandbox.room.twists import catalogue, harm_live, sets, view
 from sandbox.room.twists.catalogue import Armable
 from sandbox.room.twists.harm_live import HarmNow, HarmWatch
@@ -18,7 +16,6 @@ from sandbox.room.twists.view import RoomView
 from sandbox.warroom import callers
 
 console = APIRouter(prefix="/api/v1/instructor", tags=["instructor"])
-_watches: WeakKeyDictionary[Room, HarmWatch] = WeakKeyDictionary()
 Since = Annotated[int, Query(ge=0, le=1_000_000, description="the first minute of the drill that is told")]
 
 
@@ -26,7 +23,8 @@ Since = Annotated[int, Query(ge=0, le=1_000_000, description="the first minute o
 async def rooms_view(request: Request) -> list[RoomView]:
     """One line for each room: where it stands, who is quiet, who looks at the wrong place, what it scored."""
     at = _instructors(request)
-    return await anyio.to_thread.run_sync(lambda: [view.view_of(room) for room in at.rooms.values()])
+    rooms = list(at.rooms.values())  # others may be added meanwhile
+    return await anyio.to_thread.run_sync(lambda: [view.view_of(room) for room in rooms])
 
 
 @console.get("/faults")
@@ -48,7 +46,7 @@ async def harm(code: str, request: Request, since_minute: Since = 0) -> HarmNow:
     """What came of this room's world so far beside a healthy day; in a live room its golden signals beside its own past."""
     at, room = _instructors(request), callers.instructor(request, code)[0]
     if room.drill.plan.backend == "virtual":
-        watch = _watches.setdefault(room, HarmWatch(room, at.clock))
+        watch = at.watches.setdefault(room.code, HarmWatch(room, at.clock))
         return await anyio.to_thread.run_sync(watch.seen, since_minute, limiter=at.desk_threads)
     lookout = at.lookouts.setdefault(room.code, Lookout(room, at.clock, at.settings.overview_s))
     seen = await anyio.to_thread.run_sync(lookout.seen, limiter=at.desk_threads)

@@ -18,6 +18,7 @@ from sandbox.room.events import INSTRUCTOR
 from sandbox.room.overview import Lookout
 from sandbox.room.panels.keeper import Panels
 from sandbox.room.room import Room
+from sandbox.room.twists.harm_live import HarmWatch
 from sandbox.warroom import tokens
 from sandbox.warroom.rates import Rates
 from sandbox.warroom.settings import Secrets, Settings
@@ -38,6 +39,7 @@ class Served:
         self.wall, self.clock, self.rates = wall, clock, Rates(clock)
         self.lookouts: dict[str, Lookout] = {}
         self.panels: dict[str, Panels] = {}
+        self.watches: dict[str, HarmWatch] = {}
         self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
         # For whoever writes scenarios; no process is started before one is asked for.

@@ -8,17 +8,15 @@ from contextlib import suppress
 from sandbox.base.errors import SandboxError
 from sandbox.room.apart.desk import DeskApart
 from sandbox.room.commands import Inject
-from sandbox.room.events import INSTRUCTOR
+from sandbox.room.events import INSTRUCTOR, SERVER
 from sandbox.room.room import Room
-
-SENDER = "the server"
 
 
 def tell_of_its_process(room: Room, desk: DeskApart) -> None:
     """When it ends, the room says so; when its world was taken up, what was done there and never told is told."""
 
     def tell(text: str) -> None:
-        room.submit(INSTRUCTOR, Inject(kind="inject", sender=SENDER, text=text))
+        room.submit(INSTRUCTOR, Inject(kind="inject", sender=SERVER, text=text))
 
     def catch_up() -> None:
         with suppress(SandboxError, RuntimeError):  # the room ends meanwhile

@@ -12,7 +12,7 @@ from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.standing import filed_report
 from sandbox.room import house
 from sandbox.room.house import Deed
-from sandbox.room.record.recordings import grade_of, terminal_drills
+from sandbox.room.record.recordings import began_ts, grade_of, terminal_drills
 
 MOST = 100
 
@@ -59,7 +59,7 @@ def _of_drill(drill: Drill) -> RecordingLine:
     phase = "debrief" if grade is not None else "over"
     return RecordingLine(
         name=plan.drill, kind="drill", scenario=drill.scenario.id, title=drill.scenario.title, backend=plan.backend,
-        began=_when(drill.directory.stat().st_ctime if not entries[0].wall_ts else entries[0].wall_ts),
+        began=_when(began_ts(drill, entries)),
         phase=phase if filed_report(entries) is not None else "given up", n=1,
         score=None if grade is None else float(grade["score"]),
     )  # fmt: skip

@@ -141,6 +141,12 @@ def grade_of(drill: Drill) -> dict[str, Any] | None:
     return None
 
 
+def began_ts(drill: Drill, entries: list[Entry]) -> float:
+    """When somebody began it, seconds since the epoch: by its journal, or its folder where that kept no wall clock, as of a
+    world that nobody waited for. Raises IndexError for a journal in which nothing stands, OSError."""
+    return entries[0].wall_ts or drill.directory.stat().st_mtime
+
+
 def terminal_drills() -> Iterator[Drill]:
     """Drills that are over and were answered by a person without a room, the oldest first. Directories that hold none, or
     one of another format, are passed over."""

@@ -17,7 +17,7 @@ from sandbox.room.events import Event, Overridden, ReportFiled
 from sandbox.room.house import Deed
 from sandbox.room.record import skills
 from sandbox.room.record.intervals import LEVEL, Estimate, estimate
-from sandbox.room.record.recordings import grade_of, terminal_drills
+from sandbox.room.record.recordings import began_ts, grade_of, terminal_drills
 
 Period = Literal["day", "week", "month"]
 METHOD = "bounds of a mean of bounded values, Learned-Miller and Thomas 2019; each session counts once"
@@ -114,10 +114,10 @@ _Found = tuple[datetime, str, Session | str]  # when, scenario, the session or w
 
 def _all() -> Iterator[_Found]:
     for deed in (deed for deed in house.deeds() if not deed.program):
-        with suppress(SandboxError, OSError, ValueError, KeyError, TypeError):
+        with suppress(SandboxError, OSError, ValueError, KeyError, TypeError, IndexError):
             yield from _of_room(deed)
     for drill in terminal_drills():
-        with suppress(SandboxError, OSError, ValueError, KeyError, TypeError):
+        with suppress(SandboxError, OSError, ValueError, KeyError, TypeError, IndexError):
             yield from _of_drill(drill)
 
 
@@ -142,7 +142,7 @@ def _of_room(deed: Deed) -> Iterator[_Found]:
 
 def _of_drill(drill: Drill) -> Iterator[_Found]:
     entries, plan, grade = drill.entries(), drill.plan, grade_of(drill)
-    began = datetime.fromtimestamp(entries[0].wall_ts or drill.directory.stat().st_mtime, UTC)
+    began = datetime.fromtimestamp(began_ts(drill, entries), UTC)
     of = drill.scenario.id
     if filed_report(entries) is None:
         yield began, of, "given_up"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.room.events import Event
+from sandbox.room.events import INSTRUCTOR, SERVER, Chatted, Event, Injected, StatusAsked, StatusUpdated
 
 # Items of a grade are weighed by what they could earn in that drill, which the grade says. A drill without an item (a
 # false alarm has no component) says nothing about it.
@@ -81,8 +81,9 @@ def _acknowledged(events: Sequence[Event]) -> float | None:
 
 
 def _answered(events: Sequence[Event]) -> float | None:
-    asked = [event for event in events if event.kind == "injected"]
-    said = [event for event in events if event.kind == "chatted" and event.who != "instructor"]
+    """What the server tells of itself is no question; a status update is an answer."""
+    asked = [e for e in events if isinstance(e.what, Injected | StatusAsked) and e.what.sender != SERVER]
+    said = [e for e in events if isinstance(e.what, Chatted | StatusUpdated) and e.who != INSTRUCTOR]
     if not asked:
         return None
     answered = [

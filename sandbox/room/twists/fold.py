@@ -15,7 +15,7 @@ _SAYS = {
     "task_added": "text", "field_reported": "field", "status_updated": "text", "timeline_edited": "text",
     "hypothesis_weighed": "verdict", "ended": "why", "looked": "about",
 }  # fmt: skip
-LOOKS = ("asked", "previewed", "acted", "looked")  # kinds that say where somebody looks
+LOOKS = ("asked", "previewed", "acted")  # kinds that say where somebody looks
 
 
 def text_of(event: Event) -> str:

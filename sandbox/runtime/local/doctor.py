@@ -127,5 +127,5 @@ def _terminal() -> Finding:
 def _browser() -> Finding:
     names = ("chromium", "chromium-browser", "google-chrome")
     browser = next(filter(None, map(shutil.which, names)), None)
-    fix = "only some tests need it: apt install chromium"
+    fix = "to print PDF, and for tests of the pages: apt install chromium"
     return Finding("chromium", browser is not None, browser or "not on the PATH", fix, needed=False)

@@ -48,13 +48,16 @@ export function plot(title, format) {
   /** Lines by name, each with a value. */
   function name(valueOf) {
     follow(legend, shown.lines.map((line, i) => ({ line, i, value: valueOf(line) })), ({ i }) => i, ({ line, i, value: of }) =>
-      h("li", {}, s("svg", { viewBox: "0 0 14 8", width: 14, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 14, y1: 4, y2: 4, class: kind(line, i) })),
+      h("li", {}, s("svg", { viewBox: "0 0 14 8", width: 14, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 14, y1: 4, y2: 4, class: kind(line) })),
         ` ${line.name}${line.name ? " " : ""}`, h("strong", {}, of === undefined || of === null ? "–" : format(of))), ({ line, value: of }) => JSON.stringify([line.name, of]));
   }
 
-  function kind(line, i) {
-    const order = shown.lines.filter((other) => other.beside === line.beside);
-    return `series s${order.indexOf(line) % 8} ${line.beside ? "beside" : ""}`;
+  function colour(line) {
+    return `s${shown.lines.filter((other) => other.beside === line.beside).indexOf(line) % 8}`;
+  }
+
+  function kind(line) {
+    return `series ${colour(line)} ${line.beside ? "beside" : ""}`;
   }
 
   /** lines: [{name, beside, points: [[ts, value or null]]}]. marks: [{ts, kind, text}]. from, to: world seconds. */
@@ -69,8 +72,8 @@ export function plot(title, format) {
     const within = told.filter((mark) => mark.ts >= from && mark.ts <= to);
     shown = { lines, marks: within, at, from, to };
     follow(drawn, lines.map((line, i) => [line, i]), ([, i]) => i, ([line, i]) => s("g", {}, runs(line.points).map((run) => (run.length === 1
-      ? s("circle", { cx: at(run[0][0]), cy: up(run[0][1]), r: 1.5, class: `dot s${i % 8}` })
-      : s("polyline", { class: kind(line, i), points: run.map(([x, y]) => `${at(x)},${up(y)}`).join(" ") })))),
+      ? s("circle", { cx: at(run[0][0]), cy: up(run[0][1]), r: 1.5, class: `dot ${colour(line)}` })
+      : s("polyline", { class: kind(line), points: run.map(([x, y]) => `${at(x)},${up(y)}`).join(" ") })))),
     ([line]) => JSON.stringify([line.points, from, to, most]));
     follow(marks, within, (mark) => `${mark.kind} ${mark.ts} ${mark.text}`, (mark) =>
       s("line", { class: `mark ${mark.kind}`, x1: at(mark.ts), x2: at(mark.ts), y1: HEAD, y2: H - FOOT }, s("title", {}, `${worldClock(mark.ts)} ${mark.text}`)), (mark) => String(at(mark.ts)));
