@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.base.clock import iso
 from sandbox.room import documents as doc
 from sandbox.room import injects
-from sandbox.room.events import Event, FieldReported, HintTaken, Opened
+from sandbox.room.events import INSTRUCTOR, Event, FieldReported, HintTaken, Opened
 from sandbox.room.rights import Phase, rights
 from sandbox.room.roles import Role
 from sandbox.room.state import Aside, Person, Shared
@@ -86,6 +86,8 @@ def _to_an_observer(event: Event) -> Document | None:
 
 def _to_the_team(event: Event) -> Document:
     told = _told(event)
+    if event.who == INSTRUCTOR:  # it would tell what was done by hand from what was planned
+        told["command"] = None
     if event.what.asides:
         told["what"] = {k: v for k, v in told["what"].items() if k not in event.what.asides}
     return told

@@ -63,6 +63,7 @@ class Room:
         self._seq_of: dict[tuple[str, str], int] = {}
         self._at_work: set[tuple[str, str]] = set()
         self._listeners: set[Listener] = set()
+        self._grading = False  # or graded, or tried: it is tried again by whoever takes the room up
         for event in journal.read():
             self._take(event)
         self._world_ts = desk.now() if desk is not None else (self._events[-1].world_ts if self._events else 0.0)
@@ -100,7 +101,10 @@ class Room:
         graded: False where nobody stays to see it; it is graded when it is taken up."""
         with self._lock:
             if self.shared.phase not in (Phase.over, Phase.debrief):
-                self._append(ROOM, None, ev.Ended(why=why))
+                was_over = standing.is_over(self.drill)  # its report was taken just before, and never told
+                told = untold(self.shared, self.drill.entries(), (), True) if was_over else [ev.Ended(why=why)]
+                for what in told:
+                    self._append(ROOM, None, what)
         self._on_desk(lambda: self._finish(graded))
 
     def close(self) -> None:
@@ -312,7 +316,8 @@ class Room:
                     desk.abandon()
             self._world_ts, self._desk = desk.now(), None
             desk.close()
-        if graded:
+        if graded and not self._grading:
+            self._grading = True
             threading.Thread(target=self._to_the_debrief, name=f"grades-{self.code}", daemon=True).start()
 
     def _to_the_debrief(self) -> None:

@@ -23,8 +23,7 @@ Since = Annotated[int, Query(ge=0, le=1_000_000, description="the first minute o
 async def rooms_view(request: Request) -> list[RoomView]:
     """One line for each room: where it stands, who is quiet, who looks at the wrong place, what it scored."""
     at = _instructors(request)
-    rooms = list(at.rooms.values())  # others may be added meanwhile
-    return await anyio.to_thread.run_sync(lambda: [view.view_of(room) for room in rooms])
+    return await anyio.to_thread.run_sync(lambda: [view.view_of(room) for room in at.rooms.values()])
 
 
 @console.get("/faults")

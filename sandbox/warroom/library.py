@@ -14,6 +14,7 @@ from sandbox.room.authoring.documents import Id, Library, Source, Whole
 from sandbox.room.authoring.opening import opened
 from sandbox.room.commands import ShowFailures
 from sandbox.room.events import INSTRUCTOR
+from sandbox.room.room import Room
 from sandbox.warroom import callers
 from sandbox.warroom.api import RoomLine, room_line
 from sandbox.warroom.rooms import Served
@@ -78,8 +79,13 @@ async def open_room(opening: Opening, request: Request) -> RoomLine:
                 fix="start another server with another SANDBOX_HOME, or start this one anew without those that are over",
             )  # fmt: skip
         asked = opening.model_dump(exclude={"scenario", "backend", "failures"})
-        room = await anyio.to_thread.run_sync(lambda: opened(opening.scenario, opening.backend, **asked))
-        at.add(room)
+
+        def added() -> Room:  # on one thread, so that a room that is opened is kept, whatever becomes of who asked
+            room = opened(opening.scenario, opening.backend, **asked)
+            at.add(room)
+            return room
+
+        room = await anyio.to_thread.run_sync(added)
         if opening.failures:
             await anyio.to_thread.run_sync(room.submit, INSTRUCTOR, ShowFailures(kind="show_failures", on=True))
     return room_line(room)

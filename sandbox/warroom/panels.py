@@ -20,6 +20,7 @@ from sandbox.room.panels.asking import MOST_PAGES, Asks, Window
 from sandbox.room.panels.keeper import Panels
 from sandbox.room.room import Room
 from sandbox.warroom import callers
+from sandbox.warroom.rooms import PANEL_THREADS
 
 panels = APIRouter(prefix="/api/v1")
 _INSTRUCTORS = "/instructor"
@@ -51,7 +52,9 @@ class Seer:
         self.room.events_after(0, self.who, 0)  # refused for whoever is in the room no more
         at.rates.spend(("panel", self.room.code, self.who), at.settings.panels, "looks of one participant")
         kept = at.panels.setdefault(self.room.code, Panels(self.room, at.clock, at.settings.overview_s))
-        found = await anyio.to_thread.run_sync(kept.seen, (panel, key), look, limiter=at.desk_threads)
+        # Of its own room's alone: who waits here for a slow desk takes no other room's threads.
+        limiter = at.panel_threads.setdefault(self.room.code, anyio.CapacityLimiter(PANEL_THREADS))
+        found = await anyio.to_thread.run_sync(kept.seen, (panel, key), look, limiter=limiter)
         with suppress(SandboxError):  # too many, or over: it is told with the next, or not at all
             if self.room.looks_elsewhere(self.who, panel, about):
                 at.rates.spend(("look", self.room.code, self.who), at.settings.looks, "looks that are told")

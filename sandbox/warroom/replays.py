@@ -81,7 +81,7 @@ async def instructor_replay_signals(name: str, request: Request) -> Signals:
 async def replay(code: str, request: Request) -> Replay:
     """As the instructor's, of one's own room, once it is in its debrief."""
     found = await anyio.to_thread.run_sync(_debriefed, request, code)
-    return _replay(found, instructor=False)
+    return await anyio.to_thread.run_sync(lambda: _replay(found, instructor=False))
 
 
 @replays.get("/rooms/{code}/replay/moment", tags=["participants"])

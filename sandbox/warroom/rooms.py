@@ -24,6 +24,7 @@ from sandbox.warroom.rates import Rates
 from sandbox.warroom.settings import Secrets, Settings
 
 DESK_THREADS = 64  # that wait for desks at once, in all rooms
+PANEL_THREADS = 4  # that wait for one room's, to look into panels
 _NO_ROOM = "*"  # in an instructor's token: the code of no room
 
 
@@ -39,6 +40,7 @@ class Served:
         self.wall, self.clock, self.rates = wall, clock, Rates(clock)
         self.lookouts: dict[str, Lookout] = {}
         self.panels: dict[str, Panels] = {}
+        self.panel_threads: dict[str, anyio.CapacityLimiter] = {}
         self.watches: dict[str, HarmWatch] = {}
         self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
@@ -57,7 +59,7 @@ class Served:
     def add(self, room: Room) -> None:
         """One more, while the server runs."""
         self.keep(room)
-        self.rooms[room.code] = room
+        self.rooms = {**self.rooms, room.code: room}  # whoever goes through them meanwhile goes on with those of before
 
     def close(self) -> None:
         """Ends the processes that were started for authors."""

@@ -119,7 +119,10 @@ def keeping(served: Served) -> Iterator[None]:
         for room in served.rooms.values():
             keep(room)
         served.keep = keep
-        yield
+        try:
+            yield
+        finally:
+            served.keep = Room.close  # what is opened while the server ends
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -37,6 +37,7 @@ BACK = "The world is where it was, and goes on."
 _CLOSE_S = 5.0  # wall seconds to let go; then it is killed, which its drill's notes bear
 _LOCKED_S = 5.0  # wall seconds that the process of a server which was killed may hold the drill yet
 _LOOK_S = 0.05
+_SEE = "see what the server said on stderr"
 # Asked once more of the world that was taken up: what they do is not done twice.
 _AGAIN = {"wait", "flush", "preview", "came_to", "by_hand"}
 
@@ -63,7 +64,7 @@ class Far:
                     progress(*told)
                 else:
                     break
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except OSError as error:  # it may have ended in the middle of an answer
             raise EOFError from error
         value, self.now = told
         if what == "refused":
@@ -182,18 +183,17 @@ class DeskApart(OnDrill):
 
     def _ask(self, name: str, **arguments: Any) -> Any:
         """Raises RUN-003 where its process ended at it; by then the world is back, or what keeps it from that is raised."""
-        for again in (name in _AGAIN, False):
-            far = self._far
-            if far is None:
-                raise _gone(name, "it is not taken up again here", "start the server again: it takes the room up")
+        while (far := self._far) is not None:
             try:
                 return far.ask(name, **arguments)
             except EOFError:
-                self._take_up(far)
-                if not again:
+                self._take_up(far)  # which raises for one that dies again and again
+                if name not in _AGAIN:
                     break
             finally:
                 self._now = max(self._now, far.now)
+        if self._far is None:
+            raise _gone(name, "it is not taken up again", _SEE)
         raise _gone(
             name, "its process ended", "the world is back: see in the room whether it was done, else do it again"
         )
@@ -205,14 +205,18 @@ class DeskApart(OnDrill):
         self.tell(ENDED)
         try:
             if self._deaths > MOST_DEATHS:
-                raise _gone(
-                    "resume", f"it has ended {self._deaths} times", "start the server again: it takes the room up"
-                )
+                raise _gone("resume", f"it has ended {self._deaths} times", _SEE)
             _let_go(self.drill)
             far = Far(self._nursery)
         finally:
             dead.close()  # after the new one is born: with the last one their nursery would go
-        _first(far, "resume", quiet, directory=self.drill.directory)
+        try:
+            _first(far, "resume", quiet, directory=self.drill.directory)
+        except (
+            SandboxError
+        ) as error:  # in full it may tell what happened in the drill, and whoever asked may be a trainee
+            _log.error("the world of drill %s is not taken up again", self.drill.plan.drill, exc_info=error)
+            raise _gone("resume", f"it cannot be played again: {error.kind.code}", _SEE) from None
         self._far, self._now = far, max(self._now, far.now)
         self.tell(BACK)
         self.taken_up()

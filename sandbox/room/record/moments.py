@@ -45,7 +45,9 @@ def moment(events: Sequence[Event], seq: int, truth: dict[str, Any]) -> Moment:
     for event in past:
         shared.apply(event)
     now_ts = past[-1].world_ts
-    known = {**truth, "done": [d for d in truth["done"] if d["world_ts"] <= now_ts]} if truth else {}
+    told = [name for name in ("done", "by_hand", "herrings") if name in truth]
+    by_then: dict[str, Any] = {name: [row for row in truth[name] if row["world_ts"] <= now_ts] for name in told}
+    known = {**truth, **by_then}
     return projections.of_moment(shared, known, now_ts)
 
 

@@ -80,9 +80,16 @@ def _acknowledged(events: Sequence[Event]) -> float | None:
     return min(1.0, max(0.0, (_TOO_LATE_S - late_s) / (_TOO_LATE_S - _AT_ONCE_S)))
 
 
+def _is_asked(event: Event) -> bool:
+    """Neither what leads astray, nor a colleague's remark on what they did, nor what the server tells of itself."""
+    what = event.what
+    if isinstance(what, Injected):
+        return what.sender != SERVER and not what.herring and what.name is None
+    return isinstance(what, StatusAsked)
+
+
 def _answered(events: Sequence[Event]) -> float | None:
-    """What the server tells of itself is no question; a status update is an answer."""
-    asked = [e for e in events if isinstance(e.what, Injected | StatusAsked) and e.what.sender != SERVER]
+    asked = [e for e in events if _is_asked(e)]
     said = [e for e in events if isinstance(e.what, Chatted | StatusUpdated) and e.who != INSTRUCTOR]
     if not asked:
         return None

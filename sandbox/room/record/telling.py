@@ -48,7 +48,9 @@ _WORDS: dict[str, Callable[[Any, str, NameOf], str]] = {
     "graded": lambda w, by, of: f"the grade came: {w.score:.2f}",
     "noted": lambda w, by, of: f"{by} noted: {w.text}",
     "overridden": lambda w, by, of: f"{by} gave {w.item.replace('_', ' ')} {w.score:g} instead: {w.reason}",
-    "inject_planned": lambda w, by, of: f"{by} planned a message of {w.sender}: {w.text}",
+    "inject_planned": lambda w, by, of: f"{by} planned " + (
+        str(w.does["do"]).replace("_", " ") if w.does else f"a message of {w.sender}: {w.text}"
+    ),
     "injects_planned": lambda w, by, of: f"{by} planned the injects of {w.set}",
     "inject_waits": lambda w, by, of: f"inject {w.inject} was due and waits: {w.why}",
     "fault_armed": lambda w, by, of: f"by hand: {w.fault} put on {w.target}",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 
 from faults.arming import params_of
 from faults.catalogue import CATALOGUE
+from sandbox.drill.play.rollout import OPERATOR
 from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.scenario import Step
 
@@ -32,6 +33,19 @@ Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Small = Annotated[dict[str, Any], AfterValidator(_small)]
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)]
+
+
+_ACTORS = {OPERATOR, "engine", "instructor", "release-bot", "room"}
+
+
+def _of_nobody_here(name: str) -> str:
+    """A change under such a name would count as the team's own, or as the drill's."""
+    if name.strip().casefold() in _ACTORS:
+        raise ValueError(f"another name than {', '.join(sorted(_ACTORS))}")
+    return name
+
+
+Colleague = Annotated[Name, AfterValidator(_of_nobody_here)]
 
 
 class Deed(BaseModel, extra="forbid", frozen=True):
@@ -60,7 +74,7 @@ class Herring(Deed):
     """What leads astray: a message, an entry of the change log, or both. The debrief tells that it was one."""
 
     do: Literal["herring"]
-    sender: Name
+    sender: Colleague
     text: Text | None = None
     change: Noted | None = None
 
@@ -148,7 +162,7 @@ class Revert(Deed):
     they say of it in the room, empty for nothing; the change log has their name in any case."""
 
     do: Literal["revert"]
-    colleague: Name
+    colleague: Colleague
     change: int | None = Field(None, ge=1, le=1_000_000)
     text: str = Field("", max_length=2000)
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from sandbox.drill.play.drills import Drill
 from sandbox.drill.scenario.harms import METRICS, UNITS
 from sandbox.drill.twin import arm_runs, cache
+from sandbox.drill.twin.arm_runs import _UNREADABLE
 from sandbox.drill.twin.arms import ArmPlan
 from sandbox.drill.twin.harm import harm, per_minute, totals
 from sandbox.room.overview import Overview
@@ -97,9 +99,10 @@ class HarmWatch:
             return
         if self._plan is None:
             self._plan = healthy_plan(self._room.drill)
-        if (cache.root() / f"{self._plan.key}.npz").exists():
-            self._healthy = arm_runs.run_all([self._plan], workers=1)[self._plan.key].ledger
-        elif not self._began:
+        with suppress(*_UNREADABLE):  # not there yet, or not whole
+            self._healthy = Ledger.load(cache.root() / f"{self._plan.key}.npz")
+            return
+        if not self._began:
             self._began = True
             threading.Thread(target=self._make, args=(self._plan,), name="healthy-day", daemon=True).start()
 

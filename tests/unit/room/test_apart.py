@@ -22,7 +22,7 @@ from sandbox.room.room import Room
 from sandbox.runtime.operate.operations import Operations
 from tests.services.waiting import wait_for
 from tests.unit.drill.desk import WORLD_START, begun_drill
-from tests.unit.room.desk import GRADE, Marks, Scene, StandIn
+from tests.unit.room.desk import GRADE, PAGE_S, Marks, Scene, StandIn
 
 
 class Died(BaseException):
@@ -156,14 +156,62 @@ def test_one_that_dies_of_its_drill_stays_down(desk: DeskApart, nursery: Threads
     desk.tell = told.append
     nursery.deadly.add("wait")
 
-    for _ in range(MOST_DEATHS):
-        with suppress(SandboxError):
-            desk.wait(WORLD_START + 60)
+    with pytest.raises(SandboxError, match="ended 4 times"):
+        desk.wait(WORLD_START + 60)
 
     assert nursery.born_so_far == nursery.gone_so_far == MOST_DEATHS + 1
     assert told.count(BACK) == MOST_DEATHS
-    with pytest.raises(SandboxError, match="start the server again"):
+    with pytest.raises(SandboxError, match="not taken up again"):
         desk.abandon()
+
+
+def test_why_a_world_is_not_taken_up_is_told_to_nobody_who_asks(desk: DeskApart, nursery: Threads, monkeypatch, caplog):
+    """Where it went another way, the error says what happened in the drill and when."""
+
+    def other(*_: Any, **__: Any) -> StandIn:
+        raise SandboxError("DRILL-006", where="replay", seen="`armed` at 1772445600", expected="as before", fix="-")
+
+    monkeypatch.setattr(world.VirtualDesk, "resume", other)
+    nursery.deadly.add("wait")
+
+    with pytest.raises(SandboxError, match="RUN-003") as refused:
+        desk.wait(WORLD_START + 60)
+
+    assert "armed" not in str(refused.value)
+    assert "armed" in caplog.text
+
+
+def test_a_report_that_was_taken_before_its_world_died_is_told(
+    desk: DeskApart, nursery: Threads, place: Path, monkeypatch
+):
+    hands = [0.0]
+    room = Room(
+        "ABCDEF", RoomJournal(place / "room.jsonl"), desk.drill, desk, Marks(GRADE), wall=lambda: 1_000.0,
+        clock=lambda: hands[0],
+    )  # fmt: skip
+    tell_of_its_process(room, desk)
+    room.open(held=False)
+    scene = Scene(room, nursery.desks[0], RoomJournal(place / "room.jsonl"), hands)
+    ann = scene.join("Ann", "commander")
+    scene.pass_(PAGE_S / 60 + 1)
+    file = nursery.desks[0].file
+
+    def over(*_: Any, **__: Any) -> StandIn:
+        raise SandboxError("DRILL-006", where="replay", seen="a drill that is over", expected="one that runs", fix="-")
+
+    def takes_it_and_dies(report: Report) -> None:
+        file(report)
+        raise Died
+
+    monkeypatch.setattr(world.VirtualDesk, "resume", over)
+    nursery.desks[0].file = takes_it_and_dies  # type: ignore[assignment]
+    with pytest.raises(SandboxError, match="RUN-003"):
+        scene.do(ann, "file_report", report={"incident": False})
+    room.end_by_itself("its drill failed")
+
+    assert "report_filed" in scene.kinds()
+    assert "ended" not in scene.kinds()
+    room.close()
 
 
 def test_a_room_says_that_its_world_died_and_what_was_done_there_untold(desk: DeskApart, nursery: Threads, place: Path):

@@ -309,3 +309,20 @@ def test_for_the_twin_what_a_hand_did_never_happened():
     assert gone == {2, 3, 5}
     assert [entry.fields["text"] for entry in told] == ["revert change=2", "revert change=1"]
     assert told[0].fields["forms"] == [["revert", [["change", "2"]]], ["set", [["field", "x"]]]]
+
+
+@pytest.mark.parametrize("name", ["operator", "Engine", "release-bot"])
+def test_a_colleague_is_none_whose_changes_are_counted_as_somebody_elses(opened: Scene, name):
+    change = {"target": "rules", "key": "banner", "new": "b"}
+    for does in ({"do": "revert", "colleague": name}, {"do": "herring", "sender": name, "change": change}):
+        with pytest.raises(SandboxError, match="another name than"):
+            twist(opened, **does)
+
+
+def test_whether_a_message_was_planned_is_not_told_by_the_name_of_its_command(opened: Scene):
+    ann = opened.join("Ann", "commander")
+    opened.do("instructor", "inject", sender="A customer", text="Hello?", id="c1")
+    opened.do(ann, "chat", text="Hello.", id="c2")
+
+    events, _ = opened.room.events_after(0, ann)
+    assert [e["command"] for e in events if e["kind"] in ("injected", "chatted")] == [None, "c2"]
