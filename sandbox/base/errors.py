@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -119,6 +120,13 @@ class SandboxError(Exception):
             "expected": self.expected,
             "fix": self.fix,
         }
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> SandboxError:
+        """The error that `as_json` told, in another process: unpickling would give it one argument of its five.
+        Raises KeyError where a part is missing, or for a code that there is not."""
+        parts = {name: document[name] for name in ("where", "seen", "expected", "fix")}
+        return cls(document["code"], **parts)
 
 
 def _finite(value: object) -> bool:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from sandbox.base.errors import SandboxError
 from sandbox.cli.options import Json, RunDir
-from sandbox.cli.output import emit, err, out, progress
+from sandbox.cli.output import emit, err, number, out, progress
 
 
 def compare(
@@ -89,13 +89,9 @@ def _in_turns(
 def _show(d: dict[str, Any], note: str) -> None:
     table = Table("", "a", "b", "b / a", "from", "to", "better")
     for name, row in d.items():
-        table.add_row(name, *(_number(row[c]) for c in ("a", "b", "ratio", "low", "high")), _VERDICTS[row["verdict"]])
+        table.add_row(name, *(number(row[c]) for c in ("a", "b", "ratio", "low", "high")), _VERDICTS[row["verdict"]])
     out.print(table)
     out.print(note)
 
 
 _VERDICTS = {"a": "a", "b": "b", "none": "no difference shown", "too few": "too few to say"}
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from sandbox.cli.options import Json
-from sandbox.cli.output import emit, out
+from sandbox.cli.output import emit, number, out
 
 
 def fit(
@@ -34,7 +34,7 @@ def show(found: dict[str, Any]) -> None:
     table = Table("", "estimate", "from", "to", box=None)
     for name, about in _NAMES.items():
         low, high = found["intervals"][name] or (None, None)
-        table.add_row(about, _number(found[name]), _number(low), _number(high))
+        table.add_row(about, number(found[name]), number(low), number(high))
     out.print(table)
     out.print(found["said"])
 
@@ -47,7 +47,3 @@ _NAMES = {
     "peak_x": "x at the peak",
     "limit": "limit by contention",
 }
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"

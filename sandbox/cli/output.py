@@ -60,6 +60,11 @@ def progress(json_: bool) -> Iterator[ProgressFn]:
         yield show
 
 
+def number(value: float | None) -> str:
+    """For a table: four digits that count, a dash where there is none."""
+    return "–" if value is None else f"{value:.4g}"
+
+
 def _dumps(document: Any) -> str:
     try:
         return json.dumps(document, default=_plain, allow_nan=False)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from sandbox.base.errors import KINDS, SandboxError
+from sandbox.base.errors import SandboxError
 
 _ANSWER_S = 120.0  # wall seconds for one call: a query has a limit of its own
 _LOOK_S = 0.5  # wall seconds between two looks at a world that goes by itself
@@ -93,12 +93,8 @@ def _is_awaited(state: dict[str, Any], until_ts: float, to_the_page: bool) -> bo
 def _refusal(error: urllib.error.HTTPError, address: str) -> SandboxError:
     """The five parts that the server told."""
     try:
-        told = json.loads(error.read())
-        assert told["code"] in KINDS
-        return SandboxError(
-            told["code"], where=told["where"], seen=told["seen"], expected=told["expected"], fix=told["fix"]
-        )
-    except (ValueError, KeyError, TypeError, AssertionError):
+        return SandboxError.of_json(json.loads(error.read()))
+    except (ValueError, KeyError, TypeError):
         return _no_answer(address, f"HTTP {error.code}")
 
 

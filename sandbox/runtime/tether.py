@@ -13,14 +13,15 @@ SUPERVISOR = "SANDBOX_SUPERVISOR"  # environment variable: pid of the supervisor
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h; survives execve
 
 
-def tether(parent: int) -> bool:
-    """Asks the kernel for SIGKILL at the death of `parent`. False where it cannot (not Linux).
+def tether(parent: int, by: int = signal.SIGKILL) -> bool:
+    """Asks the kernel for a signal at the death of `parent`. by: another one for whoever has things to take down first.
+    False where it cannot (not Linux).
 
     Ends the process when `parent` is gone already.
     """
     if not sys.platform.startswith("linux"):
         return False
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:  # it died before the kernel knew
         os._exit(1)
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,11 +21,11 @@ from sandbox.base.worlds import world_dir
 from sandbox.bench.processes import pss_mb
 from sandbox.bench.warroom.programs import failed
 from sandbox.runtime.building import ensure_built
+from sandbox.runtime.tether import tether
 
 SCENARIO = "two-publishers"  # 25 requests per wall second, and nobody trains a model for it
 _END_S = 120.0  # wall seconds: a live stack is taken down
 _OWN = ("sandbox.telemetry.sql_worker", "sandbox.room.")  # modules of a server's own children; the stack's are others
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _TOLD = 2_000  # characters of what it said that are told
 
 
@@ -102,15 +102,9 @@ def _started(backend: str, world: str, rooms: int, place: str, said: Path) -> su
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
             env={**os.environ, "SANDBOX_HOME": place}, start_new_session=True,
-            # A bench that is killed must not leave a stack that serves for nobody.
-            preexec_fn=_told_when_we_die,
+            # A bench that is killed must not leave a stack that serves for nobody: it is there to be taken down.
+            preexec_fn=partial(tether, os.getpid(), signal.SIGTERM),
         )  # fmt: skip
-
-
-def _told_when_we_die() -> None:
-    """By SIGTERM, unlike `tether`: there is a stack to be taken down. Nothing where the kernel has no word for it."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

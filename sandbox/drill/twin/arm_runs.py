@@ -167,7 +167,7 @@ def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) 
         for done, future in enumerate(as_completed(futures), 1):
             ended(done)
             if (told := future.result()) is not None:
-                raise SandboxError(told.pop("code"), **told)
+                raise SandboxError.of_json(told)
     except BrokenProcessPool as error:
         raise SandboxError(
             "RUN-008",
@@ -197,9 +197,7 @@ def _in_child(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | 
     try:
         _run_one(key, plan, lake, scratch, run)
     except SandboxError as error:
-        parts = error.as_json()
-        del parts["title"]
-        return parts
+        return error.as_json()
     return None
 
 

@@ -68,7 +68,7 @@ class Far:
             raise EOFError from error
         value, self.now = told
         if what == "refused":
-            raise SandboxError(value.pop("code"), **value)
+            raise SandboxError.of_json(value)
         if what == "failed":
             raise SandboxError(
                 "RUN-008", where="the room's world", seen=f"it failed at `{name}`", expected="an answer",

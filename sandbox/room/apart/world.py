@@ -67,9 +67,7 @@ def serve(connection: Connection) -> None:
         try:
             answer = ("done", world.do(name, arguments), world.now())
         except SandboxError as error:
-            told = error.as_json()
-            del told["title"]
-            answer = ("refused", told, world.now())
+            answer = ("refused", error.as_json(), world.now())
         except Exception:  # the edge of the process; what it was may tell the truth, and goes to the server's log alone
             traceback.print_exc()
             answer = ("failed", "", world.now())

@@ -47,7 +47,7 @@ class Process:
         for line in self._process.stdout:
             told = json.loads(line)
             if "problem" in told:
-                raise SandboxError(told["problem"].pop("code"), **told["problem"])
+                raise SandboxError.of_json(told["problem"])
             if "answer" in told:
                 return told["answer"]
             progress(told["what"], told["share"])

@@ -86,9 +86,7 @@ def answered(work: Work, request: dict[str, Any], tell: Callable[[dict[str, Any]
     try:
         tell({"answer": getattr(work, request.pop("do"))(progress, **request)})
     except SandboxError as error:
-        parts = error.as_json()
-        del parts["title"]
-        tell({"problem": parts})
+        tell({"problem": error.as_json()})
 
 
 @contextmanager
