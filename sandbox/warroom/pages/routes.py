@@ -47,12 +47,27 @@ class SignIn(BaseModel, extra="forbid"):
     secret: str = Field(min_length=1, max_length=400)
 
 
-def _read(path: Path) -> Static:
-    body = path.read_bytes()
-    return Static(body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+def _static(body: bytes, suffix: str) -> Static:
+    return Static(body, _TYPES[suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
-FILES = {path.name: _read(path) for path in sorted(_PLACE.iterdir()) if path.suffix in _TYPES}
+def _page(title: str, script: str, *styles: str) -> Static:
+    """All that a page brings of its own: the script makes the rest."""
+    links = "\n".join(f'<link rel="stylesheet" href="/static/{name}">' for name in ("style.css", *styles))
+    text = Path(__file__).with_name("page.html").read_text()
+    return _static(text.format(title=title, styles=links, script=script).encode(), ".html")
+
+
+FILES = {
+    path.name: _static(path.read_bytes(), path.suffix) for path in sorted(_PLACE.iterdir()) if path.suffix in _TYPES
+} | {
+    "room.html": _page("War room", "room.js"),
+    "instructor.html": _page("Instructor · War room", "instructor.js"),
+    "replay.html": _page("Replay · War room", "replays.js"),
+    "results.html": _page("Results · War room", "results.js"),
+    "library.html": _page("Scenarios · War room", "library.js", "library.css"),
+    "editor.html": _page("Editor · War room", "editor.js", "library.css"),
+}  # fmt: skip
 
 
 @pages.get("/")
