@@ -132,7 +132,7 @@ def prove(
     names: Annotated[list[str], typer.Argument(help="Names of scenarios, or files; `all` for the core pack.")],
     world: Annotated[str | None, typer.Option(help="Another world than the scenario's.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds for the responders, its own first.")] = 1,
-    timeout: Annotated[float, typer.Option(help="Wall seconds that a responder has for a drill.")] = 120.0,
+    timeout: Annotated[float, typer.Option(help="Wall seconds that a responder has for a drill.")] = 1200.0,
     pack: Pack = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Harm, evidence, sentences and actions: no responders, no look-alikes.")

@@ -24,7 +24,8 @@ BLIND = "constant"
 class Proof:
     """harms: metric -> (harm, z). evidence: a row for each query. claims: a row for each sentence.
     averted: action -> share of the harm, the best response first. contradictions: with other scenarios.
-    responders, no_fault: scores; empty and None where nobody played (quick)."""
+    responders, no_fault: scores; empty and None where nobody played (quick). stopped: responder -> why its drill
+    has no grade, so that a 0 for a slow machine is not taken for a judgement."""
 
     scenario: Scenario
     harms: dict[str, tuple[float, float]]
@@ -36,6 +37,7 @@ class Proof:
     claims: list[dict[str, Any]] = field(default_factory=list)
     averted: dict[str, float] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
+    stopped: dict[str, str] = field(default_factory=dict)
 
     @property
     def main_metric(self) -> str:
@@ -106,7 +108,8 @@ class Proof:
     def _of_responders(self) -> list[str]:
         if not self.responders:
             return []
-        scores, found = self.responders, []
+        scores = self.responders
+        found = [f"{who} has no grade: {why}" for who, why in self.stopped.items()]
         blind = [score for name, score in scores.items() if name != GOLD]
         if (gold := scores.get(GOLD, 1.0)) < GOLD_LEAST:
             found.append(f"gold scores {gold:.2f}, below {GOLD_LEAST}")

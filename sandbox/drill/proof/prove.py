@@ -23,7 +23,7 @@ from sandbox.drill.proof import signals, standout
 from sandbox.drill.proof.alternatives import alternatives, averted
 from sandbox.drill.proof.consistency import contradictions
 from sandbox.drill.proof.proof import HARM_Z, Proof
-from sandbox.drill.responders.evaluate import TIMEOUT_S, require, rows_of
+from sandbox.drill.responders.evaluate import require, rows_of
 from sandbox.drill.responders.host import Opener
 from sandbox.drill.responders.registry import GOLD, SHIPPED
 from sandbox.drill.responders.trials import Trial, play_all
@@ -38,12 +38,14 @@ from sandbox.telemetry.sql import SqlWorker
 
 OTHER_DAYS = 4  # healthy, beside the incident's own
 
+PATIENCE_S = 1200.0  # wall, for a responder's drill: on a busy machine a drill of seconds takes minutes
+
 Answer = tuple[list[str], list[list[Any]]]
 Found = dict[str, Finished]
 
 
 def prove(
-    scenario: Scenario, *, world: str | None = None, n_seeds: int = 1, timeout_s: float = TIMEOUT_S,
+    scenario: Scenario, *, world: str | None = None, n_seeds: int = 1, timeout_s: float = PATIENCE_S,
     quick: bool = False, run: RunArm | None = None, opener: Opener | None = None, workers: int = 2,
     progress: ProgressFn = quiet,
 ) -> Proof:  # fmt: skip
@@ -83,7 +85,11 @@ def prove(
         opener=opener,
         progress=_named("responders play it", progress),
     )
-    return proof({row["responder"]: row["score"] for row in rows_of(played)}, round(quiet.score, 4))
+    rows = rows_of(played)
+    stopped = {row["responder"]: row["note"] for row in rows if row["note"]}
+    if quiet.note:
+        stopped[f"{GOLD} without the fault"] = quiet.note
+    return proof({row["responder"]: row["score"] for row in rows}, round(quiet.score, 4), stopped=stopped)
 
 
 class _Runs:

@@ -117,7 +117,7 @@ GOOD = {"gold": 0.95, "do-nothing": 0.05, "vandal": 0.05, "random": 0.2}
 
 
 def test_what_is_as_it_should_be_is_ok(proof):
-    well = replace(proof, responders=GOOD, no_fault=0.97).document()
+    well = replace(proof, responders=GOOD, no_fault=0.97, stopped={}).document()
 
     assert well["ok"]
     assert "session_age_s after 5 world minutes" in well["why"]
@@ -140,10 +140,16 @@ def test_what_is_as_it_should_be_is_ok(proof):
     ],
 )
 def test_what_is_not_is_said(proof, changes, why):
-    found = replace(replace(proof, responders=GOOD, no_fault=0.97), **changes).document()
+    found = replace(replace(proof, responders=GOOD, no_fault=0.97, stopped={}), **changes).document()
 
     assert not found["ok"]
     assert why in found["why"]
+
+
+def test_a_responder_that_was_stopped_is_told_from_one_that_scored_nothing(proof):
+    why = replace(proof, stopped={"gold without the fault": "no report within 120 s: it was stopped"}).faults_found
+
+    assert "gold without the fault has no grade: no report within 120 s: it was stopped" in why
 
 
 def test_evidence_that_a_look_alike_gives_too_or_that_does_not_hold_is_said(proof):
@@ -151,7 +157,7 @@ def test_evidence_that_a_look_alike_gives_too_or_that_does_not_hold_is_said(proo
     absent = [{**e, "holds": False, "strength": 0.1} for e in proof.evidence]
 
     def told(evidence):
-        return replace(proof, responders=GOOD, no_fault=1.0, evidence=evidence).document()["why"]
+        return replace(proof, responders=GOOD, no_fault=1.0, evidence=evidence, stopped={}).document()["why"]
 
     assert told(fooled) == "all of its evidence holds under sensitivity-overblock too"
     assert "does not show it-lags (lag_s=900), all-else-is-well" in told(absent)
