@@ -90,7 +90,7 @@ class VirtualStack:
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
         self.processor = Processor(
             self.loop, self.stream, self.store, self.catalogue, self.fabric.seams["stream"],
-            lambda: self.config, self.fabric.log,
+            lambda: self.config, speed, self.fabric.log,
         )  # fmt: skip
         self.materialiser = Materialiser(
             self.world_dir, self.catalogue, self.stream, self.store, self.fabric, self._record, self.gathering.settle

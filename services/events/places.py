@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,9 +13,10 @@ from sandbox.base.catalogue import CREATOR_GROUPS, Catalogue
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import FeatureView
 from services.events.core import IMPRESSIONS, Entry
-from services.skeleton.seams import Place
+from services.skeleton.seams import Call, Place, Proceed
 
 Update = tuple[int, float, Any]  # entity id, event time in world seconds, row
+LIVES_S = "lives_s"  # attribute of a write of the stream processor: world seconds, None without end
 
 
 def of_entries(entries: Iterable[Entry], catalogue: Catalogue) -> list[Place]:
@@ -52,6 +54,27 @@ def checked_update(view: FeatureView, update: Any) -> Update:
             expected=f"(entity id, event time, {len(view.columns)} columns)",
             fix="see what is put on the seam",
         ) from error
+
+
+def noting(lives: dict[int, float]) -> Proceed:
+    """The end of the write seam that hands on what comes in, and notes in `lives` how many world seconds the rows of
+    an entity are to live where a wrapper says so. It raises WIRE-006 for what is no such time."""
+
+    async def proceed(call: Call) -> Any:
+        lives_s = call.attributes[LIVES_S]
+        if lives_s is not None:
+            if not isinstance(lives_s, int | float) or not 0 < lives_s < math.inf:
+                raise SandboxError(
+                    "WIRE-006",
+                    where=f"write of {call.peer}",
+                    seen=repr(lives_s)[:100],
+                    expected="world seconds above 0, or None",
+                    fix="see what is put on the seam",
+                )
+            lives.update((int(entity), float(lives_s)) for entity, *_ in call.payload)
+        return call.payload
+
+    return proceed
 
 
 def _region(user: int, catalogue: Catalogue) -> int:

@@ -22,10 +22,10 @@ from sandbox.base.instances import named
 from sandbox.base.run import STREAM
 from services.events import core
 from services.events.core import Entry, UserState
-from services.events.places import Update, checked_update, of_updates
+from services.events.places import LIVES_S, Update, checked_update, noting, of_updates
 from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.host import Host, Registration
-from services.skeleton.seams import Call, passed_on
+from services.skeleton.seams import Call
 from services.skeleton.store import FAILURES, TIMEOUT_S, Store, connect, unreachable
 
 CONSUMER = named(STREAM)
@@ -139,6 +139,7 @@ class StreamProcessor:
         sessions, seen = core.apply_events(states, known, self.catalogue.n_items)
         topics = self.catalogue.item_topics
         written: dict[str, bytes] = {}
+        ends: dict[str, float] = {}
         for view, changed in zip(_VIEWS, (sessions, seen), strict=True):
             updates: list[Update] = []
             for user in sorted(changed):
@@ -148,27 +149,34 @@ class StreamProcessor:
                 else:
                     row, ts = state.seen_row(), state.seen_ts
                 updates.append((user, ts, row))
-            for update in await self._through_seam(view, updates, batch):
+            lives: dict[int, float] = {}
+            for update in await self._through_seam(view, updates, batch, lives):
                 user, ts, row = checked_update(view, update)
                 written[key(view, user)] = pack(view, row, ts, self.writer)
+            ends |= {key(view, user): lives_s / self.host.run.speed for user, lives_s in lives.items()}
         written |= {_visit_key(user): b"%d" % states[user].session for user in sorted(sessions)}
-        await self._commit(batch, written)
+        await self._commit(batch, written, ends)
 
-    async def _through_seam(self, view: FeatureView, updates: list[Update], batch: Batch) -> list[Update]:
-        """The updates that are to be written, after whatever is put on the write seam."""
+    async def _through_seam(
+        self, view: FeatureView, updates: list[Update], batch: Batch, lives: dict[int, float]
+    ) -> list[Update]:
+        """The updates that are to be written, after whatever is put on the write seam. lives: takes how many world
+        seconds the rows of whom are to live."""
         if not updates or not self.host.seams.write:
             return updates
         call = Call(
             "write", "stream", view.name, "apply", payload=updates,
-            attributes={"event_ts": batch.newest_ts, "n": len(updates)},
+            attributes={"event_ts": batch.newest_ts, "n": len(updates), LIVES_S: None},
             places=of_updates(view, self.catalogue),
         )  # fmt: skip
-        passed: list[Update] = await self.host.seams.write.run(call, passed_on)
+        passed: list[Update] = await self.host.seams.write.run(call, noting(lives))
         return passed
 
-    async def _commit(self, batch: Batch, written: dict[str, bytes]) -> None:
+    async def _commit(self, batch: Batch, written: dict[str, bytes], ends: dict[str, float]) -> None:
+        """ends: wall seconds after which the row of a key is gone."""
         self.processed_ts = newest = max(batch.newest_ts, self.processed_ts)
-        await self.rows.put({name.encode(): row for name, row in written.items()})
+        rows = {name.encode(): row for name, row in written.items()}
+        await self.rows.put(rows, {name.encode(): lives_s for name, lives_s in ends.items() if name in written})
         async with self.redis.pipeline(transaction=True) as pipe:  # both keys are of one slot
             pipe.xack(core.STREAM, core.GROUP, *batch.ids)
             pipe.hset(core.PROGRESS, "processed_ts", repr(newest))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -35,10 +36,12 @@ class FeatureStore(Protocol):
         ...
 
     async def write(
-        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
-    ) -> None:
+        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int,
+        *, lives_s: float | None = None,
+    ) -> None:  # fmt: skip
         """In place of what was there. values: float32 [n, columns]. event_ts: float64 [n], world seconds.
-        run: who writes. One that fails may have been done in part: write again."""
+        run: who writes. lives_s: wall seconds after which the rows are gone, None for no end, whatever end the rows
+        before them had. One that fails may have been done in part: write again."""
         ...
 
 
@@ -63,13 +66,15 @@ class RedisFeatures:
         found: dict[bytes, bytes | None] = dict(zip(names, blobs, strict=True))
         return [found[name] for name in keys]
 
-    async def put(self, rows: Mapping[bytes, bytes]) -> None:
-        """Writes packed rows by key, by one round trip; those of one slot all or none. Raises FAILURES."""
+    async def put(self, rows: Mapping[bytes, bytes], lives_s: Mapping[bytes, float] = MappingProxyType({})) -> None:
+        """Writes packed rows by key, by one round trip; those of one slot all or none. lives_s: wall seconds after
+        which the row of a key is gone; without, it has no end. Raises FAILURES."""
         if not rows:
             return
         groups = together(list(rows)) if self.spread else [list(rows)]
         pairs = [itertools.chain(*((name, rows[name]) for name in group)) for group in groups]
-        await self.client.commands([("MSET", *words) for words in pairs])
+        ends = [("PEXPIRE", name, max(1, round(1000 * lives_s[name]))) for name in rows if name in lives_s]
+        await self.client.commands([*(("MSET", *words) for words in pairs), *ends])
 
     async def read(self, view: FeatureView, ids: np.ndarray, now: float) -> Rows:
         names = [key(view, i).encode() for i in ids.tolist()]
@@ -80,15 +85,17 @@ class RedisFeatures:
 
     async def write(
         self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int,
-        rows_per_write: int = ROWS_PER_WRITE,
+        rows_per_write: int = ROWS_PER_WRITE, *, lives_s: float | None = None,
     ) -> None:  # fmt: skip
         """rows_per_write: rows of one command."""
         for start in range(0, len(ids), rows_per_write):
             part = slice(start, start + rows_per_write)
-            names = (key(view, i).encode() for i in ids[part].tolist())
+            names = [key(view, i).encode() for i in ids[part].tolist()]
             packed = pack_many(view, values[part], event_ts[part], run)
             try:
-                await self.put(dict(zip(names, packed, strict=True)))
+                await self.put(
+                    dict(zip(names, packed, strict=True)), {} if lives_s is None else dict.fromkeys(names, lives_s)
+                )
             except FAILURES as error:
                 raise self._failed("write", error) from error
 

@@ -145,7 +145,8 @@ POINTS = {point.name: point for point in (
             "stream": dict.fromkeys(_STREAMED, ("apply",)),
             MATERIALISER: dict.fromkeys((*_BATCH, *_STREAMED), ("write",)),
         },
-        (list,), {"event_ts": "newest event, world seconds", "n": "elements"},
+        (list,), {"event_ts": "newest event, world seconds", "n": "elements",
+                  "lives_s": "stream: world seconds that the rows live in the store, None without end"},
         why="what is written takes no path",
         knows={
             "events": ("regions", "user_buckets", "items", "groups"), ITEM_STATS.name: ("items", "groups"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from services.events import core
 from services.skeleton.feature_store import FeatureStore, RedisFeatures, together
 from services.skeleton.store import Store
 from tests.services.harness import N_ITEMS, N_USERS, WORLD_START, catalogue, make_run, redis_at
+from tests.services.waiting import until
 
 NOW = WORLD_START
 EVERY_VIEW = pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
@@ -34,8 +36,9 @@ def rows_of(view, n, value=0.5):
     return np.full((n, len(view.columns)), value, np.float32) + np.arange(n, dtype=np.float32)[:, None]
 
 
-async def fill(store, view, numbers, ts=NOW - 60, run=7, value=0.5):
-    await store.write(view, numbers, rows_of(view, len(numbers), value), np.full(len(numbers), ts), run)
+async def fill(store, view, numbers, ts=NOW - 60, run=7, value=0.5, lives_s=None):
+    rows = rows_of(view, len(numbers), value)
+    await store.write(view, numbers, rows, np.full(len(numbers), ts), run, lives_s=lives_s)
 
 
 async def refused(doing):
@@ -92,6 +95,29 @@ class Contract:
 
         assert rows.values[:, 0].tolist() == [0.5, 9.0]
         assert (rows.event_ts.tolist(), rows.run.tolist()) == ([NOW - 60, NOW], [7, 8])
+
+    @EVERY_VIEW
+    async def test_a_row_that_has_an_end_is_gone_after_it_and_its_neighbour_stays(self, backend, view):
+        await fill(backend.store, view, ids(1, 2), lives_s=0.05)
+        await fill(backend.store, view, ids(3))
+        before = await backend.store.read(view, ids(1, 3), NOW)
+
+        await backend.over(view, 1)
+        rows = await backend.store.read(view, ids(1, 2, 3), NOW)
+
+        assert before.status.tolist() == [Status.PRESENT] * 2
+        assert rows.status.tolist() == [Status.MISSING, Status.MISSING, Status.PRESENT]
+        assert np.isnan(rows.event_ts[:2]).all()
+
+    @EVERY_VIEW
+    async def test_who_writes_a_row_again_decides_anew_whether_it_has_an_end(self, backend, view):
+        await fill(backend.store, view, ids(1, 2), lives_s=60.0)
+        await fill(backend.store, view, ids(1, 3))
+        await fill(backend.store, view, ids(2), lives_s=600.0)
+
+        assert backend.left_s(view, 1) is None
+        assert 60.0 < backend.left_s(view, 2) <= 600.0
+        assert backend.left_s(view, 3) is None
 
     async def test_views_of_one_entity_are_apart(self, backend):
         await fill(backend.store, USER_PROFILE, ids(1))
@@ -176,6 +202,17 @@ class OnRedis:
         with redis.Redis(**self.run.redis_kwargs()) as direct:
             direct.flushall()
 
+    async def over(self, view, number):
+        await until(lambda: self._ask("exists", key(view, number)) == 0)
+
+    def left_s(self, view, number):
+        left_ms = self._ask("pttl", key(view, number))
+        return None if left_ms == -1 else left_ms / 1000
+
+    def _ask(self, what, name):
+        with redis.Redis(**self.run.redis_kwargs()) as direct:
+            return getattr(direct, what)(name)
+
     def die(self):
         self.process.kill()
         self.process.wait()
@@ -258,6 +295,13 @@ class Virtual:
 
     def empty(self):
         self.store.clear()
+
+    async def over(self, view, number):
+        self.now = math.nextafter(self.store._ends[view.name, number], math.inf)
+
+    def left_s(self, view, number):
+        ends = self.store._ends.get((view.name, number))
+        return None if ends is None else ends - self.now
 
     def die(self):
         self.store.down_until = self.now + 1

@@ -150,14 +150,17 @@ class Recorder:
             self._sample_store(store, stream, now, wall_s)
 
     def _sample_store(self, store: Store, stream: Stream, now: float, wall_s: float) -> None:
-        since = {"commands": store.n_commands, "reads": store.n_reads, "in": len(stream.entries), "out": stream.done}
+        n_keys = store.n_keys
+        since = {
+            "commands": store.n_commands, "reads": store.n_reads, "misses": store.n_misses, "expired": store.n_expired,
+            "in": len(stream.entries), "out": stream.done,
+        }  # fmt: skip
         change = {k: max(0, v - self._sampled.get(k, 0)) for k, v in since.items()}
         self._sampled = since
-        n_keys = store.n_keys
         self(COLLECTOR, "redis_stats", row_of.redis_stats(
             ts=now, node=named("redis"), ops=(change["commands"] + change["in"]) / wall_s,
-            used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=0, hits=change["reads"],
-            misses=0, fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
+            used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=change["expired"], hits=change["reads"] - change["misses"],
+            misses=change["misses"], fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
         ))  # fmt: skip
         self(COLLECTOR, "stream_stats", row_of.stream_stats(
             ts=now, stream=STREAM, consumer_group=GROUP, length=len(stream.entries),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Store:
 
     What a user's rows become is worked out when somebody reads them: most are written several times before.
     work_out: puts them, by the batches of a user's entries that were committed; the stream processor's.
+    Rows that were written to live so long are gone after it, and counted (n_expired).
     """
 
     catalogue: Catalogue
@@ -62,6 +64,8 @@ class Store:
     refuses_writes: bool = False
     n_reads: int = 0  # keys read, for redis_stats
     n_commands: int = 0
+    n_misses: int = 0  # keys read under which nothing lay
+    n_expired: int = 0
     work_out: Callable[[int, list[list[Entry]]], None] = lambda user, batches: None
     views: Mapping[str, FeatureView] = field(default_factory=lambda: dict(VIEWS))
 
@@ -77,10 +81,13 @@ class Store:
         self.lists: dict[str, int] = {}  # beside the rows: how many elements each has
         self._streamed: dict[str, dict[int, Written]] = {USER_SESSION.name: {}, USER_SEEN.name: {}}
         self._owed: dict[int, list[list[Entry]]] = {}
+        self._ends: dict[tuple[str, int], float] = {}  # of the rows that have one: wall seconds
+        self._next_ends: list[tuple[float, str, int]] = []  # the same and what was so before, as a heap
 
     @property
     def n_keys(self) -> int:
         """Rows held."""
+        self._let_go()
         for user in list(self._owed):
             self.work_out(user, self._owed.pop(user))
         batch = sum(int(np.isfinite(t.event_ts).sum()) for t in self._batch.values())
@@ -94,6 +101,7 @@ class Store:
 
     async def read(self, view: FeatureView, ids: np.ndarray, now: float) -> Rows:
         self.require("read")
+        self._let_go()
         if view.name not in self._batch:
             rows = [self._row(view.name, self.streamed(view.name, i), now) for i in ids.tolist()]
             return _joined(view, rows)
@@ -104,18 +112,25 @@ class Store:
         return found
 
     async def write(
-        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int
-    ) -> None:
-        self.put(view, ids, values, event_ts, run)
+        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int,
+        *, lives_s: float | None = None,
+    ) -> None:  # fmt: skip
+        self.put(view, ids, values, event_ts, run, lives_s=lives_s)
 
-    def put(self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int) -> None:
+    def put(
+        self, view: FeatureView, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int,
+        *, lives_s: float | None = None,
+    ) -> None:  # fmt: skip
         """As `write`: nobody is waited for here."""
         self.require("write", writing=True)
-        if view.name in self._batch:
-            self._batch[view.name].put(ids, values, event_ts, run)
+        if view.name not in self._batch:
+            for i, row, ts in zip(ids.tolist(), values, event_ts.tolist(), strict=True):
+                self.put_streamed(view.name, i, Written(row, ts, run), lives_s=lives_s)
             return
-        for i, row, ts in zip(ids.tolist(), values, event_ts.tolist(), strict=True):
-            self.put_streamed(view.name, i, Written(row, ts, run))
+        self._batch[view.name].put(ids, values, event_ts, run)
+        if self._ends or lives_s is not None:
+            for i in ids.tolist():
+                self._end(view.name, i, lives_s)
 
     def require(self, what: str, *, writing: bool = False) -> None:
         """Raises STORE-001 while it is away, STORE-004 for a write that it does not take."""
@@ -128,25 +143,52 @@ class Store:
                 fix="see redis_stats and process_events",
             )
 
-    def put_streamed(self, view: str, user: int, row: Written) -> None:
+    def put_streamed(self, view: str, user: int, row: Written, *, lives_s: float | None = None) -> None:
+        """lives_s: as of `write`."""
         self._streamed[view][user] = row
+        if self._ends or lives_s is not None:
+            self._end(view, user, lives_s)
 
     def put_later(self, user: int, entries: list[Entry]) -> None:
         """Commits what happened to a user; the rows that follow are put before anybody reads them."""
         self._owed.setdefault(user, []).append(entries)
+        if self._ends:  # of a row that may be gone by then, or live on by what is written now
+            self.work_out(user, self._owed.pop(user))
+
+    def _end(self, view: str, id: int, lives_s: float | None) -> None:
+        self._ends.pop((view, id), None)
+        if lives_s is not None:
+            self._ends[view, id] = ends = self.wall() + lives_s
+            heapq.heappush(self._next_ends, (ends, view, id))
+
+    def _let_go(self) -> None:
+        """Rows whose time is over are gone."""
+        while self._next_ends and self._next_ends[0][0] <= self.wall():
+            ends, view, id = heapq.heappop(self._next_ends)
+            if self._ends.get((view, id)) != ends:
+                continue  # it was written again
+            del self._ends[view, id]
+            self.n_expired += 1
+            if view in self._batch:
+                self._batch[view].event_ts[id] = np.nan
+            else:
+                self._streamed[view].pop(id, None)
 
     def streamed(self, view: str, user: int) -> Written | None:
         """The row as it stands, None where there is none."""
+        self._let_go()
         if user in self._owed:
             self.work_out(user, self._owed.pop(user))
         return self._streamed[view].get(user)
 
     def items(self, ids: np.ndarray, now: float) -> Rows:
         """Rows of item_stats. now: world seconds."""
+        self._let_go()
         return self._of_table(ITEM_STATS.name, ids, now)
 
     def user(self, user: int, now: float) -> tuple[Rows, Rows, Rows]:
         """One row each of user_profile, user_session and user_seen. now: world seconds."""
+        self._let_go()
         return (
             self._row(USER_PROFILE.name, self._batch[USER_PROFILE.name].row(user), now),
             self._row(USER_SESSION.name, self.streamed(USER_SESSION.name, user), now),
@@ -155,6 +197,7 @@ class Store:
 
     def user_rows(self, user: int, now: float) -> UserRows:
         """The same as the gateway unpacks them, where nothing on the way looks at a row."""
+        self._let_go()
         profile = self._batch[USER_PROFILE.name].row(user)
         session, seen = (self.streamed(view.name, user) for view in (USER_SESSION, USER_SEEN))
         is_known, profile_values = self._valid(USER_PROFILE.name, profile, now)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
@@ -13,11 +14,12 @@ from sandbox.virtual.machine.loop import Loop, Signal, Task
 from sandbox.virtual.processes.store import Store, Written
 from services.events import core
 from services.events.core import Entry, UserState
-from services.events.places import Update, checked_update, of_updates
-from services.skeleton.seams import Call, Seams, passed_on
+from services.events.places import LIVES_S, Update, checked_update, noting, of_updates
+from services.skeleton.seams import Call, Seams
 
 WRITER = 1  # of streamed rows; batch runs count from 1 in a view of their own
 _STREAMED = (USER_SESSION, USER_SEEN)
+_NO_END: Mapping[int, float] = MappingProxyType({})
 Log = Callable[..., None]  # service, level, text, and fields
 
 
@@ -65,12 +67,12 @@ class Processor:
 
     def __init__(
         self, loop: Loop, stream: Stream, store: Store, catalogue: Catalogue, seams: Seams,
-        config: Callable[[], Config], log: Log = _unheard,
+        config: Callable[[], Config], speed: float, log: Log = _unheard,
     ) -> None:  # fmt: skip
-        """log: takes a line of the processor's log."""
+        """speed: world seconds per wall second. log: takes a line of the processor's log."""
         self._log = log
         self.loop, self.stream, self.store = loop, stream, store
-        self.catalogue, self.seams, self.config = catalogue, seams, config
+        self.catalogue, self.seams, self.config, self._speed = catalogue, seams, config, speed
         self._visits: dict[int, int] = {}  # visit that the counters of a user's row belong to
         self._states: dict[int, _Held] = {}
         self._task: Task | None = None
@@ -140,18 +142,22 @@ class Processor:
         for user in sorted(of_user):
             for view, update in self._after(user, self._state(user), [of_user[user]]):
                 updates[view].append(update)
+        lives: dict[str, dict[int, float]] = {view.name: {} for view in _STREAMED}
         try:
-            passed = [(view, await self._through(view, updates[view.name], newest)) for view in _STREAMED]
+            passed = [(view, await self._through(view, updates[view.name], newest, lives[view.name])) for view in _STREAMED]
             written = [(view.name, [checked_update(view, of) for of in rows]) for view, rows in passed]
         except SandboxError:
             self._visits = visits
             raise
         for name, rows in written:
-            self._commit(name, rows)
+            self._commit(name, rows, lives[name])
 
-    def _commit(self, view: str, rows: list[Update]) -> None:
+    def _commit(self, view: str, rows: list[Update], lives: Mapping[int, float] = _NO_END) -> None:
+        """lives: world seconds that the row of a user lives; those of others have no end."""
         for user, ts, row in rows:
-            self.store.put_streamed(view, user, Written(row, ts, WRITER))
+            lives_s = lives.get(user)
+            ends_in = None if lives_s is None else lives_s / self._speed
+            self.store.put_streamed(view, user, Written(row, ts, WRITER), lives_s=ends_in)
 
     def _after(self, user: int, state: UserState, batches: list[list[Entry]]) -> Iterator[tuple[str, Update]]:
         """What becomes of a user's rows, by view, as if each of these batches had been committed by itself."""
@@ -167,15 +173,17 @@ class Processor:
         if seen:
             yield USER_SEEN.name, (user, state.seen_ts, state.seen_row())
 
-    async def _through(self, view: FeatureView, updates: list[Update], newest: float) -> list[Update]:
+    async def _through(
+        self, view: FeatureView, updates: list[Update], newest: float, lives: dict[int, float]
+    ) -> list[Update]:
         if not updates:
             return updates
         call = Call(
             "write", "stream", view.name, "apply", payload=updates,
-            attributes={"event_ts": newest, "n": len(updates)},
+            attributes={"event_ts": newest, "n": len(updates), LIVES_S: None},
             places=of_updates(view, self.catalogue),
         )  # fmt: skip
-        passed: list[Update] = await self.seams.write.run(call, passed_on)
+        passed: list[Update] = await self.seams.write.run(call, noting(lives))
         return passed
 
     def _rows(self, user: int) -> tuple[Written | None, Written | None]:

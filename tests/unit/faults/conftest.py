@@ -11,7 +11,7 @@ from faults.arming import Spec, wrapper
 from sandbox.base.clock import VirtualClock
 from services.proto.recsys.v1 import features_pb2
 from services.skeleton.points import POINTS
-from services.skeleton.seams import Call, Seam, payload_of
+from services.skeleton.seams import Call, Proceed, Seam, payload_of
 
 ANSWER = features_pb2.GetItemsResponse()
 
@@ -27,11 +27,16 @@ class Bench:
 
     def send(self, call: Call, answer: Any = ANSWER) -> tuple[Any, float]:
         """The answer to an awaited call, and how many seconds it took. answer: None for the payload."""
-        self._meets(call, awaited=True)
-        results: list[tuple[Any, float]] = []
 
         async def proceed(given: Call) -> Any:
             return given.payload if answer is None else answer
+
+        return self.through(call, proceed)
+
+    def through(self, call: Call, proceed: Proceed) -> tuple[Any, float]:
+        """The same with an end of the seam of one's own."""
+        self._meets(call, awaited=True)
+        results: list[tuple[Any, float]] = []
 
         async def once() -> None:
             began = self.clock.now()

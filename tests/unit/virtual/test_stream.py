@@ -28,7 +28,7 @@ def catalogue() -> Any:
 def processor() -> tuple[Processor, Store]:
     loop, store = Loop(), Store(catalogue())
     seams = Seams(World(loop, BEGAN, 60.0), Wall(loop))
-    return Processor(loop, Stream(), store, catalogue(), seams, lambda: None), store  # type: ignore[arg-type, return-value]
+    return Processor(loop, Stream(), store, catalogue(), seams, lambda: None, 60.0), store  # type: ignore[arg-type, return-value]
 
 
 entries = st.builds(

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Rows
+from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Rows, Status
 from sandbox.base.rows import row_of
 from sandbox.virtual.answers.later import Later, known
 from sandbox.virtual.answers.request import Request
@@ -48,6 +48,7 @@ class Features(Service):
         fabric, ids = self.fabric, np.array([user])
         held = dict(zip(VIEWS, self.store.user(user, read_ts), strict=True))
         found = [held[view.name] for view in views]
+        self.store.n_misses += sum(int(rows.status[0]) == Status.MISSING for rows in found)
         if fabric.seams["features"].fetch:
             found = await self._through_fetch("GetUser", [(view, ids) for view in views], found, 1, read_ts, context)
         now = self.now()
