@@ -136,7 +136,25 @@ async def telemetry_that_lies_beside_it(side):
         return {r["degraded"] for r in side.rows("requests")}, told
 
 
+async def rows_with_an_end(side):
+    """Whether a user's row is there after an event, later, and after another one without the fault."""
+    seen = []
+    with armed(side, "stream", {"fault": "online-key-ttl-expiry", "params": {"ttl_s": 1}, "scope": {"callee": "user_session"}}):
+        await side.tell()
+        await side.caught_up()
+        seen.append(await gone(side))
+    await side.tell()
+    await side.caught_up()
+    return [*seen, side.session_row() is None]
+
+
+async def gone(side):
+    await side.until(lambda: side.session_row() is None)
+    return True
+
+
 CASES = {
+    rows_with_an_end: [True, False],
     two_on_one_seam: (2, 1, 0),
     two_of_which_one_is_out_of_scope: ("none", "rules"),
     pulses: [1, 0, 1],
