@@ -17,7 +17,7 @@ import numpy as np
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import FeatureView, Rows, key, pack_many, unpack_many
 from sandbox.base.jobs import ROWS_PER_WRITE
-from services.skeleton.store import FAILURES, Store, unreachable
+from services.skeleton.store import FAILURES, Store, Word, unreachable
 
 
 class FeatureStore(Protocol):
@@ -72,9 +72,11 @@ class RedisFeatures:
         if not rows:
             return
         groups = together(list(rows)) if self.spread else [list(rows)]
-        pairs = [itertools.chain(*((name, rows[name]) for name in group)) for group in groups]
-        ends = [("PEXPIRE", name, max(1, round(1000 * lives_s[name]))) for name in rows if name in lives_s]
-        await self.client.commands([*(("MSET", *words) for words in pairs), *ends])
+        commands: list[Sequence[Word]] = [
+            ("MSET", *itertools.chain(*((name, rows[name]) for name in group))) for group in groups
+        ]
+        commands += [("PEXPIRE", name, max(1, round(1000 * lives_s[name]))) for name in rows if name in lives_s]
+        await self.client.commands(commands)
 
     async def read(self, view: FeatureView, ids: np.ndarray, now: float) -> Rows:
         names = [key(view, i).encode() for i in ids.tolist()]

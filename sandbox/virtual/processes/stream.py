@@ -144,7 +144,9 @@ class Processor:
                 updates[view].append(update)
         lives: dict[str, dict[int, float]] = {view.name: {} for view in _STREAMED}
         try:
-            passed = [(view, await self._through(view, updates[view.name], newest, lives[view.name])) for view in _STREAMED]
+            passed = [
+                (view, await self._through(view, updates[view.name], newest, lives[view.name])) for view in _STREAMED
+            ]
             written = [(view.name, [checked_update(view, of) for of in rows]) for view, rows in passed]
         except SandboxError:
             self._visits = visits

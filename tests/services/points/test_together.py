@@ -139,7 +139,9 @@ async def telemetry_that_lies_beside_it(side):
 async def rows_with_an_end(side):
     """Whether a user's row is there after an event, later, and after another one without the fault."""
     seen = []
-    with armed(side, "stream", {"fault": "online-key-ttl-expiry", "params": {"ttl_s": 1}, "scope": {"callee": "user_session"}}):
+    with armed(
+        side, "stream", {"fault": "online-key-ttl-expiry", "params": {"ttl_s": 1}, "scope": {"callee": "user_session"}}
+    ):
         await side.tell()
         await side.caught_up()
         seen.append(await gone(side))
