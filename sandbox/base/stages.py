@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, Field, ValidationError
 
 from sandbox.base import artefacts
-from sandbox.base.config import ModelConfig, RetrievalConfig
+from sandbox.base.config import Config, ModelConfig, RetrievalConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import write_atomically
 
@@ -160,6 +160,16 @@ def read(registry: Path) -> Stages:
             expected="the document that `sandbox model promote` writes",
             fix="put back a copy of it; or delete it: then the first generation is live, and the history is gone",
         ) from error
+
+
+def first_config(registry: Path) -> Config:
+    """The documents that a new stack begins with: the defaults, with what is live in that registry. Drills do not begin
+    with it: a drill is the same on every machine. Raises CFG-003."""
+    now = read(registry)
+    return Config(
+        model=ModelConfig(ranker=now.live("ranker"), two_tower=now.live("two_tower")),
+        retrieval=RetrievalConfig(index_version=now.live("index")),
+    )
 
 
 def move(registry: Path, artifact: str, version: str, stage: Stage, **how: Any) -> Move:

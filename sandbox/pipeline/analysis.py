@@ -32,12 +32,12 @@ class Plan:
 @dataclass(frozen=True)
 class Seen:
     """One look. ts: world seconds. canary: version in force as canary, None for none. live: the one it is compared
-    with. judgement: None where it could not be made."""
+    with."""
 
     ts: float
     canary: str | None
     live: str
-    judgement: Judgement | None
+    judgement: Judgement
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def look(now: Analysis, seen: Seen, plan: Plan) -> tuple[Analysis, Step]:
     if (seen.canary, seen.live) != (now.canary, now.live):
         return Analysis(seen.canary, seen.live, seen.ts, restarts=now.restarts + 1), "restart"
     over = seen.ts >= now.began_ts + plan.length_s
-    if seen.judgement is None:
+    if seen.judgement.errored:
         after = replace(now, looks=now.looks + 1, errors=now.errors + 1)
         return after, "hold" if over or after.errors > plan.errors_most else "go on"
     after = replace(now, looks=now.looks + 1, errors=0)

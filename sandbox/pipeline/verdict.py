@@ -83,12 +83,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """verdict: of all. why: one line. users: of baseline and canary."""
+    """verdict: of all. why: one line. users: of baseline and canary. errored: it could not be made."""
 
     verdict: Verdict
     why: str
     users: tuple[int, int]
     findings: list[Finding] = field(default_factory=list)
+    errored: bool = False
 
     def document(self) -> dict[str, Any]:
         return {
@@ -127,13 +128,14 @@ def judge(
 
 def errored(why: str) -> Judgement:
     """Of an analysis that could not be made."""
-    return Judgement("hold", f"the analysis failed: {why}", (0, 0))
+    return Judgement("hold", f"the analysis failed: {why}", (0, 0), errored=True)
 
 
 def _found(metric: Metric, b: Sample | None, c: Sample | None, each: float, alpha: float, least: int) -> Finding:
     if b is None or c is None or not all(map(math.isfinite, (b.y, b.x, c.y, c.x))) or min(b.x, c.x) <= 0:
         return Finding(metric.name, "hold", "no data", critical=metric.critical)
     p_worse, harm, harm_most = (_count if metric.kind == "count" else _ratio)(metric, b, c, alpha)
+    verdict: Verdict
     if not math.isfinite(p_worse):
         verdict, why = "hold", "no data"
     elif p_worse <= each and (metric.kind == "count" or harm > metric.margin):
@@ -144,8 +146,13 @@ def _found(metric: Metric, b: Sample | None, c: Sample | None, each: float, alph
         verdict, why = "pass", f"worse by {harm_most:.3g} at most, of {metric.margin:g}"
     else:
         verdict, why = "hold", f"may be worse by {harm_most:.3g}, more than {metric.margin:g}"
-    known = [v if math.isfinite(v) else None for v in (p_worse, harm, harm_most)]
-    return Finding(metric.name, verdict, why, b.value, c.value, *known, critical=metric.critical)
+    return Finding(
+        metric.name, verdict, why, b.value, c.value, _known(p_worse), _known(harm), _known(harm_most), metric.critical
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _count(metric: Metric, b: Sample, c: Sample, alpha: float) -> tuple[float, float, float]:

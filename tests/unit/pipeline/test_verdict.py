@@ -135,7 +135,7 @@ BEGAN = Analysis("rk-2", "rk-1", began_ts=0.0)
 PASS, HOLD, FAIL = (Judgement(v, "", (9, 9)) for v in ("pass", "hold", "fail"))  # type: ignore[arg-type]
 
 
-def seen(ts: float, judgement: Judgement | None, canary: str | None = "rk-2", live: str = "rk-1") -> Seen:
+def seen(ts: float, judgement: Judgement, canary: str | None = "rk-2", live: str = "rk-1") -> Seen:
     return Seen(ts, canary, live, judgement)
 
 
@@ -146,8 +146,8 @@ def test_a_fail_ends_it_at_once_and_a_pass_only_when_its_time_is_over() -> None:
     assert PLAN.looks == 10
 
 
-@pytest.mark.parametrize("judgement", [HOLD, None, errored("no lake")])
-def test_a_hold_and_an_error_never_end_in_a_pass(judgement: Judgement | None) -> None:
+@pytest.mark.parametrize("judgement", [HOLD, errored("no lake")])
+def test_a_hold_and_an_error_never_end_in_a_pass(judgement: Judgement) -> None:
     """P31."""
     assert look(BEGAN, seen(600, judgement), PLAN)[1] == "hold"
 
@@ -155,7 +155,7 @@ def test_a_hold_and_an_error_never_end_in_a_pass(judgement: Judgement | None) ->
 def test_a_canary_that_nobody_can_watch_is_held_before_its_time() -> None:
     now, steps = BEGAN, []
     for k in range(4):
-        now, step = look(now, seen(60.0 * k, None), PLAN)
+        now, step = look(now, seen(60.0 * k, errored("no lake")), PLAN)
         steps.append(step)
 
     assert steps == ["go on", "go on", "go on", "hold"]
