@@ -90,6 +90,16 @@ class Stages(BaseModel, extra="forbid"):
                 return move.replaced
         return None
 
+    def objection(self, artifact: str, version: str, stage: Stage) -> str | None:
+        """What a verdict has against the version in that stage, in words; None for nothing. A canary may follow on a
+        canary that could not tell; what was not passed by its latest one does not go live."""
+        gate = self.gates.get(artifact, {}).get(version, "pass")
+        if stage in ("canary", "live") and gate != "pass":
+            return f"its gate says {gate}"
+        left = [m for m in self.moves if (m.artifact, m.version, m.from_stage) == (artifact, version, "canary")]
+        said = left[-1].evidence.get("verdict", "pass") if left else "pass"
+        return f"its canary says {said}" if stage == "live" and said != "pass" else None
+
 
 def moved(
     now: Stages, artifact: str, version: str, stage: Stage, *, expect: str | None, actor: str, at: float,
@@ -107,9 +117,12 @@ def moved(
         raise _no_move(f"{version}: live to {stage}", "one live version at any moment",
                        f"make another live: sandbox model promote VERSION --stage live --expect {version}")  # fmt: skip
     evidence = dict(evidence or {})
-    if stage in ("canary", "live") and not bypass:
-        require_pass(version, now.gates.get(artifact, {}).get(version), "its gate")
-        require_pass(version, evidence.get("verdict") if stage == "live" else None, "the evidence given")
+    objection = now.objection(artifact, version, stage)
+    if stage == "live" and evidence.get("verdict", "pass") != "pass":
+        objection = f"the evidence says {evidence['verdict']}"
+    if objection is not None and not bypass:
+        raise _no_move(f"{version}: {objection}", "pass: neither fail nor hold (not enough evidence) promotes",
+                       "get more evidence, or take the responsibility: --bypass REASON, which is recorded")  # fmt: skip
     of = dict(now.stages.get(artifact, {}))
     if holder is not None:
         of[holder] = "retired" if stage == "live" else "candidate"
@@ -133,16 +146,6 @@ def judged(
     )  # fmt: skip
     gates = {**now.gates, artifact: {**now.gates.get(artifact, {}), version: verdict}}
     return now.model_copy(update={"gates": gates, "moves": [*now.moves, record]})
-
-
-def require_pass(version: str, verdict: str | None, of: str) -> None:
-    """Raises MODEL-007 when a verdict was given and is none that promotes: fail, hold, or a word that there is not."""
-    if verdict not in (None, "pass"):
-        raise _no_move(
-            f"{version}: {of} says {verdict}",
-            "pass: neither fail nor hold (not enough evidence) promotes",
-            "get more evidence, or take the responsibility: --bypass REASON, which is recorded",
-        )
 
 
 def read(registry: Path) -> Stages:

@@ -81,10 +81,10 @@ def canary(
 
 def _tell(outcome: Outcome) -> None:
     table = Table(box=None)
-    for name in ("metric", "verdict", "baseline", "canary", "p worse", "harm", "at most", "why"):
-        table.add_column(name, justify="left" if name in ("metric", "verdict", "why") else "right")
+    for name in ("metric", "verdict", "baseline", "canary", "p worse", "harm", "at most"):
+        table.add_column(name, justify="left" if name in ("metric", "verdict") else "right")
     for f in outcome.judgement.findings:
-        table.add_row(f.metric, f.verdict, *map(number, (f.baseline, f.canary, f.p_worse, f.harm, f.harm_most)), f.why)
+        table.add_row(f.metric, f.verdict, *map(number, (f.baseline, f.canary, f.p_worse, f.harm, f.harm_most)))
     if outcome.judgement.findings:
         out.print(table)
     users = "{} and {} users".format(*outcome.judgement.users)

@@ -79,8 +79,9 @@ def rollback(
             expected="a promotion before",
             fix="name the version: sandbox model promote VERSION --stage live --expect " + live,
         )
-    # What served before needs no gate to serve again: a rollback must not wait for evidence.
-    _move(place, artifact, before, "live", expect or live, why, {}, f"rollback of {live}", by, json_)
+    # A rollback does not wait for evidence; what speaks against the version is in its record.
+    bypass = now.objection(artifact, before, "live") or ""
+    _move(place, artifact, before, "live", expect or live, why, {}, bypass, by, json_)
 
 
 def history(
@@ -98,7 +99,7 @@ def history(
             return
         table = Table(box=None)
         for name in ("n", "when", "who", "version", "from", "to", "in place of", "why"):
-            table.add_column(name, justify="right" if name == "n" else "left", overflow="fold")
+            table.add_column(name, justify="right" if name == "n" else "left", no_wrap=name != "why", overflow="fold")
         for m in moves:
             told = f"gate: {m.verdict}" if m.what == "gate" else m.to_stage
             why = "; ".join(w for w in (m.why, f"bypass: {m.bypass}" if m.bypass else "") if w)

@@ -81,11 +81,8 @@ def move(operations: Operations, wish: Wish) -> Move:
 
     def check(config: Config) -> None:
         """Fills in what is to be done, from what is in force under the lock."""
-        before = stages_of(operations, config)
-        if wish.stage == "live" and not wish.bypass:
-            stages.require_pass(wish.version, _of_its_canary(before, wish), "its canary")
         after = stages.moved(
-            before, wish.artifact, wish.version, wish.stage, expect=wish.expect,
+            stages_of(operations, config), wish.artifact, wish.version, wish.stage, expect=wish.expect,
             actor=wish.actor, at=0.0, why=wish.why, evidence=wish.evidence, bypass=wish.bypass,
         )  # fmt: skip
         made = after.moves[-1]
@@ -127,12 +124,6 @@ def _patches(config: Config, wish: Wish) -> dict[str, dict[str, Any]]:
             )
         patches.setdefault("model", {})["canary"] = wish.canary.model_dump()
     return patches
-
-
-def _of_its_canary(now: Stages, wish: Wish) -> str | None:
-    """The verdict with which the version last left the stage `canary`; None where it never did."""
-    left = [m for m in now.moves if (m.artifact, m.version, m.from_stage) == (wish.artifact, wish.version, "canary")]
-    return left[-1].evidence.get("verdict") if left else None
 
 
 def _moves(record: Record, run: RunInfo) -> list[Move]:
