@@ -2,16 +2,24 @@
 
 Whoever serves loads from here, so it imports no torch and executes nothing that it reads: files are
 safetensors, JSON or faiss indexes, and each one must match the hash in its manifest.
+
+A version is immutable. It is written aside, brought to disk and renamed, so a reader finds all of it or none; which
+version is live is another matter (sandbox.base.stages).
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,35 +86,163 @@ class Artefact:
             raise _damaged(self.path / name, str(error), "a safetensors file") from error
 
 
-def register(registry: Path, manifest: Manifest, files: dict[str, bytes]) -> Artefact:
-    """Write a version whole or not at all, replacing one of the same name. Returns it as loaded.
+def register(registry: Path, manifest: Manifest, files: dict[str, bytes], *, supersede: bool = False) -> Artefact:
+    """Write a version whole or not at all. Returns it as loaded.
 
-    registry: the directory of all artefacts. Hashes of `files` are put into the manifest.
+    registry: the directory of all artefacts. Hashes of `files` are put into the manifest. The same bytes again are
+    fine and write nothing. Raises MODEL-005 for other bytes under a name that is taken, and MODEL-002 where what has
+    the name is damaged. supersede: they take its place instead, in one step: for what is made anew under one name,
+    the first generation of a world and the lists of each night.
     """
-    target = _place(registry, manifest.artifact, manifest.version)
     hashes = {name: hashlib.sha256(blob).hexdigest() for name, blob in sorted(files.items())}
     text = manifest.model_copy(update={"files": hashes}).model_dump_json(indent=1)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+
+    def write(staged: Path) -> None:
         for name, blob in files.items():
             (staged / name).write_bytes(blob)
         (staged / "manifest.json").write_text(text)
-        if target.exists():
-            shutil.rmtree(target)
-        staged.rename(target)
-    except BaseException:
+
+    return _put(registry, manifest, text, write, supersede)
+
+
+def copy(source: Artefact, registry: Path) -> Artefact:
+    """The version in another registry too, byte for byte. Raises as `register`."""
+
+    def write(staged: Path) -> None:
+        shutil.copytree(source.path, staged, dirs_exist_ok=True)
+
+    return _put(registry, source.manifest, (source.path / "manifest.json").read_text(), write, supersede=False)
+
+
+def discard(registry: Path, artifact: str, version: str) -> bool:
+    """Removes a version, whole or half-written. False when there is nothing of that name. Raises MODEL-001 for a
+    name that no version can have."""
+    target = _place(registry, artifact, version)
+    try:
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{version}."))
+        target.rename(aside)  # gone for readers at once, whatever removing takes
+    except FileNotFoundError:
+        return False
+    finally:
+        sweep(registry)
+    return True
+
+
+def damaged(registry: Path) -> list[SandboxError]:
+    """What lies in the registry and is no version: a manifest that is missing or cannot be read."""
+    found = []
+    for path in sorted(p for a in ARTIFACTS for p in (registry / a).glob("*") if p.is_dir()):
+        if not path.name.startswith("."):
+            try:
+                describe(registry, path.parent.name, path.name)
+            except SandboxError as error:
+                found.append(error)
+    return found
+
+
+def sweep(registry: Path) -> int:
+    """Removes what writers that were killed left aside. Returns how many; those of living writers stay."""
+    n = 0
+    for path in sorted(p for a in ARTIFACTS for p in (registry / a).glob(".*") if p.is_dir()):
+        with _held(path) as mine:
+            if mine:
+                shutil.rmtree(path, ignore_errors=True)
+                n += 1
+    return n
+
+
+def _put(registry: Path, manifest: Manifest, text: str, write: Callable[[Path], None], supersede: bool) -> Artefact:
+    artifact, version = manifest.artifact, manifest.version
+    target = _place(registry, artifact, version)
+    if target.exists() and not supersede:
+        return _same(registry, manifest, text)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{version}."))
+    try:
+        with _held(staged):
+            write(staged)
+            for path in (*staged.iterdir(), staged):
+                _to_disk(path)
+            try:
+                staged.rename(target)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                if not supersede:  # somebody else was quicker
+                    return _same(registry, manifest, text)
+                _exchange(staged, target)
+            _to_disk(target.parent)
+    finally:
         shutil.rmtree(staged, ignore_errors=True)
-        raise
-    return load(registry, manifest.artifact, manifest.version)
+    return load(registry, artifact, version)
+
+
+def _same(registry: Path, manifest: Manifest, text: str) -> Artefact:
+    """The version that is there, if it is that of `text`. Raises MODEL-005, and MODEL-002."""
+    there = load(registry, manifest.artifact, manifest.version)
+    wanted = hashlib.sha256(text.encode()).hexdigest()
+    if there.digest != wanted:
+        raise SandboxError(
+            "MODEL-005",
+            where=str(there.path),
+            seen=f"digest {wanted[:16]} under the name {manifest.version}",
+            expected=f"digest {there.digest[:16]}, which has that name",
+            fix="give the new one a name of its own: whoever read the old one must find it again",
+        )
+    return there
+
+
+@contextmanager
+def _held(directory: Path) -> Iterator[bool]:
+    """Holds a directory against `sweep`. Gives False where another process does. The kernel lets go of it with its
+    process, however that ends."""
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
+
+
+def _to_disk(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Two directories swap names in one step (renameat2 of Linux); elsewhere in two."""
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        done = ctypes.CDLL(None, use_errno=True).renameat2(here, os.fsencode(new), here, os.fsencode(old), swap) == 0
+    except AttributeError:
+        done = False
+    if not done:
+        aside = Path(tempfile.mkdtemp(dir=old.parent, prefix=f".{old.name}."))
+        old.rename(aside)
+        new.rename(old)
+        aside.rename(new)
 
 
 def load(registry: Path, artifact: str, version: str) -> Artefact:
     """The version, each of its files checked. Raises MODEL-001 when there is none of that name,
     MODEL-002 when its manifest cannot be read or a file differs from its hash."""
     artefact = describe(registry, artifact, version)
-    for name, expected in artefact.manifest.files.items():
-        _verified(artefact.path / name, expected)
+    try:
+        for name, expected in artefact.manifest.files.items():
+            _verified(artefact.path / name, expected)
+    except SandboxError:
+        if describe(registry, artifact, version).digest == artefact.digest:
+            raise
+        return load(registry, artifact, version)  # superseded while it was read
     return artefact
 
 
@@ -121,6 +257,8 @@ def find(registries: Sequence[Path], artifact: str, version: str) -> Artefact:
 def describe(registry: Path, artifact: str, version: str) -> Artefact:
     """As `load`, without reading its files. Raises MODEL-001, MODEL-002."""
     path = _place(registry, artifact, version) / "manifest.json"
+    if path.parent.is_dir() and not path.exists():
+        raise _damaged(path, "no manifest: half a version", "a version written by the registry")
     if not path.exists():
         there = [a.manifest.version for a in versions(registry) if a.manifest.artifact == artifact]
         raise SandboxError(
@@ -189,5 +327,9 @@ def _verified(path: Path, expected: str | None) -> bytes:
 
 def _damaged(path: Path, seen: str, expected: str) -> SandboxError:
     return SandboxError(
-        "MODEL-002", where=str(path), seen=seen, expected=expected, fix="build it anew: sandbox model build --force"
+        "MODEL-002",
+        where=str(path),
+        seen=seen,
+        expected=expected,
+        fix=f"get rid of it: sandbox model discard {path.parent.name}; or build it anew: sandbox model build --force",
     )

@@ -115,10 +115,28 @@ class RankingConfig(Scaled, Calling):
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose inputs are summarised
 
 
+class Shadow(Document):
+    """A ranker that scores beside the live one; nobody is shown what it says."""
+
+    version: str
+    share: float = Field(0.25, gt=0, le=1)  # of requests that it scores too: each costs a forward pass
+
+
+class Canary(Document):
+    """A ranker that answers a share of the users, always the same ones (sandbox.base.arms)."""
+
+    version: str
+    share: float = Field(gt=0, le=0.5)  # as many users again are its baseline
+    salt: str = Field(min_length=1, max_length=80)  # another salt, other users
+    until_ts: float  # world seconds; from then on the live version answers everybody, watched or not
+
+
 class ModelConfig(Scaled):
     ranker: str = "rk-1"  # active version
     two_tower: str = "tt-1"  # active version of the user tower
     keep_loaded: list[str] = []  # further versions held ready
+    shadow: Shadow | None = Field(None, exclude_if=lambda shadow: shadow is None)
+    canary: Canary | None = Field(None, exclude_if=lambda canary: canary is None)
     max_batch: int = Field(1024, ge=1, le=8192)  # rows in one forward pass
     max_wait_ms: float = Field(1.0, ge=0, le=50)  # a batch waits no longer for company
 

@@ -54,6 +54,9 @@ _ALL = (
     Kind("MODEL-002", "DATA_LOSS", True, "artefact does not match its manifest"),
     Kind("MODEL-003", "INVALID_ARGUMENT", True, "inputs do not match the model's signature"),
     Kind("MODEL-004", "INVALID_ARGUMENT", True, "no such evaluation protocol"),
+    Kind("MODEL-005", "ALREADY_EXISTS", True, "a version of that name has other bytes"),
+    Kind("MODEL-006", "ABORTED", True, "another version is in force than was expected"),
+    Kind("MODEL-007", "FAILED_PRECONDITION", True, "no such move between stages"),
     # STORE: the online feature store
     Kind("STORE-001", "UNAVAILABLE", False, "feature store unreachable"),
     Kind("STORE-002", "INVALID_ARGUMENT", True, "no such feature view"),

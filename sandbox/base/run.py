@@ -240,12 +240,16 @@ def read_document(path: Path, make: Callable[[Any], T], absent: str) -> T:
         ) from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Whoever reads sees the old text or the new one, never a part. Raises OSError on a full disk."""
+def write_atomically(path: Path, text: str, *, to_disk: bool = False) -> None:
+    """Whoever reads sees the old text or the new one, never a part. to_disk: also after a loss of power. Raises
+    OSError on a full disk."""
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "w") as file:
             file.write(text)
+            if to_disk:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

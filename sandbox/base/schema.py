@@ -302,6 +302,45 @@ _ALL = (
         gate_result VARCHAR pass, fail or none
         digest VARCHAR hash of the manifest
     """),
+    _table("stage_changes", "move of a version between stages on this stack", "runtime", """
+        ts TIMESTAMP world time
+        artifact VARCHAR ranker, two_tower or index
+        version VARCHAR version that was moved
+        from_stage VARCHAR stage that it left: candidate, shadow, canary, live or retired
+        to_stage VARCHAR stage that it came to
+        replaced VARCHAR version that left that stage for it, NULL for none
+        actor VARCHAR who did it
+        why VARCHAR words of the author
+        evidence VARCHAR verdict and figures that it was done on, JSON
+    """),
+    _table("rollout_checks", "metric of a canary at one look of its guard", "runtime", """
+        ts TIMESTAMP world time of the look
+        version VARCHAR the canary
+        baseline VARCHAR live version that it is compared with
+        metric VARCHAR errors, fallbacks, latency_ms, clicks or all
+        verdict VARCHAR pass, fail or hold
+        baseline_value DOUBLE value among the baseline's users, NULL where not known
+        canary_value DOUBLE value among the canary's users
+        p_worse DOUBLE probability of a canary that looks as bad, were it none
+        harm DOUBLE how much worse it is: a share of requests, or of the baseline's value
+        harm_most DOUBLE how much worse it may be at most
+        n_baseline BIGINT users of the baseline
+        n_canary BIGINT users of the canary
+        why VARCHAR what the verdict rests on
+    """),
+    _table("shadow_scores", "request that a shadow version scored too", "model", """
+        ts TIMESTAMP world time
+        request_id VARCHAR request
+        live_version VARCHAR version whose scores were used
+        shadow_version VARCHAR version whose scores nobody saw
+        status VARCHAR OK, or the code of its error
+        n_items INTEGER candidates scored
+        overlap_10 DOUBLE share of the live version's ten likeliest clicks that are among the shadow's ten, 0..1
+        rank_corr DOUBLE rank correlation of the two click probabilities (Spearman), -1..1
+        p_click_live DOUBLE mean click probability of the live version
+        p_click_shadow DOUBLE mean click probability of the shadow
+        dur_ms DOUBLE wall time of the shadow's forward pass, milliseconds
+    """),
     _table("items", "item of the catalogue", "runtime", """
         item_id BIGINT item
         title VARCHAR title

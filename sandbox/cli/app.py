@@ -94,6 +94,8 @@ def _fail(error: SandboxError, json_: bool) -> int:
         err.print(f"[bold red]{error.kind.code}[/] {escape(error.kind.title)}")
         for label in ("where", "seen", "expected", "fix"):
             err.print(f"  [dim]{label:<9}[/] {escape(str(getattr(error, label)))}", soft_wrap=True)
+    if error.kind.status == "ABORTED":  # somebody else was quicker
+        return 1
     if error.kind.code.startswith("LAKE"):  # a query past its limits is a bad query
         return 2
     return 3 if error.kind.status in _STACK_FAILED else 2

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from sandbox.base import artefacts, worlds
-from sandbox.base.errors import SandboxError
+from sandbox.base import artefacts, stages, worlds
+from sandbox.cli import model_canary, model_stages
+from sandbox.cli.model_places import OnStack, World, place_of
 from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out, progress
 
-app = typer.Typer(help="Models: build, list, show, evaluate.", no_args_is_help=True, add_completion=False)
-
-World = Annotated[str, typer.Option("--world", "-w", help="World whose models are meant.")]
+app = typer.Typer(
+    help="Models: build, list, show, evaluate, and which version is live.", no_args_is_help=True, add_completion=False
+)
+app.command("promote")(model_stages.promote)
+app.command("rollback")(model_stages.rollback)
+app.command("history")(model_stages.history)
+app.command("discard")(model_stages.discard)
+app.command("canary")(model_canary.canary)
 
 
 @app.command()
@@ -30,24 +37,35 @@ def build(
 
     with progress(json_) as show:
         built = ensure_models(_directory(world), show, force=force)
-    rows = [_short(built.artefact(name)) for name in built.versions]
+    now = stages.read(built.registry)
+    rows = [_short(built.artefact(name), now.stage_of(name, version)) for name, version in built.versions.items()]
     emit({"world": world, "versions": rows}, lambda: _table(rows), json_)
 
 
 @app.command("list")
-def list_(world: World = "laptop", json_: Json = False) -> None:
-    """Versions in the registry of a world."""
-    rows = [_short(artefact) for artefact in artefacts.versions(_directory(world) / "registry")]
+def list_(world: World = "laptop", on_stack: OnStack = None, json_: Json = False) -> None:
+    """Versions in the registry of a world, or that a stack can serve, and the stage of each."""
+    place = place_of(world, on_stack)
+    now = place.stages()
+    rows = [_short(a, now.stage_of(a.manifest.artifact, a.manifest.version)) for a in place.versions()]
     emit(rows, lambda: _table(rows), json_)
+    for error in () if json_ else place.damaged():
+        err.print(f"[yellow]not a version[/]  {escape(error.where)}: {escape(str(error.seen))}\n  {escape(error.fix)}")
 
 
 @app.command()
 def show(
-    version: Annotated[str, typer.Argument(help="Version, such as rk-1.")], world: World = "laptop", json_: Json = False
-) -> None:
-    """The manifest of one version: lineage, metrics, inputs, files. Checks the files' hashes."""
-    artefact = _named(_directory(world) / "registry", version)
-    document = {**artefact.manifest.model_dump(), "digest": artefact.digest, "path": str(artefact.path)}
+    version: Annotated[str, typer.Argument(help="Version, such as rk-1.")], world: World = "laptop",
+    on_stack: OnStack = None, json_: Json = False,
+) -> None:  # fmt: skip
+    """The manifest of one version: stage, lineage, metrics, inputs, files. Checks the files' hashes."""
+    place = place_of(world, on_stack)
+    artefact = place.named(version)
+    now, artifact = place.stages(), artefact.manifest.artifact
+    document = {
+        **artefact.manifest.model_dump(), "digest": artefact.digest, "path": str(artefact.path),
+        "stage": now.stage_of(artifact, version), "gate": now.gates.get(artifact, {}).get(version),
+    }  # fmt: skip
     emit(document, lambda: _tell(document), json_)
 
 
@@ -77,25 +95,12 @@ def _directory(world: str) -> Path:
     return worlds.world_dir(world)
 
 
-def _named(root: Path, version: str) -> artefacts.Artefact:
-    there = artefacts.versions(root)
-    for artefact in there:
-        if artefact.manifest.version == version:
-            return artefacts.load(root, artefact.manifest.artifact, version)
-    raise SandboxError(
-        "MODEL-001",
-        where="version",
-        seen=version,
-        expected=f"one of {[a.manifest.version for a in there]}",
-        fix="see what there is: sandbox model list; or build: sandbox model build",
-    )
-
-
-def _short(artefact: artefacts.Artefact) -> dict[str, Any]:
+def _short(artefact: artefacts.Artefact, stage: str) -> dict[str, Any]:
     manifest = artefact.manifest
     return {
         "artifact": manifest.artifact,
         "version": manifest.version,
+        "stage": stage,
         "created": _when(manifest.created_ts),
         "rows": manifest.data.rows,
         "metrics": manifest.metrics,
@@ -109,17 +114,18 @@ def _table(rows: list[dict[str, Any]]) -> None:
         err.print("no versions; build them: sandbox model build")
         return
     table = Table(box=None)
-    for name in ("artifact", "version", "created (world)", "rows", "metrics"):
+    for name in ("artifact", "version", "stage", "created (world)", "rows", "metrics"):
         table.add_column(name, justify="right" if name == "rows" else "left")
     for row in rows:
         metrics = "  ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items() if "[" not in k)
-        table.add_row(row["artifact"], row["version"], row["created"], f"{row['rows']:,}", metrics)
+        table.add_row(row["artifact"], row["version"], row["stage"], row["created"], f"{row['rows']:,}", metrics)
     out.print(table)
 
 
 def _tell(document: dict[str, Any]) -> None:
     data = document["data"]
     out.print(f"{document['artifact']} {document['version']}", style="bold")
+    out.print(f"stage        {document['stage']}, gate {document['gate'] or 'none'}")
     out.print(f"trained on   {data['rows']:,} rows, {_when(data['from_ts'])} to {_when(data['to_ts'])} (world)")
     out.print(
         f"             digest {data['digest']}, label window {data['label_window_h']:g} h, "

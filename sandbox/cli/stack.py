@@ -25,11 +25,13 @@ def up(
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and take all down on Ctrl-C.")] = False,
     json_: Json = False,
 ) -> None:
-    """Start every service of the recommender, and return when all are ready."""
-    from sandbox.base.config import Config
+    """Start every service of the recommender, with the versions that are live in the world's registry, and return
+    when all are ready."""
+    from sandbox.base.stages import first_config
+    from sandbox.base.worlds import world_dir
     from sandbox.runtime.stack import Stack
 
-    config = Config().with_replicas(_replicas(replicas or []))
+    config = first_config(world_dir(world) / "registry").with_replicas(_replicas(replicas or []))
     with progress(json_) as say:
         stack = Stack.up(world, speed=speed, run_dir=run_dir, seed=seed, config=config, progress=say)
     try:

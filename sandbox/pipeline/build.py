@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -107,8 +106,7 @@ def train_release(
                 job.result()
     target = registry_dir or world_dir / "registry"
     for name, version in cached.versions.items():
-        source = artefacts.load(cache, name, version).path
-        shutil.copytree(source, target / name / version, dirs_exist_ok=True)
+        artefacts.copy(artefacts.load(cache, name, version), target)
     return BuiltModels(target, cached.versions)
 
 
@@ -158,7 +156,7 @@ class _Run:
         manifest, files = index.artefact(
             vectors, encoder_version=towers.version, version=f"ix-{self.suffix}", like=towers
         )
-        artefacts.register(self.target, manifest, files)
+        artefacts.register(self.target, manifest, files, supersede=True)
 
     def ranker(self) -> None:
         """The multi-task ranker, with a sample of what it was trained on."""
@@ -243,7 +241,7 @@ class _Run:
             code_hash=code_hash(), seed=self.seed, data=lineage, metrics=metrics or {},
             parents=parents or {}, inputs=inputs or [], config={**(config or {}), "key": self.key},
         )  # fmt: skip
-        return artefacts.register(self.target, manifest, files).manifest
+        return artefacts.register(self.target, manifest, files, supersede=True).manifest
 
 
 def take(joined: Joined, rows: np.ndarray) -> Joined:

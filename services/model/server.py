@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from sandbox.base import artefacts
-from sandbox.base.config import Config, ModelConfig
+from sandbox.base.arms import arm_of
+from sandbox.base.config import Canary, Config, ModelConfig, Shadow
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT
 from sandbox.base.rows import row_of
 from services.model.batching import Batcher, Scored
 from services.model.core import N_PROFILE, Ranker, TwoTower, encode_user, load_ranker, load_two_tower, score
+from services.model.shadow import Beside
 from services.proto.recsys.v1 import model_pb2, model_pb2_grpc
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
@@ -38,6 +40,15 @@ class Versions:
     inputs: dict[str, list[str]]  # by ranker version: names of the columns it was trained with
     ranker: str
     two_tower: str
+    canary: Canary | None = None
+    shadow: Shadow | None = None
+
+    def ranker_for(self, user: int, now: float) -> str:
+        """The ranker that answers a user. now: world seconds."""
+        canary = self.canary
+        if canary is None or now >= canary.until_ts or arm_of(user, canary) != "canary":
+            return self.ranker
+        return canary.version
 
 
 class ModelServicer(model_pb2_grpc.ModelServicer):
@@ -50,6 +61,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
         self.registries = host.run.registries
         self.batcher = Batcher(score, host.wall, config.max_batch, config.max_wait_ms / 1000)
         self.versions = Versions({}, {}, {}, "", "")
+        self.beside = Beside(host)
         self.bad_cells = 0
         self._logged = float("-inf")
 
@@ -69,6 +81,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
 
     async def stop(self) -> None:
         self.batcher.drain()
+        await self.beside.stop()
 
     async def EncodeUser(self, request: Any, context: Context) -> Any:
         versions = self.versions
@@ -97,7 +110,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
 
     async def Score(self, request: Any, context: Context) -> Any:
         versions = self.versions
-        version = request.version or versions.ranker
+        version = request.version or versions.ranker_for(context.user, self.host.world.now())
         ranker = versions.rankers.get(version)
         if ranker is None:
             raise self._not_loaded("ranker", version, versions)
@@ -121,6 +134,10 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
                 dur_ms=(self.host.wall.now() - began) * 1000, queue_ms=scored.wait_ms, status="OK",
                 n_keys=len(items), batch_size=scored.batch_rows,
             ))  # fmt: skip
+        if versions.shadow is not None and version == versions.ranker:
+            self.beside.offer(
+                versions.shadow, versions.rankers[versions.shadow.version], version, users, items, inputs, p, context
+            )
         return model_pb2.ScoreResponse(probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=version)
 
     async def ListVersions(self, request: Any, context: Context) -> Any:
@@ -196,7 +213,8 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             if not of:
                 raise self._not_loaded("keep_loaded", version, held)
             keep = {a: [v for v in names if v != version or a in of] for a, names in keep.items()}
-        for version in dict.fromkeys([config.ranker, *keep["ranker"]]):
+        rolling = [rolled.version for rolled in (config.canary, config.shadow) if rolled is not None]
+        for version in dict.fromkeys([config.ranker, *keep["ranker"], *rolling]):
             if version in held.rankers:
                 rankers[version], inputs[version] = held.rankers[version], held.inputs[version]
                 continue
@@ -213,7 +231,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             tensors = found.read("model.safetensors")
             towers[version] = load_two_tower(tensors, found.manifest.config)
             _warm_tower(towers[version])
-        return Versions(rankers, towers, inputs, config.ranker, config.two_tower)
+        return Versions(rankers, towers, inputs, config.ranker, config.two_tower, config.canary, config.shadow)
 
     def _exists(self, artifact: str, version: str) -> bool:
         """`keep_loaded` lists versions of both artifacts in one list."""

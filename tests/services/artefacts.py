@@ -28,11 +28,11 @@ def register(place: Path, artifact: str, version: str, files: dict[str, bytes], 
     return artefacts.register(place, described, files).path
 
 
-def ranker(place: Path, version: str = "rk-1", seed: int = 1) -> Path:
+def ranker(place: Path, version: str = "rk-1", seed: int = 1, inputs: tuple[str, ...] = INPUTS) -> Path:
     torch.manual_seed(seed)
-    model = Ranker(RankerConfig(N_USERS, N_ITEMS, N_CREATORS, INPUTS))
+    model = Ranker(RankerConfig(N_USERS, N_ITEMS, N_CREATORS, inputs))
     tensors, config = dump(model)
-    return register(place, "ranker", version, {"model.safetensors": tensors}, config=config, inputs=list(INPUTS))
+    return register(place, "ranker", version, {"model.safetensors": tensors}, config=config, inputs=list(inputs))
 
 
 def two_tower(place: Path, number: int = 1) -> Path:

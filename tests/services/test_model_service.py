@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from grpc import aio
 
-from sandbox.base.config import Config, Edge, ModelConfig
+from sandbox.base.arms import arm_of
+from sandbox.base.config import Canary, Config, Edge, ModelConfig, Shadow
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_PROFILE
+from sandbox.base.schema import TABLES
 from services.model.server import REGISTRATION as MODEL
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, model_pb2, model_pb2_grpc
 from services.ranking.core import INPUTS
@@ -19,7 +21,7 @@ from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host
 from services.skeleton.status import from_rpc_error
 from tests.services.artefacts import damage, everything, ranker
-from tests.services.harness import N_ITEMS, make_run, rows, serving
+from tests.services.harness import N_ITEMS, WORLD_START, make_run, rows, serving
 from tests.services.waiting import until
 
 EDGE = Edge(deadline_ms=5_000, attempts=1)
@@ -32,7 +34,7 @@ class Model:
         self.run, self.host, self.callee = run, host, callee
 
     async def score(self, items=ITEMS, inputs=INPUT_ROWS, user=3, version="", n_columns=None):
-        CURRENT.set(Context("ab" * 16, "1" * 16, None, "test"))
+        CURRENT.set(Context("ab" * 16, "1" * 16, None, "test", user=user))
         request = model_pb2.ScoreRequest(
             user_id=user,
             item_ids=np.asarray(items, "<i8").tobytes(),
@@ -165,6 +167,53 @@ async def test_several_versions_are_held_and_asked_by_name(tmp_path):
     assert np.abs(first - second).max() > 1e-3
     assert {(v.version, v.active) for v in listed.versions} == {("rk-1", True), ("rk-2", False), ("tt-1", True)}
     assert tuple(listed.versions[1].inputs) == INPUTS
+
+
+async def test_a_canary_answers_its_users_at_each_visit_and_nobody_else(tmp_path):
+    canary = Canary(version="rk-2", share=0.3, salt="one", until_ts=WORLD_START + 1e6)
+    async with model(tmp_path) as served:
+        ranker(tmp_path / "registry", "rk-2", seed=2)
+        await served.reload(canary=canary)
+        visits = [{user: (await served.score(user=user))[1] for user in range(-1, 20)} for _ in range(2)]
+        await served.reload(canary=canary.model_copy(update={"until_ts": WORLD_START}))
+        after = {(await served.score(user=user))[1] for user in range(20)}
+
+    assert visits[0] == visits[1]
+    assert {user for user, version in visits[0].items() if version == "rk-2"} == {
+        user for user in range(20) if arm_of(user, canary) == "canary"
+    }
+    assert visits[0][-1] == "rk-1"
+    assert set(visits[0].values()) == {"rk-1", "rk-2"}
+    assert after == {"rk-1"}  # its time is over, whoever was to see to that
+
+
+async def test_a_shadow_scores_beside_and_answers_are_the_same_to_the_byte(tmp_path):
+    async with model(tmp_path) as served:
+        before = [(await served.score(user=user))[0].tobytes() for user in range(8)]
+        ranker(tmp_path / "registry", "rk-2", seed=2)
+        await served.reload(shadow=Shadow(version="rk-2", share=1.0))
+        with_shadow = [(await served.score(user=user))[0].tobytes() for user in range(8)]
+        await until(lambda: rows(served.host, "shadow_scores"))
+        found = dict(zip(TABLES["shadow_scores"].names, rows(served.host, "shadow_scores")[0], strict=True))
+
+    assert with_shadow == before
+    assert (found["live_version"], found["shadow_version"], found["status"]) == ("rk-1", "rk-2", "OK")
+    assert found["n_items"] == 30
+    assert 0 <= found["overlap_10"] <= 1
+    assert found["p_click_live"] != found["p_click_shadow"]
+
+
+async def test_a_shadow_that_cannot_score_is_a_row_and_nobodys_trouble(tmp_path):
+    async with model(tmp_path) as served:
+        before = (await served.score())[0].tobytes()
+        ranker(tmp_path / "registry", "rk-2", inputs=INPUTS[:5])
+        await served.reload(shadow=Shadow(version="rk-2", share=1.0))
+        with_shadow = (await served.score())[0].tobytes()
+        await until(lambda: rows(served.host, "shadow_scores"))
+        (scored,) = rows(served.host, "shadow_scores")
+
+    assert with_shadow == before
+    assert "MODEL-003" in scored
 
 
 async def test_a_damaged_version_is_refused_and_the_old_one_goes_on(tmp_path):

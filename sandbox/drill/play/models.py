@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from faults.catalogue import fault_named
@@ -26,6 +27,7 @@ def stage_models(scenario: Scenario, world_dir: Path, registry: Path, *, faults:
     from sandbox.pipeline.build import train_release  # torch: only when a scenario needs it
 
     coming = registry / rollout.COMING
+    shutil.rmtree(coming, ignore_errors=True)  # of a drill in this directory that ended before its release
     for step in scenario.timeline:
         if step.release is None:
             continue

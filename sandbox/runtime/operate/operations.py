@@ -101,10 +101,11 @@ class Operations:
     def apply(
         self, patches: dict[str, dict[str, Any]], *, actor: str, op: str, arguments: dict[str, str],
         target: str, key: str, new: str, old: str | None = None, note: str = "",
-        effects: Iterable[str] = (),
+        effects: Iterable[str] = (), check: Callable[[Config], None] | None = None,
     ) -> Record:  # fmt: skip
         """Sets configuration fields and has the services concerned switch to them.
 
+        check: sees the documents in force, under the lock, and raises what keeps this from being done to them.
         Raises CFG-001 for a field or value that no document allows, RUN-005 on a full disk, and what a
         service answers when it cannot switch (MODEL-001 and the like); the documents are then as they were.
         """
@@ -113,6 +114,8 @@ class Operations:
         with (self.run.path / "config.lock").open("w") as lock:
             flock(lock, LOCK_EX)
             config = Config.load(self.run.path)
+            if check is not None:
+                check(config)
             original = config.model_copy(deep=True)
             for service, fields in patches.items():
                 document = getattr(config, service, None)

@@ -161,4 +161,4 @@ def _write_list(
 ) -> None:
     data = Lineage(from_ts=0.0, to_ts=now, rows=0, digest="")
     manifest = Manifest(artifact=artifact, version=version, created_ts=now, code_hash=code_hash(), seed=seed, data=data)
-    artefacts.register(target, manifest, {name: artefacts.pack_arrays(arrays)})
+    artefacts.register(target, manifest, {name: artefacts.pack_arrays(arrays)}, supersede=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +63,90 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are(tmp_path: Path
     assert caught.value.kind.code == "MODEL-001"
 
 
+def test_the_same_bytes_again_are_fine_and_write_nothing(tmp_path: Path) -> None:
+    first = artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
+    written = (first.path / "a.bin").stat().st_mtime_ns
+
+    again = artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
+
+    assert again.digest == first.digest
+    assert (first.path / "a.bin").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("how", ["bytes", "manifest", "copy"])
+def test_other_bytes_under_a_name_that_is_taken_are_refused_and_change_nothing(tmp_path: Path, how: str) -> None:
+    artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
+    other = artefacts.register(tmp_path / "elsewhere", manifest(), {"a.bin": b"other"})
+
+    changed = manifest().model_copy(update={"seed": 2}) if how == "manifest" else manifest()
+    with pytest.raises(SandboxError) as caught:
+        artefacts.copy(other, tmp_path) if how == "copy" else artefacts.register(
+            tmp_path, changed, {"a.bin": b"other" if how == "bytes" else b"whole"}
+        )
+
+    assert caught.value.kind.code == "MODEL-005"
+    assert artefacts.load(tmp_path, "ranker", "rk-1").read("a.bin") == b"whole"
+    assert [p.name for p in (tmp_path / "ranker").iterdir()] == ["rk-1"]
+
+
+def test_what_is_made_anew_under_one_name_takes_its_place_in_one_step(tmp_path: Path) -> None:
+    """A reader that never stops looking finds the one or the other, whole, and never nothing."""
+    artefacts.register(tmp_path, manifest(), {"a.bin": b"0"})
+    seen, stop = set(), threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            seen.add(artefacts.load(tmp_path, "ranker", "rk-1").manifest.files["a.bin"])
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(look)
+        made = [artefacts.register(tmp_path, manifest(), {"a.bin": b"%d" % n}, supersede=True) for n in range(30)]
+        stop.set()
+        reader.result()  # raises what a reader met
+
+    assert seen <= {artefact.manifest.files["a.bin"] for artefact in made}
+    assert [p.name for p in (tmp_path / "ranker").iterdir()] == ["rk-1"]
+
+
+def test_half_a_version_is_named_with_the_way_out_and_can_be_got_rid_of(tmp_path: Path) -> None:
+    (tmp_path / "ranker/rk-1").mkdir(parents=True)
+    (tmp_path / "ranker/rk-1/model.safetensors").write_bytes(b"half")
+
+    with pytest.raises(SandboxError) as caught:
+        artefacts.load(tmp_path, "ranker", "rk-1")
+    with pytest.raises(SandboxError):
+        artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
+
+    assert caught.value.kind.code == "MODEL-002"
+    assert "sandbox model discard rk-1" in caught.value.fix
+    assert [error.kind.code for error in artefacts.damaged(tmp_path)] == ["MODEL-002"]
+    assert artefacts.discard(tmp_path, "ranker", "rk-1")
+    assert artefacts.damaged(tmp_path) == []
+    assert artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"}).read("a.bin") == b"whole"
+    assert not artefacts.discard(tmp_path, "ranker", "rk-2")
+
+
+def test_a_writer_that_is_killed_leaves_no_version_and_what_it_leaves_is_swept(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib
+from sandbox.base import artefacts
+from tests.unit.base.test_artefacts import manifest
+artefacts._to_disk = lambda path: os._exit(9)  # at its first file, before the rename
+artefacts.register(pathlib.Path({str(tmp_path)!r}), manifest(), {{"a.bin": b"whole"}})
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+
+    assert artefacts.versions(tmp_path) == []
+    assert artefacts.damaged(tmp_path) == []
+    assert artefacts.sweep(tmp_path) == 1
+    assert list((tmp_path / "ranker").iterdir()) == []
+
+
 def test_a_failed_registration_leaves_the_version_that_was_there(tmp_path: Path) -> None:
     artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
 
     with pytest.raises(TypeError):
-        artefacts.register(tmp_path, manifest(), {"a.bin": None})  # type: ignore[dict-item]
+        artefacts.register(tmp_path, manifest(), {"a.bin": None}, supersede=True)  # type: ignore[dict-item]
 
     assert artefacts.load(tmp_path, "ranker", "rk-1").read("a.bin") == b"whole"
     assert [p.name for p in (tmp_path / "ranker").iterdir()] == ["rk-1"]

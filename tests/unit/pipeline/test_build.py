@@ -94,7 +94,7 @@ def test_neighbours_share_the_taste_and_never_name_the_item_itself(built: BuiltM
 def test_one_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path, world: Path) -> None:
     def weights(name: str, seed: int) -> bytes:
         release = train_release(
-            world, seed=seed, suffix=name, recipe=QUICK, registry_dir=tmp_path, artifacts=("ranker",)
+            world, seed=seed, suffix=name, recipe=QUICK, registry_dir=tmp_path / str(seed), artifacts=("ranker",)
         )
         return release.artefact("ranker").read("model.safetensors")
 

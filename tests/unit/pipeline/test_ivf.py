@@ -29,7 +29,8 @@ def place(tmp_path_factory):
 
 def made(place, **how):
     settings = {"lists": 40, "nprobe": 8, **how}
-    return register_inverted((place,), "ix-1", "ix-1v", place, **settings)
+    target = place / "-".join(map(str, settings.values()))  # a version has one content
+    return register_inverted((place,), "ix-1", "ix-1v", target, **settings)
 
 
 def test_it_holds_the_same_vectors_and_says_how_much_it_finds(place):
