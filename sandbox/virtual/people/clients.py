@@ -136,8 +136,9 @@ class Clients:
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:
             served: Served = await self.fabric.serve(
-                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k)
-            )
+                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k),
+                lambda c: self.gateway.turned_away(asked, c),
+            )  # fmt: skip
         except CallError:
             return None
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
