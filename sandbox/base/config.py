@@ -54,7 +54,7 @@ class Concurrency(Document):
     beyond are turned away at once (services.skeleton.gate)."""
 
     mode: Literal["gradient", "vegas"] = "gradient"
-    least: int = Field(4, ge=1, le=1024)  # also where it begins; two cores are not busy with fewer
+    least: int = Field(2, ge=1, le=1024)  # also where it begins: two cores are busy with as many
     most: int = Field(64, ge=1, le=1024)  # as many as there are handlers: beyond, a limit limits nothing
     window_s: float = Field(0.5, ge=0.1, le=10)  # of calls that one step follows from, wall seconds
     # Feedback passes beside the limit (keep), or is the first to be turned away (shed): clicks are lost then.

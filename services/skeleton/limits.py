@@ -7,8 +7,9 @@ without knowing any capacity. A state and a sample give the next state; nothing 
 
 Where they differ from the original, because a sandbox has a handful of calls in flight and not hundreds:
 
-- both begin at the least of their bounds. One is put on when there is an overload already, and what calls take then must
-  not pass for what they take when nothing waits;
+- both begin at the least of their bounds, Gradient grows fast through its first windows, and the shortest of these is
+  what it begins its long run with. One is put on when there is an overload already, and what calls take then must not
+  pass for what they take when nothing waits;
 - Gradient lets the square root of the limit stand in line, as its predecessor did, in place of four;
 - Vegas looks for a new base only while the limit is not what holds calls back. In the middle of an overload it would
   take the line for the work.
@@ -46,22 +47,26 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """limit: calls. base_s: what calls have taken over the long run, 0 before the first window; n: windows in it."""
+    """limit: calls. base_s: what calls have taken over the long run, 0 before the first window. n: windows, as far as its
+    beginning."""
 
     limit: float
     base_s: float = 0.0
     n: int = 0
 
     def next(self, sample: Sample, bounds: Bounds) -> Gradient:
-        now_s, n = sample.took_s, min(self.n + 1, _LONG)
-        weight = 1 / n if n <= _WARM_UP else 2 / (_LONG + 1)
-        base_s = self.base_s + (now_s - self.base_s) * weight
+        now_s, n = sample.took_s, min(self.n + 1, _WARM_UP + 1)
+        if warming := n <= _WARM_UP:
+            base_s = min(self.base_s or now_s, now_s)
+        else:
+            base_s = self.base_s + (now_s - self.base_s) * 2 / (_LONG + 1)
         following = base_s * _FORGET if base_s > 2 * now_s else base_s  # a long overload is over
         if sample.inflight < self.limit / 2:
             return Gradient(bounds.within(self.limit), following, n)  # not what holds calls back
         gradient = max(_STEEPEST, min(1.0, _TOLERANCE * base_s / now_s))
         wanted = self.limit * gradient + math.sqrt(self.limit)
-        return Gradient(bounds.within(self.limit + (wanted - self.limit) * _SMOOTHING), following, n)
+        smoothing = 1.0 if warming else _SMOOTHING
+        return Gradient(bounds.within(self.limit + (wanted - self.limit) * smoothing), following, n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Vegas:
 State = Gradient | Vegas
 
 _LONG = 600  # windows that the long run is made of
-_WARM_UP = 10  # windows that count alike at its beginning
+_WARM_UP = 10  # windows at its beginning
 _FORGET = 0.95  # of the base, each window that takes less than half of it
 _TOLERANCE = 1.5  # as much longer than in the long run may calls take
 _STEEPEST = 0.5  # an outlier halves the limit, at most

@@ -131,16 +131,31 @@ class Clients:
         if not of.over:
             self._ask_at(of.visit)
 
+    async def ask_once(self, user: int, session: int, noise: Dice) -> tuple[str, Served | None]:
+        """A request that belongs to no visit and that nobody reacts to. Its gRPC status, and what was answered."""
+        asked = self._asked(user, session, 1)
+        context = self._context(asked, noise)
+        task = self.loop.spawn(self._served(asked, context), fails_with=CallError)
+        if not await self.loop.wait(task, context.until):
+            context.given_up = True
+            return "DEADLINE_EXCEEDED", None
+        if isinstance(task.failure, CallError):
+            return task.failure.status, None
+        return "OK", task.value
+
     async def _at_gateway(self, asked: Request, context: Context) -> Served | None:
-        wire_s = self.fabric.seconds(self.fabric.timing.wire["client->gateway"], 0, context.dice)
-        await self.loop.sleep_until(self.loop.now + wire_s / 2)
         try:
-            served: Served = await self.fabric.serve(
-                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k),
-                lambda c: self.gateway.turned_away(asked, c),
-            )  # fmt: skip
+            return await self._served(asked, context)
         except CallError:
             return None
+
+    async def _served(self, asked: Request, context: Context) -> Served:
+        wire_s = self.fabric.seconds(self.fabric.timing.wire["client->gateway"], 0, context.dice)
+        await self.loop.sleep_until(self.loop.now + wire_s / 2)
+        served: Served = await self.fabric.serve(
+            "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k),
+            lambda c: self.gateway.turned_away(asked, c),
+        )  # fmt: skip
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         return served
 
