@@ -70,7 +70,7 @@ class Clients:
         asked = self._asked(user, session, 1)
         context = self._context(asked, dice(self.seed, "request", *place)[0])
         context.sampled = True
-        self.loop.spawn(self._at_gateway(asked, context))
+        self.loop.spawn(self._served(asked, context), fails_with=CallError)
         return context.trace_id
 
     # -- asking ----------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ class Clients:
         """One request as its client sees it."""
         loop, world = self.loop, self.world
         sent, context = loop.now, self._context(asked, visit.dice)
-        task = loop.spawn(self._at_gateway(asked, context))
+        task = loop.spawn(self._served(asked, context), fails_with=CallError)
         if await loop.wait(task, sent + TIMEOUT_S):
-            served: Served | None = task.value
+            served: Served | None = None if task.failure is not None else task.value
         else:
             served, context.given_up = None, True
         rt_ms = (loop.now - sent) * 1000
@@ -142,12 +142,6 @@ class Clients:
         if isinstance(task.failure, CallError):
             return task.failure.status, None
         return "OK", task.value
-
-    async def _at_gateway(self, asked: Request, context: Context) -> Served | None:
-        try:
-            return await self._served(asked, context)
-        except CallError:
-            return None
 
     async def _served(self, asked: Request, context: Context) -> Served:
         wire_s = self.fabric.seconds(self.fabric.timing.wire["client->gateway"], 0, context.dice)
