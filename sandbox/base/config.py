@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import MOST, SCALABLE
@@ -49,11 +49,31 @@ class Edge(Document):
     breaker: Breaker | None = Field(None, exclude_if=lambda breaker: breaker is None)
 
 
+class Concurrency(Document):
+    """A limit on the calls that a process has in flight, found from how long they take (services.skeleton.limits); those
+    beyond are turned away at once (services.skeleton.gate)."""
+
+    mode: Literal["gradient", "vegas"] = "gradient"
+    least: int = Field(2, ge=1, le=1024)  # also where it begins: two cores are busy with as many
+    most: int = Field(64, ge=1, le=1024)  # as many as there are handlers: beyond, a limit limits nothing
+    window_s: float = Field(0.5, ge=0.1, le=10)  # of calls that one step follows from, wall seconds
+    # Feedback passes beside the limit (keep), or is the first to be turned away (shed): clicks are lost then.
+    feedback: Literal["keep", "shed"] = "keep"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Concurrency:
+        if self.least > self.most:
+            raise ValueError("least is at most as large as most")
+        return self
+
+
 class Hosted(Document):
     """What every process has that answers calls. max_handlers: calls that it handles at once, further ones wait;
-    None, and not spoken of, as many as the skeleton gives (services.skeleton.host)."""
+    None, and not spoken of, as many as the skeleton gives (services.skeleton.host). concurrency: None, and not spoken
+    of, every call is let in."""
 
     max_handlers: int | None = Field(None, ge=1, le=1024, exclude_if=lambda handlers: handlers is None)
+    concurrency: Concurrency | None = Field(None, exclude_if=lambda limit: limit is None)
 
 
 class Scaled(Hosted):
@@ -220,6 +240,11 @@ class Config(BaseModel, extra="forbid"):
         """Of each instance. usual: where its settings say nothing."""
         document = getattr(self, service, None)
         return (document.max_handlers if isinstance(document, Hosted) else None) or usual
+
+    def concurrency(self, service: str) -> Concurrency | None:
+        """The limit of each instance, None where every call is let in."""
+        document = getattr(self, service, None)
+        return document.concurrency if isinstance(document, Hosted) else None
 
     def balancing(self, caller: str) -> str:
         """The policy by which a service's calls choose an instance; that of others cannot be set."""

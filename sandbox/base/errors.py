@@ -27,6 +27,7 @@ _ALL = (
     Kind("WIRE-007", "INVALID_ARGUMENT", True, "malformed message"),
     Kind("WIRE-008", "UNAVAILABLE", True, "circuit breaker open"),
     Kind("WIRE-009", "RESOURCE_EXHAUSTED", True, "too many requests of one user"),
+    Kind("WIRE-010", "UNAVAILABLE", True, "turned away: as many calls in flight as can be borne"),
     # CFG: settings, configuration documents, command line
     Kind("CFG-001", "INVALID_ARGUMENT", True, "setting out of range"),
     Kind("CFG-002", "NOT_FOUND", True, "no such file or directory"),

@@ -136,6 +136,31 @@ _ALL = (
         run_wait_ms DOUBLE=NULL time that its threads were ready to run and had no core, since the last sample, milliseconds; NULL where the system does not tell
         throttled_ms DOUBLE=NULL time that a quota on the processor held it, since the last sample, milliseconds
     """),
+    _table("limits", "process with an adaptive limit, and second of wall time", "every service", """
+        ts TIMESTAMP world time of the sample
+        service VARCHAR service that is limited
+        instance VARCHAR process of that service
+        mode VARCHAR gradient or vegas
+        limit_now INTEGER calls that it has in flight at most
+        inflight INTEGER calls that it has in flight, those in line among them
+        passed INTEGER calls let in since the last sample
+        shed_limit INTEGER calls turned away because the limit was reached, since the last sample
+        shed_reserve INTEGER calls turned away because what was left is kept for more urgent ones, since the last sample
+        took_ms DOUBLE mean time of the calls of the last window, milliseconds, NULL before the first
+        base_ms DOUBLE what the algorithm holds it against, milliseconds, NULL before the first
+    """),
+    _table("shed", "call that a limit turned away", "every service", """
+        ts TIMESTAMP world time at which the call came
+        trace_id VARCHAR request_id of the request it belongs to
+        service VARCHAR service that turned it away
+        instance VARCHAR process of that service
+        op VARCHAR method called
+        caller VARCHAR who called
+        attempt INTEGER 1 for a first try
+        reason VARCHAR limit: as many were in flight as may be; reserve: what was left is kept for more urgent calls
+        limit_now INTEGER the limit at that moment
+        inflight INTEGER calls in flight at that moment
+    """),
     _table("process_events", "start, stop or crash of a process", "supervisor", """
         ts TIMESTAMP world time
         service VARCHAR which service

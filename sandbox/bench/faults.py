@@ -34,10 +34,10 @@ class Bypassed(Callee):
     """The same calling side, with the seam cut out of it."""
 
     async def _send(
-        self, op: str, request: Any, path: str, line: Line, context: Context, span_id: str, until: float
+        self, op: str, request: Any, path: str, line: Line, context: Context, span_id: str, until: float, attempt: int
     ) -> Any:
         left = until - time.perf_counter()
-        metadata = headers(context, span_id, self.service)
+        metadata = headers(context, span_id, self.service, attempt)
         method = getattr(line.stub, op)
         try:
             return await method(request, timeout=left, metadata=metadata)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sandbox.runtime.stack import Stack
 
 ON_A_STACK = ("serving", "features", "faults")
-NAMES = (*ON_A_STACK, "stack", "virtual", "warroom", "parity")
+NAMES = (*ON_A_STACK, "stack", "virtual", "warroom", "overload", "parity")
 _DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000, "virtual": 30_000}
 
 
@@ -40,6 +40,9 @@ def bench(
     rooms: Annotated[int, typer.Option(help="Of `warroom`: virtual rooms of five; 0 for none.")] = 10,
     seconds: Annotated[float, typer.Option(help="Of `warroom`: wall seconds that count, of either.")] = 90.0,
     live: Annotated[bool, typer.Option(help="Of `warroom`: whether its one room is on a live stack.")] = True,
+    backend: Annotated[str, typer.Option(help="Of `overload`: live or virtual.")] = "live",
+    rounds: Annotated[int, typer.Option(help="Of `overload`: how often each of its loads is made.")] = 2,
+    load_seconds: Annotated[float, typer.Option(help="Of `overload`: wall seconds of each load.")] = 15.0,
     json_: Json = False,
 ) -> None:
     """Measure speed, memory, and how alike both backends are. Other work on the machine shows in the
@@ -62,6 +65,8 @@ def bench(
 
             plan = measure.Plan(world, participants, rooms, seconds=seconds, live=live)
             documents["warroom"] = measure.measure(plan, say).document()
+        if name in ("overload", "all"):
+            documents["overload"] = _overload(world, backend, run_dir, rounds, load_seconds, say)
         if name in ("parity", "all"):
             from sandbox.bench import parity
             from sandbox.virtual.machine.timing import load
@@ -109,6 +114,31 @@ def _running(world: str, run_dir: Path | None, say: ProgressFn) -> Iterator[Stac
             yield stack
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _overload(
+    world: str, backend: str, run_dir: Path | None, rounds: int, seconds: float, say: ProgressFn
+) -> dict[str, Any]:
+    import tempfile
+
+    from sandbox.bench import overload, overload_sides
+    from sandbox.runtime.building import ensure_built
+
+    if backend not in ("live", "virtual"):
+        raise SandboxError(
+            "CFG-004",
+            where="sandbox bench overload --backend",
+            seen=backend,
+            expected="live or virtual",
+            fix="name one of them",
+        )
+    if backend == "virtual":
+        ensure_built(world, say)
+        with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+            of = overload_sides.Virtual(world, Path(directory) / "run")
+            return overload.measure(of, backend, rounds, seconds, say, world=world)
+    with _running(world, run_dir, say) as running:
+        return overload.measure(overload_sides.Live(running), backend, rounds, seconds, say, world=running.run.world)
 
 
 def _show(documents: dict[str, Any]) -> None:

@@ -60,6 +60,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         self.behind = Behind(host, self.callees["events"])
         self.popular: list[core.Ints] = []
         self.limiter = Limiter()
+        host.on_shed = self._shed
         self._configure(host.config)
 
     def _configure(self, config: Config) -> None:
@@ -110,6 +111,22 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
                 context.trace_id = self._fresh_id()
             latency_ms = (time.perf_counter() - began) * 1000
             seen.write(self.telemetry, request, context, latency_ms)
+
+    def _shed(self, request: Any, context: Context, error: SandboxError) -> None:
+        """A call that was turned away before it came to its handler has its row all the same."""
+        if not isinstance(request, gateway_pb2.RecommendRequest):
+            context.trace_id = context.trace_id or self._fresh_id()
+            return
+        given = context.remaining_s()
+        seen = Record(
+            self.host.world.now(), time.perf_counter(), self.config.deadline_ms if given is None else given * 1000
+        )
+        seen.status = error.kind.status
+        try:
+            self._place(core.check_request(request, self.catalogue.n_users), context, seen)
+        except SandboxError:
+            context.trace_id = context.trace_id or self._fresh_id()
+        seen.write(self.telemetry, request, context, 0.0)
 
     def _fresh_id(self) -> str:
         return core.request_id(self.host.run.seed, self.host.instance, os.getpid(), next(self.counter))

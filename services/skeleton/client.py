@@ -95,7 +95,7 @@ class Callee:
                 raise self._late(line, "no time left before the call")
             if breaker and not (admitted := breaker.admit(began)):
                 raise self._left_alone(line, breaker)
-            answer = await self._send(op, request, path, line, context, span_id, until)
+            answer = await self._send(op, request, path, line, context, span_id, until, attempt)
             size += answer.ByteSize()
             failed = False
             return answer
@@ -121,10 +121,10 @@ class Callee:
             ))  # fmt: skip
 
     async def _send(
-        self, op: str, request: Any, path: str, line: Line, context: Context, span_id: str, until: float
+        self, op: str, request: Any, path: str, line: Line, context: Context, span_id: str, until: float, attempt: int
     ) -> Any:
         left = until - time.perf_counter()
-        metadata = headers(context, span_id, self.service)
+        metadata = headers(context, span_id, self.service, attempt)
         method = getattr(line.stub, op)
         try:
             if not self.seams.rpc:

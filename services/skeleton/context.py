@@ -1,7 +1,8 @@
 """What travels with a request: W3C trace context, its place in the world, and its deadline.
 
 Headers: `traceparent` as OpenTelemetry sends it (https://www.w3.org/TR/trace-context/), `x-caller`
-(service that calls) and `x-place` (user,session,depth,region,sampled; decimal).
+(service that calls), `x-place` (user,session,depth,region,sampled; decimal), and `x-attempt` (decimal) of what is
+tried again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Context:
     """trace_id: 32 hex digits. span_id: 16, of the span in progress. parent_id: None at the root.
     caller: service that called. user, session, depth, region: the place in the world, -1 unknown.
     sampled: record this request in full. deadline: `time.perf_counter()` by which an answer is due,
-    None: the caller waits for ever."""
+    None: the caller waits for ever. attempt: of the caller's tries, from 1."""
 
     trace_id: str
     span_id: str
@@ -30,6 +31,7 @@ class Context:
     region: int = -1
     sampled: bool = False
     deadline: float | None = None
+    attempt: int = 1
 
     def chosen(self, share: float) -> bool:
         """True when this request is to be recorded in full: chosen upstream, or among that share of
@@ -59,16 +61,17 @@ class SpanIds:
         return f"{self._prefix}{next(self._count):08x}"
 
 
-def headers(context: Context, span_id: str, caller: str) -> tuple[tuple[str, str], ...]:
-    """Metadata for a call made in `context` from the span `span_id`."""
+def headers(context: Context, span_id: str, caller: str, attempt: int = 1) -> tuple[tuple[str, str], ...]:
+    """Metadata for a call made in `context` from the span `span_id`. A first try says nothing of being one."""
     flags = "01" if context.sampled else "00"
     place = f"{context.user},{context.session},{context.depth},{context.region},{int(context.sampled)}"
-    return (("traceparent", f"00-{context.trace_id}-{span_id}-{flags}"), ("x-caller", caller), ("x-place", place))
+    said = (("traceparent", f"00-{context.trace_id}-{span_id}-{flags}"), ("x-caller", caller), ("x-place", place))
+    return said if attempt == 1 else (*said, ("x-attempt", str(attempt)))
 
 
 def parse(metadata: object, span_id: str, remaining_s: float | None) -> Context:
     """The context that arrived. Malformed headers count as absent: they are no reason to fail."""
-    trace_id, parent_id, caller, place = "", None, "client", ""
+    trace_id, parent_id, caller, place, attempt = "", None, "client", "", 1
     for key, value in metadata or ():  # type: ignore[attr-defined]
         if key == "traceparent":
             parts = value.split("-")
@@ -78,9 +81,11 @@ def parse(metadata: object, span_id: str, remaining_s: float | None) -> Context:
             caller = value[:40]
         elif key == "x-place":
             place = value
+        elif key == "x-attempt" and value.isascii() and value.isdigit():
+            attempt = max(1, int(value[:4]))
     # A client without a deadline shows as a remaining time of years: nobody waits that long.
     deadline = None if remaining_s is None or remaining_s > 1e6 else time.perf_counter() + remaining_s
-    context = Context(trace_id, span_id, parent_id, caller, deadline=deadline)
+    context = Context(trace_id, span_id, parent_id, caller, deadline=deadline, attempt=attempt)
     numbers = place.split(",")
     if len(numbers) == 5:
         try:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import grpc
@@ -28,6 +29,7 @@ from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import CURRENT, Context, SpanIds, parse
 from services.skeleton.directory import Directory
+from services.skeleton.gate import Gate, shed_row
 from services.skeleton.keeper import Keeper
 from services.skeleton.messages import checked, kinds
 from services.skeleton.metrics import Metrics
@@ -35,6 +37,7 @@ from services.skeleton.pool import Pool, Turn
 from services.skeleton.seams import Call, Seams
 from services.skeleton.status import grpc_status
 from services.skeleton.telemetry import Telemetry
+from services.skeleton.urgency import share
 
 MAX_CONCURRENT = 64  # handlers at once unless settings say; further calls queue, seen as queue_ms and pool_queue
 DRAIN_S = 5.0  # wall seconds that calls in progress get after SIGTERM
@@ -75,11 +78,22 @@ class Host:
         self.pool = Pool(self.max_handlers)
         self.keeper = Keeper(name, self.seams, self.pool, self.telemetry)
         self.telemetry.gauges = lambda: (self.pool.waiting, self.pool.inflight)
+        self.gate: Gate | None = None  # where there is a limit on calls in flight
+        self.on_shed: Callable[[Any, Context, SandboxError], None] = lambda request, context, error: None
+        self.set_gate()
 
     @property
     def max_handlers(self) -> int:
         """What its settings give it."""
         return self.config.handlers(self.name, MAX_CONCURRENT)
+
+    def set_gate(self) -> None:
+        """As its settings say: one there is goes on, with what it has found out."""
+        wanted, now = self.config.concurrency(self.name), time.perf_counter()
+        if wanted is None or self.gate is None:
+            self.gate = None if wanted is None else Gate(wanted, now, partial(self.telemetry.log))
+        else:
+            self.gate.follow(wanted, now)
 
     def callee(self, name: str, stub: Callable[[aio.Channel], Any]) -> Callee:
         """The client side of the edge from this service to `name`."""
@@ -94,9 +108,12 @@ class Host:
         return self.directory.instances(service) or self.run.instances(service)
 
     async def sample_edges(self) -> None:
-        """Each wall second: looks up the callees' instances anew, and samples what went to them."""
+        """Each wall second: looks up the callees' instances anew, and samples what went to them, and what its own gate
+        let in."""
         while True:
             await asyncio.sleep(1.0)
+            if self.gate is not None:
+                self.telemetry.row("limits", self.gate.sampled(self.world.now(), self.name, self.instance))
             changed = self.directory.changed()
             for callee in self.callees.values():
                 if changed:
@@ -114,6 +131,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         await self.servicer.reconfigure(config)
         self.host.config = config
         self.host.keeper.settle(self.host.max_handlers)
+        self.host.set_gate()
         self.host.telemetry.log("info", "configuration reloaded", version=config.version)
         return admin_pb2.ReloadResponse(config_version=config.version)
 
@@ -152,13 +170,16 @@ def _handler(
         began, began_world, status = time.perf_counter(), telemetry.world.now(), "OK"
         context = parse(call.invocation_metadata(), host.spans.next(), call.time_remaining())
         CURRENT.set(context)
-        turn, answer = Turn(host.pool), b""
+        turn, answer, gate = Turn(host.pool), b"", None
         try:
+            request = _parsed(parse_request, raw, host, op)
             if not quiet:  # who puts a process right does not wait for its handlers
+                if host.gate is not None:
+                    gate = _let_in(host.gate, host, op, request, context)
                 await turn.begin()
             if host.seams.process:
                 await turn.hold(host.keeper.held_s(op, context))
-            answer = (await answered(_parsed(parse_request, raw, host, op), context)).SerializeToString()
+            answer = (await answered(request, context)).SerializeToString()
             return answer
         except SandboxError as error:
             status = error.kind.status
@@ -182,6 +203,8 @@ def _handler(
         finally:
             queue_ms = turn.end() * 1000
             seconds = time.perf_counter() - began
+            if gate is not None:
+                gate.left(began, began + seconds, status == "CANCELLED")
             metrics.handled(op, status, seconds)
             if not quiet:
                 telemetry.row("spans", row_of.spans(
@@ -192,6 +215,23 @@ def _handler(
                 ))  # fmt: skip
 
     return handle
+
+
+def _let_in(gate: Gate, host: Host, op: str, request: Any, context: Context) -> Gate | None:
+    """The gate that has to be told of the call's end, None where it is not counted. Raises WIRE-010."""
+    attempt = max(context.attempt, getattr(request, "attempt", 1))
+    its = share(op, attempt=attempt, client=getattr(request, "client", ""), feedback=gate.settings.feedback)
+    refusal = gate.enter(its)
+    if refusal is None:
+        return None if its is None else gate
+    host.metrics.shed(op, refusal.reason)
+    error = refusal.error(f"{host.name}.{op}")
+    host.on_shed(request, context, error)
+    host.telemetry.row("shed", shed_row(
+        refusal, ts=host.world.now(), trace_id=context.trace_id, service=host.name, instance=host.instance, op=op,
+        caller=context.caller, attempt=attempt,
+    ))  # fmt: skip
+    raise error
 
 
 def _parsed(parse_request: Callable[[bytes], Any], raw: bytes, host: Host, op: str) -> Any:
@@ -237,6 +277,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     process = process_of(host.instance)
     address, metrics_address = host.run.addresses[process], host.run.metrics[process]
     host.metrics.inflight.set_function(lambda: host.pool.inflight)
+    host.metrics.limit.set_function(lambda: 0 if host.gate is None else host.gate.limit)
     try:
         server.add_insecure_port(address)
         host.metrics.listen(metrics_address)

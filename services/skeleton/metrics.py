@@ -23,6 +23,13 @@ class Metrics:
         )
         inflight = Gauge("recsys_inflight", "RPCs in progress", ["service"], registry=self.registry)
         self.inflight = inflight.labels(**labels)
+        limit = Gauge(
+            "recsys_concurrency_limit", "RPCs in progress at most, 0 for no limit", ["service"], registry=self.registry
+        )
+        self.limit = limit.labels(**labels)
+        self._shed = Counter(
+            "recsys_shed", "RPCs that a limit turned away", ["service", "op", "reason"], registry=self.registry
+        )
         self._service = service
         self._bound: dict[tuple[str, str], Counter] = {}
         self._timers: dict[str, Histogram] = {}
@@ -34,6 +41,9 @@ class Metrics:
             self._timers.setdefault(op, self._latency.labels(self._service, op))
         counter.inc()
         self._timers[op].observe(seconds)
+
+    def shed(self, op: str, reason: str) -> None:
+        self._shed.labels(self._service, op, reason).inc()
 
     def listen(self, address: str) -> None:
         """Serves /metrics on host:port from a thread of its own."""

@@ -34,6 +34,7 @@ SHELLS = {  # of services: what they do is I/O
 CORES_APART = {
     "services.model.core",
     "services.skeleton.breaker",
+    "services.skeleton.gate",
     "services.skeleton.seams",
     "services.skeleton.rows",
     "services.skeleton.room_request",

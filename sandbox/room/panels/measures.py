@@ -55,6 +55,9 @@ SOURCES = {
         "spans s", "s.ts", request="s.trace_id",
         own=(("service", "s.service"), ("op", "s.op"), ("instance", "s.instance"), ("peer", "s.peer")),
     ),
+    "limits": Source("limits l", "l.ts", own=(("service", "l.service"), ("instance", "l.instance"))),
+    "shed": Source("shed d", "d.ts", request="d.trace_id",
+                   own=(("service", "d.service"), ("op", "d.op"), ("caller", "d.caller"), ("reason", "d.reason"))),
     "requests": Source("requests r", "r.ts", user="r.user_id"),
     "ic": Source("ic i", "i.ts", request="i.request_id", user="i.user_id", item="i.item_id",
                  own=(("cand_source", "i.cand_source"), ("position", "i.position"))),
@@ -95,6 +98,8 @@ def _measures() -> dict[BoardName, tuple[Measure, ...]]:
             Measure("queue", "Wait for a handler, p99", "ms", "spans", "quantile_cont(s.queue_ms, 0.99)", server, "service"),
             Measure("tries", "Calls that were tried again", "share", "spans", "avg((s.attempt > 1)::INT)",
                     "s.kind = 'client'", "peer"),
+            Measure("limit", "Limit on calls in flight", "count", "limits", "avg(l.limit_now)", split="service"),
+            Measure("shed", "Calls turned away per minute", "per_minute", "shed", _PER_MINUTE, split="service"),
         ),
         "requests": (
             Measure("requests", "Requests per minute", "per_minute", "requests", _PER_MINUTE),

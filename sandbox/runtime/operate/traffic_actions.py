@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from sandbox.base.config import Config
+from typing import Any, cast
+
+from sandbox.base.config import Concurrency, Config
 from sandbox.runtime.operate.operations import Operations, Record
-from sandbox.runtime.operate.planning import Arguments, Kind, Plan, Preview, bad_argument, bounds, number, validated
+from sandbox.runtime.operate.planning import (
+    Arguments,
+    Kind,
+    Plan,
+    Preview,
+    bad_argument,
+    bounds,
+    number,
+    one_of,
+    validated,
+)
 
 _OFF = "off"
+_LIMITED = ("gateway", "model")  # where all comes in, and what two callers share
+_MODES = (_OFF, "gradient", "vegas")
+_BOUNDS = ("least", "most")
 
 
 def _limit(ops: Operations, a: Arguments) -> Plan:
@@ -38,8 +53,72 @@ def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
     return {"per_minute": (f"{bounds(type(config), 'max_per_minute')}, or {_OFF}", _told(config.max_per_minute))}
 
 
+def _concurrency(ops: Operations, a: Arguments) -> Plan:
+    """Settings that are not given are as they were, else the defaults."""
+    service, mode = (one_of("concurrency", n, a[n], there) for n, there in (("service", _LIMITED), ("mode", _MODES)))
+    old, wanted = Config.load(ops.run.path).concurrency(service), None
+    change: dict[str, Any] = {name: _whole(name, a[name]) for name in _BOUNDS if name in a}
+    if "feedback" in a:
+        change["feedback"] = one_of("concurrency", "feedback", a["feedback"], ("keep", "shed"))
+    if mode == _OFF and change:
+        raise bad_argument("concurrency", ", ".join(change), "a setting", "none with mode=off")
+    if mode != _OFF:
+        made = validated(old or Concurrency(), {"mode": mode, **change}, "concurrency", {"": "least, most"})
+        wanted = cast(Concurrency, made)
+
+    def carry_out(actor: str) -> Record:
+        document = None if wanted is None else wanted.model_dump()
+        return ops.apply(
+            {service: {"concurrency": document}}, actor=actor, op="concurrency", arguments=a, target=service,
+            key="concurrency", old=_said(old), new=_said(wanted),
+        )  # fmt: skip
+
+    summary = f"calls that {service} has in flight: {_said(old)} becomes {_said(wanted)}"
+    warning = "every call is let in, and waits" if wanted is None else _sheds(service, wanted)
+    return Plan(Preview(summary, [service], 0.0, True, warning), carry_out)
+
+
+def _whole(name: str, text: str) -> int:
+    value = number("concurrency", name, text)
+    if value != int(value):
+        raise bad_argument("concurrency", name, text, f"a whole number, {bounds(Concurrency, name)}")
+    return int(value)
+
+
+def _said(limit: Concurrency | None) -> str:
+    if limit is None:
+        return _OFF
+    kept = "" if limit.feedback == "keep" else " feedback=shed"
+    return f"{limit.mode} least={limit.least} most={limit.most}{kept}"
+
+
+def _sheds(service: str, limit: Concurrency) -> str:
+    if service == "model":
+        return "beyond it: retries are turned away first, then users' encodings, then scores; stand-ins answer"
+    first = "feedback (lost then), retries and programs" if limit.feedback == "shed" else "retries and programs"
+    return f"beyond it: {first} are turned away first, then people"
+
+
+def _concurrency_legal(ops: Operations) -> dict[str, tuple[str, str]]:
+    config = Config.load(ops.run.path)
+    now = ", ".join(f"{service} {_said(config.concurrency(service))}" for service in _LIMITED)
+    given = {name: f"{getattr(Concurrency(), name)} unless given" for name in (*_BOUNDS, "feedback")}
+    return {
+        "service": (", ".join(_LIMITED), ""),
+        "mode": (", ".join(_MODES), now),
+        **{name: (f"a whole number, {bounds(Concurrency, name)}", given[name]) for name in _BOUNDS},
+        "feedback": ("keep, shed", given["feedback"]),
+    }
+
+
 KINDS = (
     Kind("limit", "Let in so many requests of one user a minute, and refuse the others",
          {"per_minute": "requests within 60 world seconds, or off"}, _limit, _legal,
          settings=(("gateway", "max_per_minute"),), keys=(("gateway", "max_per_minute"),)),
+    Kind("concurrency", "Let in as many calls at once as a service can bear, found from how long they take",
+         {"service": "gateway or model", "mode": "off, gradient or vegas", "least": "calls let in at least (optional)",
+          "most": "calls let in at most (optional)", "feedback": "keep or shed: at the gateway, that too (optional)"},
+         _concurrency, _concurrency_legal, frozenset((*_BOUNDS, "feedback")), ranges=dict.fromkeys(_BOUNDS, (1, 1024)),
+         settings=tuple((service, "concurrency") for service in _LIMITED),
+         keys=tuple((service, "concurrency") for service in _LIMITED)),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sandbox.base.instances import instance_of, service_of
 from sandbox.virtual.machine.loop import Loop, Signal, Task
+from services.skeleton.gate import Gate
 from services.skeleton.room import Room
 
 SLICE_S = 0.003  # that one may run before another gets its turn, where there are more than cores
@@ -22,13 +23,15 @@ class Process:
     """One process. name: as sandbox.base.instances names it. busy_s: work done since the last sample; run_wait_s: so long
     it was ready to work and had no core; throttled_s: so long its quota held it; collector_s: so long its garbage
     collector worked; n_switched: times another took its core. handlers: of its pool, that can be taken at once.
-    waiting: for one of them. room: what it has where something is put on its point `process`, else None."""
+    waiting: for one of them. room: what it has where something is put on its point `process`, else None. gate: where
+    there is a limit on calls in flight."""
 
     name: str
     handlers: int = 64
     service: str = ""
     instance: str = ""
     room: Room | None = None
+    gate: Gate | None = None
     down_until: float = 0.0
     running: bool = False
     inflight: int = 0

@@ -25,6 +25,7 @@ from sandbox.base.instances import instance_of, service_of
 from sandbox.base.rows import Row, row_of
 from sandbox.base.streams import drawn, further, keys, starts
 from sandbox.virtual.machine.cores import Cores, Process
+from sandbox.virtual.machine.gates import Gates
 from sandbox.virtual.machine.instances import Instances
 from sandbox.virtual.machine.loop import Loop, Signal, Wall, World
 from sandbox.virtual.machine.rooms import Rooms
@@ -32,9 +33,11 @@ from sandbox.virtual.machine.timing import Timing, Work
 from sandbox.virtual.machine.wire import Answered, Asking, Unread, Wire
 from services.skeleton.breaker import FAILURES, REFUSED, CircuitBreaker
 from services.skeleton.client import MARGIN_S
+from services.skeleton.gate import Gate, shed_row
 from services.skeleton.retries import Retries, backoff_s, ends_of
 from services.skeleton.seams import Call, Place, Proceed, Seam, Seams
 from services.skeleton.tally import Tally
+from services.skeleton.urgency import share
 
 N_DICE = 64  # noise values of one request; one that needs more begins again
 _TURNS = keys(np.arange(N_DICE))
@@ -85,7 +88,7 @@ class Pace:
 @dataclass(slots=True)
 class Context:
     """What travels with a call. until: wall seconds by which its caller wants the answer. at: the process in which
-    it is handled, None before it has come to one. given_up: the caller no longer waits."""
+    it is handled, None before it has come to one. given_up: the caller no longer waits. attempt: of its tries."""
 
     trace_id: str
     span_id: str
@@ -100,6 +103,7 @@ class Context:
     dice: Dice
     at: Process | None = None
     given_up: bool = False
+    attempt: int = 1
 
 
 Handler = Callable[[Context], Awaitable[Any]]
@@ -126,6 +130,8 @@ class Fabric:
         self._tail_share, self._tail_ms = timing.tail_share, timing.tail_ms
         self._cores = Cores(timing.cores, loop)
         self.rooms = Rooms(self.processes, self.seams, self._cores, timing.pool, self.log)
+        self.gates = Gates(self.processes, loop, self.log)
+        self._shed = Pace.of(timing.shed)
         self._spans = 0
 
     def is_armed(self) -> bool:
@@ -247,7 +253,7 @@ class Fabric:
         span_id, status = self.span(), "OK"
         inner = Context(
             context.trace_id, self.span(), span_id, own.service, context.user, context.session, context.depth,
-            context.region, context.sampled, until, context.dice, to,
+            context.region, context.sampled, until, context.dice, to, False, attempt,
         )  # fmt: skip
         admitted, failed = REFUSED, None  # by the breaker; what it is told
         tally.inflight += 1
@@ -369,13 +375,18 @@ class Fabric:
         await loop.sleep_until(loop.now + away)
         return value
 
-    async def serve(self, name: str, op: str, context: Context, handler: Handler, size: int) -> Any:
-        """The callee's side: a handler of its pool, its span. name: of its service."""
+    async def serve(
+        self, name: str, op: str, context: Context, handler: Handler, size: int,
+        on_shed: Callable[[Context], None] | None = None,
+    ) -> Any:  # fmt: skip
+        """The callee's side: a handler of its pool, its span. name: of its service. on_shed: is told where it is turned
+        away before that."""
         loop, process = self.loop, context.at or self.processes[name]
         context.at = process
         arrived, status = loop.now, "OK"
         if arrived < process.down_until:
             raise CallError("WIRE-005")
+        gate = None if process.gate is None else await self._let_in(process, process.gate, op, context, size, on_shed)
         if process.inflight >= process.handlers:
             turn = Signal()
             process.waiting.append(turn)
@@ -401,6 +412,8 @@ class Fabric:
             self.log(name, "error", "handler failed", context, op=op, error=repr(error))
             raise CallError("WIRE-006") from error
         finally:
+            if gate is not None:
+                gate.left(arrived, loop.now, context.given_up)
             if process.waiting and process.inflight <= process.handlers:
                 loop.fire(process.waiting.popleft())
             else:
@@ -413,3 +426,33 @@ class Fabric:
                     dur_ms=(loop.now - arrived) * 1000, queue_ms=queue_ms, status=status,
                     bytes=size,
                 ))  # fmt: skip
+
+    async def _let_in(
+        self,
+        process: Process,
+        gate: Gate,
+        op: str,
+        context: Context,
+        size: int,
+        on_shed: Callable[[Context], None] | None,
+    ) -> Gate | None:
+        """As services.skeleton.host has it: the gate that is told of the call's end, None where it is not counted."""
+        its = share(op, attempt=context.attempt, client="", feedback=gate.settings.feedback)
+        refusal, arrived = gate.enter(its), self.loop.now
+        if refusal is None:
+            return None if its is None else gate
+        await self.burst(process, self.seconds(self._shed, 0, context.dice))
+        if on_shed is not None:
+            on_shed(context)
+        if self.record is not None:
+            ts, service, instance = self.world.began_ts + arrived * self.world.speed, process.service, process.instance
+            self.record(service, "shed", shed_row(
+                refusal, ts=ts, trace_id=context.trace_id, service=service, instance=instance, op=op,
+                caller=context.caller, attempt=context.attempt,
+            ))  # fmt: skip
+            self.record(service, "spans", row_of.spans(
+                ts=ts, trace_id=context.trace_id, span_id=context.span_id, parent_id=context.parent_id, service=service,
+                instance=instance, op=op, kind="server", peer=context.caller, dur_ms=(self.loop.now - arrived) * 1000,
+                queue_ms=0.0, status=KINDS["WIRE-010"].status, bytes=size,
+            ))  # fmt: skip
+        raise CallError("WIRE-010")

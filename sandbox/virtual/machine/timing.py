@@ -48,7 +48,8 @@ class Elements(Part):
 class Timing(Part):
     """work: by "service.Method". wire: by "caller->callee", both ways together, what lies between the two
     spans of a call; client_share of it is the caller's own processor time. store: a round trip to Redis.
-    rows_written: by a batch job that is in a hurry. elements: of lists that lie beside the rows.
+    rows_written: by a batch job that is in a hurry. elements: of lists that lie beside the rows. shed: the work of turning
+    a call away.
 
     cores: processor cores that all processes share. pool: handlers of one process at once. tail_share,
     tail_ms: see Work. reload_s, restart_s, redis_restart_s: wall seconds that an operation takes.
@@ -60,6 +61,7 @@ class Timing(Part):
     store: Work
     rows_written: Written = Written()
     elements: Elements = Elements()
+    shed: Work = Work(base_ms=0.4, sigma=0.25)
     tail_share: float = Field(0.01, ge=0, le=1)
     tail_ms: float = Field(8.0, ge=0)
     cores: float = Field(2, ge=1, le=64)

@@ -70,7 +70,7 @@ class Clients:
         asked = self._asked(user, session, 1)
         context = self._context(asked, dice(self.seed, "request", *place)[0])
         context.sampled = True
-        self.loop.spawn(self._at_gateway(asked, context))
+        self.loop.spawn(self._served(asked, context), fails_with=CallError)
         return context.trace_id
 
     # -- asking ----------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ class Clients:
         """One request as its client sees it."""
         loop, world = self.loop, self.world
         sent, context = loop.now, self._context(asked, visit.dice)
-        task = loop.spawn(self._at_gateway(asked, context))
+        task = loop.spawn(self._served(asked, context), fails_with=CallError)
         if await loop.wait(task, sent + TIMEOUT_S):
-            served: Served | None = task.value
+            served: Served | None = None if task.failure is not None else task.value
         else:
             served, context.given_up = None, True
         rt_ms = (loop.now - sent) * 1000
@@ -131,15 +131,25 @@ class Clients:
         if not of.over:
             self._ask_at(of.visit)
 
-    async def _at_gateway(self, asked: Request, context: Context) -> Served | None:
+    async def ask_once(self, user: int, session: int, noise: Dice) -> tuple[str, Served | None]:
+        """A request that belongs to no visit and that nobody reacts to. Its gRPC status, and what was answered."""
+        asked = self._asked(user, session, 1)
+        context = self._context(asked, noise)
+        task = self.loop.spawn(self._served(asked, context), fails_with=CallError)
+        if not await self.loop.wait(task, context.until):
+            context.given_up = True
+            return "DEADLINE_EXCEEDED", None
+        if isinstance(task.failure, CallError):
+            return task.failure.status, None
+        return "OK", task.value
+
+    async def _served(self, asked: Request, context: Context) -> Served:
         wire_s = self.fabric.seconds(self.fabric.timing.wire["client->gateway"], 0, context.dice)
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
-        try:
-            served: Served = await self.fabric.serve(
-                "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k)
-            )
-        except CallError:
-            return None
+        served: Served = await self.fabric.serve(
+            "gateway", "Recommend", context, lambda c: self.gateway.recommend(asked, c), sizes.recommend(asked.k),
+            lambda c: self.gateway.turned_away(asked, c),
+        )  # fmt: skip
         await self.loop.sleep_until(self.loop.now + wire_s / 2)
         return served
 

@@ -26,6 +26,7 @@ class Fleet:
         """As many instances, and handlers in each, as the documents say."""
         self.follow(config.replicas)
         self.fabric.rooms.configure(config)
+        self.fabric.gates.configure(config)
 
     def follow(self, replicas: Mapping[str, int]) -> None:
         """So many instances of each service: further ones start, and are called once they are up; of too many the
@@ -45,6 +46,7 @@ class Fleet:
         fabric, process = self.fabric, self.fabric.processes[name]
         process.down_until = fabric.loop.now + fabric.timing.restart(process.service)
         fabric.forget_calls(name)
+        fabric.gates.forget(process)
         self._note(process, "stopped", 0)
 
         def back() -> None:
@@ -59,6 +61,7 @@ class Fleet:
     def _begin(self, name: str) -> None:
         fabric, process = self.fabric, self.fabric.instances.begin(name)
         fabric.rooms.enter(process)
+        fabric.gates.enter(process)
         process.started = fabric.loop.now
         process.down_until = fabric.loop.now + fabric.timing.restart(process.service)
         self._note(process, "started", None)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Config
-from sandbox.base.errors import SandboxError
+from sandbox.base.errors import KINDS, SandboxError
 from sandbox.base.rows import row_of
 from sandbox.virtual.answers.later import Items, Later, known
 from sandbox.virtual.answers.request import Request
@@ -88,6 +88,15 @@ class Gateway:
             if fabric.record is not None:
                 took_ms = (loop.now - began) * 1000
                 self.later(lambda: self._write(asked, context, seen, made, took_ms))
+
+    def turned_away(self, asked: Request, context: Context) -> None:
+        """A request that never came to its handler has its row all the same."""
+        if self.fabric.record is not None:
+            now = self.fabric.world.now()
+            seen = Record(now, self.fabric.loop.now, (context.until - self.fabric.loop.now) * 1000)
+            seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
+            seen.status = KINDS["WIRE-010"].status
+            self.later(lambda: self._write(asked, context, seen, _Made(), 0.0))
 
     def row(self, table: str, values: tuple[Any, ...]) -> None:
         """As services.skeleton.telemetry.Telemetry.row, for the gateway's Record."""

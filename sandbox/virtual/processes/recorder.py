@@ -137,6 +137,8 @@ class Recorder:
         for process in fabric.processes.values():
             self(COLLECTOR, "procs", _proc(process, now, fabric.loop.now, wall_s))
             process.sampled()
+            if process.gate is not None:
+                self(process.service, "limits", process.gate.sampled(now, process.service, process.instance))
         for (caller, callee, path), tally in fabric.tallies.items():
             by, of = service_of(caller), fabric.processes.get(callee)
             down = of is None or fabric.loop.now < of.down_until

@@ -107,6 +107,15 @@ class Live:
         await asyncio.gather(*(self.stub.Recommend(request, timeout=20) for _ in range(n)))
         await until(lambda: self._done("gateway", "Recommend") == n, 10)
 
+    async def try_asking(self, n):
+        """So many requests at once, as people ask. Their statuses."""
+        request = gateway_pb2.RecommendRequest(user_id=USER, k=SLATE)
+        ended = await asyncio.gather(
+            *(self.stub.Recommend(request, timeout=20) for _ in range(n)), return_exceptions=True
+        )
+        await until(lambda: self._done("gateway", "Recommend") == n, 10)
+        return [e.code().name if isinstance(e, aio.AioRpcError) else "OK" for e in ended]
+
     def _done(self, service, op):
         return sum(s["service"] == service and s["op"] == op and s["kind"] == "server" for s in self.rows("spans"))
 
