@@ -21,7 +21,7 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, N_RECENT, USER_PROFILE, USER_SEEN, USER_SESSION, Rows, key, unpack_many
 from sandbox.base.run import RunInfo
-from sandbox.base.streams import uniforms
+from sandbox.bench.driving import K, users_of
 from services.model.core import encode_user, load_ranker, load_two_tower, score
 from services.proto.recsys.v1 import (
     events_pb2,
@@ -39,15 +39,8 @@ from services.rules import document
 from services.rules.core import Slate, Visit, apply
 from services.rules.policy import Policy
 
-K = 10  # items of a slate
 _RECENT_FROM = USER_SESSION.columns.index("recent_00")
 _USER_VIEWS = (USER_PROFILE, USER_SESSION, USER_SEEN)
-
-
-def users_of(catalogue: Catalogue, n: int, seed: int) -> np.ndarray:
-    """int64 [n]: users who may be known, drawn with repetition; the same for the stack and its floor."""
-    known = np.flatnonzero(catalogue.user_personalised)
-    return known[(uniforms(seed, "bench/users", np.arange(n)) * len(known)).astype(np.int64)]
 
 
 class Kernels:

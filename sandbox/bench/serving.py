@@ -16,7 +16,7 @@ from grpc import aio
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.run import GRPC_PROCESSES
 from sandbox.bench import echo, stats
-from sandbox.bench.kernels import K, users_of
+from sandbox.bench.driving import K, users_of
 from sandbox.bench.processes import conditions, cpu_s
 from sandbox.bench.stats import Report
 from sandbox.runtime.local.processes import child_environment
