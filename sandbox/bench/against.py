@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.base.progress import ProgressFn
 from sandbox.bench import driving, turns
 from sandbox.bench.checkout import APART, OWN, Checkout, HeldStack, held
-from sandbox.bench.driving import Asking
+from sandbox.bench.driving import Asking, Taken, turn_of
 from sandbox.bench.paired import scratch
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report, quantile
@@ -33,14 +32,8 @@ class StackSide:
     def pause(self) -> None:
         self.stack.pause()
 
-    def cpu_s(self) -> dict[str, float]:
-        return self.stack.cpu_s()
-
-    async def calling(self) -> Callable[[int], Awaitable[None]]:
-        return await self._asking.calling()
-
-    async def hang_up(self) -> None:
-        await self._asking.hang_up()
+    def turn(self, first: int, n: int, began_s: list[float]) -> Taken:
+        return turn_of(self._asking.calling, self.stack.cpu_s, first, n, [])
 
 
 def measure(world: str, root: Path, n: int, progress: ProgressFn) -> Report:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,7 +98,9 @@ def _measure(
 ) -> dict[str, Any]:
     from sandbox.bench import faults, features, serving, stack
 
-    measures = {"serving": serving.measure, "features": features.measure, "faults": faults.measure}
+    measures: dict[str, Callable[..., Any]] = {
+        "serving": partial(serving.measure, progress=say), "features": features.measure, "faults": faults.measure,
+    }  # fmt: skip
     documents = {}
     on_a_stack = [name for name in names if name in ON_A_STACK]
     if on_a_stack:
