@@ -102,10 +102,10 @@ def _measure(
         "serving": partial(serving.measure, progress=say), "features": features.measure, "faults": faults.measure,
     }  # fmt: skip
     documents = {}
-    on_a_stack = [name for name in names if name in ON_A_STACK]
-    if on_a_stack:
-        with _running(world, run_dir, say) as running:
-            for name in on_a_stack:
+    shared = [name for name in names if name in ON_A_STACK]
+    if shared:
+        with on_a_stack(world, run_dir, say) as running:
+            for name in shared:
                 say(f"measuring {name}", None)
                 documents[name] = measures[name](running, n or _DEFAULT_N[name]).document()
     if "stack" in names:
@@ -116,7 +116,7 @@ def _measure(
 
 
 @contextlib.contextmanager
-def _running(world: str, run_dir: Path | None, say: ProgressFn) -> Iterator[Stack]:
+def on_a_stack(world: str, run_dir: Path | None, say: ProgressFn) -> Iterator[Stack]:
     """The stack of run_dir, or one that is taken down and forgotten afterwards."""
     import shutil
     import tempfile
