@@ -45,6 +45,7 @@ _ALL = (
     Kind("RUN-009", "FAILED_PRECONDITION", True, "another stack is up"),
     Kind("RUN-010", "UNAUTHENTICATED", True, "control token refused"),
     Kind("RUN-011", "FAILED_PRECONDITION", True, "not without a supervisor"),
+    Kind("RUN-012", "FAILED_PRECONDITION", True, "no profiler that may look into processes"),
     # WORLD: worlds, imports
     Kind("WORLD-001", "NOT_FOUND", True, "no such world"),
     Kind("WORLD-002", "INVALID_ARGUMENT", True, "source file cannot be used"),

@@ -12,12 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import grpc
-from grpc import aio
-
+from sandbox.bench import transport
 from sandbox.bench.processes import cpu_s
 
-METHOD = "/bench.Echo/Call"
 _SIZE = 4  # bytes in front that say how long the answer is to be
 Sizes = Sequence[tuple[int, int]]  # bytes of request and answer of each call
 
@@ -31,11 +28,7 @@ async def _answer(request: bytes, _context: object) -> bytes:
 
 
 async def _serve() -> None:
-    server = aio.server()
-    method = grpc.unary_unary_rpc_method_handler(_answer)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", {"Call": method}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
+    server, port = await transport.serve(_answer)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     loop = asyncio.get_running_loop()
@@ -44,14 +37,14 @@ async def _serve() -> None:
 
 
 @contextmanager
-def running(environment: dict[str, str]) -> Iterator[tuple[int, str]]:
+def running() -> Iterator[tuple[int, str]]:
     """(pid, address) of an echo server in a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox.bench.echo"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=transport.environment(),
     )
     try:
         assert process.stdout is not None
@@ -69,8 +62,8 @@ def running(environment: dict[str, str]) -> Iterator[tuple[int, str]]:
 async def cost_ms(address: str, pid: int, sizes: Sizes, rounds: int) -> tuple[float, float]:
     """CPU milliseconds of one round of calls of these sizes, one after the other: (caller, server)."""
     requests = [request_of(*size) for size in sizes]
-    async with aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(METHOD)
+    async with transport.channel(address) as channel:
+        call = channel.unary_unary(transport.METHOD)
         for request in requests:
             await call(request)
         server, caller = cpu_s([pid])[pid], time.process_time()
@@ -82,4 +75,4 @@ async def cost_ms(address: str, pid: int, sizes: Sizes, rounds: int) -> tuple[fl
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    transport.run(_serve())

@@ -12,10 +12,9 @@ from grpc import aio
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.features import ITEM_STATS, key
 from sandbox.base.streams import uniforms
-from sandbox.bench import echo, stats
+from sandbox.bench import echo, stats, transport
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
-from sandbox.runtime.local.processes import child_environment
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.feature_store import RedisFeatures
@@ -27,8 +26,12 @@ N_ITEMS = 200
 def measure(stack: Stack, n: int) -> Report:
     """n reads of each kind, in turns. time_vs_floor: median of the service's read over the sum of the
     medians of a bare packed MGET of the same keys and of a bare RPC of the same size."""
-    report = Report(conditions=conditions(world=stack.run.world, n=n, items=N_ITEMS, columns=len(ITEM_STATS.columns)))
-    with echo.running(child_environment()) as (_, address):
+    report = Report(
+        conditions=conditions(
+            world=stack.run.world, n=n, items=N_ITEMS, columns=len(ITEM_STATS.columns), floor=transport.described()
+        )
+    )
+    with echo.running() as (_, address):
         service_ms, mget_ms, rpc_ms = asyncio.run(_in_turns(stack, address, n))
     floor_ms = stats.median(mget_ms) + stats.median(rpc_ms)
     report.figures |= {
@@ -49,8 +52,8 @@ async def _in_turns(stack: Stack, echo_address: str, n: int) -> tuple[list[float
     n_items = min(N_ITEMS, catalogue.n_items)
     store = RedisFeatures(Store(run.redis))
     times: tuple[list[float], ...] = ([], [], [])
-    async with aio.insecure_channel(run.addresses["features"]) as channel, aio.insecure_channel(echo_address) as bare:
-        stub, call = features_pb2_grpc.FeaturesStub(channel), bare.unary_unary(echo.METHOD)
+    async with aio.insecure_channel(run.addresses["features"]) as channel, transport.channel(echo_address) as bare:
+        stub, call = features_pb2_grpc.FeaturesStub(channel), bare.unary_unary(transport.METHOD)
         for i in range(n + n // 10):
             lots = uniforms(run.seed, "bench/items", i, np.arange(catalogue.n_items))
             ids = np.argsort(lots)[:n_items].astype(np.int64)

@@ -1,14 +1,11 @@
-"""The floor of a recommendation: the services' cores in one process, with the run's own Redis.
-
-`python -m sandbox.bench.kernels RUN_DIR N` makes N recommendations and prints {cpu_ms, sizes}: CPU
-per recommendation, and the bytes of request and answer that each RPC of the real stack would carry.
-"""
+"""The floor of a recommendation: the services' cores without services around them, with the run's own Redis; and the bytes
+of request and answer that each RPC of the real stack would carry."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,12 @@ import redis
 import torch
 
 from sandbox.base import artefacts
+from sandbox.base.artefacts import Artefact
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, N_RECENT, USER_PROFILE, USER_SEEN, USER_SESSION, Rows, key, unpack_many
 from sandbox.base.run import RunInfo
-from sandbox.base.streams import uniforms
+from sandbox.bench.driving import K
 from services.model.core import encode_user, load_ranker, load_two_tower, score
 from services.proto.recsys.v1 import (
     events_pb2,
@@ -39,85 +37,133 @@ from services.rules import document
 from services.rules.core import Slate, Visit, apply
 from services.rules.policy import Policy
 
-K = 10  # items of a slate
 _RECENT_FROM = USER_SESSION.columns.index("recent_00")
 _USER_VIEWS = (USER_PROFILE, USER_SESSION, USER_SEEN)
-
-
-def users_of(catalogue: Catalogue, n: int, seed: int) -> np.ndarray:
-    """int64 [n]: users who may be known, drawn with repetition; the same for the stack and its floor."""
-    known = np.flatnonzero(catalogue.user_personalised)
-    return known[(uniforms(seed, "bench/users", np.arange(n)) * len(known)).astype(np.int64)]
+STAGES = (
+    "features.GetUser", "model.EncodeUser", "retrieval", "features.GetItems", "ranking.inputs", "model.Score",
+    "ranking.scores", "rules",
+)  # fmt: skip
+Made = dict[str, Any]  # of one recommendation, by what it is
 
 
 class Kernels:
-    """Everything a recommendation needs, loaded as the services load it."""
+    """Everything a recommendation needs, loaded as the services load it, and when it is first needed: a process that does
+    one stage has nothing of the others."""
 
     def __init__(self, run: RunInfo) -> None:
         torch.set_num_threads(1)
-        config, world = Config.load(run.path), Path(run.world_dir)
-        self.run, self.config, places = run, config, run.registries
-        self.catalogue = Catalogue.load(world / "public" / "catalogue.npz")
+        self.run, self.config, self._world = run, Config.load(run.path), Path(run.world_dir)
+        self.catalogue = Catalogue.load(self._world / "public" / "catalogue.npz")
         self.store: Any = redis.Redis(**run.redis_kwargs())
-        ranker = artefacts.find(places, "ranker", config.model.ranker)
-        self.ranker = load_ranker(ranker.read("model.safetensors"), ranker.manifest.config)
-        tower = artefacts.find(places, "two_tower", config.model.two_tower)
-        self.tower = load_two_tower(tower.read("model.safetensors"), tower.manifest.config)
-        self.index = Index.of(artefacts.find(places, "index", config.retrieval.index_version))
-        near = artefacts.find(places, "covisit", artefacts.COVISIT_VERSION).arrays("neighbours.safetensors")
-        self.covisit = Covisit(near["items"], near["scores"])
-        popular = artefacts.find(places, "popular", artefacts.POPULAR_VERSION).arrays("popular.safetensors")
-        self.popular = popular_by_region(popular["items"], popular["scores"])
-        self.shelves = Shelves(self.catalogue)
-        self.policy = Policy(
-            document.checked(config.rules.rules or document.load()),
-            config.rules.sensitivity,
-            self.catalogue,
-            topic_names=json.loads((world / "world.json").read_text())["topics"],
-            explore_share=config.rules.explore_share,
-            seed=run.seed,
-        )
-        self.contract = Contract.of(config.ranking.contract_version, config.ranking.contract)
-        self.weights = np.array(config.ranking.weights, np.float32)
+        self.contract = Contract.of(self.config.ranking.contract_version, self.config.ranking.contract)
+        self.weights = np.array(self.config.ranking.weights, np.float32)
         self.prefix = key(ITEM_STATS, 0)[:-1]
 
-    def recommend(self, user: int, session: int) -> dict[str, Any]:
+    def _artefact(self, kind: str, version: str) -> Artefact:
+        return artefacts.find(self.run.registries, kind, version)
+
+    @cached_property
+    def _ranker(self) -> Any:
+        found = self._artefact("ranker", self.config.model.ranker)
+        return load_ranker(found.read("model.safetensors"), found.manifest.config)
+
+    @cached_property
+    def _tower(self) -> Any:
+        found = self._artefact("two_tower", self.config.model.two_tower)
+        return load_two_tower(found.read("model.safetensors"), found.manifest.config)
+
+    @cached_property
+    def _sources(self) -> tuple[Index, Covisit, list[Any], Shelves]:
+        index = Index.of(self._artefact("index", self.config.retrieval.index_version))
+        near = self._artefact("covisit", artefacts.COVISIT_VERSION).arrays("neighbours.safetensors")
+        popular = self._artefact("popular", artefacts.POPULAR_VERSION).arrays("popular.safetensors")
+        by_region = popular_by_region(popular["items"], popular["scores"])
+        return index, Covisit(near["items"], near["scores"]), by_region, Shelves(self.catalogue)
+
+    @cached_property
+    def _policy(self) -> Policy:
+        rules = self.config.rules
+        return Policy(
+            document.checked(rules.rules or document.load()), rules.sensitivity, self.catalogue,
+            topic_names=json.loads((self._world / "world.json").read_text())["topics"],
+            explore_share=rules.explore_share, seed=self.run.seed,
+        )  # fmt: skip
+
+    def recommend(self, user: int, session: int) -> Made:
         """One slate, with what went in and out of every stage."""
-        now, region = self.run.clock().now(), int(self.catalogue.user_region[user])
-        blobs = self.store.mget([key(view, user) for view in _USER_VIEWS])
+        made: Made = {"user": user, "session": session}
+        for stage in STAGES:
+            made |= self.at(stage, made)
+        return made
+
+    def at(self, stage: str, made: Made) -> Made:
+        """What one of STAGES makes of what those before it have made."""
+        stages: dict[str, Callable[[Made], Made]] = {
+            "features.GetUser": self._user_rows, "model.EncodeUser": self._vector, "retrieval": self._candidates,
+            "features.GetItems": self._item_rows, "ranking.inputs": self._inputs, "model.Score": self._score,
+            "ranking.scores": self._worth, "rules": self._slate,
+        }  # fmt: skip
+        return stages[stage](made)
+
+    def _user_rows(self, made: Made) -> Made:
+        now = self.run.clock().now()
+        blobs = self.store.mget([key(view, made["user"]) for view in _USER_VIEWS])
         rows = [unpack_many(view, [blob], now) for view, blob in zip(_USER_VIEWS, blobs, strict=True)]
-        profile, in_session, seen = (r.values[0] for r in rows)
+        shown = rows[2].values[0].astype(np.int64)
+        return {"rows": rows, "seen": shown[shown >= 0]}
+
+    def _vector(self, made: Made) -> Made:
+        profile, in_session = (made["rows"][i].values[0] for i in (0, 1))
         recent = in_session[_RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
-        shown = seen.astype(np.int64)
-        shown = shown[shown >= 0]
-        candidates = self._candidates(user, profile, recent, region, now)
-        stats = unpack_many(ITEM_STATS, self.store.mget([f"{self.prefix}{i}" for i in candidates.tolist()]), now)
-        x = assemble(profile, in_session, stats.values, candidates, stats.status, self.catalogue, self.contract)
-        p = score(self.ranker, user, candidates, x)
-        worth = combine(p, self.weights)
-        order = np.argsort(-worth, kind="stable")
-        slate = apply(self.policy, Visit(user, region, session, 1), candidates[order], worth[order], shown, K, now)
-        return {"rows": rows, "recent": recent[recent >= 0], "seen": shown, "candidates": candidates,
-                "stats": stats, "x": x, "p": p, "slate": slate, "user": user, "order": order}  # fmt: skip
+        one = np.array([made["user"]], np.int64)
+        vector = encode_user(self._tower, one, profile[None, :].copy(), recent[None, :])[0]
+        return {"vector": vector, "recent": recent[recent >= 0]}
 
-    def _candidates(self, user: int, profile: np.ndarray, recent: np.ndarray, region: int, now: float) -> np.ndarray:
+    def _candidates(self, made: Made) -> Made:
+        user, now = made["user"], self.run.clock().now()
+        index, covisit, popular, shelves = self._sources
         quota = allotted(self.config.retrieval.quotas, self.config.gateway.n_candidates)
-        one = np.array([user], np.int64)
-        vector = encode_user(self.tower, one, profile[None, :].copy(), recent[None, :])[0]
-        known = recent[recent >= 0]
-        follows = self.catalogue.follows(user)
-        language = int(self.catalogue.user_language[user])
+        region, language = int(self.catalogue.user_region[user]), int(self.catalogue.user_language[user])
         found = {
-            "ann": self.index.search(vector, quota["ann"]),
-            "covisit": self.covisit.find(known, quota["covisit"]),
-            "followed": self.shelves.followed(follows, quota["followed"], now),
-            "popular": self.popular[region].first(quota["popular"]),
-            "fresh": self.shelves.fresh(quota["fresh"], now, region, language),
+            "ann": index.search(made["vector"], quota["ann"]),
+            "covisit": covisit.find(made["recent"], quota["covisit"]),
+            "followed": shelves.followed(self.catalogue.follows(user), quota["followed"], now),
+            "popular": popular[region].first(quota["popular"]),
+            "fresh": shelves.fresh(quota["fresh"], now, region, language),
         }
-        return merge(found, self.config.gateway.n_candidates).ids
+        return {"candidates": merge(found, self.config.gateway.n_candidates).ids}
+
+    def _item_rows(self, made: Made) -> Made:
+        blobs = self.store.mget([f"{self.prefix}{i}" for i in made["candidates"].tolist()])
+        return {"stats": unpack_many(ITEM_STATS, blobs, self.run.clock().now())}
+
+    def _inputs(self, made: Made) -> Made:
+        profile, in_session = (made["rows"][i].values[0] for i in (0, 1))
+        stats = made["stats"]
+        return {
+            "x": assemble(
+                profile, in_session, stats.values, made["candidates"], stats.status, self.catalogue, self.contract
+            )
+        }
+
+    def _score(self, made: Made) -> Made:
+        return {"p": score(self._ranker, made["user"], made["candidates"], made["x"])}
+
+    def _worth(self, made: Made) -> Made:
+        return {"worth": combine(made["p"], self.weights)}
+
+    def _slate(self, made: Made) -> Made:
+        user, worth = made["user"], made["worth"]
+        region = int(self.catalogue.user_region[user])
+        order = np.argsort(-worth, kind="stable")
+        visit = Visit(user, region, made["session"], 1)
+        slate = apply(
+            self._policy, visit, made["candidates"][order], worth[order], made["seen"], K, self.run.clock().now()
+        )
+        return {"slate": slate}
 
 
-def sizes_of(made: dict[str, Any]) -> dict[str, tuple[int, int]]:
+def sizes_of(made: Made) -> dict[str, tuple[int, int]]:
     """Bytes of request and answer of each RPC of one recommendation, the public one first."""
     ids, n, x = made["candidates"].tobytes(), len(made["candidates"]), made["x"]
     profile, session = (made["rows"][i].values.tobytes() for i in (0, 1))
@@ -163,19 +209,3 @@ def _packed(view: str, rows: Rows) -> Any:
 
 def _placed(slate: Slate) -> list[Any]:
     return [rules_pb2.Placed(row=row, propensity=p) for row, p in zip(slate.rows, slate.propensity, strict=True)]
-
-
-def main(run_dir: str, n: int) -> None:
-    kernels = Kernels(RunInfo.load(Path(run_dir)))
-    users = users_of(kernels.catalogue, n, kernels.run.seed).tolist()
-    for user in users[:50]:  # allocators and caches
-        made = kernels.recommend(user, 1)
-    began = time.process_time()
-    for i, user in enumerate(users):
-        kernels.recommend(user, i)
-    cpu_ms = (time.process_time() - began) / n * 1000
-    sys.stdout.write(json.dumps({"cpu_ms": cpu_ms, "sizes": sizes_of(made)}) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

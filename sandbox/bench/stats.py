@@ -8,21 +8,35 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.bench.turns import Interval
+
 
 @dataclass
 class Report:
-    """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run.
-    conditions: machine, versions and settings."""
+    """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run. intervals: (low, high) of
+    those that have one, 95 %. conditions: machine, versions and settings."""
 
     figures: dict[str, float] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     conditions: dict[str, Any] = field(default_factory=dict)
+
+    def hold(self, name: str, interval: Interval) -> None:
+        """A ratio with what its turns say of it."""
+        self.ratios[name] = interval.estimate
+        if interval.low is not None and interval.high is not None:
+            self.intervals[name] = (interval.low, interval.high)
 
     def document(self) -> dict[str, Any]:
         def rounded(values: dict[str, float]) -> dict[str, float]:
             return {name: significant(value) for name, value in values.items()}
 
-        return {"figures": rounded(self.figures), "ratios": rounded(self.ratios), "conditions": self.conditions}
+        told: dict[str, Any] = {"figures": rounded(self.figures), "ratios": rounded(self.ratios)}
+        if self.intervals:
+            told["intervals"] = {
+                name: rounded({"low": low, "high": high}) for name, (low, high) in self.intervals.items()
+            }
+        return told | {"conditions": self.conditions}
 
 
 def significant(value: float, digits: int = 4) -> float:

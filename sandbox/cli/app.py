@@ -44,6 +44,7 @@ _COMMANDS = {  # command -> module and function
     "trace": ("sandbox.cli.trace", "trace"),
     "act": ("sandbox.cli.act", "act"),
     "bench": ("sandbox.cli.bench", "bench"),
+    "profile": ("sandbox.cli.profile", "profile"),
     "calibrate": ("sandbox.cli.calibrate", "calibrate"),
     "simulate": ("sandbox.cli.simulate", "simulate"),
     "cache": ("sandbox.cli.cache", "cache"),

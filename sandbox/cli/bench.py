@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,10 @@ def bench(
     participants: Annotated[int, typer.Option(help="Of `warroom`: in its one room.")] = 50,
     rooms: Annotated[int, typer.Option(help="Of `warroom`: virtual rooms of five; 0 for none.")] = 10,
     seconds: Annotated[float, typer.Option(help="Of `warroom`: wall seconds that count, of either.")] = 90.0,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Of `serving`: another checkout, whose stack is measured in turns with this one's."),
+    ] = None,
     live: Annotated[bool, typer.Option(help="Of `warroom`: whether its one room is on a live stack.")] = True,
     backend: Annotated[str, typer.Option(help="Of `overload`: live or virtual.")] = "live",
     rounds: Annotated[int, typer.Option(help="Of `overload`: how often each of its loads is made.")] = 2,
@@ -53,6 +58,9 @@ def bench(
         )
     if not 0 <= n <= 1_000_000:
         raise SandboxError("CFG-001", where="sandbox bench --n", seen=n, expected="0 to 1000000", fix="leave it out")
+    if against is not None:
+        _against(name, world, n, against, run_dir, json_)
+        return
     with progress(json_) as say:
         documents = _measure(NAMES if name == "all" else (name,), world, n, drill, run_dir, say)
         if name in ("virtual", "all"):
@@ -77,17 +85,32 @@ def bench(
     emit(document, lambda: _show(documents), json_)
 
 
+def _against(name: str, world: str, n: int, root: Path, run_dir: Path | None, json_: bool) -> None:
+    from sandbox.bench import against
+
+    if name != "serving" or run_dir is not None:
+        raise SandboxError(
+            "CFG-004", where="sandbox bench --against", seen=f"bench {name}{'' if run_dir is None else ' --run-dir'}",
+            expected="bench serving, with stacks of its own", fix="sandbox bench serving --against DIR",
+        )  # fmt: skip
+    with progress(json_) as say:
+        document = against.measure(world, root, n or _DEFAULT_N["serving"], say).document()
+    emit(document, lambda: _show({"serving, this checkout and another": document}), json_)
+
+
 def _measure(
     names: tuple[str, ...], world: str, n: int, drill: str, run_dir: Path | None, say: ProgressFn
 ) -> dict[str, Any]:
     from sandbox.bench import faults, features, serving, stack
 
-    measures = {"serving": serving.measure, "features": features.measure, "faults": faults.measure}
+    measures: dict[str, Callable[..., Any]] = {
+        "serving": partial(serving.measure, progress=say), "features": features.measure, "faults": faults.measure,
+    }  # fmt: skip
     documents = {}
-    on_a_stack = [name for name in names if name in ON_A_STACK]
-    if on_a_stack:
-        with _running(world, run_dir, say) as running:
-            for name in on_a_stack:
+    shared = [name for name in names if name in ON_A_STACK]
+    if shared:
+        with on_a_stack(world, run_dir, say) as running:
+            for name in shared:
                 say(f"measuring {name}", None)
                 documents[name] = measures[name](running, n or _DEFAULT_N[name]).document()
     if "stack" in names:
@@ -98,7 +121,7 @@ def _measure(
 
 
 @contextlib.contextmanager
-def _running(world: str, run_dir: Path | None, say: ProgressFn) -> Iterator[Stack]:
+def on_a_stack(world: str, run_dir: Path | None, say: ProgressFn) -> Iterator[Stack]:
     """The stack of run_dir, or one that is taken down and forgotten afterwards."""
     import shutil
     import tempfile
@@ -147,7 +170,10 @@ def _show(documents: dict[str, Any]) -> None:
         for kind in ("ratios", "figures"):
             for figure, value in document.get(kind, {}).items():
                 style = "bold" if kind == "ratios" else ""
-                table.add_row(figure, _shown(value, document.get("bounds", {}).get(figure)), style=style)
+                shown = _shown(value, document.get("bounds", {}).get(figure))
+                if between := document.get("intervals", {}).get(figure) if kind == "ratios" else None:
+                    shown += f"  ({between['low']:g} to {between['high']:g})"
+                table.add_row(figure, shown, style=style)
         out.print(table)
         machine = document["conditions"]
         load = machine["load_average"][0]

@@ -12,10 +12,10 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn
 from sandbox.bench import stats
 from sandbox.bench.processes import conditions
+from sandbox.bench.programs import Program, program
 from sandbox.bench.stats import Report
 from sandbox.bench.warroom import page
 from sandbox.bench.warroom.mix import AT_DESK
-from sandbox.bench.warroom.programs import Program, program
 from sandbox.bench.warroom.server import served
 
 BROWSER_TRIES = 3

@@ -19,7 +19,7 @@ import psutil
 from sandbox.base.progress import ProgressFn
 from sandbox.base.worlds import world_dir
 from sandbox.bench.processes import pss_mb
-from sandbox.bench.warroom.programs import failed
+from sandbox.bench.programs import failed
 from sandbox.runtime.building import ensure_built
 from sandbox.runtime.tether import tether
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,12 +18,17 @@ _END_S = 10.0  # wall seconds to close what it has open
 class Program:
     """A module that answers each line of JSON on its stdin by one on its stdout."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=child_environment(), start_new_session=True,  # Ctrl-C at the terminal is the bench's to answer
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment or child_environment(),
+            start_new_session=True,  # Ctrl-C at the terminal is the bench's to answer
         )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def ask(self, **order: Any) -> Any:
         """Raises RUN-008 when it ends instead."""
@@ -55,9 +60,9 @@ class Program:
 
 
 @contextmanager
-def program(module: str) -> Iterator[Program]:
+def program(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Program]:
     """Ends with this, however that is."""
-    started = Program(module)
+    started = Program(module, *arguments, environment=environment)
     try:
         yield started
     finally:
@@ -66,6 +71,6 @@ def program(module: str) -> Iterator[Program]:
 
 def failed(what: str, seen: str) -> SandboxError:
     return SandboxError(
-        "RUN-008", where=f"bench warroom, {what}", seen=seen, expected="a measurement",
-        fix="run it again; if it stays: start a room by hand, sandbox room start",
+        "RUN-008", where=f"bench, {what}", seen=seen, expected="a measurement",
+        fix="run it again; if it stays: start by hand what is measured, sandbox up or sandbox room start",
     )  # fmt: skip
