@@ -131,7 +131,16 @@ class Engine:
                 reads = {name: self._files(name, made) for name in stage.reads}
                 create_views(db, reads)
                 config = PipelineConfig.model_validate(run.config)
-                work = Work(db, reads, folder, config, run.as_of, self.sources.has_negatives, self.progress)
+                work = Work(
+                    db,
+                    reads,
+                    folder,
+                    self.sources.consent,
+                    config,
+                    run.as_of,
+                    self.sources.has_negatives,
+                    self.progress,
+                )
                 tally = self._wrapped(stage)(work)
             shutil.rmtree(folder / SPILL, ignore_errors=True)
             for name in (n for n in stage.reads if n.startswith(SOURCE)):
@@ -154,12 +163,14 @@ class Engine:
         }
 
     def _files(self, name: str, made: Mapping[str, Dataset]) -> tuple[Any, ...]:
-        return self.sources.files[name.removeprefix(SOURCE)] if name.startswith(SOURCE) else (made[name].path,)
+        if not name.startswith(SOURCE):
+            return (made[name].path,)
+        return self.sources.files.get(name.removeprefix(SOURCE), ())  # consent is a source, and no file
 
     def _is_unchanged(self, name: str, digest: str) -> None:
         now = self.sources.digest(name.removeprefix(SOURCE))
         if now != digest:
-            files = ", ".join(str(path) for path in self.sources.files[name.removeprefix(SOURCE)])
+            files = ", ".join(str(path) for path in self._files(name, {})) or name
             raise SandboxError(
                 "PIPE-002",
                 where=files,

@@ -1,31 +1,27 @@
 """Privacy: only what a person allows, when it happened and still now; nothing of those who were erased.
 
-Who allows what is a relation that is handed in (source.allowed: user, purpose, from, until), with laws and ages
-worked into it; where nobody made one, the consent ledger is read as it stands. Nobody named: not allowed.
+Who allows what is handed in (Consent), with laws and ages worked into it. Nobody named: not allowed.
 """
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from sandbox.pipeline.stages.relations import keep
+from sandbox.pipeline.stages.sources import CONSENT
 from sandbox.pipeline.stages.spec import SOURCE, Stage, Tally, Work
 
-# A ledger's last word at a time counts: each entry holds until the next.
-LEDGER = """SELECT user_id, purpose, effective_ts AS from_ts, until_ts FROM (
-  SELECT user_id, purpose, state, effective_ts,
-    lead(effective_ts) OVER (PARTITION BY user_id, purpose ORDER BY effective_ts, state) AS until_ts
-  FROM source_consent_ledger) WHERE state = 'granted'"""
 
-
-def allowed(work: Work, purpose: str) -> None:
+def allow(work: Work, purpose: str) -> None:
     """Tables of the purpose: `allowed` (user_id, from_ts, until_ts), `allowed_now` (user_id, at as_of)."""
-    source = "SELECT * FROM source_allowed" if work.reads[f"{SOURCE}allowed"] else LEDGER
+    work.db.register("handed_in", work.consent.allowed())
     work.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE allowed AS SELECT user_id, from_ts, coalesce(until_ts, 'infinity'::DOUBLE) AS until_ts"
-        f" FROM ({source}) WHERE purpose = $purpose",
+        "CREATE TEMP TABLE allowed AS SELECT user_id, from_ts, coalesce(until_ts, 'infinity'::DOUBLE) AS until_ts"
+        " FROM handed_in WHERE purpose = $purpose",
         {"purpose": purpose},
     )
     work.db.execute(
-        "CREATE OR REPLACE TEMP TABLE allowed_now AS SELECT DISTINCT user_id FROM allowed"
+        "CREATE TEMP TABLE allowed_now AS SELECT DISTINCT user_id FROM allowed"
         " WHERE from_ts <= $as_of AND $as_of < until_ts",
         {"as_of": work.as_of},
     )
@@ -35,9 +31,8 @@ THEN = "SELECT 1 FROM allowed AS a WHERE a.user_id = t.user_id AND a.from_ts <= 
 
 
 def run(work: Work) -> Tally:
-    allowed(work, work.config.privacy.purpose)
-    erased = "SELECT user_id FROM source_tombstones" if work.reads[f"{SOURCE}tombstones"] else "SELECT 0 WHERE false"
-    work.db.execute(f"CREATE TEMP TABLE erased AS {erased}")
+    allow(work, work.config.privacy.purpose)
+    work.db.register("erased", pa.table({"user_id": work.consent.erased()}))
     reason = (
         "CASE WHEN t.user_id IN (SELECT user_id FROM erased) THEN 'erased'"
         f" WHEN NOT EXISTS ({THEN}) THEN 'no_consent'"
@@ -48,7 +43,7 @@ def run(work: Work) -> Tally:
 
 STAGE = Stage(
     "privacy",
-    ("impressions_human", "outcomes_human", *(f"{SOURCE}{s}" for s in ("consent_ledger", "allowed", "tombstones"))),
+    ("impressions_human", "outcomes_human", f"{SOURCE}{CONSENT}"),
     ("impressions_allowed", "outcomes_allowed"),
     ("as_of", "privacy"),
     run,

@@ -14,6 +14,7 @@ from sandbox.base.streams import uniforms
 from sandbox.pipeline.stages import privacy
 from sandbox.pipeline.stages.relations import keep
 from sandbox.pipeline.stages.settings import Sensitivity
+from sandbox.pipeline.stages.sources import CONSENT
 from sandbox.pipeline.stages.spec import SOURCE, Stage, Tally, Work
 
 SURFACE = "training"  # the thresholds that hold here
@@ -33,7 +34,7 @@ def run(work: Work) -> Tally:
     settings = work.config.sensitivity
     _label(work, settings)
     _limits(work, settings)
-    privacy.allowed(work, settings.purpose)
+    privacy.allow(work, settings.purpose)
     reason = (
         "CASE WHEN NOT ((l.state = 'confirmed' OR l.score >= limits.at_least) AND l.state <> 'cleared') THEN NULL"
         f" WHEN limits.age_band = '13-17' THEN 'sensitive_of_a_minor'"
@@ -84,12 +85,9 @@ def _limits(work: Work, settings: Sensitivity) -> None:
 
 STAGE = Stage(
     "sensitivity",
-    (
-        "impressions_allowed", "outcomes_allowed",
-        *(f"{SOURCE}{s}" for s in ("items", "catalogue", "consent_ledger", "allowed")),
-    ),
+    ("impressions_allowed", "outcomes_allowed", f"{SOURCE}items", f"{SOURCE}catalogue", f"{SOURCE}{CONSENT}"),
     ("impressions_kept", "outcomes_kept", "item_sensitivity"),
     ("as_of", "seed", "sensitivity"),
     run,
     "items labelled by classifier and review; events with sensitive ones only of those who allow it",
-)  # fmt: skip
+)

@@ -13,6 +13,7 @@ import duckdb
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.pipeline.stages.settings import PipelineConfig
+from sandbox.pipeline.stages.sources import Consent
 
 SOURCE = "source."  # before the name of what comes from outside
 
@@ -38,6 +39,7 @@ class Work:
     db: duckdb.DuckDBPyConnection
     reads: Mapping[str, tuple[Path, ...]]
     folder: Path
+    consent: Consent
     config: PipelineConfig
     as_of: float
     has_negatives: bool

@@ -11,13 +11,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 _CHUNK = 1 << 22
 
@@ -101,40 +99,11 @@ class Store:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(part, ignore_errors=True)
 
-    def entries(self) -> Iterator[Path]:
-        """Folders of all entries."""
-        yield from (path.parent for path in sorted(self.cache.glob("*/[!.]*/stage.json")))
-
     def _remove(self, folder: Path) -> None:
         gone = folder.parent / f".{folder.name}.gone"
         shutil.rmtree(gone, ignore_errors=True)
         folder.rename(gone)  # in one step: nobody finds half an entry
         shutil.rmtree(gone, ignore_errors=True)
-
-
-def forget(world_dir: Path, users: Collection[int]) -> dict[str, dict[str, int]]:
-    """Removes what the pipeline keeps of these users: {path in the world: {before, after}}, rows of theirs.
-
-    What was derived goes whole, entry by entry, as it is made again and without them, once their tombstones stand;
-    of `model_users` their rows alone. Columns that name a user are found by the files' own schemas.
-    """
-    store, found = Store(world_dir / "pipeline"), {}
-    wanted = sorted({int(user) for user in users})
-    for folder in list(store.entries()):
-        n = sum(_rows_of(path, wanted) for path in folder.glob("*.parquet"))
-        if n:
-            store._remove(folder)
-            found[str(folder.relative_to(world_dir))] = {"before": n, "after": 0}
-    for path in sorted((store.root / "lake").glob("*/*.parquet")):
-        n = _rows_of(path, wanted)
-        if n:
-            rest = path.with_name(f".{path.name}.rest")
-            with duckdb.connect() as db:
-                kept = f"SELECT * FROM read_parquet('{path}') WHERE user_id NOT IN (SELECT unnest($users))"
-                db.execute(f"COPY ({kept}) TO '{rest}' (FORMAT parquet, COMPRESSION zstd)", {"users": wanted})
-            rest.replace(path)
-            found[str(path.relative_to(world_dir))] = {"before": n, "after": _rows_of(path, wanted)}
-    return found
 
 
 def digest_of(paths: Iterable[Path]) -> str:
@@ -167,17 +136,6 @@ def _is_whole(dataset: Dataset) -> bool:
         return digest_of([dataset.path]) == dataset.digest
     except OSError:
         return False
-
-
-def _rows_of(path: Path, users: list[int]) -> int:
-    with duckdb.connect() as db:
-        columns = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()}
-        if "user_id" not in columns:
-            return 0
-        sql = f"SELECT count(*) FROM read_parquet('{path}') WHERE user_id IN (SELECT unnest($users))"
-        row = db.execute(sql, {"users": users}).fetchone()
-        assert row is not None, "a count has a row"
-        return int(row[0])
 
 
 def _to_disk(path: Path) -> None:

@@ -16,10 +16,9 @@ import pytest
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.stages.engine import Armed
 from sandbox.pipeline.stages.settings import PipelineConfig
-from sandbox.pipeline.stages.store import forget
 from sandbox.telemetry.sql import SqlWorker
-from tests.unit.pipeline.stages.small import bytes_of, dataset, engine, rows, small_world
-from tests.unit.pipeline.two_tastes import START, tables
+from tests.unit.pipeline.stages.small import bytes_of, dataset, engine, small_world
+from tests.unit.pipeline.two_tastes import tables
 
 
 @pytest.fixture
@@ -213,22 +212,6 @@ def test_the_book_can_be_asked_by_sql_which_version_was_read(world: Path) -> Non
     assert [run.stages[-1].inputs["impressions_human"], "bots"] in read
     assert dropped == [["no_consent", run.stages[-1].dropped["no_consent"]]]
     assert state == [["p-1", "done", "privacy"]]
-
-
-def test_what_is_kept_of_a_person_goes_and_is_not_made_again_once_erased(world: Path) -> None:
-    engine(world).run(PipelineConfig(), until="labels")
-    (world / "privacy").mkdir()
-    erased = {"user_id": np.array([5], np.int64), "erased_ts": np.array([START])}
-    pq.write_table(pa.table(erased), world / "privacy" / "tombstones.parquet")
-
-    gone = forget(world, [5])
-    built = engine(world)
-    run = built.run(PipelineConfig(), until="labels")
-
-    assert gone
-    assert all(counts["before"] > 0 and counts["after"] == 0 for counts in gone.values())
-    assert run.stages[3].dropped["erased"] > 0
-    assert rows(dataset(built, run, "labels"), "SELECT count(*) FROM t WHERE user_id = 5") == [(0,)]
 
 
 @pytest.mark.parametrize(
