@@ -94,6 +94,11 @@ _ALL = (
     Kind("ROOM-007", "ALREADY_EXISTS", True, "taken by somebody else"),
     Kind("ROOM-008", "DATA_LOSS", True, "journal of a room cannot be read"),
     Kind("ROOM-009", "NOT_FOUND", True, "no such thing in the room"),
+    # PIPE: the offline pipeline
+    Kind("PIPE-001", "NOT_FOUND", True, "no such stage, run or check"),
+    Kind("PIPE-002", "ABORTED", True, "source changed while it was read"),
+    Kind("PIPE-003", "INVALID_ARGUMENT", True, "pipeline configuration refused"),
+    Kind("PIPE-004", "INVALID_ARGUMENT", True, "source cannot be used"),
     # LOAD: load generator
     Kind("LOAD-001", "UNAVAILABLE", False, "the load generator failed"),
 )

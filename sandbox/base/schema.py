@@ -502,6 +502,73 @@ _ALL = (
         fields VARCHAR fields of the line, JSON
         trace_id VARCHAR=NULL request concerned, NULL where none
     """),
+    # The offline pipeline's own book, in a world's `pipeline/lake`.
+    _table("pipeline_runs", "run of the offline pipeline that came to an end", "pipeline", """
+        run VARCHAR id of the run
+        world VARCHAR world whose history was read
+        started TIMESTAMP by the clock of whoever ran it
+        finished TIMESTAMP the same
+        status VARCHAR done, blocked or failed
+        until_stage VARCHAR last stage that was asked for
+        as_of TIMESTAMP world time: what was known later counts for nothing
+        seed BIGINT number that everything drawn follows from
+        blocked_by VARCHAR check that stopped it, NULL for none
+        reason VARCHAR why it stopped, NULL where it did not
+    """),
+    _table("pipeline_stages", "stage that a run of the pipeline passed", "pipeline", """
+        run VARCHAR id of the run
+        stage VARCHAR name of the stage
+        started TIMESTAMP by the clock of whoever ran it
+        finished TIMESTAMP the same
+        key VARCHAR hash of inputs, code, settings and seed: equal key, equal outputs
+        cached BOOLEAN true where outputs of that key were there already
+        rows_in BIGINT rows read
+        rows_out BIGINT rows written on; rows_in less those dropped, where the stage passes rows on
+        source_max_event_ts TIMESTAMP newest event among its rows, world time, NULL where it handles none
+        seconds DOUBLE time taken, seconds; of a cached stage the time to find it
+    """),
+    _table("pipeline_drops", "reason for which a stage dropped rows", "pipeline", """
+        run VARCHAR id of the run
+        stage VARCHAR name of the stage
+        reason VARCHAR why
+        rows BIGINT rows dropped for it
+    """),
+    _table("pipeline_datasets", "dataset that a stage of a run read or wrote", "pipeline", """
+        run VARCHAR id of the run
+        stage VARCHAR name of the stage
+        role VARCHAR read or wrote
+        dataset VARCHAR name; source.NAME for a file from outside
+        digest VARCHAR hash of its bytes: the version that was read, not the newest
+        producer VARCHAR stage that made it, NULL for a source
+        rows BIGINT rows, NULL for a source
+    """),
+    _table("data_checks", "check of data in a run of the pipeline", "pipeline", """
+        ts TIMESTAMP by the clock of whoever ran it
+        run VARCHAR id of the run
+        stage VARCHAR stage whose data was checked
+        check_name VARCHAR name of the check
+        kind VARCHAR schema, range, nulls, volume, freshness, duplicates, label_rate, join_rate, drift, same_input or skew
+        value DOUBLE what its SQL found; of drift the size of the effect; NULL where nothing could be measured
+        at_least DOUBLE lower limit, NULL for none
+        at_most DOUBLE upper limit, NULL for none
+        p DOUBLE of drift: probability of such a difference without drift, NULL elsewhere
+        verdict VARCHAR pass, fail, no action (a difference that is real and too small to matter) or not estimable
+        blocking BOOLEAN true where a failure stops the run
+        bypassed BOOLEAN true where somebody let the run go on; `changes` says who
+        reason VARCHAR what was found, in words
+    """),
+    _table("artefact_parents", "thing that a registered version was made from", "pipeline", """
+        version VARCHAR version that came out
+        artifact VARCHAR two_tower, ranker or index
+        run VARCHAR run that made it
+        parent_kind VARCHAR dataset or version
+        parent VARCHAR name of the dataset, or version
+        digest VARCHAR hash of it
+    """),
+    _table("model_users", "user whose events a model was trained on", "pipeline", """
+        model_version VARCHAR version
+        user_id BIGINT user
+    """),
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 assert len(TABLES) == len(_ALL), "a table is declared twice"

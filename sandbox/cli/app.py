@@ -31,6 +31,7 @@ _GROUPS = {  # command group -> module with a Typer `app`
     "lake": "sandbox.cli.lake",
     "load": "sandbox.cli.load",
     "model": "sandbox.cli.model",
+    "pipeline": "sandbox.cli.pipeline",
     "room": "sandbox.cli.room",
     "scenario": "sandbox.cli.scenario",
 }

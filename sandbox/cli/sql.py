@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import RunInfo, latest_run
 from sandbox.base.schema import IC_COMMENT, TABLES
+from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.cli.noting import note_look
 from sandbox.cli.options import RunDir
 from sandbox.cli.output import emit, out
@@ -34,6 +35,7 @@ def sql(
     timeout: Annotated[float, typer.Option(help="time limit, wall seconds")] = 10.0,
     tables: Annotated[bool, typer.Option("--tables", help="list the tables")] = False,
     describe: Annotated[str, typer.Option(help="list the columns of a table")] = "",
+    world: Annotated[str, typer.Option(help="ask the book of this world's pipeline, not a run")] = "",
 ) -> None:
     """Ask the telemetry of a run a question in SQL (DuckDB's dialect), read-only.
 
@@ -47,12 +49,13 @@ def sql(
     from sandbox.telemetry.sql import SqlWorker
 
     text = _statement(statement, file)
-    run = RunInfo.load(run_dir or latest_run())
+    run = None if world else RunInfo.load(run_dir or latest_run())
     started = time.perf_counter()
-    with SqlWorker(run.lake) as lake:
-        result = lake.query(_with_times(text, run, lake), timeout_s=timeout)
+    with SqlWorker(run.lake if run else _book(world)) as lake:
+        result = lake.query(_with_times(text, run, lake) if run else text, timeout_s=timeout)
     took_s = time.perf_counter() - started
-    note_look(run, text, is_query=True)
+    if run:
+        note_look(run, text, is_query=True)
     document = {"columns": result.columns, "rows": [[plain(v) for v in r] for r in result.rows]}
     if result.truncated:
         document["truncated"] = True
@@ -66,6 +69,12 @@ def sql(
 
     emit(document, human, json_)
     return None
+
+
+def _book(world: str) -> Path:
+    """Raises WORLD-001, WORLD-003."""
+    load_manifest(world)
+    return world_dir(world) / "pipeline" / "lake"
 
 
 def _with_times(text: str, run: RunInfo, lake: SqlWorker) -> str:

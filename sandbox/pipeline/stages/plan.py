@@ -1,0 +1,17 @@
+"""The stages of the pipeline, in their order."""
+
+from __future__ import annotations
+
+from sandbox.pipeline.stages import bots, deduplicate, features, ingest, labels, privacy, sensitivity, training
+from sandbox.pipeline.stages.spec import Stage
+
+STAGES: tuple[Stage, ...] = (
+    ingest.STAGE,
+    deduplicate.STAGE,
+    bots.STAGE,
+    privacy.STAGE,
+    sensitivity.STAGE,
+    labels.STAGE,
+    features.STAGE,
+    training.STAGE,
+)

@@ -1,0 +1,100 @@
+"""What comes from outside, by name: the public files of a world, or those that a caller hands in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sandbox.base.errors import SandboxError
+from sandbox.pipeline.events import read_manifest
+from sandbox.pipeline.stages.store import digest_of, key_of
+
+CONSENT = "consent"  # the source that is no file
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Who allows what. version: of all that decides it. allowed: (user_id, purpose, from_ts, until_ts), half-open;
+    nobody named, nothing allowed. erased: int64, users of whom nothing may be kept. Both raise where they cannot
+    tell: then nothing is processed."""
+
+    version: Callable[[], str]
+    allowed: Callable[[], pa.Table]
+    erased: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """files: by source, its files in order. as_of: world seconds, the end of what is known. has_negatives: False
+    where the log holds only what users chose."""
+
+    world: str
+    root: Path
+    files: Mapping[str, tuple[Path, ...]]
+    consent: Consent
+    as_of: float
+    has_negatives: bool
+
+    def handing_in(self, **files: tuple[Path, ...]) -> Sources:
+        """The same with other files under these names: partitions of a log, say."""
+        return replace(self, files={**self.files, **files})
+
+    def digest(self, name: str) -> str:
+        """Of its bytes. Raises PIPE-004 where it cannot be read."""
+        if name == CONSENT:
+            return self.consent.version()
+        try:
+            return digest_of(self.files[name])
+        except OSError as error:
+            raise SandboxError(
+                "PIPE-004",
+                where=f"source {name} of world {self.world}",
+                seen=str(error),
+                expected="a file that can be read",
+                fix=f"build the world anew: sandbox world build {self.world} --force",
+            ) from error
+
+
+def of_world(world_dir: Path) -> Sources:
+    """Raises WORLD-001, WORLD-003."""
+    manifest, public = read_manifest(world_dir), world_dir / "public"
+    files: dict[str, tuple[Path, ...]] = {}
+    files |= {name: (public / f"{name}.parquet",) for name in ("impressions", "outcomes", "items")}
+    files["catalogue"] = (public / "catalogue.npz",)
+    consent = consent_of(world_dir, manifest.history_end_ts)
+    return Sources(manifest.name, world_dir, files, consent, manifest.history_end_ts, manifest.has_negatives)
+
+
+def consent_of(world_dir: Path, as_of: float) -> Consent:
+    """By the laws of sandbox.privacy; where that is not installed, by the ledger as it stands."""
+    try:
+        laws, tombstones = import_module("sandbox.privacy.allowed"), import_module("sandbox.privacy.tombstones")
+    except ModuleNotFoundError:
+        return by_ledger(world_dir / "public" / "consent_ledger.parquet")
+    return Consent(
+        version=lambda: key_of({**laws.inputs(world_dir), "as_of": as_of}),
+        allowed=lambda: laws.allowed(world_dir, as_of),
+        erased=lambda: tombstones.erased_users(world_dir),
+    )
+
+
+def by_ledger(ledger: Path) -> Consent:
+    """Each entry of a person for a purpose holds until the next; what was granted is allowed. Nobody is erased."""
+
+    def allowed() -> pa.Table:
+        with duckdb.connect() as db:
+            return db.sql(
+                "SELECT user_id::BIGINT AS user_id, purpose, from_ts, until_ts FROM ("
+                "  SELECT user_id, purpose, state, effective_ts AS from_ts,"
+                "    coalesce(lead(effective_ts) OVER (PARTITION BY user_id, purpose ORDER BY effective_ts, state),"
+                "      'infinity'::DOUBLE) AS until_ts"
+                f"  FROM read_parquet('{ledger}')) WHERE state = 'granted' ORDER BY ALL"
+            ).to_arrow_table()
+
+    return Consent(lambda: digest_of([ledger]), allowed, lambda: np.zeros(0, np.int64))
