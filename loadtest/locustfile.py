@@ -7,8 +7,6 @@ single requests that come by a plan of the load lab, whoever is still waiting fo
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import json
 import math
 import time
@@ -18,163 +16,73 @@ from typing import Any
 import gevent
 import grpc
 import grpc.experimental.gevent as grpc_gevent
-from gevent.queue import Queue
 from locust import User, events, task
-from locust.env import Environment
+from locust.runners import MasterRunner
 
-from loadtest.clients import Gateway, Rows
 from loadtest.feedback import event_id, sendings
 from loadtest.lab.arrivals import PERSON
-from loadtest.lab.ledger import OK, Ledger
-from loadtest.lab.open_loop import MADE, OpenLoop, plan_of, status_of
-from loadtest.lab.told import Acknowledgements
-from loadtest.orders import Orders
-from loadtest.runner import LOAD
-from loadtest.schedule import Schedule
-from loadtest.sessions import Reaction, Visit, requests_per_session
-from loadtest.summary import Summary
-from sandbox.base.catalogue import Catalogue
-from sandbox.base.clock import WallClock
-from sandbox.base.load import TrafficShape
+from loadtest.lab.ledger import OK
+from loadtest.lab.open_loop import MADE, VISITS, status_of
+from loadtest.lab.workers import attach
+from loadtest.sessions import Reaction, Visit
+from loadtest.traffic import Traffic, report
 from sandbox.base.rows import row_of
-from sandbox.base.run import RunInfo, latest_run
-from sandbox.runtime.arming.armoury import Armoury
-from sandbox.world.behaviour import Behaviour
 from services.proto.recsys.v1 import gateway_pb2
-from services.skeleton.seams import Seams
-
-KEEP_S = 5.0  # wall, between two looks at the disk
-LOOK_S = 0.1  # wall; a session drawn anew is late by so much at most
 
 grpc_gevent.init_gevent()
 
 
 @events.init_command_line_parser.add_listener
 def _arguments(parser: Any) -> None:
+    # What is worth choosing on Locust's page is added to the parser itself, which shows it there; a group is not shown.
+    parser.add_argument(
+        "--arrivals", default=VISITS, choices=[VISITS, *MADE], help="who comes when: the world's own visits, or a shape"
+    )
+    parser.add_argument("--rate", type=float, default=20.0, help="requests per wall second to aim at")
+    parser.add_argument("--factor", type=float, default=4.0, help="what a shape comes to, times the rate")
+    parser.add_argument("--load-seed", type=int, default=1, help="seed of who comes when")
     group = parser.add_argument_group("recommender sandbox")
     group.add_argument("--run-dir", default="", help="run directory; default the latest")
-    group.add_argument("--rate", type=float, default=20.0, help="requests per wall second to aim at")
     group.add_argument("--slate-size", type=int, default=10, help="items asked for")
-    group.add_argument("--load-seed", type=int, default=1, help="seed of who comes when")
-    group.add_argument("--diurnal", action="store_true", help="follow the hours of the day")
+    group.add_argument("--diurnal", action="store_true", help="visits follow the hours of the day")
     group.add_argument("--shape", default="", help="rate over time, JSON of sandbox.base.load")
     group.add_argument("--began-ts", type=float, default=0.0, help="world time that --shape counts from")
     group.add_argument("--summary", default="", help="file for a summary as JSON")
-    group.add_argument("--arrivals", default="", help=f"plan of the lab: a JSON file, or one of {', '.join(MADE)}")
+    group.add_argument("--plan", default="", help="plan of the lab, a JSON file, in place of --arrivals")
     group.add_argument("--requests", default="", help="file for all requests, npz")
     group.add_argument("--acknowledged", default="", help="file for ids of acknowledged feedback, a line each")
+    group.add_argument("--orders", default="", help="by which a master tells its workers the run and the plan")
 
 
-class Traffic:
-    """What the users of one Locust process share."""
-
-    def __init__(self, environment: Environment) -> None:
-        options: Any = environment.parsed_options
-        self.run = RunInfo.load(Path(options.run_dir) if options.run_dir else latest_run())
-        self.clock = self.run.clock()
-        self.behaviour = Behaviour.load(Path(self.run.world_dir))
-        seams = Seams(self.clock, WallClock())
-        self.schedule = self._schedule(options, seams)
-        self.due: Queue[tuple[float, int, int]] = Queue()  # sessions that nobody has begun yet
-        self.orders = Orders(self.run.control_socket(LOAD), Armoury(LOAD, seams), self.schedule, self.clock)
-        self.slate_size = options.slate_size
-        self.gateway, self.rows, self.summary = Gateway(self.run), Rows(self.run), Summary()
-        self.mood: dict[int, float] = {}
-        self.environment = environment
-        self.began_ts, self.ledger = self.clock.now(), Ledger()
-        self.told = Acknowledgements(Path(options.acknowledged) if options.acknowledged else None)
-        self.open_loop = OpenLoop(self, plan_of(options)) if options.arrivals else None
-        self._later: list[tuple[float, int, list[Any]]] = []  # a heap: what is still to happen
-        self._count = itertools.count()
-        self._kept, self._keeping_s = time.monotonic(), 0.0
-
-    def _schedule(self, options: Any, seams: Seams) -> Schedule:
-        catalogue = Catalogue.load(Path(self.run.world_dir) / "public" / "catalogue.npz")
-        if options.shape:
-            return Schedule.of(
-                TrafficShape.model_validate_json(options.shape), self.behaviour, self.clock.now(),
-                self.run.speed, options.load_seed, catalogue=catalogue, seam=seams.traffic,
-                began_ts=options.began_ts,
-            )  # fmt: skip
-        per_world_s = options.rate / self.run.speed / requests_per_session(self.behaviour)
-        return Schedule(
-            self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal,
-            catalogue=catalogue, seam=seams.traffic,
-        )  # fmt: skip
-
-    def sleep_until(self, ts: float) -> None:
-        """Not a moment less: a timer may go off a little early."""
-        gevent.sleep(0)
-        while (wait_s := (ts - self.clock.now()) / self.run.speed) > 0:
-            gevent.sleep(wait_s)
-
-    def usher(self) -> None:
-        """Runs for the whole test: hands each session out when its time has come, not before: until
-        then it may be drawn anew."""
-        while True:
-            for session in self.schedule.due(self.clock.now()):
-                self.due.put(session)
-            wait_s = (self.schedule.next_ts() - self.clock.now()) / self.run.speed
-            gevent.sleep(min(max(0.0, wait_s), LOOK_S))
-
-    def postpone(self, ts: float, batch: list[Any]) -> None:
-        """Sends feedback in one call when its time has come; never where the test ends before."""
-        heapq.heappush(self._later, (ts, next(self._count), batch))
-
-    def housekeeping(self) -> None:
-        """Runs for the whole test: sends what is due, and the rows."""
-        while True:
-            while self._later and self._later[0][0] <= self.clock.now():
-                gevent.spawn(self.send, heapq.heappop(self._later)[2])
-            self.rows.flush()
-            self.told.flush()
-            self.keep(every_s=KEEP_S)
-            gevent.sleep(LOOK_S)
-
-    def wall_s(self, ts: float) -> float:
-        """Wall seconds since the load began, of a world time."""
-        return (ts - self.began_ts) / self.run.speed
-
-    def keep(self, every_s: float = 0.0) -> None:
-        """Leaves all requests so far on disk, so that whatever ends this process ends no more than this process."""
-        path = self.environment.parsed_options.requests if self.environment.parsed_options else ""
-        if path and time.monotonic() - self._kept >= max(every_s, 50 * self._keeping_s * bool(every_s)):
-            began = time.monotonic()
-            self.ledger.requests().save(Path(path))
-            self._kept = time.monotonic()
-            self._keeping_s = self._kept - began  # the larger it grows the more seldom it is done
-
-    def send(self, batch: list[Any]) -> None:
-        began = time.perf_counter()
-        error = None
-        try:
-            self.gateway.feedback(batch)
-        except grpc.RpcError as failure:
-            error = failure
-        self.told.sent((event.event_id for event in batch), answered=error is None)
-        _report(self.environment, "LogFeedback", began, error)
-
-
-def _report(environment: Environment, name: str, began: float, error: Exception | None) -> None:
-    environment.events.request.fire(
-        request_type="grpc", name=name, response_time=(time.perf_counter() - began) * 1000,
-        response_length=0, exception=error, context={},
-    )  # fmt: skip
+@events.init.add_listener
+def _attach(environment: Any, **_: Any) -> None:
+    attach(environment)
 
 
 @events.test_start.add_listener
 def _start(environment: Any, **_: Any) -> None:
+    if isinstance(environment.runner, MasterRunner):
+        environment.lead.start()
+        return
     environment.traffic = traffic = Traffic(environment)
     leader = traffic.usher if traffic.open_loop is None else traffic.open_loop.conduct
     environment.background = [gevent.spawn(traffic.housekeeping), gevent.spawn(leader)]
-    traffic.orders.start()
+    if traffic.led:
+        environment.follow.start()
+    else:
+        traffic.orders.start()
 
 
 @events.test_stop.add_listener
 def _stop(environment: Any, **_: Any) -> None:
+    if isinstance(environment.runner, MasterRunner):
+        environment.lead.finish()
+        return
     traffic: Traffic = environment.traffic
-    gevent.killall(environment.background)
+    traffic.leave()
     traffic.orders.stop()
+    if traffic.led:
+        return
     gevent.sleep(0.6)  # the last rows' flush interval
     traffic.rows.flush()
     traffic.told.flush()
@@ -208,12 +116,15 @@ class SlateUser(User):
     def _request(self, traffic: Traffic, visit: Visit, intended: float, who: int = PERSON) -> float:
         """Asks, tells what came of it, and returns the world time of the next request, inf for none."""
         started, began, error, answer = traffic.clock.now(), time.perf_counter(), None, None
+        traffic.under_way += 1
         try:
             answer = traffic.gateway.recommend(visit.user, visit.session, visit.depth + 1, traffic.slate_size, 1)
         except grpc.RpcError as failure:
             error = failure
+        finally:
+            traffic.under_way -= 1
         answered, rt_ms = traffic.clock.now(), (time.perf_counter() - began) * 1000
-        _report(self.environment, "Recommend", began, error)
+        report(self.environment, "Recommend", began, error)
         items = [item.item_id for item in answer.items] if answer is not None else []
         request_id = answer.request_id if answer is not None else None
         wait_ms = (started - intended) / traffic.run.speed * 1000

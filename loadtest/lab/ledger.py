@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -64,25 +66,47 @@ class Requests:
         whole = cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__dataclass_fields__))
         return whole.only(np.argsort(whole.intended_s, kind="stable"))
 
+    @classmethod
+    def none(cls) -> Requests:
+        return Ledger().requests()
+
     def save(self, path: Path) -> None:
         """At once or not at all. Raises OSError on a full disk."""
         part = path.with_name(f".{path.name}.part")
-        names, codes = np.unique(self.error, return_inverse=True)
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "error"}
         try:
             with part.open("wb") as file:
-                np.savez(file, names=names, codes=codes.astype(np.int16), **columns)
+                self._write(file)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+    def packed(self) -> bytes:
+        """As a message holds them; `unpacked` is its inverse."""
+        file = io.BytesIO()
+        self._write(file)
+        return file.getvalue()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Requests:
+        return cls._read(io.BytesIO(data))
+
+    def _write(self, file: IO[bytes]) -> None:
+        names, codes = np.unique(self.error, return_inverse=True)
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "error"}
+        np.savez(file, names=names, codes=codes.astype(np.int16), **columns)
+
+    @classmethod
+    def _read(cls, file: IO[bytes]) -> Requests:
+        with np.load(file, allow_pickle=False) as found:
+            columns = {name: found[name] for name in cls.__dataclass_fields__ if name != "error"}
+            return cls(**columns, error=found["names"][found["codes"]])
 
     @classmethod
     def load(cls, path: Path) -> Requests:
         """Raises LOAD-001 where a load left none."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                columns = {name: file[name] for name in cls.__dataclass_fields__ if name != "error"}
-                return cls(**columns, error=file["names"][file["codes"]])
+            with path.open("rb") as file:
+                return cls._read(file)
         except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
             raise SandboxError(
                 "LOAD-001",
@@ -106,12 +130,16 @@ class Ledger:
         self._errors.append(self._names.setdefault(error, len(self._names)))
         self._fallback.append(fallback)
 
-    def requests(self) -> Requests:
-        times = np.array(self._times, np.float64).reshape(-1, 3)
+    def __len__(self) -> int:
+        return len(self._who)
+
+    def requests(self, since: int = 0) -> Requests:
+        """since: without so many, the first to end."""
+        times = np.array(self._times[since * 3 :], np.float64).reshape(-1, 3)
         names = np.array(list(self._names))
         intended_s, started_s, done_s = times.T.copy()
         found = Requests(
-            intended_s, started_s, done_s, np.array(self._who, np.int8), names[np.array(self._errors, np.int64)],
-            np.array(self._fallback, bool),
+            intended_s, started_s, done_s, np.array(self._who[since:], np.int8),
+            names[np.array(self._errors[since:], np.int64)], np.array(self._fallback[since:], bool),
         )  # fmt: skip
         return found.only(np.argsort(found.intended_s, kind="stable"))

@@ -16,7 +16,7 @@ from loadtest.lab.plan import Plan
 from loadtest.lab.saturation import Machine
 from loadtest.lab.telemetry import Seen, seen
 from loadtest.lab.told import acknowledged
-from loadtest.runner import Load
+from loadtest.runner import Crew, Load
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import RunInfo
@@ -35,19 +35,21 @@ class Visits:
 
 
 def measure(
-    run: RunInfo, load: Plan | Visits, *, slate_size: int = 10, progress: ProgressFn = quiet, telemetry: bool = True
-) -> Run:
+    run: RunInfo, load: Plan | Visits, *, slate_size: int = 10, progress: ProgressFn = quiet, telemetry: bool = True,
+    crew: Crew | None = None,
+) -> Run:  # fmt: skip
     """The whole run. A Ctrl-C ends the load, and what was measured until then comes back, marked as interrupted.
 
     telemetry: ask the lake as well. Raises CFG-004 for a load that can't be, LOAD-001 when the generator failed.
     """
     plan = load if isinstance(load, Plan) else None
     if isinstance(load, Plan):
-        traffic = Load(run, plan=load, slate_size=slate_size)
+        traffic = Load(run, plan=load, slate_size=slate_size, crew=crew)
     else:
         traffic = Load(
-            run, rate=load.rate, seed=load.seed, diurnal=load.diurnal, duration_s=load.seconds, slate_size=slate_size
-        )
+            run, rate=load.rate, seed=load.seed, diurnal=load.diurnal, duration_s=load.seconds, slate_size=slate_size,
+            crew=crew,
+        )  # fmt: skip
     busy, clock = _Busy(), run.clock()
     traffic.start()
     interrupted = False
@@ -55,7 +57,7 @@ def measure(
     try:
         while not traffic.ended_within(LOOK_S):
             progress(f"load: {load.rate:g} requests/s", min(1.0, (time.monotonic() - began) / load.seconds))
-            busy.look(clock.now(), traffic.pid)
+            busy.look(clock.now(), traffic.pids)
         summary = _summary(traffic.wait, traffic)
     except KeyboardInterrupt:
         interrupted = True
@@ -88,12 +90,15 @@ class _Busy:
 
     def __init__(self) -> None:
         self._looks: list[tuple[float, float, float]] = []  # world seconds; idle seconds of all cores; generator's
+        self._used: dict[int, float] = {}
 
-    def look(self, now_ts: float, pid: int | None) -> None:
+    def look(self, now_ts: float, pids: list[int]) -> None:
         times = psutil.cpu_times()
-        with suppress(psutil.Error):
-            own = psutil.Process(pid).cpu_times()
-            self._looks.append((now_ts, times.idle + getattr(times, "iowait", 0.0), own.user + own.system))
+        for pid in pids:
+            with suppress(psutil.Error):  # one that has died has used what it had
+                own = psutil.Process(pid).cpu_times()
+                self._used[pid] = own.user + own.system
+        self._looks.append((now_ts, times.idle + getattr(times, "iowait", 0.0), sum(self._used.values())))
 
     def machine(self, began_ts: float, ended_ts: float, speed: float) -> Machine | None:
         """Between two world times; None where there were no two looks."""

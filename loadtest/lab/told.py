@@ -17,28 +17,38 @@ SHOWN = 20
 class Acknowledgements:
     """Gathers what a load's feedback calls came to. made: events of all calls. acknowledged: ids of those whose call was
     answered; nobody knows of the rest: the call may have arrived and its answer not. path: where ids are left as
-    they come, None for nowhere."""
+    they come, None for nowhere. hold: keep them until somebody takes them (`fresh`), whatever the path."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.made, self._path, self._fresh, self.n_acknowledged = 0, path, list[str](), 0
+    def __init__(self, path: Path | None = None, *, hold: bool = False) -> None:
+        self.made, self._path, self._hold, self._fresh, self.n_acknowledged = 0, path, hold, list[str](), 0
 
     def sent(self, ids: Iterable[str], *, answered: bool) -> None:
         told = list(ids)
         self.made += len(told)
         if answered:
             self.n_acknowledged += len(told)
-            if self._path is not None:
+            if self._path is not None or self._hold:
                 self._fresh.extend(told)
+
+    def fresh(self) -> list[str]:
+        """Those acknowledged since it was last asked, where they are held."""
+        taken, self._fresh = self._fresh, []
+        return taken
 
     def flush(self) -> None:
         """Raises OSError."""
-        if self._path is not None and self._fresh:
-            with self._path.open("a") as file:
-                file.write("".join(f"{one}\n" for one in self._fresh))
+        if self._path is not None and not self._hold and self._fresh:
+            append(self._path, self._fresh)
             self._fresh.clear()
 
     def document(self) -> dict[str, int]:
         return {"made": self.made, "acknowledged": self.n_acknowledged, "unsure": self.made - self.n_acknowledged}
+
+
+def append(path: Path, ids: Sequence[str]) -> None:
+    """Raises OSError."""
+    with path.open("a") as file:
+        file.write("".join(f"{one}\n" for one in ids))
 
 
 def acknowledged(path: Path) -> list[str]:

@@ -8,12 +8,16 @@ from sandbox.cli.load_compare import compare
 from sandbox.cli.load_fit import fit
 from sandbox.cli.load_knee import knee
 from sandbox.cli.load_run import run
+from sandbox.cli.load_sweep import sweep
 from sandbox.cli.load_verify import verify
+from sandbox.cli.load_worker import worker
 
 app = typer.Typer(help="Traffic on a running stack, and the load lab.", no_args_is_help=True)
 app.command("run")(run)
+app.command("worker")(worker)
 app.command("knee")(knee)
 app.command("compare")(compare)
+app.command("sweep")(sweep)
 app.command("verify")(verify)
 app.command("fit")(fit)
 

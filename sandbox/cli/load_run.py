@@ -15,6 +15,7 @@ from sandbox.cli.output import emit, err, out, progress
 if TYPE_CHECKING:
     from loadtest.lab.outcome import Run
     from loadtest.lab.plan import Plan
+    from loadtest.runner import Crew
 
 _SHOWN = ("50", "90", "99", "99.9", "99.99")
 
@@ -40,6 +41,15 @@ def run(
     ] = None,
     diurnal: Annotated[bool, typer.Option("--diurnal", help="Visits follow the hours of the day.")] = False,
     k: Annotated[int, typer.Option(help="Items in a slate.")] = 10,
+    workers: Annotated[
+        int, typer.Option(help="Processes that send, under one of Locust's masters; 0 for one without a master.")
+    ] = 0,
+    expect_workers: Annotated[
+        int, typer.Option(help="Further ones that come from other machines: `sandbox load worker`.")
+    ] = 0,
+    bind: Annotated[
+        str, typer.Option(help="Where the master listens for them. Nobody asks who comes.")
+    ] = "127.0.0.1:5557",
     out_: Annotated[Path | None, typer.Option("--out", help="Where reports go; default RUN/load.")] = None,
     run_dir: RunDir = None,
     json_: Json = False,
@@ -64,8 +74,9 @@ def run(
     stack = Stack.attach(run_dir)
     stack.require_up()
     when, users = iso(stack.run.clock().now()), load_manifest(stack.run.world).users
+    hands = crew(workers, expect_workers, bind)
     with progress(json_) as say:
-        found = measure(stack.run, load, slate_size=k, progress=say)
+        found = measure(stack.run, load, slate_size=k, progress=say, crew=hands)
     if found.interrupted:
         err.print("ended early; kept what was measured until then")
     report = whole(found, str(stack.run_dir), when, users)
@@ -87,6 +98,26 @@ def _answer(report: dict[str, Any], found: Run, parent: Path, json_: bool) -> No
         raise typer.Exit(130)
     if not document["ok"]:
         raise typer.Exit(1)
+
+
+def crew(workers: int, expect_workers: int, bind: str) -> Crew | None:
+    """None for one process without a master. A port is bound as it is asked for only where others are to find it."""
+    from loadtest.runner import Crew
+
+    if not workers and not expect_workers:
+        return None
+    if not expect_workers:
+        return Crew(workers)
+    host, port = address(bind, "load run --bind")
+    return Crew(workers, expect_workers, host, port, patience_s=600)
+
+
+def address(text: str, where: str) -> tuple[str, int]:
+    """Raises CFG-004 for what is no HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise SandboxError("CFG-004", where=where, seen=text, expected="HOST:PORT", fix="as 127.0.0.1:5557")
+    return host, int(port)
 
 
 def plan(
@@ -112,6 +143,7 @@ def plan(
 
 def show(d: dict[str, Any]) -> None:
     """The document of a run, for people."""
+    from loadtest.lab.gathered import lost
     from loadtest.lab.report.of_run import omission
 
     table = Table("latency, ms", *(f"p{p}" for p in _SHOWN))
@@ -128,6 +160,8 @@ def show(d: dict[str, Any]) -> None:
         f"{d['sent']} of {d['offered']} requests sent in {d['seconds']:g} s ({d['ok_per_s']:.1f} answered/s); failed: {failed}"
     )
     out.print(table)
+    for said in lost(d.get("workers", ())):
+        out.print(said, markup=False)
     out.print(omission(d))
     if d["generator_lateness_p99_ms"] is not None:
         out.print(f"the generator itself was late by {d['generator_lateness_p99_ms']:.1f} ms at p99")

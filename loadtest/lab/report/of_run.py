@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loadtest.lab.gathered import lost
 from loadtest.lab.histogram import Histogram
 from loadtest.lab.report.charts import Chart, Line, chart
 from loadtest.lab.report.page import Part, number, page
@@ -122,6 +123,12 @@ def _tables(d: Mapping[str, Any]) -> Sequence[Part]:
     texts = [f"{sum(d['errors'].values()):,} of {d['sent']:,} requests failed."]
     if d["fallback_share"]:
         texts.append(f"A fallback answered for some stage of {d['fallback_share']:.1%} of the others.")
+    workers = [(str(w["worker"]), f"{w['told']:,}", *(number((w["percentiles_ms"] or {}).get(p)) for p in _SHOWN))
+               for w in d.get("workers", ())]  # fmt: skip
+    head = ("worker", "requests", *(f"p{p}" for p in _SHOWN))
+    parts.append(
+        Part("By worker", ["From the intended start, ms, by the histograms that they sent."], table=[head, *workers])
+    )
     return [*(p for p in parts if len(p.table) > 1), Part("Errors", texts, table=errors if d["errors"] else ())]
 
 
@@ -136,6 +143,7 @@ def _notices(d: Mapping[str, Any]) -> list[str]:
             f"The generator was late: 1 % of requests left it {number(late)} ms or more after their time. Latencies from the "
             "intended start hold that; give it a core of its own, or a lower rate."
         )
+    found.extend(lost(d.get("workers", ())))
     if d["offered"] > d["sent"]:
         found.append(f"{d['offered'] - d['sent']:,} requests were wanted and never sent.")
     if d["note"]:

@@ -9,17 +9,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import psutil
 import pytest
 
 from loadtest.lab import saved
 from loadtest.lab.measure import measure
+from loadtest.lab.open_loop import MADE
 from loadtest.lab.outcome import document
 from loadtest.lab.plan import Plan
 from loadtest.runner import LOCUSTFILE
 from sandbox.base.config import Config
 from sandbox.cli.app import main
+from sandbox.runtime.local.ports import pick
 from tests.services.ctrl_c import heard
 from tests.services.waiting import wait_for
 
@@ -110,6 +114,36 @@ def test_locust_alone_takes_a_shape_by_name(stack):
 
     assert done.returncode == 0, done.stderr
     assert "Recommend" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_locusts_page_offers_the_shapes_and_starts_one(stack, tmp_path):
+    (port,) = pick(1, tmp_path)
+    page = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--web-host", "127.0.0.1", "--web-port", str(port),
+         "--run-dir", str(stack.run_dir)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as locust:  # fmt: skip
+        try:
+            wait_for(lambda: _answers(page), 60, "Locust's page")
+            assert all(f'"{shape}"' in _answers(page) for shape in (*MADE, "visits"))
+            told = {"user_count": 40, "spawn_rate": 40, "host": "", "arrivals": "steps", "rate": 8, "run_time": "20s"}
+            started = json.loads(_answers(f"{page}/swarm", urlencode(told).encode()))
+            wait_for(lambda: '"Recommend"' in _answers(f"{page}/stats/requests"), 60, "requests of the shape")
+        finally:
+            locust.terminate()
+
+    assert started["success"], started
+
+
+def _answers(url: str, form: bytes | None = None) -> str:
+    """What the page says, nothing while it is not there."""
+    try:
+        with urlopen(url, form, timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
 
 
 @pytest.mark.slow
