@@ -31,6 +31,7 @@ _GROUPS = {  # command group -> module with a Typer `app`
     "lake": "sandbox.cli.lake",
     "load": "sandbox.cli.load",
     "model": "sandbox.cli.model",
+    "privacy": "sandbox.cli.privacy",
     "room": "sandbox.cli.room",
     "scenario": "sandbox.cli.scenario",
 }
