@@ -14,6 +14,9 @@ import numpy as np
 from sandbox.base.errors import SandboxError
 
 REGIONS = ("EU", "UK", "US-CA", "US", "CA", "BR", "AU")
+JURISDICTIONS = {  # the privacy regime of each region's people
+    "EU": "gdpr", "UK": "uk-gdpr", "US-CA": "ccpa", "US": "us", "CA": "pipeda", "BR": "lgpd", "AU": "au-privacy-act",
+}  # fmt: skip
 LANGUAGES = ("en", "de", "fr", "es", "pt", "tr", "pl", "xx")
 AGE_BANDS = ("unknown", "13-17", "18-24", "25-34", "35-44", "45-54", "55+")
 GENDERS = ("unknown", "f", "m", "x")

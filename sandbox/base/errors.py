@@ -64,6 +64,11 @@ _ALL = (
     Kind("STORE-002", "INVALID_ARGUMENT", True, "no such feature view"),
     Kind("STORE-003", "DATA_LOSS", True, "packed row cannot be decoded"),
     Kind("STORE-004", "RESOURCE_EXHAUSTED", True, "feature store refuses writes"),
+    # PRIV: privacy
+    Kind("PRIV-001", "INVALID_ARGUMENT", True, "law refused"),
+    Kind("PRIV-002", "NOT_FOUND", True, "no such user"),
+    Kind("PRIV-003", "DATA_LOSS", True, "tombstones cannot be read"),
+    Kind("PRIV-004", "FAILED_PRECONDITION", True, "the world's people are being exported or erased"),
     # LAKE: telemetry, SQL, traces
     Kind("LAKE-001", "INVALID_ARGUMENT", True, "SQL refused"),
     Kind("LAKE-002", "DEADLINE_EXCEEDED", True, "SQL stopped at its time limit"),

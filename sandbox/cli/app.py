@@ -32,6 +32,7 @@ _GROUPS = {  # command group -> module with a Typer `app`
     "load": "sandbox.cli.load",
     "model": "sandbox.cli.model",
     "pipeline": "sandbox.cli.pipeline",
+    "privacy": "sandbox.cli.privacy",
     "room": "sandbox.cli.room",
     "scenario": "sandbox.cli.scenario",
 }

@@ -168,7 +168,10 @@ class _Run:
         )
         metrics = {"loss": loss, **ranker_metrics(model, take(joined, held), self.catalogue)}
         tensors, config = dump(model)
-        files = {"model.safetensors": tensors, "training_rows.safetensors": _sample(train)}
+        files = {
+            "model.safetensors": tensors,
+            "training_rows.safetensors": _sample(train, self.catalogue.user_personalised),
+        }
         self._register(
             "ranker", files, _lineage(train.examples), metrics=metrics, inputs=list(INPUTS),
             config={**config, "settings": asdict(self.recipe.ranker)},
@@ -298,14 +301,15 @@ def _lineage(examples: Examples) -> Lineage:
     )
 
 
-def _sample(joined: Joined) -> bytes:
-    """A sample of the training set as safetensors: evenly over its rows."""
+def _sample(joined: Joined, personalised: np.ndarray) -> bytes:
+    """A sample of the training set as safetensors: evenly over its rows. Of users who may not be known nothing was
+    joined to their rows, and their number is not kept either: -1. personalised: bool [users]."""
     n = len(joined.examples)
     rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, N_TRAINING_ROWS)).astype(np.int64))
     e = joined.examples.take(rows)
     return artefacts.pack_arrays(
         {
-            "user_id": e.user, "item_id": e.item, "position": e.position, "weight": e.weight,
+            "user_id": np.where(personalised[e.user], e.user, -1), "item_id": e.item, "position": e.position, "weight": e.weight,
             "click": e.click.astype(np.uint8), "long_dwell": e.long_dwell.astype(np.uint8),
             "conversion": e.conversion.astype(np.uint8), "event_ts": e.ts, "label_ts": e.label_ts,
             "feature_as_of": joined.as_of[rows],

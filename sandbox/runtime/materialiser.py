@@ -24,6 +24,7 @@ from sandbox.base.instances import named
 from sandbox.base.jobs import ROWS_PER_WRITE, JobRun
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import RunInfo
+from sandbox.base.tombstones import Watch
 from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.runtime.upkeep import Upkeep
 from services.events.core import STREAM, Entry
@@ -76,6 +77,7 @@ class Materialiser:
         self._one_at_a_time = asyncio.Lock()
         self._snapshot: dict[str, np.ndarray] = {}
         self._live: LiveFeatures
+        self._erased: Watch
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises MODEL-001, MODEL-002 when the offline features cannot be used."""
@@ -107,6 +109,7 @@ class Materialiser:
         artefact = artefacts.load(world / "registry", "features", artefacts.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
         catalogue = Catalogue.load(world / "public" / "catalogue.npz")
+        self._erased = Watch(world, catalogue.n_users)
         self._live = LiveFeatures(
             catalogue,
             self._snapshot["user_id"],
@@ -151,7 +154,7 @@ class Materialiser:
             nonlocal began, until, n_rows
             job: JobRun = call.payload
             began, until = self.world.now(), job.until
-            view, ids, rows, ts = self._computed(view_named(job.view), job.until)
+            view, ids, rows, ts = self._heeded(*self._computed(view_named(job.view), job.until))
             n_rows = len(ids)
             return sum([await self._write(view, ids, rows, ts, job.rows_per_write) for _ in range(job.passes)])
 
@@ -171,6 +174,15 @@ class Materialiser:
             n_items = live.catalogue.n_items
             return view, np.arange(n_items), live.stats(until), np.full(n_items, until)
         return view, self._snapshot["stream_user_id"], self._snapshot[view.name], self._snapshot["stream_ts"]
+
+    def _heeded(
+        self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
+    ) -> tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]:
+        """Without the erased: what was loaded before they went must not bring them back. Raises PRIV-003."""
+        if view.entity != "user" or not len(self._erased.users()):
+            return view, ids, rows, ts
+        kept = self._erased.kept(ids)
+        return view, ids[kept], rows[kept], ts[kept]
 
     async def _read_events(self) -> int:
         """Counts in what the stream holds since the last run. Returns entries read."""

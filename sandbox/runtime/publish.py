@@ -63,7 +63,8 @@ def catalogue_tables(public: Path, manifest: WorldManifest, features: Artefact) 
     """items, users, creators and consent_ledger by table. Raises WORLD-003."""
     items, users = _table(public / "items.parquet"), _table(public / "users.parquet")
     creators, ledger = (_table(public / "creators.parquet"), _table(public / "consent_ledger.parquet"))
-    segment, main_topic = user_traits(features, len(users["user_id"]), manifest.topics)
+    traits = user_traits(features, manifest.users, manifest.topics)  # by number: the erased have no row
+    segment, main_topic = ([of[user] for user in users["user_id"]] for of in traits)
     return {
         "items": _across(row_of.items(
             item_id=items["item_id"], title=items["title"], created_ts=items["published_ts"],
@@ -201,7 +202,7 @@ def training_rows(artefact: Artefact) -> list[Row]:
     n, rows = len(a["user_id"]), []
     for label in _LABELS:
         rows += _across(row_of.training_rows(
-            model_version=[version] * n, user_id=a["user_id"].tolist(),
+            model_version=[version] * n, user_id=[user if user >= 0 else None for user in a["user_id"].tolist()],
             item_id=a["item_id"].tolist(), label=a[label].astype(float).tolist(),
             label_kind=[label] * n, event_ts=a["event_ts"].tolist(),
             label_ts=[_time(t) for t in a["label_ts"].tolist()],

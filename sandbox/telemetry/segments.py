@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -49,6 +50,7 @@ class SegmentStore:
 
     root: Path
     wall: Callable[[], float]
+    erased: Callable[[], np.ndarray] | None = None  # users whose rows are not written any more, int64
     counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class SegmentStore:
         try:
             for table, rows in list(waiting.items()):
                 columns, bad = to_arrow(table, rows)
+                columns = self._heeded(columns)
                 if columns.num_rows:
                     segment = self._write(table, columns)
                     self._live.setdefault(table, []).append(segment)
@@ -124,7 +127,7 @@ class SegmentStore:
         for table, segments in self._live.items():
             batch = mergeable(segments)
             if batch:
-                columns = pa.concat_tables([_read(self.root / s.file) for s in batch])
+                columns = self._heeded(pa.concat_tables([_read(self.root / s.file) for s in batch]))
                 merged = self._write(table, columns, level=batch[0].level + 1)
                 at = segments.index(batch[0])
                 segments[at : at + len(batch)] = [merged]
@@ -149,6 +152,16 @@ class SegmentStore:
 
     def segments(self, table: str) -> tuple[Segment, ...]:
         return tuple(self._live.get(table, ()))
+
+    def _heeded(self, columns: pa.Table) -> pa.Table:
+        """Without rows of the erased: what is late, or was read before they went, must not bring them back."""
+        gone = self.erased() if self.erased is not None and "user_id" in columns.column_names else ()
+        if not len(gone):
+            return columns
+        import pyarrow.compute as pc  # 10 MB, which a collector without tombstones never needs
+
+        mine = pc.is_in(columns["user_id"], value_set=pa.array(gone, columns.schema.field("user_id").type))
+        return columns.filter(pc.invert(mine))
 
     def _write(self, table: str, columns: pa.Table, level: int = 0) -> Segment:
         self._number += 1

@@ -253,6 +253,7 @@ def _catalogue_figures(catalogue: Catalogue, behaviour: Behaviour) -> dict[str, 
     return {
         "group_b_item_share": float((group == 1).mean()),
         "group_b_click_ratio": float(wanted[group == 1].mean() / wanted[group == 0].mean()) if both else 1.0,
-        "personalised_share": float(catalogue.user_personalised.mean()),
+        # An erased user's place is blank: it has no time at which the account was made.
+        "personalised_share": float(catalogue.user_personalised[catalogue.user_created_ts > 0].mean()),
         "sensitive_share": float((catalogue.item_sensitivity > 0).mean()),
     }

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sandbox.base import paths
+from sandbox.base import paths, tombstones
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import FORMAT, WorldManifest, load_manifest, world_dir
@@ -137,6 +137,10 @@ def place_for(name: str) -> Iterator[Path]:
     part.mkdir(parents=True)
     try:
         yield part
+        if tombstones.load(final).stones:  # whoever was erased here stays so, whatever the sources bring
+            from sandbox.privacy.erase import heed  # nobody else waits for what it needs
+
+            heed(part, final)
         _swap(part, final)
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -162,13 +166,14 @@ def locked(name: str) -> Iterator[None]:
 
 
 def _build_if_stale(name: str, preset: Preset, progress: ProgressFn, *, force: bool = False) -> Path:
-    wanted = content_hash(preset)
+    plain = content_hash(preset)
     with locked(name):
+        wanted = tombstones.load(world_dir(name)).marked(plain)
         if not force and _is_there(name) and load_manifest(name).content_hash == wanted:
             return world_dir(name)
         built = datetime.now(UTC).isoformat(timespec="seconds")
         with place_for(name) as folder:
-            build(folder, preset, name=name, content_hash=wanted, built=built, progress=progress)
+            build(folder, preset, name=name, content_hash=plain, built=built, progress=progress)
     return world_dir(name)
 
 

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from sandbox.base.catalogue import AGE_BANDS, GENDERS, LANGUAGES, REGIONS
+from sandbox.base.catalogue import AGE_BANDS, GENDERS, JURISDICTIONS, LANGUAGES, REGIONS
 from sandbox.base.features import N_TOPICS
 from sandbox.base.streams import stream
 from sandbox.world.presets import HISTORY_END_TS, Preset
 from sandbox.world.words import TOPICS
 
 DAY_S = 86_400.0
-JURISDICTIONS = {
-    "EU": "gdpr", "UK": "uk-gdpr", "US-CA": "ccpa", "US": "us", "CA": "pipeda", "BR": "lgpd",
-    "AU": "au-privacy-act",
-}  # fmt: skip
 _REGION_SHARES = {"EU": 0.30, "UK": 0.12, "US-CA": 0.10, "US": 0.25, "CA": 0.06, "BR": 0.10, "AU": 0.07}
 _UTC_OFFSET_H = {"EU": 1, "UK": 0, "US-CA": -8, "US": -5, "CA": -5, "BR": -3, "AU": 10}
 _LANGUAGE_SHARES = {
@@ -132,7 +128,8 @@ def consent_table(preset: Preset, users: Users) -> pa.Table:
     final = {
         "personalisation": users.personalised,
         "sensitive": rng.random(n) < 0.35,
-        "ads_profiling": rng.random(n) < 0.60,
+        # No interface asks a minor for this: no law lets all of them say yes.
+        "ads_profiling": (rng.random(n) < 0.60) & (users.age_band != AGE_BANDS.index("13-17")),
     }
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("user", "ts", "purpose", "state", "gpc")}
 
@@ -146,6 +143,8 @@ def consent_table(preset: Preset, users: Users) -> pa.Table:
 
     for purpose, state in final.items():
         changed = rng.random(n) < 0.03  # some changed their mind during the history
+        if purpose == "ads_profiling":
+            changed &= users.age_band != AGE_BANDS.index("13-17")
         write(np.arange(n), users.created_ts, purpose, state ^ changed)
         who = np.flatnonzero(changed)
         since = np.maximum(users.created_ts[who], HISTORY_END_TS - preset.days * DAY_S)

@@ -20,6 +20,7 @@ from sandbox.base.config import Config
 from sandbox.base.features import USER_SEEN, USER_SESSION, FeatureView, key, pack, unpack_many
 from sandbox.base.instances import named
 from sandbox.base.run import STREAM
+from sandbox.base.tombstones import Watch
 from services.events import core
 from services.events.core import Entry, UserState
 from services.events.places import LIVES_S, Update, checked_update, noting, of_updates
@@ -51,6 +52,7 @@ class StreamProcessor:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
+        self.erased = Watch(Path(host.run.world_dir), self.catalogue.n_users)
         longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
         self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
         self.rows = RedisFeatures(Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S))
@@ -133,7 +135,8 @@ class StreamProcessor:
         return Batch([entry_id for entry_id, _ in rows], [entry for entry in decoded if entry])
 
     async def _process(self, batch: Batch) -> None:
-        users = sorted({e.user for e in batch.entries if e.user < self.catalogue.n_users})
+        gone = self.erased.members()  # no row is written of them any more
+        users = sorted({e.user for e in batch.entries if e.user < self.catalogue.n_users and e.user not in gone})
         states = await self._states(users)
         known = (entry for entry in batch.entries if entry.user in states)
         sessions, seen = core.apply_events(states, known, self.catalogue.n_items)

@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.rows import Row, row_of
+from sandbox.base.tombstones import Watch
 from services.events import core
 from services.events.core import Entry
 from services.events.places import of_entries
@@ -48,6 +49,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
         self.store = Store(host.run.redis)
+        self.erased = Watch(Path(host.run.world_dir), self.catalogue.n_users)
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""
@@ -98,14 +100,20 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         return await self._append(call.payload)
 
     async def _append(self, entries: list[Entry]) -> list[bool]:
-        if not entries:
-            return []
+        gone = self.erased.members()  # of them nothing is taken in any more
+        kept = [entry for entry in entries if entry.user not in gone] if gone else entries
+        if not kept:
+            return [False] * len(entries)
         config = self.host.config.events
         arguments: list[Any] = [config.stream_maxlen, int(config.dedupe_s * 1000), core.REMEMBERED]
-        for entry in entries:
+        for entry in kept:
             arguments += (entry.event_id, repr(entry.ts), entry.encode())
         try:
-            return [bool(taken) for taken in await self._run(arguments)]
+            taken = [bool(taken) for taken in await self._run(arguments)]
+            if len(kept) < len(entries):
+                answers = iter(taken)
+                return [entry.user not in gone and next(answers) for entry in entries]
+            return taken
         except FAILURES as error:
             raise unreachable("events, XADD", error) from error
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.base import strict_yaml
 from sandbox.base.catalogue import LANGUAGES, REGIONS
 from sandbox.base.errors import SandboxError
 from sandbox.drill.authoring.check import checked
 from sandbox.drill.authoring.view import view
 from sandbox.drill.grading.grade import INCIDENT_WEIGHTS
-from sandbox.drill.scenario import library, strict_yaml
+from sandbox.drill.scenario import library
 from sandbox.drill.scenario.finding import CODES
 from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.sql import SqlWorker

@@ -13,11 +13,11 @@ from faults.catalogue import CATALOGUE, KNOWN
 from sandbox.base.config import Config, Edge
 from sandbox.base.instances import instances, service_of
 from sandbox.base.run import PROCESSES
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.scenario import taxonomy
 from sandbox.drill.scenario.draft import Draft, split
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.scenario import Step
-from sandbox.drill.scenario.strict_yaml import Place
 from services.skeleton.points import STAGES
 
 NO_SHARE = 0.001

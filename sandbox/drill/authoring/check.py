@@ -9,14 +9,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from sandbox.base import strict_yaml
 from sandbox.base.errors import SandboxError
+from sandbox.base.strict_yaml import dotted
 from sandbox.drill.authoring import armed, deeds, place, points, queries, settings, times, truths, words
 from sandbox.drill.authoring.rehearsal import empty, rehearse
-from sandbox.drill.scenario import strict_yaml
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, shown
 from sandbox.drill.scenario.scenario import Scenario
-from sandbox.drill.scenario.strict_yaml import dotted
 from sandbox.telemetry.sql import SqlWorker
 
 _CODE = "DRILL-002"

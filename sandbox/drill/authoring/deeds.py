@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.authoring import patterns
 from sandbox.drill.authoring.patterns import Known
 from sandbox.drill.authoring.rehearsal import BEGAN_TS, Rehearsal
@@ -14,7 +15,6 @@ from sandbox.drill.play import rollout, typed
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding
 from sandbox.drill.scenario.patterns import ActionPattern
-from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import shown
 

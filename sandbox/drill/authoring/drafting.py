@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faults.catalogue import CATALOGUE, fault_named
+from sandbox.base import strict_yaml
 from sandbox.base.errors import SandboxError
 from sandbox.drill.authoring.check import Checked, checked
-from sandbox.drill.scenario import library, strict_yaml
+from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import SLUG
 
 CODE = "DRILL-002"

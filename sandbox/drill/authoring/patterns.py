@@ -9,11 +9,11 @@ from typing import Any
 from sandbox.base.config import Config, Document
 from sandbox.base.instances import SCALABLE, every_name
 from sandbox.base.run import PROCESSES
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.globs import overlap
 from sandbox.drill.scenario.patterns import CHANGED, OPERATIONS, ActionPattern
-from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.runtime.operate.actions import ACTIONS, EDGES
 from services.retrieval.core import SOURCES
 from services.skeleton.balancer import PICK_FIRST, ROUND_ROBIN

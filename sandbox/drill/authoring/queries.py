@@ -13,13 +13,13 @@ from typing import Any
 import duckdb
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.authoring import predicates
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess
 from sandbox.drill.scenario.predicate import Predicate, PredicateError
 from sandbox.drill.scenario.queries import TIMES, filled, first_row, unknown_times
 from sandbox.drill.scenario.scenario import Evidence
-from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.telemetry import sqlguard
 from sandbox.telemetry.sql import Result, SqlWorker
 

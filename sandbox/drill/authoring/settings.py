@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from sandbox.base.config import Config, Document
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
-from sandbox.drill.scenario.strict_yaml import Place
 
 _HERE = "see sandbox scenario show --settings"
 

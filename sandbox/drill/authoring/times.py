@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from faults.onset import SETTINGS as ONSET_SETTINGS
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.authoring.armed import kind_of
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding
 from sandbox.drill.scenario.scenario import Step
-from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.telemetry.settings import AlertSettings
 from services.skeleton.points import STAGES
 

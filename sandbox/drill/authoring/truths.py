@@ -8,12 +8,12 @@ from typing import Any
 
 from sandbox.base.catalogue import AGE_BANDS, CREATOR_GROUPS, REGIONS, SENSITIVITIES
 from sandbox.base.features import SEGMENTS
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.authoring.armed import kind_of
 from sandbox.drill.authoring.place import Place as World
 from sandbox.drill.scenario import segments, taxonomy
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding, guess, listed
-from sandbox.drill.scenario.strict_yaml import Place
 from sandbox.telemetry.settings import AlertSettings
 from services.retrieval.core import SOURCES
 from services.skeleton.points import STAGES

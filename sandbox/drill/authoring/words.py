@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from faults.catalogue import KNOWN
+from sandbox.base.strict_yaml import Place
 from sandbox.drill.scenario import taxonomy
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import Finding
-from sandbox.drill.scenario.strict_yaml import Place
 
 _INNER = re.compile(r"\b(fault|inject\w*|drill|scenario|broken|skew\w*|overblock\w*|root cause)\b")
 # Families whose name is also what everybody sees, and what alerts are called by.

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from sandbox.base import strict_yaml
 from sandbox.base.errors import SandboxError
-from sandbox.drill.scenario import segments, strict_yaml, taxonomy
+from sandbox.drill.scenario import segments, taxonomy
 from sandbox.drill.scenario.harms import METRICS, SEGMENT_EXPOSURE
 from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.truth import lifted

@@ -13,9 +13,9 @@ from pydantic.fields import FieldInfo
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.strict_yaml import Document, Place, dotted
 from sandbox.drill.scenario.finding import Finding, Severity, guess, listed, near, shown
 from sandbox.drill.scenario.scenario import Evidence, Pager, Scenario, Step, configured
-from sandbox.drill.scenario.strict_yaml import Document, Place, dotted
 
 
 @dataclass

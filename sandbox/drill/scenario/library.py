@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sandbox.base import paths
+from sandbox.base import paths, strict_yaml
 from sandbox.base.errors import SandboxError
-from sandbox.drill.scenario import strict_yaml
 from sandbox.drill.scenario.draft import Draft
 from sandbox.drill.scenario.finding import guess
 from sandbox.drill.scenario.scenario import Scenario

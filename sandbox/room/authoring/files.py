@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sandbox.base import paths
+from sandbox.base import paths, strict_yaml
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import write_atomically
-from sandbox.drill.scenario import library, strict_yaml
+from sandbox.drill.scenario import library
 from sandbox.room.authoring.documents import MOST_TEXT, SLUG, Source
 
 CORE, OWN = "core", "own"

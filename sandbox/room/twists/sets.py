@@ -12,9 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from sandbox.base import paths
+from sandbox.base import paths, strict_yaml
 from sandbox.base.errors import SandboxError
-from sandbox.drill.scenario import strict_yaml
 from sandbox.room import aside_talk
 from sandbox.room import events as ev
 from sandbox.room.commands import InjectPlan

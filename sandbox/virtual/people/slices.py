@@ -87,8 +87,10 @@ def _users_in(
         features = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
         traits = user_traits(features, catalogue.n_users, manifest.topics)
         return np.isin(_words(traits[_TRAITS.index(column)]), wanted)
-    told = pq.read_table(world_dir / "public" / "users.parquet", columns=[_OF_USERS[column]])
-    return np.isin(_words(told.column(0).to_pylist()), wanted)
+    told = pq.read_table(world_dir / "public" / "users.parquet", columns=["user_id", _OF_USERS[column]])
+    inside = np.zeros(catalogue.n_users, bool)  # by number: the erased have no row
+    inside[told.column(0).to_numpy()] = np.isin(_words(told.column(1).to_pylist()), wanted)
+    return inside
 
 
 def _words(values: Iterable[object]) -> np.ndarray:

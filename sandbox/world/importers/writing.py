@@ -8,12 +8,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.base.catalogue import AGE_BANDS, CREATOR_GROUPS, GENDERS, LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
+from sandbox.base.catalogue import (
+    AGE_BANDS,
+    CREATOR_GROUPS,
+    GENDERS,
+    JURISDICTIONS,
+    LANGUAGES,
+    REGIONS,
+    SENSITIVITIES,
+    Catalogue,
+)  # fmt: skip
 from sandbox.base.streams import uniforms
 from sandbox.world.importers.complete import Filled
 from sandbox.world.importers.source import Log, Source
 from sandbox.world.importers.truth import sessions
-from sandbox.world.population import JURISDICTIONS
 
 _SLATE = 20  # rows of one user at one time that count as one request
 _MINORS = (0, 1)  # age bands that are treated as such: unknown and 13-17

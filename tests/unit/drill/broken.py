@@ -7,8 +7,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from sandbox.base import strict_yaml
 from sandbox.drill.authoring.check import Checked, checked
-from sandbox.drill.scenario import library, strict_yaml
+from sandbox.drill.scenario import library
 from sandbox.telemetry.sql import SqlWorker
 
 GONE = object()  # in place of a value: the key is taken out

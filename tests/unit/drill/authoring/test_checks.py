@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.base import strict_yaml
 from sandbox.base.errors import SandboxError
 from sandbox.cli.app import main
 from sandbox.drill.authoring.check import check, checked
-from sandbox.drill.scenario import library, strict_yaml
+from sandbox.drill.scenario import library
 from sandbox.drill.scenario.finding import CODES, SHOWN
 from sandbox.telemetry.sql import SqlWorker
 from tests.unit.drill.broken import GONE, changed, look, sound, text_of, told

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from sandbox.base import strict_yaml
 from sandbox.base.errors import SandboxError
-from sandbox.drill.scenario import library, schema, strict_yaml
+from sandbox.drill.scenario import library, schema
 from tests.unit.drill.scenes import DOCUMENT, scenario
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox.base import strict_yaml
 from sandbox.base.errors import SandboxError
-from sandbox.drill.scenario import strict_yaml
 
 
 def parse(text: str | bytes) -> strict_yaml.Document:
