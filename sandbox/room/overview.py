@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play.desk import Desk
 from sandbox.room.room import Room
 
 SIGNALS = ("request_rate", "error_share", "degraded_share", "latency_p50_ms", "latency_p99_ms", "ctr")
-_MOST_ROWS = 9_000  # of all signals: a day of minutes
+MOST_ROWS = 9_000  # of all signals: a day of minutes
 _SHARE = 0.1  # of the desk's time that looking may take
 _MOST_S = (
     12.0  # wall seconds that an overview is good for at most: one look that had to wait for others is no slow lake
 )
-_SQL = f"""
+SQL = f"""
     SELECT 'edge' AS what, caller AS name, callee AS other, sum(rps) / count(DISTINCT ts) AS a,
            sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
     FROM rpc_edges WHERE ts > world_now() - INTERVAL 5 MINUTE GROUP BY ALL
@@ -115,7 +115,7 @@ class Lookout:
         self._room, self._clock, self._every_s = room, clock, every_s
         self._turn, self._seen = threading.Lock(), Overview(world_ts=0.0)
         self._at: float | None = None
-        self._good_s = every_s
+        self._good_s, self._settled = every_s, False
 
     def seen(self) -> Overview:
         """One looks, the others take what there was last."""
@@ -128,17 +128,13 @@ class Lookout:
         return self._seen
 
     def _old(self) -> bool:
-        return self._at is None or self._clock() - self._at >= self._good_s
+        return self._at is None or (not self._settled and self._clock() - self._at >= self._good_s)
 
     def _look(self) -> None:
         """A lake that cannot be asked leaves what was seen last: it is no error of whoever watches."""
-        began = self._clock()
-        try:
-            found = self._room.at_desk(_asked)
-            if found is not None:
-                self._seen = told(found, self._room.now())
-        except SandboxError:
-            pass
+        began, self._settled = self._clock(), self._room.is_settled
+        with suppress(SandboxError):
+            self._seen = told(self._room.look_up(SQL, MOST_ROWS)[0].rows, self._room.now())
         self._at = self._clock()
         self._good_s = max(self._every_s, min(_MOST_S, (self._at - began) / _SHARE))
 
@@ -164,10 +160,6 @@ def told(rows: list[list[Any]], world_ts: float) -> Overview:
         alerts=[Alert(rule=r[0], summary=r[1] or "", since_ts=r[2]) for r in of.get("alert", [])],
         signals=signals,
     )  # fmt: skip
-
-
-def _asked(desk: Desk) -> list[list[Any]]:
-    return desk.lake().query(_SQL, max_rows=_MOST_ROWS).rows
 
 
 def _finite(value: Any) -> float | None:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.room.overview import _SQL, Lookout, told
-from sandbox.telemetry.sql import SqlWorker
+from sandbox.room.overview import SQL, Lookout, told
+from sandbox.telemetry.sql import Result, SqlWorker
 
 
 class Watched:
     """Stands for a room: each look finds another rate, and some fail."""
 
     def __init__(self) -> None:
-        self.looks, self.fails, self.while_it_looks = 0, False, lambda: None
+        self.looks, self.fails, self.while_it_looks, self.is_settled = 0, False, lambda: None, False
 
     def now(self) -> float:
         return 60.0 * self.looks
 
-    def at_desk(self, look: Any) -> list[list[Any]]:
+    def look_up(self, sql: str, max_rows: int) -> tuple[Result, float]:
         self.looks += 1
         self.while_it_looks()
         if self.fails:
             raise SandboxError("LAKE-002", where="SQL", seen="slow", expected="quick", fix="-")
-        return [["edge", "a", "b", float(self.looks), None, float("nan"), 1]]
+        return Result([], [], [["edge", "a", "b", float(self.looks), None, float("nan"), 1]]), 0.0
 
 
 def test_a_lake_without_rows_has_an_empty_overview(tmp_path: Path):
     with SqlWorker(tmp_path / "lake") as worker:
-        seen = told(worker.query(_SQL).rows, 7.0)
+        seen = told(worker.query(SQL).rows, 7.0)
 
     assert seen.model_dump() == {
         "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "alerts": [], "signals": {},
@@ -79,5 +78,18 @@ def test_one_look_that_took_very_long_is_not_shown_for_ever():
 
     hands[0] += 13.0
     lookout.seen()
+
+    assert room.looks == 2
+
+
+def test_a_world_that_is_over_is_looked_at_once_more_and_not_again():
+    room, hands = Watched(), [0.0]
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+    lookout.seen()
+    room.is_settled = True
+
+    for now in (1.0, 10.0, 20.0, 30.0):
+        hands[0] = now
+        lookout.seen()
 
     assert room.looks == 2
