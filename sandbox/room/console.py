@@ -64,5 +64,11 @@ class Console:
                 "ROOM-003", where=f"room {self._code}", seen="a drill that is over, whose telemetry is gone",
                 expected="its run directory", fix="see the debrief, or what was asked while it ran",
             )  # fmt: skip
-        self._kept = self._kept or SqlWorker(lake)
+        self._kept = self._kept or SqlWorker(lake, until_ts=_ended(self._drill))
         return self._kept
+
+
+def _ended(drill: Drill) -> float | None:
+    """World seconds since the epoch. A live stack writes on while it is taken down, which is nothing of the drill; None where
+    it failed, and did not say when."""
+    return next((entry.world_ts for entry in drill.entries() if entry.what in ("report", "abandoned")), None)

@@ -29,14 +29,15 @@ def asked(command: cm.Ask, times: dict[str, float | None], query: Callable[[str]
     """What a question came to; it needs no desk. times: as `Drill.times` has them. Raises what `query` raises, and LAKE-004
     for a time that there was not yet."""
     found = query(filled(command.sql, times))
-    rows = _fitting(found.rows)
+    rows = fitting(found.rows)
     return ev.Asked(
         sql=command.sql, columns=[name[:200] for name in found.columns], rows=rows, n_rows=len(found.rows),
         truncated=found.truncated or len(rows) < len(found.rows),
     )  # fmt: skip
 
 
-def _fitting(rows: list[list[Any]]) -> list[list[Any]]:
+def fitting(rows: list[list[Any]]) -> list[list[Any]]:
+    """As many of an answer's rows as go into a room, as JSON has them."""
     shown: list[list[Any]] = []
     size = 0
     for row in rows[:SHOWN_ROWS]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sandbox.base.errors import SandboxError
 from sandbox.room.overview import SQL, Lookout, told
+from sandbox.telemetry.segments import SegmentStore
 from sandbox.telemetry.sql import Result, SqlWorker
+from tests.unit.telemetry.toy import START, request, row
 
 
 class Watched:
@@ -31,7 +35,8 @@ def test_a_lake_without_rows_has_an_empty_overview(tmp_path: Path):
         seen = told(worker.query(SQL).rows, 7.0)
 
     assert seen.model_dump() == {
-        "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "alerts": [], "signals": {},
+        "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "jobs": [], "versions": [],
+        "changes": [], "alerts": [], "signals": {},
     }  # fmt: skip
 
 
@@ -93,3 +98,33 @@ def test_a_world_that_is_over_is_looked_at_once_more_and_not_again():
         lookout.seen()
 
     assert room.looks == 2
+
+
+def test_it_tells_of_the_batch_job_of_what_serves_and_of_what_was_changed(tmp_path: Path):
+    """The job's last run for a view, versions by their share, and the latest changes last; what was long ago is no news."""
+    store = SegmentStore(tmp_path, lambda: 0.0)
+    add = store.add
+    add("procs", [row("procs", ts=START + 3_600, service="gateway")])
+    add("materialization_runs", [
+        row("materialization_runs", view="user_recent", finished=START + at, status=status, rows_written=n)
+        for at, status, n in ((600, "OK", 9), (1_200, "FAILED", 0), (9_000, "OK", 7))
+    ])  # fmt: skip
+    add(
+        "requests",
+        [request(n, model_version=v, index_version="ix") for n, v in ((3_500, "a"), (3_510, "a"), (3_520, "b"))],
+    )
+    add("changes", [
+        row("changes", ts=START + at, target="model", key="version", old="a", new=new, actor="bot") for at, new in ((-9, "z"), (3_500, "b"))
+    ])  # fmt: skip
+    store.flush()
+
+    with SqlWorker(tmp_path) as worker:
+        seen = told(worker.query(SQL).rows, START + 3_600)
+
+    assert [(job.view, job.status, job.rows, job.finished_ts) for job in seen.jobs] == [
+        ("user_recent", "FAILED", 0, START + 1_200)
+    ]
+    shares = {(one.of, one.version): one.share for one in seen.versions}
+    assert shares[("model_version", "a")] == pytest.approx(2 / 3, abs=1e-3)
+    assert shares[("index_version", "ix")] == 1.0
+    assert [(one.target, one.text) for one in seen.changes] == [("model", "version: a → b (bot)")]

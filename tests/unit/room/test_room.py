@@ -206,7 +206,7 @@ def test_a_drill_that_is_over_can_be_asked_still_by_its_kept_lake_and_by_nobody_
     opened.do(ann, "end")
     wait_for(lambda: opened.desk.closed, within_s=10)
 
-    seq = opened.do(ann, "ask", sql="SELECT count(*) AS n FROM requests WHERE ts > $began - INTERVAL 1 YEAR")
+    seq = opened.do(ann, "ask", sql="SELECT count(*) AS n FROM requests WHERE ts < $now + INTERVAL 9 YEAR")
     looked, _ = opened.room.look_up("SELECT max(user_id) FROM requests", 1)
     with pytest.raises(SandboxError, match="ROOM-002"):
         opened.do(zoe, "ask", sql="select 1")
@@ -219,6 +219,18 @@ def test_a_drill_that_is_over_can_be_asked_still_by_its_kept_lake_and_by_nobody_
     assert opened.what(seq).rows == [[3]]
     assert looked.rows == [[USER]]
     assert opened.desk.asked == [], "its desk is gone"
+
+
+def test_what_a_stack_writes_while_it_is_taken_down_is_nothing_of_the_drill(opened: Scene):
+    ann = opened.join("Ann", "commander")
+    opened.pass_(30)
+    ended_ts = opened.room.now()
+    write_lake(Path(opened.desk.drill.plan.run_dir) / "lake", end=ended_ts + 80)  # the last of three requests is later
+    opened.do(ann, "end")
+
+    found, _ = opened.room.look_up("SELECT count(*) FROM requests", 1)
+
+    assert found.rows == [[2]]
 
 
 def test_a_desk_is_closed_only_when_it_has_answered_whoever_asks_still(opened: Scene):

@@ -116,7 +116,7 @@ function roomOf(room, code) {
   const links = { event: (seq) => { center.show("sql"); bench.open(Number(seq)); }, query: () => center.show("sql"), time: () => {}, trace: (id) => looks.trace(id), panel: (link) => looks.go(link) };
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
-  const seen = overview(room, () => at === "overview");
+  const seen = overview(room, () => at === "overview", (link) => looks.go(link));
   const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at);
   const hand = twists(room);
   const harm = harmLive(room, () => at === "harm");

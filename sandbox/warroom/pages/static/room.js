@@ -56,7 +56,7 @@ function draw(room, code) {
   let at = "overview";
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
-  const seen = overview(room, () => at === "overview");
+  const seen = overview(room, () => at === "overview", (link) => looks.go(link));
   const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at);
   const center = tabs("Work", [
     { id: "overview", title: "Overview", panel: seen.element },
