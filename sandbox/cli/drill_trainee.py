@@ -117,6 +117,7 @@ def debrief(
     from sandbox.drill.debrief.pdf import pdf as printed
     from sandbox.drill.grading.outcome import outcome
     from sandbox.drill.play import drills, live_drill, standing
+    from sandbox.drill.play.by_hand import AsPlanned
     from sandbox.drill.terminal.debrief import render
     from sandbox.drill.twin import story as twins
 
@@ -144,7 +145,9 @@ def debrief(
         if abandon and not standing.is_over(found):
             live_drill.give_up(found)
             live_drill.let_stack_go(found, show_progress)
-        result = outcome(found, show_progress, twin=twin)
+        result = outcome(
+            AsPlanned(found.directory), show_progress, twin=twin
+        )  # as the room's grade: without an instructor's hand
     document = debriefed(found, result)
     for file, (_, _, written) in files.items():
         if file is not None:

@@ -28,6 +28,7 @@ def twin(
     from sandbox.drill.debrief.curves import curves, tells_most
     from sandbox.drill.debrief.page import harm_svg
     from sandbox.drill.play import drills
+    from sandbox.drill.play.by_hand import AsPlanned
     from sandbox.drill.scenario.harms import METRICS
     from sandbox.drill.terminal import charts
     from sandbox.drill.twin import story as twins
@@ -36,7 +37,9 @@ def twin(
         raise _refused("--metric", metric, f"one of {', '.join(METRICS)}")
     if plot is not None:
         require_writable(plot, "sandbox twin --plot", ".svg")
-    drill = drills.of_run(None) if run is None else twins.find(run)
+    drill = AsPlanned(
+        (drills.of_run(None) if run is None else twins.find(run)).directory
+    )  # arms have no instructor's hand
     with progress(json_) as show_progress:
         document = twins.document(drill, seeds, show_progress)
     if plot is not None:

@@ -18,22 +18,26 @@ from sandbox.room import events as ev
 from sandbox.room.events import What
 from sandbox.room.state import Shared
 from sandbox.telemetry.answers import plain
+from sandbox.telemetry.sql import Result
 
 SHOWN_ROWS = 200  # of an answer that go into the room; who wants more aggregates
 SHOWN_BYTES = 200_000  # of their text, about
 _CELL = 2_000  # characters of one text in them
 
 
-def _ask(desk: Desk, shared: Shared, command: cm.Ask) -> What:
-    found = desk.ask(filled(command.sql, desk.drill.times(desk.now())))
-    rows = _fitting(found.rows)
+def asked(command: cm.Ask, times: dict[str, float | None], query: Callable[[str], Result]) -> ev.Asked:
+    """What a question came to; it needs no desk. times: as `Drill.times` has them. Raises what `query` raises, and LAKE-004
+    for a time that there was not yet."""
+    found = query(filled(command.sql, times))
+    rows = fitting(found.rows)
     return ev.Asked(
         sql=command.sql, columns=[name[:200] for name in found.columns], rows=rows, n_rows=len(found.rows),
         truncated=found.truncated or len(rows) < len(found.rows),
     )  # fmt: skip
 
 
-def _fitting(rows: list[list[Any]]) -> list[list[Any]]:
+def fitting(rows: list[list[Any]]) -> list[list[Any]]:
+    """As many of an answer's rows as go into a room, as JSON has them."""
     shown: list[list[Any]] = []
     size = 0
     for row in rows[:SHOWN_ROWS]:
@@ -111,7 +115,6 @@ def _end(desk: Desk, shared: Shared, command: cm.End) -> What:
 
 
 ERRANDS: dict[str, Callable[[Desk, Shared, Any], What]] = {
-    "ask": _ask,
     "preview": _preview,
     "act": _act,
     "revert": _revert,

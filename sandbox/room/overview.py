@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.play.desk import Desk
 from sandbox.room.room import Room
 
 SIGNALS = ("request_rate", "error_share", "degraded_share", "latency_p50_ms", "latency_p99_ms", "ctr")
-_MOST_ROWS = 9_000  # of all signals: a day of minutes
+VERSIONS = ("model_version", "index_version", "encoder_version", "rules_version")  # columns of `requests`
+MOST_CHANGES = 20  # the latest
+MOST_ROWS = 9_000  # of all signals: a day of minutes
+_TEXT = 200  # characters of a text that somebody wrote
 _SHARE = 0.1  # of the desk's time that looking may take
 _MOST_S = (
     12.0  # wall seconds that an overview is good for at most: one look that had to wait for others is no slow lake
 )
-_SQL = f"""
+SQL = f"""
     SELECT 'edge' AS what, caller AS name, callee AS other, sum(rps) / count(DISTINCT ts) AS a,
            sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
     FROM rpc_edges WHERE ts > world_now() - INTERVAL 5 MINUTE GROUP BY ALL
@@ -37,6 +40,18 @@ _SQL = f"""
     SELECT 'stream' AS what, arg_max(stream, ts) AS name, '' AS other, arg_max(rate_out, ts) AS a,
            arg_max(backlog, ts) AS b, NULL AS c, 1 AS n
     FROM stream_stats HAVING count(*) > 0
+    UNION ALL BY NAME
+    SELECT 'job' AS what, view AS name, arg_max(status, finished) AS other, epoch(max(finished)) AS a,
+           arg_max(rows_written, finished) AS b, NULL AS c, count(*) AS n
+    FROM materialization_runs WHERE finished BETWEEN world_now() - INTERVAL 1 DAY AND world_now() GROUP BY view
+    UNION ALL BY NAME
+    SELECT 'version' AS what, name, other, count(*) AS a, NULL AS b, NULL AS c, 1 AS n
+    FROM (SELECT unnest({list(VERSIONS)}) AS name, unnest([{", ".join(VERSIONS)}]) AS other
+          FROM requests WHERE ts > world_now() - INTERVAL 5 MINUTE) WHERE other IS NOT NULL GROUP BY name, other
+    UNION ALL BY NAME
+    SELECT 'change' AS what, target AS name, concat(key, ': ', old, ' → ', new, ' (', actor, ')') AS other, epoch(ts) AS a,
+           NULL AS b, NULL AS c, 1 AS n
+    FROM changes WHERE ts > world_now() - INTERVAL 1 HOUR
     UNION ALL BY NAME
     SELECT 'alert' AS what, rule AS name, arg_max(summary, ts) AS other, epoch(max(ts)) AS a, NULL AS b, NULL AS c, 1 AS n
     FROM alerts GROUP BY rule HAVING arg_max(state, ts) = 'firing'
@@ -82,6 +97,31 @@ class Stream(BaseModel):
     backlog: float | None
 
 
+class Job(BaseModel):
+    """The last run of the batch job for a view, of the last world day. rows: that it wrote."""
+
+    view: str
+    finished_ts: float
+    status: str
+    rows: float | None
+
+
+class Version(BaseModel):
+    """of: one of VERSIONS. share: of the requests of the last 5 world minutes that it answered, 0..1."""
+
+    of: str
+    version: str
+    share: float
+
+
+class Change(BaseModel):
+    """An entry of the change log, of the last world hour."""
+
+    world_ts: float
+    target: str
+    text: str
+
+
 class Alert(BaseModel):
     """One that is firing. since_ts: world seconds since the epoch."""
 
@@ -98,6 +138,9 @@ class Overview(BaseModel):
     nodes: list[Node] = []
     store: Store | None = None
     stream: Stream | None = None
+    jobs: list[Job] = []
+    versions: list[Version] = []
+    changes: list[Change] = []
     alerts: list[Alert] = []
     signals: dict[str, list[tuple[float, float | None]]] = {}
 
@@ -115,7 +158,7 @@ class Lookout:
         self._room, self._clock, self._every_s = room, clock, every_s
         self._turn, self._seen = threading.Lock(), Overview(world_ts=0.0)
         self._at: float | None = None
-        self._good_s = every_s
+        self._good_s, self._settled = every_s, False
 
     def seen(self) -> Overview:
         """One looks, the others take what there was last."""
@@ -128,17 +171,13 @@ class Lookout:
         return self._seen
 
     def _old(self) -> bool:
-        return self._at is None or self._clock() - self._at >= self._good_s
+        return self._at is None or (not self._settled and self._clock() - self._at >= self._good_s)
 
     def _look(self) -> None:
         """A lake that cannot be asked leaves what was seen last: it is no error of whoever watches."""
-        began = self._clock()
-        try:
-            found = self._room.at_desk(_asked)
-            if found is not None:
-                self._seen = told(found, self._room.now())
-        except SandboxError:
-            pass
+        began, self._settled = self._clock(), self._room.is_settled
+        with suppress(SandboxError):
+            self._seen = told(self._room.look_up(SQL, MOST_ROWS)[0].rows, self._room.now())
         self._at = self._clock()
         self._good_s = max(self._every_s, min(_MOST_S, (self._at - began) / _SHARE))
 
@@ -152,8 +191,16 @@ def told(rows: list[list[Any]], world_ts: float) -> Overview:
     for name, _, ts, value, *_ in of.get("signal", []):
         signals.setdefault(name, []).append((ts, _finite(value)))
     store, stream = of.get("store"), of.get("stream")
+    answered: dict[str, float] = {}
+    for name, _, n, *_ in of.get("version", []):
+        answered[name] = answered.get(name, 0.0) + n
+    changes = sorted((Change(world_ts=r[2], target=r[0] or "", text=r[1][:_TEXT]) for r in of.get("change", [])),
+                     key=lambda change: change.world_ts)  # fmt: skip
     return Overview(
         world_ts=world_ts,
+        jobs=[Job(view=r[0], status=r[1] or "", finished_ts=r[2], rows=_finite(r[3])) for r in of.get("job", [])],
+        versions=[Version(of=r[0], version=r[1][:_TEXT], share=round(r[2] / answered[r[0]], 4)) for r in of.get("version", [])],
+        changes=changes[-MOST_CHANGES:],
         edges=[
             Edge(caller=r[0], callee=r[1], rate=_finite(r[2]), errors=_finite(r[3]), p99_ms=_finite(r[4]), instances=r[5])
             for r in of.get("edge", [])
@@ -164,10 +211,6 @@ def told(rows: list[list[Any]], world_ts: float) -> Overview:
         alerts=[Alert(rule=r[0], summary=r[1] or "", since_ts=r[2]) for r in of.get("alert", [])],
         signals=signals,
     )  # fmt: skip
-
-
-def _asked(desk: Desk) -> list[list[Any]]:
-    return desk.lake().query(_SQL, max_rows=_MOST_ROWS).rows
 
 
 def _finite(value: Any) -> float | None:

@@ -69,8 +69,8 @@ IN: dict[Phase, frozenset[str]] = {
     Phase.running: _ALWAYS | _DRILL | _CHANGE | {"recommend", "pause"},
     Phase.paused: _ALWAYS | _DRILL | {"start"},
     Phase.time_up: _ALWAYS | _BOARD | {"acknowledge", "ask", "file_report", "end"},
-    Phase.over: _ALWAYS | {"timeline_edit"},
-    Phase.debrief: _ALWAYS | {"timeline_edit", "override"} | _DEBRIEF,
+    Phase.over: _ALWAYS | {"timeline_edit", "ask"},
+    Phase.debrief: _ALWAYS | {"timeline_edit", "ask", "override"} | _DEBRIEF,
 }
 KINDS = tuple(sorted(frozenset().union(*MAY.values())))
 

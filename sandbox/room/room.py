@@ -1,7 +1,7 @@
 """A room: commands in, events out, one desk behind it.
 
 Two things never happen at once: two events, and two things at the desk. What takes long is done on the desk's own thread,
-one after the other, and the room answers others meanwhile. Clocks are handed in.
+one after the other, and the room answers others meanwhile; questions in SQL have a turn of their own. Clocks are handed in.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import first
 from sandbox.room import aside_talk, projections, talk, truth
 from sandbox.room import events as ev
-from sandbox.room.commands import Join
+from sandbox.room.commands import Ask, Join
+from sandbox.room.console import Console, Flushed
 from sandbox.room.documents import Board
-from sandbox.room.errands import ERRANDS
+from sandbox.room.errands import ERRANDS, asked
 from sandbox.room.events import INSTRUCTOR, ROOM, Event, What
 from sandbox.room.grading import Grader
 from sandbox.room.journal import RoomJournal
@@ -59,6 +60,7 @@ class Room:
         self._journal, self._desk, self._grade, self._wall, self._clock = journal, desk, grade, wall, clock
         self._lock, self._pace = threading.RLock(), Pace()
         self._at_desk = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"desk-{code}")
+        self._console = Console(code, drill, self._flushed, clock)
         self._events: list[Event] = []
         self._seq_of: dict[tuple[str, str], int] = {}
         self._at_work: set[tuple[str, str]] = set()
@@ -115,7 +117,8 @@ class Room:
         self._at_desk.shutdown(wait=True, cancel_futures=True)
         self._grade.close()
         if self._desk is not None:
-            self._desk.close()
+            self._console.leave(self._desk)
+        self._console.close()
 
     # -- people -------------------------------------------------------------------------------------
 
@@ -143,6 +146,8 @@ class Room:
             if key is not None:
                 self._begin(key)
         try:
+            if command.kind == "ask":
+                return self._ask(who, command)
             if command.kind in ERRANDS or command.kind in director.ORDERS:
                 seq: int = self._on_desk(lambda: self._run_errand(who, command))
                 return seq
@@ -175,16 +180,10 @@ class Room:
         """What somebody finds there who changes nothing, None once there is no desk. Raises what the desk raises."""
         return None if self._desk is None else self._on_desk(lambda: None if self._desk is None else look(self._desk))
 
-    def look_up(self, sql: str, max_rows: int) -> tuple[Result, float] | None:
-        """What the lake answers, noted as nobody's query, and how long the desk took for it, seconds of `clock`. Text in and
-        rows out, so that a desk may be elsewhere. None once there is no desk. Raises LAKE-001..004."""
-
-        def asked(desk: Desk) -> tuple[Result, float]:
-            began = self._clock()
-            return desk.lake().query(sql, max_rows=max_rows), self._clock() - began
-
-        found: tuple[Result, float] | None = self.at_desk(asked)
-        return found
+    def look_up(self, sql: str, max_rows: int) -> tuple[Result, float]:
+        """What the lake answers, noted as nobody's query, and how long that took, seconds of `clock`; of a drill that is over
+        from what it left. Raises as `Console.query`."""
+        return self._console.query(sql, max_rows)
 
     def looks_elsewhere(self, who: str, panel: str, about: str) -> bool:
         """Whether that is another panel than a participant looked at last. The instructor's looks are nobody's business."""
@@ -205,6 +204,11 @@ class Room:
         """World seconds since the epoch."""
         desk = self._desk
         return self._world_ts if desk is None or desk.stands_still else desk.now()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing happens in its world any more: what its lake says stays."""
+        return self._desk is None
 
     def wall(self) -> float:
         """Seconds since the epoch, by the clock of its journal."""
@@ -228,10 +232,27 @@ class Room:
             self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
+    # -- beside the desk ---------------------------------------------------------------------------
+
+    def _ask(self, who: str, command: Ask) -> int:
+        with self._lock:
+            role = self._allowed(who, command.kind)
+        what = asked(command, self.drill.times(self.now()), lambda sql: self._console.query(sql)[0])
+        with self._lock:
+            return self._append(who, role, what, command.id)
+
     # -- at the desk, on its thread -----------------------------------------------------------------
 
     def _on_desk(self, errand: Callable[[], Any]) -> Any:
         return self._at_desk.submit(errand).result()
+
+    def _flushed(self) -> Flushed | None:
+        def flush() -> Flushed | None:
+            began = self._clock()
+            return None if self._desk is None else (self._desk.lake(), self._clock() - began)
+
+        found: Flushed | None = self._on_desk(flush)
+        return found
 
     def _run_errand(self, who: str, command: Any) -> int:
         with self._lock:
@@ -315,7 +336,7 @@ class Room:
                 with suppress(SandboxError):
                     desk.abandon()
             self._world_ts, self._desk = desk.now(), None
-            desk.close()
+            self._console.leave(desk)
         if graded and not self._grading:
             self._grading = True
             threading.Thread(target=self._to_the_debrief, name=f"grades-{self.code}", daemon=True).start()
@@ -323,6 +344,7 @@ class Room:
     def _to_the_debrief(self) -> None:
         """Grades what is over. One that cannot be graded stays as it is, and is tried again when it is taken up."""
         try:
+            self._console.release()
             document = _as_json(touched.marked(self._grade(self.drill), self.drill))
             told = _as_json({**truth.told(self.drill), "herrings": touched.herrings(self.events)})
         except Exception as error:  # the edge of a thread

@@ -128,7 +128,8 @@ async def _submit(request: Request, room: Room, who: str, command: Any) -> Done:
     at = callers.served(request)
     at.rates.spend(("command", room.code, who), at.settings.commands, "commands of one participant")
     # What waits for a desk waits apart: the threads that others' chat needs stay free.
-    limiter = at.desk_threads if command.kind in ERRANDS or command.kind in ORDERS else None
+    waits = {"ask": at.ask_threads, **dict.fromkeys((*ERRANDS, *ORDERS), at.desk_threads)}
+    limiter = waits.get(command.kind)
     return Done(seq=await anyio.to_thread.run_sync(room.submit, who, command, limiter=limiter))
 
 

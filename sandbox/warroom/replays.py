@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import anyio
 from fastapi import APIRouter, Query, Request
@@ -22,11 +23,14 @@ from sandbox.room.record.moments import Line
 from sandbox.room.record.recordings import Recording, Signals
 from sandbox.room.record.results import Period, Results, results
 from sandbox.room.record.sheet import sheet
+from sandbox.room.record.then import Then, then
 from sandbox.warroom import callers
 
 replays = APIRouter(prefix="/api/v1")
 At = Annotated[int, Query(ge=1, le=2**53, description="seq of the event after which the room is shown")]
 _KEPT = 4  # recordings that are read once for many steps
+_KEPT_MOMENTS = 200
+T = TypeVar("T")
 
 
 Since = Annotated[datetime | None, Query(description="sessions that began since then; without a zone: UTC")]
@@ -70,6 +74,15 @@ async def instructor_moment(name: str, request: Request, seq: At) -> Moment:
     return await anyio.to_thread.run_sync(lambda: _read(name).moment(seq, instructor=True))
 
 
+@replays.get("/instructor/replays/{name}/then", tags=["instructor"])
+async def instructor_then(name: str, request: Request, seq: At) -> Then:
+    """What the overview showed after that event, and what the event was answered where it is a question; from the lake that
+    was kept."""
+    callers.require_instructor(request)
+    at = callers.served(request)
+    return await anyio.to_thread.run_sync(lambda: _then(_read(name), seq), limiter=at.past_threads)
+
+
 @replays.get("/instructor/replays/{name}/signals", tags=["instructor"])
 async def instructor_replay_signals(name: str, request: Request) -> Signals:
     """The golden signals of the whole drill, name -> [world_ts, value] by minute; empty where its telemetry is gone."""
@@ -89,6 +102,13 @@ async def moment(code: str, request: Request, seq: At) -> Moment:
     """As the instructor's, of one's own room, once it is in its debrief."""
     found = await anyio.to_thread.run_sync(_debriefed, request, code)
     return await anyio.to_thread.run_sync(lambda: found.moment(seq, instructor=False))
+
+
+@replays.get("/rooms/{code}/replay/then", tags=["participants"])
+async def replay_then(code: str, request: Request, seq: At) -> Then:
+    """As the instructor's, of one's own room, once it is in its debrief."""
+    at, found = callers.served(request), await anyio.to_thread.run_sync(_debriefed, request, code)
+    return await anyio.to_thread.run_sync(_then, found, seq, limiter=at.past_threads)
 
 
 @replays.get("/instructor/results", tags=["instructor"])
@@ -113,7 +133,7 @@ async def instructor_sheet(request: Request, since: Since = None, scenario: Of =
 async def replay_signals(code: str, request: Request) -> Signals:
     """As the instructor's, of one's own room, once it is in its debrief."""
     at, found = callers.served(request), await anyio.to_thread.run_sync(_debriefed, request, code)
-    return await anyio.to_thread.run_sync(_signals, found, limiter=at.desk_threads)
+    return await anyio.to_thread.run_sync(_signals, found, limiter=at.past_threads)
 
 
 def _debriefed(request: Request, code: str) -> Recording:
@@ -158,23 +178,27 @@ class _Kept:
         return found
 
 
-class _Asked:
-    """Signals of recordings that are at an end, asked for once however many look: each costs a process for a second."""
+class _Asked(Generic[T]):
+    """What is asked of the lakes of recordings that are at an end, once however many look: each costs a process for a second,
+    and one is asked at a time. most: answers that are kept."""
 
-    def __init__(self) -> None:
-        self._of: OrderedDict[str, Signals] = OrderedDict()
+    def __init__(self, ask: Callable[..., T], most: int) -> None:
+        self._ask, self._most = ask, most
+        self._of: OrderedDict[object, T] = OrderedDict()
         self._turn = threading.Lock()
 
-    def __call__(self, found: Recording) -> Signals:
-        if found.graded is None:
-            return found.signals()
-        key = f"{found.name} {found.lake}"
+    def __call__(self, found: Recording, *more: int) -> T:
+        key = (found.name, found.lake, more)
         with self._turn:
+            if found.graded is None:
+                return self._ask(found, *more)
             if key not in self._of:
-                self._of[key] = found.signals()
-                while len(self._of) > _KEPT:
+                self._of[key] = self._ask(found, *more)
+                while len(self._of) > self._most:
                     self._of.popitem(last=False)
             return self._of[key]
 
 
-_read, _signals = _Kept(), _Asked()
+_read = _Kept()
+_signals = _Asked(lambda found: found.signals(), _KEPT)
+_then = _Asked(then, _KEPT_MOMENTS)

@@ -24,7 +24,9 @@ from sandbox.warroom.rates import Rates
 from sandbox.warroom.settings import Secrets, Settings
 
 DESK_THREADS = 64  # that wait for desks at once, in all rooms
+ASK_THREADS = 32  # that wait for answers in SQL, in all rooms
 PANEL_THREADS = 4  # that wait for one room's, to look into panels
+PAST_THREADS = 4  # that wait for the lakes of recordings, in all rooms
 _NO_ROOM = "*"  # in an instructor's token: the code of no room
 
 
@@ -42,7 +44,8 @@ class Served:
         self.panels: dict[str, Panels] = {}
         self.panel_threads: dict[str, anyio.CapacityLimiter] = {}
         self.watches: dict[str, HarmWatch] = {}
-        self.desk_threads = anyio.CapacityLimiter(DESK_THREADS)
+        self.desk_threads, self.ask_threads = anyio.CapacityLimiter(DESK_THREADS), anyio.CapacityLimiter(ASK_THREADS)
+        self.past_threads = anyio.CapacityLimiter(PAST_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
         # For whoever writes scenarios; no process is started before one is asked for.
         self.reader, self.jobs, self.opening = Reader(), Jobs(clock), anyio.Lock()

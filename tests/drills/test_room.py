@@ -344,13 +344,13 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("note", text="may I?")
     command("step_to", event=1)
     for path in (
-        "state", "overview", "debrief", "nothing", "../../instructor/rooms", "replay", "replay/moment?seq=5",
+        "state", "overview", "debrief", "nothing", "../../instructor/rooms", "replay", "replay/moment?seq=5", "replay/then?seq=5",
     ):  # fmt: skip
         client.get(f"/rooms/{code}/{path}")
     for path in (
         "/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state", "/instructor/view", "/instructor/faults",
         "/instructor/inject-sets", f"/instructor/rooms/{code}/harm", "/instructor/replays", f"/instructor/replays/{code}",
-        f"/instructor/replays/{code}/moment?seq=5", "/instructor/results", "/instructor/results.csv",
+        f"/instructor/replays/{code}/moment?seq=5", f"/instructor/replays/{code}/then?seq=5", "/instructor/results", "/instructor/results.csv",
     ):  # fmt: skip
         client.get(path)
     _look_into_every_panel(client, code)

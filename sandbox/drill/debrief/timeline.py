@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.base.clock import iso
 from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Look
-from sandbox.drill.play.report import world_time
+from sandbox.drill.play.report import Report, world_time
 
 TOLD = {"step": "change", "armed": "the fault begins", "disarmed": "the fault ends", "page": "page",
         "action": "you act", "hint": "you take a hint", "report": "you report", "abandoned": "you give it up",
@@ -61,7 +61,7 @@ def _words(entry: Entry) -> str:
     if entry.what == "page":
         return str(fields["text"]).strip().splitlines()[0]
     if entry.what == "report":
-        said = fields["report"]
-        causes = (f"{cause['component']}: {cause['mechanism']}" for cause in said["causes"])
-        return "; ".join(causes) if said["incident"] else "nothing is wrong"
+        said = Report.model_validate(fields["report"])  # also as it stood in journals of before
+        causes = (f"{cause.component}: {cause.mechanism}" for cause in said.causes)
+        return "; ".join(causes) if said.incident else "nothing is wrong"
     return str(fields.get("text", ""))

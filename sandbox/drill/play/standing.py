@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play import drills
@@ -81,9 +83,18 @@ def is_over(drill: Drill) -> bool:
 
 
 def filed_report(entries: list[Entry]) -> Report | None:
-    """The report in the journal, None when there is none."""
+    """The report in the journal, None when there is none. Raises CFG-003 for one that this version cannot read."""
     entry = first(entries, "report")
-    return Report.model_validate(entry.fields["report"]) if entry else None
+    if entry is None:
+        return None
+    try:
+        return Report.model_validate(entry.fields["report"])
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise SandboxError(
+            "CFG-003", where="the drill's journal, report", seen=f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"[:200],
+            expected="a report of this version's format", fix="run the drill again: sandbox drill start",
+        ) from error  # fmt: skip
 
 
 def require_running(drill: Drill) -> None:

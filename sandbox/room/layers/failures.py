@@ -25,7 +25,7 @@ class Commonly(BaseModel, frozen=True):
 
 
 _RELEASED = {"rpc": "gateway", "client": "gateway", "training": "model"}  # layer -> where its releases show
-_SHOWN_AT = {"load": "gateway", "materialiser": "redis", "collector": ""}  # what has no box of its own
+_SHOWN_AT = {"load": "gateway", "collector": ""}  # what has no box of its own
 
 
 @cache

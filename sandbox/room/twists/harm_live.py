@@ -31,7 +31,8 @@ from sandbox.drill.scenario.harms import METRICS, UNITS
 from sandbox.drill.twin import arm_runs, cache
 from sandbox.drill.twin.arm_runs import _UNREADABLE
 from sandbox.drill.twin.arms import ArmPlan
-from sandbox.drill.twin.harm import harm, per_minute, totals
+from sandbox.drill.twin.harm import counts, harm, per_minute, totals, users_of
+from sandbox.drill.twin.intervals import Estimate, differences, draws, estimate, valued
 from sandbox.room.overview import Overview
 from sandbox.room.room import Room
 from sandbox.virtual.people.ledger import Ledger
@@ -41,18 +42,24 @@ GOOD_S = 10.0  # wall seconds that a reckoning is good for
 LOWEST = 19  # niceness of the process that runs the healthy day
 LATELY = 10  # minutes; one is chance
 RECENT_S = 300.0  # world seconds of a live room that count as now
+_DRAWS = 1  # seed of the resampled users: the same from look to look, or intervals would flicker
+_USUAL, _LEAST_QUIET = (0.05, 0.95), 20  # quantiles of quiet minutes, and of how many at least
 _turn = threading.Lock()  # one healthy day at a time: teams need the cores
 
 
 class Sum(BaseModel):
     """healthy: None where that day is not there yet; in a live room, its own quiet past. harm: positive where it is worse
-    here. lately: the same of the last LATELY minutes, a minute; of latency and gap, of them all. unit: in words."""
+    here. low, high: its 95 % interval, as the twin has it: over the users that there might have been; in a live room what nine
+    of ten quiet minutes lie between. lately: the harm of the last LATELY minutes, a minute; of latency and gap, of them all.
+    unit: in words."""
 
     here: float | None
     healthy: float | None
     harm: float | None
     unit: str
     lately: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class HarmNow(BaseModel):
@@ -141,15 +148,25 @@ def reckoned(
     first_ts = min(began_ts + 60.0 * since_minute, until_ts)
     pair = (here, healthy) if healthy is not None else (here,)
     sums = [totals(ledger, start_ts, until_ts) for ledger in pair]
+    sure = intervals(here, healthy, start_ts, until_ts) if healthy is not None else {}
     last = [totals(ledger, max(began_ts, until_ts - 60.0 * LATELY), until_ts) for ledger in pair]
     rows = [per_minute(ledger, first_ts, until_ts) for ledger in pair] if first_ts < until_ts else []
     return {
-        "sums": {m: _sum(m, [of[m] for of in sums], [of[m] for of in last]) for m in METRICS},
+        "sums": {m: _sum(m, [of[m] for of in sums], [of[m] for of in last], sure.get(m)) for m in METRICS},
         "minutes": {
             m: [(_finite(row), _finite(rows[1][m][n]) if healthy is not None else None) for n, row in enumerate(rows[0][m])]
             for m in METRICS
         } if rows else {},
     }  # fmt: skip
+
+
+def intervals(here: Ledger, healthy: Ledger, start_ts: float, until_ts: float) -> dict[str, Estimate]:
+    """The harm of each metric between two world times, by one seed's pair, as the twin estimates it."""
+    windows = [ledger.between(start_ts, until_ts) for ledger in (here, healthy)]
+    users = users_of(*windows)
+    weights = draws(_DRAWS, users)
+    run, other = (valued(counts(window, users), weights) for window in windows)
+    return {metric: estimate([one]) for metric, one in differences(run, other).items()}
 
 
 def of_signals(
@@ -162,7 +179,10 @@ def of_signals(
         past = [v for ts, v in points if v is not None and (quiet_ts is None or ts < quiet_ts)]
         now = [v for ts, v in points if v is not None and ts >= seen.world_ts - RECENT_S]
         here, usual = median(now) if now else None, median(past) if past else None
-        sums[name] = Sum(here=here, healthy=usual, harm=None, unit="median of minutes")
+        low, high = np.quantile(past, _USUAL) if len(past) >= _LEAST_QUIET else (None, None)
+        sums[name] = Sum(
+            here=here, healthy=usual, harm=None, unit="median of minutes", low=_finite(low), high=_finite(high)
+        )
     why = (
         "a live room has no ledger: these are its golden signals, the last five minutes beside the quiet part of this drill. "
         "They are what services say of themselves, and no harm"
@@ -192,14 +212,14 @@ def _ledger(desk: Any) -> tuple[Ledger, float] | None:
     return found
 
 
-def _sum(metric: str, whole: list[float], last: list[float]) -> Sum:
-    """whole, last: here, and on the healthy day where that is there."""
-    if len(whole) == 1:
+def _sum(metric: str, whole: list[float], last: list[float], sure: Estimate | None) -> Sum:
+    """whole, last: here, and on the healthy day where that is there; then sure is, too."""
+    if sure is None:
         return Sum(here=_finite(whole[0]), healthy=None, harm=None, unit=UNITS[metric])
     worse, lately = (float(harm(metric, np.asarray(of[0]), np.asarray(of[1]))) for of in (whole, last))
     a_minute = lately if metric in ("p99_ms", "exposure_gap") else lately / LATELY
     return Sum(here=_finite(whole[0]), healthy=_finite(whole[1]), harm=_finite(worse), unit=UNITS[metric],
-               lately=_finite(a_minute))  # fmt: skip
+               lately=_finite(a_minute), low=_finite(sure.low), high=_finite(sure.high))  # fmt: skip
 
 
 def _finite(value: Any) -> float | None:

@@ -223,3 +223,34 @@ def test_a_second_start_says_what_is_up_and_what_it_costs(capsys, drill, monkeyp
     for way in (("--beside",), ("--run-dir", str(drill.run.path))):
         _, _, err = run(capsys, "drill", "start", "slow-home", *way, "--json")
         assert json.loads(err)["code"] == "RUN-003", "it went on to start"
+
+
+def test_a_report_that_this_version_cannot_read_is_told_as_one(capsys, drill):
+    drill.journal.append(WORLD_START + 1_300, "trainee", "report", report={"incident": True, "blame": "the stream"})
+
+    for command in (("drill", "debrief"), ("drill", "debrief", "--no-twin", "--json")):
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "CFG-003" in err
+        assert "blame" in err
+
+
+def test_the_twin_and_the_debrief_of_a_drill_with_a_hand_in_it_see_it_as_planned(capsys, drill, monkeypatch):
+    """The hand's change 1 and its revert are not there, and the team's own change is number 1 then."""
+    paged(drill)
+    drill.journal.append(WORLD_START + 1_200, "instructor", "by_hand_done", name="h1", change=1)
+    for n in (1, 2):
+        drill.journal.append(WORLD_START + 1_250, "trainee", "action", text=f"revert change={n}", forms=[])
+    drill.journal.append(WORLD_START + 1_300, "trainee", "abandoned")
+    seen = []
+
+    def looked(of, *_, **__):
+        seen.append([entry.fields["text"] for entry in of.entries() if entry.what == "action"])
+        raise SandboxError("DRILL-006", where="here", seen="enough", expected="-", fix="-")
+
+    monkeypatch.setattr("sandbox.drill.twin.story.document", looked)
+    monkeypatch.setattr("sandbox.drill.grading.outcome.outcome", looked)
+    for command in (("twin",), ("drill", "debrief")):
+        assert run(capsys, *command)[0] != 0
+
+    assert seen == [["revert change=1"]] * 2

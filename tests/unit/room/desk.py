@@ -122,17 +122,16 @@ class StandIn:
         return self.drill.paged()
 
     def ask(self, sql: str) -> Result:
-        self.asked.append(sql)
-        assert self.gate.wait(10)
-        if sql == "wrong":
-            raise SandboxError("LAKE-004", where="SQL", seen=sql, expected="SQL", fix="-")
-        return Result([":n", "n"], ["BIGINT", "BIGINT"], [[i, float("nan")] for i in range(500)])
+        return self.lake().query(sql)
 
     def lake(self) -> StandIn:
         return self
 
-    def query(self, sql: str, max_rows: int = 10_000) -> Result:
-        """What an overview is told, or what a test has it answer. answers: of a query -> its rows."""
+    def query(self, sql: str, max_rows: int | None = None) -> Result:
+        """What somebody asks, who names no limit; what an overview is told; or what a test has it answer. answers: of a
+        query -> its rows."""
+        if max_rows is None:
+            return self._answered(sql)
         self.looked += 1
         if self.answers is not None:
             rows = self.answers(sql)
@@ -141,6 +140,13 @@ class StandIn:
             return Result([], [], [])
         rows = [["edge", "gateway", "features", 2.0, 0.5, 12.0, 1], ["signal", "ctr", "", self.clock, 0.04, None, 1]]
         return Result(list("wnoabcn"), ["VARCHAR"] * 7, rows)
+
+    def _answered(self, sql: str) -> Result:
+        self.asked.append(sql)
+        assert self.gate.wait(10)
+        if sql == "wrong":
+            raise SandboxError("LAKE-004", where="SQL", seen=sql, expected="SQL", fix="-")
+        return Result([":n", "n"], ["BIGINT", "BIGINT"], [[i, float("nan")] for i in range(500)])
 
     def operations(self) -> Changes:
         return self.changes

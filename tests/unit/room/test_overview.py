@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.room.overview import _SQL, Lookout, told
-from sandbox.telemetry.sql import SqlWorker
+from sandbox.room.overview import SQL, Lookout, told
+from sandbox.telemetry.segments import SegmentStore
+from sandbox.telemetry.sql import Result, SqlWorker
+from tests.unit.telemetry.toy import START, request, row
 
 
 class Watched:
     """Stands for a room: each look finds another rate, and some fail."""
 
     def __init__(self) -> None:
-        self.looks, self.fails, self.while_it_looks = 0, False, lambda: None
+        self.looks, self.fails, self.while_it_looks, self.is_settled = 0, False, lambda: None, False
 
     def now(self) -> float:
         return 60.0 * self.looks
 
-    def at_desk(self, look: Any) -> list[list[Any]]:
+    def look_up(self, sql: str, max_rows: int) -> tuple[Result, float]:
         self.looks += 1
         self.while_it_looks()
         if self.fails:
             raise SandboxError("LAKE-002", where="SQL", seen="slow", expected="quick", fix="-")
-        return [["edge", "a", "b", float(self.looks), None, float("nan"), 1]]
+        return Result([], [], [["edge", "a", "b", float(self.looks), None, float("nan"), 1]]), 0.0
 
 
 def test_a_lake_without_rows_has_an_empty_overview(tmp_path: Path):
     with SqlWorker(tmp_path / "lake") as worker:
-        seen = told(worker.query(_SQL).rows, 7.0)
+        seen = told(worker.query(SQL).rows, 7.0)
 
     assert seen.model_dump() == {
-        "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "alerts": [], "signals": {},
+        "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "jobs": [], "versions": [],
+        "changes": [], "alerts": [], "signals": {},
     }  # fmt: skip
 
 
@@ -81,3 +85,46 @@ def test_one_look_that_took_very_long_is_not_shown_for_ever():
     lookout.seen()
 
     assert room.looks == 2
+
+
+def test_a_world_that_is_over_is_looked_at_once_more_and_not_again():
+    room, hands = Watched(), [0.0]
+    lookout = Lookout(room, lambda: hands[0], 2.0)  # type: ignore[arg-type]
+    lookout.seen()
+    room.is_settled = True
+
+    for now in (1.0, 10.0, 20.0, 30.0):
+        hands[0] = now
+        lookout.seen()
+
+    assert room.looks == 2
+
+
+def test_it_tells_of_the_batch_job_of_what_serves_and_of_what_was_changed(tmp_path: Path):
+    """The job's last run for a view, versions by their share, and the latest changes last; what was long ago is no news."""
+    store = SegmentStore(tmp_path, lambda: 0.0)
+    add = store.add
+    add("procs", [row("procs", ts=START + 3_600, service="gateway")])
+    add("materialization_runs", [
+        row("materialization_runs", view="user_recent", finished=START + at, status=status, rows_written=n)
+        for at, status, n in ((600, "OK", 9), (1_200, "FAILED", 0), (9_000, "OK", 7))
+    ])  # fmt: skip
+    add(
+        "requests",
+        [request(n, model_version=v, index_version="ix") for n, v in ((3_500, "a"), (3_510, "a"), (3_520, "b"))],
+    )
+    add("changes", [
+        row("changes", ts=START + at, target="model", key="version", old="a", new=new, actor="bot") for at, new in ((-9, "z"), (3_500, "b"))
+    ])  # fmt: skip
+    store.flush()
+
+    with SqlWorker(tmp_path) as worker:
+        seen = told(worker.query(SQL).rows, START + 3_600)
+
+    assert [(job.view, job.status, job.rows, job.finished_ts) for job in seen.jobs] == [
+        ("user_recent", "FAILED", 0, START + 1_200)
+    ]
+    shares = {(one.of, one.version): one.share for one in seen.versions}
+    assert shares[("model_version", "a")] == pytest.approx(2 / 3, abs=1e-3)
+    assert shares[("index_version", "ix")] == 1.0
+    assert [(one.target, one.text) for one in seen.changes] == [("model", "version: a → b (bot)")]

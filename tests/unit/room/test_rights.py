@@ -40,7 +40,7 @@ def kinds_of_commands() -> set[str]:
 
 
 def test_every_command_has_its_row_and_one_place_where_it_is_done():
-    places = (TALK, aside_talk.TALK, ERRANDS, ORDERS, {"inject_set"})
+    places = (TALK, aside_talk.TALK, ERRANDS, ORDERS, {"ask", "inject_set"})
 
     assert set(rights.KINDS) == kinds_of_commands() == set().union(*places)
     assert len(rights.KINDS) == sum(len(place) for place in places)
@@ -84,7 +84,8 @@ def test_what_the_state_says_one_may_is_what_one_may():
         assert rights.rights(role, phase) == [k for k in rights.KINDS if authorise(role, k, phase) is None]
 
 
-def test_once_the_drill_is_over_nothing_that_concerns_it_can_be_done():
-    drill = {"ask", "act", "revert", "recommend", "preview", "hint", "file_report", "end", "report_field"}
+def test_once_the_drill_is_over_it_can_be_looked_at_and_nothing_that_concerns_it_be_done():
+    drill = {"act", "revert", "recommend", "preview", "hint", "file_report", "end", "report_field"}
     for role, phase, kind in itertools.product(Role, (Phase.over, Phase.debrief), drill):
         assert authorise(role, kind, phase) is not None
+        assert (authorise(role, "ask", phase) is None) == (role is not Role.observer)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.play import standing
 from sandbox.drill.play.report import checked
+from sandbox.room.commands import parsed
 from sandbox.room.events import INSTRUCTOR
 from sandbox.room.rights import Phase
 from tests.services.waiting import wait_for
 from tests.unit.room.desk import PAGE_S, WORLD_START, Marks, Scene, made, scene
+from tests.unit.room.panels.toy import USER, write_lake
 
 REPORT = {"incident": True, "component": "stream", "mechanism": "stream-lag", "started_at": WORLD_START + 600}
 
@@ -174,7 +178,7 @@ def test_one_command_sent_twice_is_done_once(opened: Scene):
     assert len(opened.desk.changes.made) == 1
 
 
-def test_others_are_answered_while_somebody_waits_for_the_desk(opened: Scene):
+def test_others_talk_and_act_and_the_world_goes_on_while_somebody_waits_for_an_answer(opened: Scene):
     ann, bob = opened.join("Ann", "commander"), opened.join("Bob", "operations")
     opened.desk.gate.clear()
     asking = threading.Thread(target=opened.do, args=(ann, "ask"), kwargs={"sql": "select 1"})
@@ -183,11 +187,68 @@ def test_others_are_answered_while_somebody_waits_for_the_desk(opened: Scene):
 
     opened.do(bob, "chat", text="are you there?")
     told = opened.room.state(bob)["messages"][-1]["text"]
+    before = opened.room.now()
+    opened.pass_(5)
+    opened.do(bob, "act", action="restart service=stream")
+    went = opened.room.now() - before
     opened.desk.gate.set()
     asking.join(5)
 
     assert told == "are you there?"
-    assert opened.kinds()[-2:] == ["chatted", "asked"]
+    assert went > 0
+    assert opened.kinds()[-3:] == ["chatted", "acted", "asked"]
+
+
+def test_a_drill_that_is_over_can_be_asked_still_by_its_kept_lake_and_by_nobody_where_that_is_gone(opened: Scene):
+    ann, zoe = opened.join("Ann", "commander"), opened.join("Zoe", "observer")
+    lake = Path(opened.desk.drill.plan.run_dir) / "lake"
+    write_lake(lake)
+    opened.do(ann, "end")
+    wait_for(lambda: opened.desk.closed, within_s=10)
+
+    seq = opened.do(ann, "ask", sql="SELECT count(*) AS n FROM requests WHERE ts < $now + INTERVAL 9 YEAR")
+    looked, _ = opened.room.look_up("SELECT max(user_id) FROM requests", 1)
+    with pytest.raises(SandboxError, match="ROOM-002"):
+        opened.do(zoe, "ask", sql="select 1")
+    shutil.rmtree(lake)
+    again = made(opened.journal, opened.desk.drill, None, [0.0])
+    with pytest.raises(SandboxError, match="whose telemetry is gone"):
+        again.submit(ann, parsed({"kind": "ask", "sql": "select 1"}))
+    again.close()
+
+    assert opened.what(seq).rows == [[3]]
+    assert looked.rows == [[USER]]
+    assert opened.desk.asked == [], "its desk is gone"
+
+
+def test_what_a_stack_writes_while_it_is_taken_down_is_nothing_of_the_drill(opened: Scene):
+    ann = opened.join("Ann", "commander")
+    opened.pass_(30)
+    ended_ts = opened.room.now()
+    write_lake(Path(opened.desk.drill.plan.run_dir) / "lake", end=ended_ts + 80)  # the last of three requests is later
+    opened.do(ann, "end")
+
+    found, _ = opened.room.look_up("SELECT count(*) FROM requests", 1)
+
+    assert found.rows == [[2]]
+
+
+def test_a_desk_is_closed_only_when_it_has_answered_whoever_asks_still(opened: Scene):
+    ann, bob = opened.join("Ann", "commander"), opened.join("Bob", "operations")
+    opened.desk.gate.clear()
+    asking = threading.Thread(target=opened.do, args=(bob, "ask"), kwargs={"sql": "select 1"})
+    asking.start()
+    wait_for(lambda: opened.desk.asked == ["select 1"], within_s=5)
+
+    opened.do(ann, "end")
+    was_closed = opened.desk.closed
+    opened.desk.gate.set()
+    asking.join(5)
+    opened.wait_for("graded")
+
+    assert not was_closed
+    assert opened.desk.closed
+    assert opened.kinds()[-3:] == ["ended", "asked", "graded"]
 
 
 def test_the_world_goes_by_the_wall_clock_once_somebody_is_there(opened: Scene):

@@ -241,6 +241,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/draft", "/instructor/authors-words", "/instructor/jobs", "/instructor/jobs/{job}",
         "/instructor/replays/{name}/moment", "/instructor/results", "/instructor/results.csv",
         "/instructor/replays/{name}/signals", "/rooms/{code}/replay/signals",
+        "/instructor/replays/{name}/then", "/rooms/{code}/replay/then",
         "/rooms/{code}/failures", "/instructor/rooms/{code}/failures",
     } | {f"{whose}/rooms/{{code}}/{panel}" for whose in ("", "/instructor") for panel in PANELS}  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]

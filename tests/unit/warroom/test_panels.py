@@ -12,6 +12,7 @@ import pytest
 from sandbox.room.panels.measures import BOARDS
 from sandbox.telemetry.sql import SqlWorker
 from sandbox.warroom.settings import Settings
+from tests.services.waiting import wait_for
 from tests.unit.room.panels.toy import USER, write_lake
 from tests.unit.warroom.conftest import Site
 from tests.unit.warroom.test_api import problem
@@ -123,7 +124,27 @@ def test_every_panel_answers_everybody_in_the_room_with_the_same(site: Site, tmp
     assert site.scene.desk.asked == []
 
 
-def test_a_panel_is_closed_once_the_drill_is_over(answering: Site):
+def test_panels_of_a_drill_that_is_over_show_what_its_lake_keeps(site: Site):
+    """The same documents as while it ran, read only; where its telemetry is gone it says so."""
+    ann, boss = site.joined("Ann", "commander"), site.instructor()
+    lake = Path(site.scene.desk.drill.plan.run_dir) / "lake"
+    write_lake(lake, end=site.scene.desk.clock)
+    assert ann.do("end").status_code == 200
+    wait_for(lambda: site.scene.room.shared.grade is not None, within_s=10)
+
+    seen = [who.client.get(f"{who.place}/{path}") for who in (ann, boss) for path in ("traces", "overview", "logs")]
+    asked = ann.do("ask", sql="SELECT count(*) FROM requests").json()["seq"]
+    acted = ann.do("act", action="restart service=stream")
+
+    assert [answer.status_code for answer in seen] == [200] * 6
+    assert [line["trace"] for line in seen[0].json()["traces"]] == ["req-0130", "req-0070", "req-0010"]
+    assert [one["rule"] for one in seen[1].json()["alerts"]] == ["plain"]
+    assert [answer.json() for answer in seen[:3]] == [answer.json() for answer in seen[3:]]
+    assert site.scene.room.events[asked - 1].what.rows == [[3]]
+    problem(acted, 409, "ROOM-003")
+
+
+def test_a_panel_says_so_where_the_telemetry_of_a_drill_that_is_over_is_gone(answering: Site):
     ann = answering.joined("Ann", "commander")
     assert ann.do("end").status_code == 200
 

@@ -24,7 +24,6 @@ def watched(site: Site, tmp_path: Path) -> Iterator[tuple[Site, Watched]]:
     desk = site.scene.desk
     with SqlWorker(write_lake(tmp_path / "hostile", HOSTILE, site.scene.desk.clock)) as worker, browsing() as browser:
         desk.lake = lambda: worker  # type: ignore[method-assign,return-value]
-        desk.ask = worker.query  # type: ignore[method-assign]
         context = browser.new_context()
         ann = Watched(context, site.address)
         joins(ann.page, site.address, site.code, "Ann", "commander")

@@ -25,7 +25,7 @@ def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
     ann, bob = site.joined("Ann", "commander"), site.joined("Bob", "observer")
     said = ann.do("chat", text="it is the stream").json()["seq"]
     place = f"/rooms/{site.code}/replay"
-    for path in (place, f"{place}/moment?seq=2", f"{place}/signals"):
+    for path in (place, f"{place}/moment?seq=2", f"{place}/signals", f"{place}/then?seq=2"):
         problem(ann.client.get(path), 409, "ROOM-003")
         problem(site.client().get(path), 401, "ROOM-004")
     problem(ann.do("step_to", event=2), 409, "ROOM-003")
@@ -44,6 +44,8 @@ def test_a_team_looks_back_in_its_debrief_and_not_before(site: Site):
     assert ann.do("step_to", event=said).status_code == 200
     assert bob.state()["shown"] == said, "all look at it"
     problem(ann.client.get(f"{place}/moment", params={"seq": 0}), 400, "ROOM-006")
+    gone = ann.client.get(f"{place}/then", params={"seq": said}).json()
+    assert (gone["stack"], gone["answer"], gone["why"]) == (None, None, "its telemetry is gone")
 
 
 def test_signals_are_asked_for_once_however_many_look(site: Site, monkeypatch):
@@ -72,5 +74,5 @@ def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(
     assert then["truth"]["faults"] is True
     problem(boss.client.get("/instructor/replays/NOBODY"), 404, "ROOM-001")
     assert boss.client.get(f"{place}/signals").json() == {}, "its telemetry is gone"
-    for path in ("/instructor/replays", place, f"{place}/moment?seq=4", f"{place}/signals"):
+    for path in ("/instructor/replays", place, f"{place}/moment?seq=4", f"{place}/signals", f"{place}/then?seq=4"):
         problem(ann.client.get(path), 401, "ROOM-004")

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { allow, h, s, say } from "./dom.js";
 
-/** Marks on the boxes and edges of a diagram, and in words below it. svg: its boxes are a rect and a text of class node-name. */
+/** Marks on the boxes and edges of a diagram, and in words below it. svg: its boxes are rects that say of what they are. */
 export function commonly(model, svg) {
   const list = h("div", { class: "commonly" });
   const element = h("details", { hidden: true }, h("summary", {}, "Where failures commonly occur"), list);
@@ -44,8 +44,7 @@ export function commonly(model, svg) {
   }
 
   function box(name) {
-    const text = [...svg.querySelectorAll(".node-name")].find((one) => one.textContent === name);
-    return text?.parentNode.querySelector("rect")?.getBBox();
+    return [...svg.querySelectorAll("rect.node")].find((one) => one.dataset.of === name)?.getBBox();
   }
 
   model.watch((state) => { show(state.room.failures_shown); });

@@ -13,7 +13,7 @@ const DRAWN = ["clicks", "conversions", "satisfied_sessions", "p99_ms"];
 export function harmLive(room, isShown) {
   const why = h("p", { class: "quiet" });
   const rows = h("tbody", {});
-  const heads = [h("th", {}, "since the onset"), h("th", {}, "here"), h("th", {}, "healthy day"), h("th", {}, "harm"), h("th", { title: "in the last ten minutes" }, "a minute, lately"), h("th", {}, "")];
+  const heads = [h("th", {}, "since the onset"), h("th", {}, "here"), h("th", {}, "healthy day"), h("th", {}, "harm"), h("th", {}, "95 % interval"), h("th", { title: "in the last ten minutes" }, "a minute, lately"), h("th", {}, "")];
   const charts = h("div", { class: "charts" });
   const element = h("div", { class: "stack" }, why, h("table", {}, h("thead", {}, h("tr", {}, heads)), rows), charts);
 
@@ -29,16 +29,24 @@ export function harmLive(room, isShown) {
     say(heads[0], live ? "golden signal" : told.onset_s === null ? "since the beginning" : `since the onset, ${worldClock(told.began_ts + told.onset_s)}`);
     say(heads[1], live ? "last 5 min" : "here");
     say(heads[2], live ? "quiet part" : "healthy day");
-    heads[3].hidden = heads[4].hidden = live;
+    heads[3].hidden = heads[5].hidden = live;
+    say(heads[4], live ? "nine of ten quiet minutes" : "95 % interval");
+    heads[4].title = live ? "" : "over the users that there might have been; of this world and seed alone";
     say(why, told.why);
     follow(rows, Object.entries(told.sums), ([name]) => name, ([name, sum]) => h("tr", {}, h("td", {}, name.replaceAll("_", " ")),
       h("td", { class: "number" }, figure(sum.here)), h("td", { class: "number" }, figure(sum.healthy)),
-      live ? null : [sum.harm, sum.lately].map((value) => h("td", { class: value > 0 ? "number refusal" : "number" }, figure(value))), h("td", {}, h("small", {}, sum.unit))));
+      live ? null : harmCell(sum.harm, sum.low > 0), h("td", { class: "number" }, sum.low === null ? "" : `${figure(sum.low)} to ${figure(sum.high)}`),
+      live ? null : harmCell(sum.lately, sum.lately > 0), h("td", {}, h("small", {}, sum.unit))));
     follow(charts, DRAWN.filter((name) => told.minutes[name]?.length > 1), (name) => name, (name) => chart(name, told), (name) => JSON.stringify(told.minutes[name]));
   }
 
   room.every(EVERY_MS, look);
   return { element, look };
+}
+
+/** isClear: whether it is worse for sure. */
+function harmCell(value, isClear) {
+  return h("td", { class: isClear ? "number refusal" : "number" }, figure(value));
 }
 
 /** Means of `size` minutes each: single ones are chance. */

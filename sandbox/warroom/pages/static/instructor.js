@@ -6,6 +6,7 @@ import { debrief } from "./debrief.js";
 import { allow, ask, follow, h, say, tabs } from "./dom.js";
 import { harmLive } from "./harm.js";
 import { header } from "./header.js";
+import { looking } from "./looking.js";
 import { Model } from "./model.js";
 import { overview } from "./overview.js";
 import { roomsView } from "./rooms_view.js";
@@ -112,10 +113,11 @@ function draw(rooms) {
 
 function roomOf(room, code) {
   let at = "team";
-  const links = { event: (seq) => { center.show("sql"); bench.open(Number(seq)); }, query: () => center.show("sql"), time: () => {}, trace: () => {} };
+  const links = { event: (seq) => { center.show("sql"); bench.open(Number(seq)); }, query: () => center.show("sql"), time: () => {}, trace: (id) => looks.trace(id), panel: (link) => looks.go(link) };
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
-  const seen = overview(room, () => at === "overview");
+  const seen = overview(room, () => at === "overview", (link) => looks.go(link));
+  const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at);
   const hand = twists(room);
   const harm = harmLive(room, () => at === "harm");
   const center = tabs("Console", [
@@ -124,9 +126,10 @@ function roomOf(room, code) {
     { id: "twists", title: "Twists", panel: hand.element },
     { id: "harm", title: "Harm", panel: harm.element },
     { id: "overview", title: "Overview", panel: seen.element },
+    ...looks.tabs,
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "debrief", title: "Debrief", panel: debrief(room, (item) => override(room, item)) },
-  ], (id) => { at = id; if (id === "overview") seen.look(); if (id === "harm") harm.look(); if (id === "twists") hand.look(); });
+  ], (id) => { at = id; if (id === "overview") seen.look(); if (id === "harm") harm.look(); if (id === "twists") hand.look(); looks.shown(id); });
   const side = tabs("Say", [
     { id: "say", title: "Say", panel: saying(room) },
     { id: "activity", title: "Timeline", panel: activity(room, links) },

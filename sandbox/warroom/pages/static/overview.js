@@ -2,29 +2,19 @@
 
 import { call } from "./api.js";
 import { commonly } from "./commonly.js";
+import { diagram } from "./diagram.js";
 import { follow, h, s, say } from "./dom.js";
 import { figure, percent, worldClock } from "./times.js";
 
 const EVERY_MS = 2500;
-const W = 118;
-const H = 46;
-const AT = {
-  gateway: [8, 158], features: [262, 8], retrieval: [262, 92], ranking: [262, 176], rules: [262, 260], events: [262, 344],
-  model: [536, 134], redis: [700, 8], stream: [700, 344],
-};
-const CALLS = [
-  ["gateway", "features"], ["gateway", "retrieval"], ["gateway", "ranking"], ["gateway", "rules"], ["gateway", "events"],
-  ["retrieval", "model"], ["ranking", "model"], ["ranking", "features"],
-];
-const FLOWS = [["features", "redis"], ["events", "stream"], ["stream", "redis"]];
 const SIGNALS = [
   ["request_rate", "Requests per second", figure], ["error_share", "Error share", percent],
   ["latency_p99_ms", "Latency, p99 (ms)", figure], ["ctr", "Clicks per impression", percent],
 ];
 
-/** shown: () -> whether anybody can see it now: else nothing is asked. */
-export function overview(model, shown) {
-  const picture = diagram();
+/** shown: () -> whether anybody can see it now: else nothing is asked. go: called with the link of the panel of what is clicked. */
+export function overview(model, shown, go) {
+  const picture = diagram(go);
   const charts = SIGNALS.map(([name, title, format]) => chart(name, title, format));
   const alerts = h("ul", { class: "alerts", "aria-label": "Alerts" });
   const quiet = h("p", { class: "quiet" }, "No alert is firing.");
@@ -44,7 +34,7 @@ export function overview(model, shown) {
         kept.push(...points.filter(([ts]) => ts > newest));
       }
       last = Math.max(last, ...[...signals.values()].map((points) => points.at(-1)?.[0] ?? 0));
-      picture.draw(seen);
+      picture.draw(seen, Object.fromEntries([...signals].map(([name, points]) => [name, points.at(-1)?.[1] ?? null])));
       follow(alerts, seen.alerts, (alert) => alert.rule, (alert) =>
         h("li", {}, h("strong", {}, alert.rule), ` since ${worldClock(alert.since_ts)}: ${alert.summary}`));
       quiet.hidden = seen.alerts.length > 0;
@@ -63,61 +53,6 @@ export function overview(model, shown) {
     commonly(model, picture.element),
     h("div", { class: "charts" }, charts.map((one) => one.element)));
   return { element, look };
-}
-
-function diagram() {
-  const edges = new Map();
-  const nodes = new Map();
-  const lines = [...CALLS, ...FLOWS].map(([from, to]) => {
-    const { path, x, y } = way(from, to);
-    const line = s("path", { d: path, class: "edge", "marker-end": "url(#tip)" });
-    const text = s("text", { x, y, class: "edge-text", "text-anchor": "middle" });
-    edges.set(`${from} ${to}`, { line, text });
-    return s("g", {}, line, text);
-  });
-  const boxes = Object.entries(AT).map(([name, [x, y]]) => {
-    const box = s("rect", { x, y, width: W, height: H, rx: 6, class: "node" });
-    const text = s("text", { x: x + W / 2, y: y + 19, "text-anchor": "middle", class: "node-name" }, name);
-    const more = s("text", { x: x + W / 2, y: y + 36, "text-anchor": "middle", class: "node-more" });
-    nodes.set(name, { box, more });
-    return s("g", {}, box, text, more);
-  });
-  const tip = s("marker", { id: "tip", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { d: "M0 0 L8 4 L0 8 z", class: "tip" }));
-  const element = s("svg", { viewBox: "0 0 826 398", class: "diagram", role: "img", "aria-label": "Services and the calls between them" }, s("defs", {}, tip), lines, boxes);
-
-  function draw(seen) {
-    for (const [from, to] of CALLS) {
-      const edge = seen.edges.find((one) => one.caller === from && one.callee === to);
-      const { line, text } = edges.get(`${from} ${to}`);
-      line.setAttribute("class", `edge ${edge && edge.errors > 0.01 ? "bad" : ""}`);
-      text.setAttribute("class", `edge-text ${edge && edge.errors > 0.01 ? "bad" : ""}`);
-      say(text, edge ? `${figure(edge.rate)}/s · ${figure(edge.p99_ms)} ms${edge.errors > 0 ? ` · ${percent(edge.errors)} err` : ""}` : "");
-    }
-    for (const [name, { box, more }] of nodes) {
-      const node = seen.nodes.find((one) => one.service === name);
-      const into = seen.edges.filter((one) => one.callee === name);
-      const failing = into.some((one) => one.errors > 0.01);
-      box.setAttribute("class", `node ${!node ? "gone" : failing ? "bad" : ""}`);
-      if (name === "redis") say(more, seen.store ? `${figure(seen.store.ops)} ops/s · ${figure(seen.store.used_mb)} MB` : "");
-      else if (name === "stream") say(more, seen.stream ? `${figure(seen.stream.rate)}/s · ${figure(seen.stream.backlog)} behind` : "");
-      else say(more, node ? `${node.instances > 1 ? `${node.instances} × ` : ""}${figure(node.cpu_pct)} % cpu${node.queue >= 1 ? ` · ${figure(node.queue)} wait` : ""}` : "no process");
-    }
-  }
-  return { element, draw };
-}
-
-/** From one box to another, and where its text stands. */
-function way(from, to) {
-  const [ax, ay] = AT[from];
-  const [bx, by] = AT[to];
-  if (from === "ranking" && to === "features") {
-    const [x, y1, y2] = [ax + W, ay + 12, by + 34];
-    return { path: `M${x} ${y1} C ${x + 62} ${y1 - 30}, ${x + 62} ${y2 + 40}, ${x} ${y2}`, x: x + 66, y: by + 78 };
-  }
-  if (from === "stream") return { path: `M${ax + W / 2} ${ay} L${bx + W / 2} ${by + H}`, x: 0, y: 0 };
-  const [x1, y1, x2, y2] = [ax + W, ay + H / 2, bx, by + H / 2];
-  const t = from === "gateway" ? 0.56 : 0.5;
-  return { path: `M${x1} ${y1} L${x2} ${y2}`, x: x1 + (x2 - x1) * t, y: y1 + (y2 - y1) * t - 5 };
 }
 
 const CW = 300;

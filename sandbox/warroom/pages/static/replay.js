@@ -5,6 +5,7 @@ import { hypotheses, tasks } from "./boards.js";
 import { follow, h, say } from "./dom.js";
 import { activityOf, chartsOf, Past } from "./past.js";
 import { chat, pager } from "./talk.js";
+import { then } from "./then.js";
 import { truth } from "./truth.js";
 import { span, worldTime } from "./times.js";
 
@@ -36,9 +37,10 @@ export function player(place, { onStep = () => {} } = {}) {
   const now = h("p", { class: "pre now", "aria-live": "polite" });
   const refusal = h("p", { class: "refusal", role: "alert" });
   let charts = h("div", {});
+  const stack = then(place);
   const bar = h("div", { class: "row player" }, button("◀", "One step back", () => choose(at - 1)), plays, button("▶|", "One step on", () => choose(at + 1)),
     speed, slide, clock, where);
-  const element = h("section", { class: "replay stack past", "aria-label": "Replay" }, bar, now, refusal, charts, h("div", { class: "moment" }, list, room(past)));
+  const element = h("section", { class: "replay stack past", "aria-label": "Replay" }, bar, now, refusal, charts, stack, h("div", { class: "moment" }, list, room(past)));
 
   async function load() {
     say(refusal, "");
@@ -52,6 +54,7 @@ export function player(place, { onStep = () => {} } = {}) {
       return say(refusal, error.message);
     }
     known.clear();
+    stack.forget();
     slide.max = String(Math.max(0, told.lines.length - 1));
     follow(list, told.lines.map((line, i) => ({ line, i })), (one) => one.i, ({ line, i }) => h("li", { class: `k-${line.kind}` },
       h("time", {}, worldTime(line.world_ts).slice(11, 19)), h("button", { type: "button", class: "link", onclick: () => choose(i) }, line.text)), ({ line }) => line.text);
@@ -79,6 +82,7 @@ export function player(place, { onStep = () => {} } = {}) {
       item.toggleAttribute("aria-current", i === at);
     });
     if (list.offsetParent) list.children[at].scrollIntoView({ block: "nearest" });
+    stack.at(chosen.seq, timer !== null);
     wanted = chosen.seq;
     if (!known.has(chosen.seq)) {
       try {

@@ -3,20 +3,16 @@
 import { actions } from "./actions.js";
 import { Problem } from "./api.js";
 import { hypotheses, tasks } from "./boards.js";
-import { dashboards } from "./dashboards.js";
 import { debrief } from "./debrief.js";
 import { allow, ask, follow, h, tabs, toast } from "./dom.js";
 import { header } from "./header.js";
 import { joining } from "./join.js";
-import { logs } from "./logs.js";
+import { looking } from "./looking.js";
 import { Model } from "./model.js";
 import { overview } from "./overview.js";
-import { parted } from "./panels.js";
 import { report } from "./report.js";
-import { slates } from "./slates.js";
 import { activity, chat, pager, people } from "./talk.js";
 import { status } from "./status.js";
-import { traces } from "./traces.js";
 import { workbench } from "./workbench.js";
 
 const page = document.getElementById("page");
@@ -54,37 +50,22 @@ function draw(room, code) {
     query: (sql) => { center.show("sql"); bench.element.querySelector("textarea").value = sql; },
     event: (seq) => { center.show("sql"); bench.open(Number(seq)); },
     time: (text) => toast(`world time ${text}`),
-    trace: (id) => { center.show("traces"); looks.traces.open(id); },
-    panel: (link) => {
-      const at = parted(link, Object.keys(looks));
-      if (!at) return toast("a link to nothing that is here", "warn");
-      center.show(looks[at.name].tab ?? at.name);
-      return looks[at.name].go(at.id, at.wanted);
-    },
+    trace: (id) => looks.trace(id),
+    panel: (link) => looks.go(link),
   };
   let at = "overview";
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
-  const seen = overview(room, () => at === "overview");
-  const toChat = (link) => talk.attach(link);
-  const why = slates(room, toChat, (id) => links.trace(id));
-  const looks = {
-    dashboards: dashboards(room, toChat, () => at === "dashboards"),
-    traces: traces(room, toChat, (id) => links.panel(`slates/${encodeURIComponent(id)}`)),
-    logs: logs(room, toChat, (id) => links.trace(id)),
-    slates: why, users: why.user, items: why.item,
-  };
+  const seen = overview(room, () => at === "overview", (link) => looks.go(link));
+  const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at);
   const center = tabs("Work", [
     { id: "overview", title: "Overview", panel: seen.element },
-    { id: "dashboards", title: "Dashboards", panel: looks.dashboards.element },
-    { id: "traces", title: "Traces", panel: looks.traces.element },
-    { id: "logs", title: "Logs", panel: looks.logs.element },
-    { id: "slates", title: "Slates", panel: looks.slates.element },
+    ...looks.tabs,
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "actions", title: "Actions", panel: actions(room) },
     { id: "report", title: "Report", panel: report(room) },
     { id: "debrief", title: "Debrief", panel: debrief(room) },
-  ], (id) => { at = id; if (id === "overview") seen.look(); looks[id]?.shown(); });
+  ], (id) => { at = id; if (id === "overview") seen.look(); looks.shown(id); });
   const side = tabs("Board", [
     { id: "hypotheses", title: "Hypotheses", panel: hypotheses(room, bench.sql, links) },
     { id: "tasks", title: "Tasks", panel: tasks(room) },

@@ -8,6 +8,8 @@ import json
 import pytest
 from rich.console import Console
 
+from sandbox.drill.debrief.timeline import timeline
+from sandbox.drill.play.journal import Entry
 from sandbox.drill.play.notebook import Look
 from sandbox.drill.play.report import Report, RuledOut, Statement
 from sandbox.drill.scenario import library
@@ -104,6 +106,16 @@ def test_the_timeline_has_truth_page_looks_deeds_and_report_in_order_by_both_clo
     assert asked["wall"] == "2026-05-28T20:27:50Z"
     assert [r["at_s"] for r in told["timeline"]] == sorted(r["at_s"] for r in told["timeline"])
     assert "you ask" in printed(told)
+
+
+def test_a_report_of_before_that_named_one_cause_without_a_list_is_told_like_one_with_it():
+    old = {"incident": True, "component": "stream", "mechanism": "stream-lag", "started_at": BEGAN + 60}
+    listed = Report.model_validate(old).model_dump(mode="json")
+
+    told = [timeline([Entry(BEGAN + 90, 0.0, "trainee", "report", {"report": r})], (), BEGAN)[0] for r in (old, listed)]
+
+    assert told[0]["words"] == "stream: stream-lag"
+    assert told[0] == told[1]
 
 
 def test_what_was_asked_after_the_report_is_no_part_of_the_drill():

@@ -11,7 +11,7 @@ from sandbox.room.panels.keeper import BURST_S, MOST_KEPT, Panels
 
 
 class Watched:
-    """Stands for a room whose desk takes `costs_s` for a look. over: its drill is."""
+    """Stands for a room whose desk takes `costs_s` for a look. over: its drill is, and its lake gone."""
 
     code = "ABCDEF"
 
@@ -20,7 +20,7 @@ class Watched:
 
     def look_up(self, sql: str, max_rows: int) -> Any:
         if self.over:
-            return None
+            raise SandboxError("ROOM-003", where="room", seen="its telemetry is gone", expected="-", fix="-")
         self.looks += 1
         self.hands[0] += self.costs_s
         return f"look {self.looks}", self.costs_s
@@ -74,7 +74,7 @@ def test_what_was_not_looked_at_for_longest_goes_first():
     assert room.looks == MOST_KEPT + 2
 
 
-def test_a_drill_that_is_over_and_a_lake_that_refuses_are_told_as_errors_and_not_kept():
+def test_a_drill_whose_lake_is_gone_and_a_lake_that_refuses_are_told_as_errors_and_not_kept():
     room, panels, _ = kept()
 
     def fails(lake: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,8 +22,10 @@ from sandbox.room.record import moments, recordings
 from sandbox.room.record.listing import listed
 from sandbox.room.record.moments import Line, due_s
 from sandbox.room.record.telling import UNTOLD
+from sandbox.room.record.then import then
 from tests.unit.drill.desk import WORLD_START, begun_drill, paged
 from tests.unit.room.desk import PAGE_S, Scene
+from tests.unit.room.panels.toy import write_lake
 
 
 def played(scene: Scene) -> list[dict]:
@@ -152,3 +156,50 @@ def test_a_recording_that_there_is_not_is_refused(name: str, place):
     drills.root().mkdir(parents=True)
     with pytest.raises(SandboxError, match="ROOM-001"):
         recordings.recording(name)
+
+
+def with_a_lake(drill: drills.Drill, at_ts: float) -> None:
+    """Three requests, of which the last comes at that time; each is 60 s after the one before."""
+    write_lake(Path(drill.plan.run_dir) / "lake", end=at_ts + 70)
+
+
+def test_the_stack_is_shown_as_it_had_been_written_by_each_moment(opened: Scene):
+    """Of a room the answers are those that were given, whatever the lake has come to since."""
+    ann = opened.join("Ann", "commander")
+    opened.pass_(20)
+    first = opened.do(ann, "ask", sql="select 1")
+    opened.pass_(30)
+    last = opened.do(ann, "chat", text="now")
+    with_a_lake(opened.desk.drill, opened.room.now() - 1)
+    found = recordings.Recording(
+        "A", "room", "", "virtual", opened.room.events, {}, Path(opened.desk.drill.plan.run_dir) / "lake"
+    )
+
+    early, late = (then(found, seq) for seq in (first, last))
+
+    assert early.stack is not None
+    assert late.stack is not None
+    assert [one.rule for one in early.stack.alerts] == []
+    assert [one.rule for one in late.stack.alerts] == ["plain"]
+    assert early.answer is not None
+    assert (early.answer.columns, len(early.answer.rows), early.answer.asked_again) == ([":n", "n"], 200, False)
+    assert late.answer is None
+
+
+def test_an_answer_that_was_kept_nowhere_is_asked_for_again_of_the_lake_of_then(place):
+    drill = paged(begun_drill(place), PAGE_S)
+    at_ts = WORLD_START + PAGE_S + 60
+    Notebook(drill.directory).note_look("SELECT count(*) AS n FROM requests WHERE ts < $now AND $paged > $began", at_ts)
+    Notebook(drill.directory).note_look("SELECT nothing FROM nowhere", at_ts + 1)
+    drill.journal.append(WORLD_START + PAGE_S + 180, "trainee", "abandoned")
+    with_a_lake(drill, at_ts + 30)
+    found = recordings.recording(drill.plan.drill)
+    asked, wrong = (event.seq for event in found.events if event.kind == "asked")
+
+    told, refused = (then(found, seq) for seq in (asked, wrong))
+    gone = then(replace(found, lake=None), asked)
+
+    assert told.answer is not None
+    assert (told.answer.columns, told.answer.rows, told.answer.asked_again) == (["n"], [[2]], True)
+    assert (refused.answer, refused.why[:8]) == (None, "LAKE-004")
+    assert (gone.stack, gone.answer, gone.why) == (None, None, "its telemetry is gone")
