@@ -14,7 +14,7 @@ from grpc import aio
 
 from loadtest.clients import TIMEOUT_S
 from sandbox.base.catalogue import Catalogue
-from sandbox.bench.kernels import K, users_of
+from sandbox.bench.driving import K, users_of
 from sandbox.bench.overload import Ended
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import Operations

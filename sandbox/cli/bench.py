@@ -160,7 +160,7 @@ def _overload(
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
             of = overload_sides.Virtual(world, Path(directory) / "run")
             return overload.measure(of, backend, rounds, seconds, say, world=world)
-    with _running(world, run_dir, say) as running:
+    with on_a_stack(world, run_dir, say) as running:
         return overload.measure(overload_sides.Live(running), backend, rounds, seconds, say, world=running.run.world)
 
 
