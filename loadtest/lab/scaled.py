@@ -7,24 +7,17 @@ gateway's worth. What the plan foretells of it, use of cores and the wait that f
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from loadtest.lab.capacity import Target, Terms
-from loadtest.lab.telemetry import Seen, seen
-from sandbox.base.config import Config
-from sandbox.base.instances import MOST, SCALABLE, split
+from sandbox.base.instances import MOST, SCALABLE
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.virtual.machine import timing as timings
-from sandbox.virtual.stack import VirtualStack
 
-LIGHT_PER_S, SPEED, WARM_S = 2.0, 60.0, 5.0
-CORES = 64.0  # of the virtual machine: a plan's replicas have a core each
+LIGHT_PER_S, LIGHT_S = 2.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -42,17 +35,19 @@ class Played:
         return {name: cores * self.seconds * 1000 / max(self.n, 1) for name, cores in self.used.items()}
 
 
+Play = Callable[[float, Mapping[str, int], float], Played]  # of a rate, replicas and wall seconds
+
+
 def check(
-    wanted: Target, planned_ms: Mapping[str, float], terms: Terms, world: str, seconds: float, seed: int = 1, progress: ProgressFn = quiet
+    wanted: Target, planned_ms: Mapping[str, float], terms: Terms, play: Play, seconds: float, progress: ProgressFn = quiet
 ) -> dict[str, Any]:  # fmt: skip
     """{share_of_target, rate_per_s, replicas, utilisation: {service: {foretold, found}}, latency_ms, cpu_ms, said}. planned_ms:
     the plan's CPU-ms of a request by service, stated beside the virtual backend's own, by which the part is sized."""
     progress("a light run, for what a request costs there", None)
-    light = played(world, LIGHT_PER_S, {}, max(seconds, 60.0), seed)
+    light = play(LIGHT_PER_S, {}, max(seconds, LIGHT_S))
     rate, replicas = part(wanted.rate_per_s, light.cpu_ms, terms)
     progress(f"{rate:.0f} requests/s for {seconds:g} s, 1/{wanted.rate_per_s / rate:,.0f} of the target", None)
-    full = played(world, rate, replicas, seconds, seed)
-    return told(wanted, planned_ms, light, full, replicas)
+    return told(wanted, planned_ms, light, play(rate, replicas, seconds), replicas)
 
 
 def part(target_per_s: float, cpu_ms: Mapping[str, float], terms: Terms) -> tuple[float, dict[str, int]]:
@@ -62,33 +57,6 @@ def part(target_per_s: float, cpu_ms: Mapping[str, float], terms: Terms) -> tupl
     rate = min(target_per_s, *fits.values())
     need = {name: max(1, math.ceil(rate * cpu_ms.get(name, 0.0) / 1000 / terms.busy - 1e-9)) for name in SCALABLE}
     return rate, need
-
-
-def played(world: str, rate: float, replicas: Mapping[str, int], seconds: float, seed: int) -> Played:
-    """A run on the virtual backend, its first seconds left out."""
-    config = Config()
-    for service, n in replicas.items():
-        getattr(config, service).replicas = n
-    timing = timings.load().model_copy(update={"cores": CORES})
-    with tempfile.TemporaryDirectory(prefix="sandbox-capacity-") as place:
-        stack = VirtualStack(world, Path(place), seed=seed, rate_per_s=rate, speed=SPEED, config=config, timing=timing)
-        began_ts = stack.began_ts + WARM_S * SPEED
-        ended_ts = began_ts + seconds * SPEED
-        stack.advance(ended_ts)
-        stack.flush()
-        found = seen(stack.run.lake, began_ts, ended_ts - 1e-3, SPEED)
-        requests = stack.ledger.requests
-    mine = (requests.ts >= began_ts) & (requests.ts < ended_ts)
-    return Played(rate, seconds, int(mine.sum()), used(found), np.asarray(requests.latency_ms[mine]))
-
-
-def used(found: Seen) -> dict[str, float]:
-    """Cores in use by service, all instances together."""
-    total: dict[str, float] = {}
-    for process in found.processes:
-        name, _ = split(process.name)
-        total[name] = total.get(name, 0.0) + process.cpu
-    return total
 
 
 def told(

@@ -75,10 +75,13 @@ def capacity(
     if model_params is not None:
         plan["assumptions"].append(said)
     if check:
+        from functools import partial
+
         from loadtest.lab.scaled import check as checked
+        from sandbox.virtual.calibration.played import played
 
         with progress(json_) as say:
-            plan["checked"] = checked(aim, measured.cpu_ms(), terms, world, check_seconds, progress=say)
+            plan["checked"] = checked(aim, measured.cpu_ms(), terms, partial(played, world), check_seconds, say)
     emit(plan, lambda: _show(plan), json_)
 
 
