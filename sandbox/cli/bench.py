@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from sandbox.runtime.stack import Stack
 
 ON_A_STACK = ("serving", "features", "faults")
-NAMES = (*ON_A_STACK, "stack", "virtual", "warroom", "overload", "parity")
+NAMES = (*ON_A_STACK, "stack", "virtual", "warroom", "overload", "offline", "parity")
 _DEFAULT_N = {"serving": 1_000, "features": 1_000, "faults": 4_000, "virtual": 30_000}
 
 
 def bench(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}, or all.")],
     world: Annotated[str, typer.Option(help="World: a preset or an imported one.")] = "laptop",
-    n: Annotated[int, typer.Option(help="Calls to measure; 0 for the bench's own number.")] = 0,
+    n: Annotated[int, typer.Option(help="Calls to measure, of `offline` events; 0 for the bench's own number.")] = 0,
     drill: Annotated[str, typer.Option(help="Drill that `stack` times: a name, gentlest, or none.")] = "gentlest",
     run_dir: Annotated[Path | None, typer.Option(help="A running stack to measure; default one of its own.")] = None,
     minutes: Annotated[float, typer.Option(help="Wall minutes of each live run of `parity`.")] = 10.0,
@@ -75,6 +75,10 @@ def bench(
             documents["warroom"] = measure.measure(plan, say).document()
         if name in ("overload", "all"):
             documents["overload"] = _overload(world, backend, run_dir, rounds, load_seconds, say)
+        if name in ("offline", "all"):
+            from sandbox.bench import offline
+
+            documents["offline"] = offline.measure(world, n or offline.EVENTS, say).document()
         if name in ("parity", "all"):
             from sandbox.bench import parity
             from sandbox.virtual.machine.timing import load

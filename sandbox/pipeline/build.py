@@ -71,7 +71,7 @@ def ensure_models(
     seed = seed_of(source.manifest.seed, "models", 1)
     run = _Run(source, target, seed, key, "1", recipe, Stages(), progress)
     steps = (run.towers, run.ranker, run.lists, run.features)
-    with _one_thread_each(), ThreadPoolExecutor(2) as pool:
+    with one_thread_each(), ThreadPoolExecutor(2) as pool:
         for job in [pool.submit(step) for step in steps]:
             job.result()
     return built
@@ -101,7 +101,7 @@ def train_release(
     if not _is_current(cached, source_key):
         run = _Run(read_source(world_dir), cache, seed, source_key, suffix, recipe, stages, progress)
         jobs = {"two_tower": run.towers, "ranker": run.ranker}
-        with _one_thread_each(), ThreadPoolExecutor(2) as pool:
+        with one_thread_each(), ThreadPoolExecutor(2) as pool:
             for job in [pool.submit(jobs[name]) for name in artifacts]:
                 job.result()
     target = registry_dir or world_dir / "registry"
@@ -112,10 +112,12 @@ def train_release(
 
 def recipe_for(world_dir: Path) -> Recipe:
     """The default recipe: a log of ratings has many events for each user and bears more epochs."""
-    manifest = read_manifest(world_dir)
-    if manifest.has_negatives:
-        return Recipe()
-    return Recipe(tower=TowerSettings(epochs=12))
+    return recipe_of(read_manifest(world_dir).has_negatives)
+
+
+def recipe_of(has_negatives: bool) -> Recipe:
+    """The same, by whether the log tells what was not chosen."""
+    return Recipe() if has_negatives else Recipe(tower=TowerSettings(epochs=12))
 
 
 class _Run:
@@ -318,7 +320,7 @@ def _sample(joined: Joined, personalised: np.ndarray) -> bytes:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """One torch thread per job: two jobs fill two cores, and sums come in one order on any machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

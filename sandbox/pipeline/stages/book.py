@@ -125,7 +125,7 @@ class Book:
         """The document, then its rows: whoever is killed between them has them written by the next run's `write`."""
         write_atomically(self.runs / f"{run.run}.json", run.model_dump_json(indent=1))
         for table, rows in rows_of(run).items():
-            self._segment(table, run.run, rows)
+            self.segment(table, run.run, rows)
         self._publish()
 
     def read(self, run: str) -> Run:
@@ -161,7 +161,8 @@ class Book:
             return True
         return False
 
-    def _segment(self, table: str, name: str, rows: Sequence[Row]) -> None:
+    def segment(self, table: str, name: str, rows: Sequence[Row]) -> None:
+        """Rows of a table, at least one, in place of those of that name; readers see them from the next `write` on."""
         columns = TABLES[table].columns
         arrays = [
             pa.array([_cell(v, c.type) for v in values], _ARROW[c.type])

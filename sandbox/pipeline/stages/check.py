@@ -69,7 +69,7 @@ def carry_out(checks: Sequence[Check], datasets: Mapping[str, Path], before: Bef
     """What each found, in their order."""
     with duckdb.connect() as db:
         for prefix, files in (("", datasets), ("before_", before.datasets if before else {})):
-            for name, path in files.items():
+            for name, path in ((n, f) for n, f in files.items() if f.suffix == ".parquet"):
                 db.execute(f"CREATE VIEW {prefix}{name} AS SELECT * FROM read_parquet('{path}')")
         _create_inputs(db, "inputs", run)
         if before:

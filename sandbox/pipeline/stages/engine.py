@@ -21,7 +21,7 @@ from sandbox.pipeline.stages.book import Blocked, Book, Run, StageRun
 from sandbox.pipeline.stages.check import Check
 from sandbox.pipeline.stages.settings import PipelineConfig
 from sandbox.pipeline.stages.sources import Sources
-from sandbox.pipeline.stages.spec import SOURCE, Stage, Tally, Work
+from sandbox.pipeline.stages.spec import SOURCE, Made, Stage, Tally, Work
 from sandbox.pipeline.stages.store import Dataset, Entry, Store
 
 Wrapper = Callable[[Callable[[Work], Tally]], Callable[[Work], Tally]]
@@ -120,6 +120,11 @@ class Engine:
         )  # fmt: skip
         run.stages.append(passed)
         self._check(run, stage, made, before)
+        if stage.publish and not run.blocked_by:
+            files = {name: made[name].path for name in (*stage.reads, *stage.writes) if name in made}
+            rows = stage.publish(Made(self.sources.root, run.run, run.as_of, files, inputs))
+            for table, of_table in rows.items():
+                self.book.segment(table, f"{stage.name}-{key}", of_table)
         self.book.write(run)
 
     def _make(self, run: Run, stage: Stage, key: str, inputs: dict[str, str], made: Mapping[str, Dataset]) -> Entry:
@@ -262,6 +267,8 @@ def create_views(db: duckdb.DuckDBPyConnection, reads: Mapping[str, Sequence[Any
 
 
 def _dataset(name: str, path: Any) -> Dataset:
+    if path.suffix != ".parquet":
+        return Dataset(name, path, store.digest_of([path]), 0)
     with duckdb.connect() as db:
         row = db.execute(f"SELECT count(*) FROM read_parquet('{path}')").fetchone()
     assert row is not None, "a count has a row"

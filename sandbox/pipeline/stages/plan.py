@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sandbox.pipeline.stages import bots, deduplicate, features, ingest, labels, privacy, sensitivity, training
+from sandbox.pipeline.stages import (
+    bots,
+    deduplicate,
+    evaluate,
+    features,
+    gate,
+    ingest,
+    labels,
+    privacy,
+    register,
+    sensitivity,
+    train,
+    training,
+)
 from sandbox.pipeline.stages.spec import Stage
 
 STAGES: tuple[Stage, ...] = (
@@ -14,4 +27,8 @@ STAGES: tuple[Stage, ...] = (
     labels.STAGE,
     features.STAGE,
     training.STAGE,
+    train.STAGE,
+    evaluate.STAGE,
+    gate.STAGE,
+    register.STAGE,
 )

@@ -86,6 +86,13 @@ class Training(Section):
         return names
 
 
+class Gate(Section):
+    """What a new ranker must keep on the rows held out, by the 95 % interval, or it goes no further."""
+
+    margin: float = Field(0.01, ge=0, le=0.5)  # of AUC, that it may be below the one in force
+    least_auc: float = Field(0.55, ge=0.5, le=1)  # where none is in force
+
+
 class PipelineConfig(Section):
     """as_of: world seconds; what was known later counts for nothing. None: the end of the history."""
 
@@ -96,6 +103,7 @@ class PipelineConfig(Section):
     sensitivity: Sensitivity = Sensitivity()
     labels: Labels = Labels()
     training: Training = Training()
+    gate: Gate = Gate()
 
 
 def read_config(path: Path) -> PipelineConfig:

@@ -67,8 +67,15 @@ def of_world(world_dir: Path) -> Sources:
     files: dict[str, tuple[Path, ...]] = {}
     files |= {name: (public / f"{name}.parquet",) for name in ("impressions", "outcomes", "items")}
     files["catalogue"] = (public / "catalogue.npz",)
+    files["live"] = live_ranker(world_dir / "registry")
     consent = consent_of(world_dir, manifest.history_end_ts)
     return Sources(manifest.name, world_dir, files, consent, manifest.history_end_ts, manifest.has_negatives)
+
+
+def live_ranker(registry: Path) -> tuple[Path, ...]:
+    """Manifest and tensors of the ranker that a world begins with; none where none was built."""
+    files = tuple(registry / "ranker" / "rk-1" / name for name in ("manifest.json", "model.safetensors"))
+    return files if all(path.exists() for path in files) else ()
 
 
 def consent_of(world_dir: Path, as_of: float) -> Consent:

@@ -12,6 +12,7 @@ import duckdb
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.progress import ProgressFn, quiet
+from sandbox.base.rows import Row
 from sandbox.pipeline.stages.settings import PipelineConfig
 from sandbox.pipeline.stages.sources import Consent
 
@@ -61,16 +62,36 @@ class Work:
         return int(self.one(f"SELECT count(*) FROM read_parquet('{self.file(dataset)}')")[0])
 
     def file(self, dataset: str) -> Path:
-        return self.folder / f"{dataset}.parquet"
+        return self.folder / file_name(dataset)
 
 
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
 
 @dataclass(frozen=True)
+class Made:
+    """What is published. root: the world's folder; files: of each dataset read and written; parents: digest of each read."""
+
+    root: Path
+    run: str
+    as_of: float
+    files: Mapping[str, Path]
+    parents: Mapping[str, str]
+
+
+def file_name(dataset: str) -> str:
+    """A dataset is Parquet, or a file whose name says what it is: ranker.safetensors."""
+    return dataset if "." in dataset else f"{dataset}.parquet"
+
+
+@dataclass(frozen=True)
 class Stage:
     """name; datasets read (a `source.NAME` from outside, else an earlier stage's) and written; sections of the
-    configuration that decide what comes out, beside inputs, code and seed."""
+    configuration that decide what comes out, beside inputs and code.
+
+    publish: what is to be done with the outputs beyond keeping them, each time the stage is passed, also where they
+    were kept from before; to do it twice does nothing more. Returns further rows for the book, by table.
+    """
 
     name: str
     reads: tuple[str, ...]
@@ -78,3 +99,4 @@ class Stage:
     settings: tuple[str, ...]
     run: Callable[[Work], Tally]
     what: str  # one line for people
+    publish: Callable[[Made], dict[str, list[Row]]] | None = None
