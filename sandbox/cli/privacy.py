@@ -138,6 +138,33 @@ def laws(
     emit(rows, human, json_)
 
 
+@app.command()
+def bench(
+    events: Annotated[int, typer.Option(help="Of the history that is made for it.")] = 10_000_000, json_: Json = False
+) -> None:
+    """Time a deletion of 1,000 of 20,000 people from every kind of store, and the audit, beside a bare DuckDB pass."""
+    from sandbox.bench import privacy
+
+    if not 100_000 <= events <= 100_000_000:
+        raise SandboxError(
+            "CFG-001",
+            where="sandbox privacy bench --events",
+            seen=events,
+            expected="100000 to 100000000",
+            fix="leave it out",
+        )
+    with progress(json_) as show:
+        document = privacy.measure(events, show).document()
+
+    def human() -> None:
+        table = Table("figure", "value")
+        for name, value in {**document["figures"], **document["ratios"]}.items():
+            table.add_row(name, f"{value:g}")
+        out.print(table)
+
+    emit(document, human, json_)
+
+
 def _people(world: str, names: list[str], by_key: bool) -> list[Person]:
     from sandbox.privacy import people
 

@@ -23,7 +23,7 @@ from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import RunInfo
 from sandbox.base.schema import TABLES
 from sandbox.privacy import files, policy
-from sandbox.privacy.allowed import load_world, prepare
+from sandbox.privacy.allowed import connect, load_world, prepare
 from sandbox.privacy.audit_sql import LAKE, QUESTIONS
 from sandbox.privacy.columns import USER, Who
 from sandbox.privacy.models import registries
@@ -56,11 +56,13 @@ class Breach:
         return {**vars(self), "models": list(self.models), "stores": list(self.stores)}
 
 
-def of_world(world: Path, *, now: float, progress: ProgressFn = quiet) -> list[Breach]:
-    """A world's history, its registry and its pipeline. now: wall seconds since the epoch, for how long ago somebody
-    was erased. Raises PRIV-001, PRIV-003, WORLD-003."""
+def of_world(
+    world: Path, *, now: float, runs: Sequence[Path] | None = None, progress: ProgressFn = quiet
+) -> list[Breach]:
+    """A world's history, its registry and its pipeline; of runs whether they hold any of the erased. now: wall seconds
+    since the epoch, for how long ago somebody was erased. runs: None for those of SANDBOX_HOME. Raises PRIV-001, PRIV-003, WORLD-003."""
     progress("reading the world", None)
-    with duckdb.connect(config={"threads": 2}) as connection:
+    with connect(threads=2) as connection:
         load_world(connection, world)
         _relate(connection, "processed", _processed(world))
         _relate(connection, "served", [])
@@ -74,15 +76,14 @@ def of_world(world: Path, *, now: float, progress: ProgressFn = quiet) -> list[B
         )
         found = _ask(connection, clock(world), progress)
     progress("looking for the erased", None)
-    return found + _present(world, stores(world, n_users(world)), now)
+    return found + _present(world, stores(world, n_users(world), runs=runs), now)
 
 
 def of_run(run_dir: Path, *, now: float, progress: ProgressFn = quiet) -> list[Breach]:
     """A run's lake. Raises RUN-001, and as `of_world`."""
     run = RunInfo.load(run_dir)
     progress("reading the lake", None)
-    with duckdb.connect(config={"threads": 2}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connect(threads=2) as connection:
         for table in TABLES.values():
             segments = [str(path) for path in sorted((run.path / "lake" / table.name).glob("*.parquet"))]
             source = f"read_parquet({json.dumps(segments)}::VARCHAR[])".replace('"', "'") if segments else "(SELECT 1)"

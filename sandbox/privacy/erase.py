@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +75,21 @@ class Deletion:
 
 
 def erase(
-    world: Path, who: Sequence[Person], *, now: float, dry_run: bool = False, progress: ProgressFn = quiet
-) -> Deletion:
-    """Erases these people from every store there is. world: its directory. now: wall seconds since the epoch.
+    world: Path, who: Sequence[Person], *, now: float, dry_run: bool = False, runs: Sequence[Path] | None = None,
+    progress: ProgressFn = quiet,
+) -> Deletion:  # fmt: skip
+    """Erases these people from every store there is. world: its directory. now: wall seconds since the epoch. runs:
+    their directories; None for those of SANDBOX_HOME.
 
     Raises PRIV-004 while somebody exports, erases or drills in this world, PRIV-003 where its tombstones are damaged.
     """
-    runs = runs_of(world)
+    runs = runs_of(world, runs)
     with _alone(world, runs, shared=dry_run):
         stones = tombstones.load(world)
         group = Who(np.array(sorted({p.user for p in who}), np.int64), n_users(world))
         already = all(stones.of(person.user) is not None for person in who)
         progress("looking for stores", None)
-        there = stores(world, group.n_users)
+        there = stores(world, group.n_users, runs=runs)
         names = tuple(person.name for person in who)
         seen = tuple(models.that_saw(world, group.users, runs))
         if dry_run:
@@ -142,9 +144,9 @@ def recount(world: Path, stones: Tombstones) -> None:
     write_atomically(path, json.dumps(manifest, indent=1))
 
 
-def runs_of(world: Path) -> list[Path]:
-    """Run directories of that world that can be read."""
-    return [run for run in run_dirs() if any(True for _ in run_stores(run, world, 0))]
+def runs_of(world: Path, among: Iterable[Path] | None = None) -> list[Path]:
+    """Run directories of that world, and such as nobody can tell of. among: None for those of SANDBOX_HOME."""
+    return [run for run in (run_dirs() if among is None else among) if any(True for _ in run_stores(run, world, 0))]
 
 
 @contextmanager
@@ -268,14 +270,19 @@ def _with_receipt(
         "stores": {store.name: store.document() for store in done.stores}, "models": list(done.models),
     }  # fmt: skip
     folder = tombstones.folder(world) / "receipts"
+    first = stones.of(who[0].user) if done.already and not any(store.before for store in done.stores) else None
+    if (
+        first is not None and (folder / f"{first.receipt}.json").exists()
+    ):  # nothing new to tell: the receipt that there is
+        told = json.loads((folder / f"{first.receipt}.json").read_text())
+        return replace(done, receipt=_short(world, told))
     folder.mkdir(exist_ok=True)
     write_atomically(folder / f"{receipt}.json", json.dumps(told, indent=1))
-    short = {key: told[key] for key in ("id", "erased_ts", "people", "complete", "due")}
-    if len(who) > 1:
-        short["people"] = len(who)
-    path = f"worlds/{world.name}/{tombstones.FOLDER}/receipts/{receipt}.json"
-    return Deletion(**{**_fields(done), "receipt": {**short, "file": path}})
+    return replace(done, receipt=_short(world, told))
 
 
-def _fields(done: Deletion) -> dict[str, Any]:
-    return {name: getattr(done, name) for name in ("users", "stores", "models", "dry_run", "already", "receipt")}
+def _short(world: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """A receipt as it is answered: what is in the answer anyway is left out, and of many people their number stays."""
+    short = {key: told[key] for key in ("id", "erased_ts", "complete", "due")}
+    people = told["people"] if len(told["people"]) == 1 else len(told["people"])
+    return {**short, "people": people, "file": f"worlds/{world.name}/{tombstones.FOLDER}/receipts/{told['id']}.json"}

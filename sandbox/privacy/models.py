@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -49,12 +48,8 @@ def spans_of(world: Path, users: np.ndarray) -> np.ndarray:
         path = world / "public" / f"{table}.parquet"
         if not path.exists():
             continue
-        with duckdb.connect() as connection:
-            connection.execute("CREATE TABLE who AS SELECT unnest(?) AS user_id", [users.tolist()])
-            told = connection.execute(
-                f"SELECT {column} AS ts FROM read_parquet(?) WHERE user_id IN (SELECT user_id FROM who)", [str(path)]
-            ).fetchnumpy()
-        times.append(np.asarray(told["ts"], np.float64))
+        mine, ts = files.columns(path, "user_id", column)
+        times.append(ts[np.isin(mine, users)])
     return np.sort(np.concatenate(times)) if times else np.empty(0)
 
 
