@@ -91,7 +91,7 @@ def made(home: Path, n_events: int) -> tuple[Path, Path]:
 
 def _history(public: Path, rng: np.random.Generator, n_shown: int, n_out: int) -> None:
     request = np.arange(n_shown) // 10
-    shown = {
+    shown: dict[str, np.ndarray] = {
         "ts": np.sort(rng.random(n_shown)) * DAYS * _DAY_S + BEGAN_TS, "request_id": request, "session_id": request // 4,
         "user_id": rng.integers(0, USERS, n_shown // 10 + 1, dtype=np.int32)[request],
         "item_id": rng.integers(0, ITEMS, n_shown, dtype=np.int32),

@@ -13,24 +13,24 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base import tombstones
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import DRILL_LOCK, is_alive, is_held, write_atomically
-from sandbox.base.tombstones import Tombstones
+from sandbox.base.tombstones import Tombstones, n_users
 from sandbox.privacy import models, people
 from sandbox.privacy.columns import Who
 from sandbox.privacy.people import Person
 from sandbox.privacy.stores import FAILURES, Store, failure, run_dirs, run_stores, stores, world_stores
-from sandbox.privacy.tombstones import n_users
 
 _PUBLISHED_S = 3  # wall seconds; a collector publishes twice in each
 _WORKERS = 2  # stores at a time; Arrow lets go of the interpreter while it packs
@@ -95,13 +95,14 @@ def erase(
         if dry_run:
             found = _each(there, lambda store: _counted(store, group), progress)
             return Deletion(names, tuple(found), seen, dry_run=True, already=already)
-        receipt = _receipt_id(world, who, now)
+        receipt = _receipt_of(world, who, stones, now)
         stones = tombstones.add(world, [(p.user, p.key) for p in who], erased_ts=now, receipt=receipt)
+        recount(world, stones)  # at once: what is being made of the old history is out of date
         results = _each(there, lambda store: _erased(store, group), progress)
         results = _once_more(world, runs, group, results)
         recount(world, stones)
         done = Deletion(names, tuple(results), seen, already=already)
-        return _with_receipt(world, done, who, stones, receipt, now)
+        return replace(done, receipt=_written(world, done, who, stones, receipt, now))
 
 
 def heed(fresh: Path, before: Path) -> None:
@@ -139,8 +140,8 @@ def recount(world: Path, stones: Tombstones) -> None:
     manifest = json.loads(path.read_text())
     manifest["content_hash"] = stones.marked(manifest["content_hash"])
     for name, table in (("impressions", "impressions"), ("events", "outcomes")):
-        rows = pq.read_metadata(world / "public" / f"{table}.parquet").num_rows
-        manifest[name] = rows
+        with suppress(OSError, pa.ArrowException):  # damaged: the deletion says so
+            manifest[name] = pq.read_metadata(world / "public" / f"{table}.parquet").num_rows
     write_atomically(path, json.dumps(manifest, indent=1))
 
 
@@ -155,8 +156,15 @@ def locked(world: Path, *, shared: bool) -> Iterator[None]:
     tombstones.folder(world).mkdir(exist_ok=True)
     fd = os.open(tombstones.folder(world) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        _lock(fd, world, shared)
         yield
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, world: Path, shared: bool) -> None:
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise SandboxError(
             "PRIV-004",
@@ -165,8 +173,6 @@ def locked(world: Path, *, shared: bool) -> Iterator[None]:
             expected="nobody who reads or erases people of this world",
             fix="wait until it is done, then ask again: nothing was changed",
         ) from error
-    finally:
-        os.close(fd)
 
 
 @contextmanager
@@ -253,36 +259,34 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _receipt_id(world: Path, who: Sequence[Person], now: float) -> str:
+def _receipt_of(world: Path, who: Sequence[Person], stones: Tombstones, now: float) -> str:
+    """The one that they have already, together; else one of their own."""
+    there = {stone.receipt if (stone := stones.of(person.user)) else "" for person in who}
+    if len(there) == 1 and "" not in there:
+        return there.pop()
     text = json.dumps([world.name, sorted(p.user for p in who), now, os.getpid()])
     return "rc-" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _with_receipt(
+def _written(
     world: Path, done: Deletion, who: Sequence[Person], stones: Tombstones, receipt: str, now: float
-) -> Deletion:
-    """Writes WORLD/privacy/receipts/ID.json. It names nobody: hashes alone."""
-    due = people.due(world, who, "deletion")
-    told = {
-        "id": receipt, "world": world.name, "erased_ts": now,
+) -> dict[str, Any]:
+    """Writes WORLD/privacy/receipts/ID.json, and tells what of it is answered. It names nobody: hashes alone. Asking
+    again adds an attempt, unless there was nothing left to do."""
+    path = tombstones.folder(world) / "receipts" / f"{receipt}.json"
+    told: dict[str, Any] = {
+        "id": receipt, "world": world.name, "erased_ts": now, "complete": False,
         "people": [tombstones.user_hash(stones.salt, person.user) for person in who],
-        "complete": done.complete, "due": due,
-        "stores": {store.name: store.document() for store in done.stores}, "models": list(done.models),
+        "due": people.due(world, who, "deletion"), "attempts": [],
     }  # fmt: skip
-    folder = tombstones.folder(world) / "receipts"
-    first = stones.of(who[0].user) if done.already and not any(store.before for store in done.stores) else None
-    if (
-        first is not None and (folder / f"{first.receipt}.json").exists()
-    ):  # nothing new to tell: the receipt that there is
-        told = json.loads((folder / f"{first.receipt}.json").read_text())
-        return replace(done, receipt=_short(world, told))
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{receipt}.json", json.dumps(told, indent=1))
-    return replace(done, receipt=_short(world, told))
-
-
-def _short(world: Path, told: dict[str, Any]) -> dict[str, Any]:
-    """A receipt as it is answered: what is in the answer anyway is left out, and of many people their number stays."""
+    if path.exists():
+        told = json.loads(path.read_text())
+    if not told["complete"] or not done.complete or any(store.before for store in done.stores):
+        attempt = {"ts": now, "stores": {s.name: s.document() for s in done.stores}, "models": list(done.models)}
+        told |= {"complete": done.complete, "attempts": [*told["attempts"], attempt]}
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, json.dumps(told, indent=1))
     short = {key: told[key] for key in ("id", "erased_ts", "complete", "due")}
-    people = told["people"] if len(told["people"]) == 1 else len(told["people"])
-    return {**short, "people": people, "file": f"worlds/{world.name}/{tombstones.FOLDER}/receipts/{told['id']}.json"}
+    hashes = told["people"]
+    place = f"worlds/{world.name}/{tombstones.FOLDER}/receipts/{receipt}.json"
+    return {**short, "people": hashes if len(hashes) == 1 else len(hashes), "file": place}

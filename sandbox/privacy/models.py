@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base import artefacts
@@ -48,7 +49,10 @@ def spans_of(world: Path, users: np.ndarray) -> np.ndarray:
         path = world / "public" / f"{table}.parquet"
         if not path.exists():
             continue
-        mine, ts = files.columns(path, "user_id", column)
+        try:
+            mine, ts = files.columns(path, "user_id", column)
+        except (OSError, ValueError, KeyError, pa.ArrowException):
+            continue  # damaged, which whoever erases from it says
         times.append(ts[np.isin(mine, users)])
     return np.sort(np.concatenate(times)) if times else np.empty(0)
 

@@ -141,14 +141,16 @@ def test_the_models_that_saw_the_person_are_listed_and_those_that_did_not_are_no
 
 def test_the_receipt_names_nobody_and_the_content_hash_names_the_set(world):
     plain = json.loads((world / "world.json").read_text())["content_hash"]
-    done = deleted(world)
+    done = deleted(world, "2")
     text = (world / "privacy" / "receipts" / f"{done.receipt['id']}.json").read_text()
     told = json.loads(text)
     assert told["complete"] is True
-    assert told["people"] == [tombstones.user_hash(tombstones.load(world).salt, USER)]
-    assert f"key-{USER}" not in text + (world / "privacy" / "tombstones.jsonl").read_text()
-    assert (told["due"][0]["law"], told["due"][0]["by"]) == ("CCPA/CPRA", "2026-04-16") or told["due"] == []
-    assert json.loads((world / "world.json").read_text())["content_hash"] != plain
+    assert told["people"] == [tombstones.user_hash(tombstones.load(world).salt, 2)]
+    assert "key-2" not in text + (world / "privacy" / "tombstones.jsonl").read_text()
+    assert [(due["law"], due["by"], due["confirm_by"]) for due in told["due"]] == [
+        ("CCPA/CPRA", "2026-04-16", "2026-03-16")
+    ]
+    assert json.loads((world / "world.json").read_text())["content_hash"].startswith(plain + "+")
 
 
 def test_the_same_people_are_the_same_hash_whichever_went_first(world, tmp_path):
@@ -193,7 +195,10 @@ def test_a_store_that_cannot_be_read_makes_it_incomplete_and_never_done(world, t
     assert done.receipt["complete"] is False
     damaged.write_bytes(whole)
     shutil.rmtree(tmp_path / "runs" / "lost")
-    assert deleted(world).complete
+    again = deleted(world)
+    assert (again.complete, again.receipt["complete"], again.receipt["id"]) == (True, True, done.receipt["id"])
+    told = json.loads((world / "privacy" / "receipts" / f"{done.receipt['id']}.json").read_text())
+    assert len(told["attempts"]) == 2
     assert everywhere(tmp_path, USER) == {}
 
 
@@ -284,7 +289,7 @@ def test_a_world_that_takes_its_place_has_the_erased_gone_even_under_another_num
 
 
 def test_the_lakes_writer_heeds_the_tombstone(world, tmp_path):
-    watch = tombstones.Watch(world, 7)
+    watch = tombstones.Watch(world)
     store = SegmentStore(tmp_path / "lake", lambda: 0.0, watch.users)
     tombstones.add(world, [(USER, "key-3")], erased_ts=NOW, receipt="rc-1")
     for user in (1, USER):
