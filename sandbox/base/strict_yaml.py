@@ -20,6 +20,7 @@ from sandbox.base.errors import SandboxError
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
 MAX_NODES = 20_000
+_PAGES = {"PRIV-001": "docs/privacy.md"}  # by code of an error: where the form of such a file is shown
 
 Place = tuple[str | int, ...]  # path of keys and indexes from the document's root
 
@@ -188,5 +189,5 @@ def _refused(name: str, code: str, line: int, seen: str, expected: str) -> Sandb
         where=f"{name}:{line}",
         seen=seen,
         expected=expected,
-        fix="change that line; docs/scenarios.md shows the form",
+        fix=f"change that line; {_PAGES.get(code, 'docs/scenarios.md')} shows the form",
     )

@@ -94,6 +94,11 @@ def load(world_dir: Path) -> Tombstones:
         ) from error
 
 
+def n_users(world_dir: Path) -> int:
+    """How many numbers of users a world has; the erased keep theirs."""
+    return int(json.loads((world_dir / "world.json").read_text())["users"])
+
+
 def add(world_dir: Path, people: Iterable[tuple[int, str]], *, erased_ts: float, receipt: str) -> Tombstones:
     """On disk, whole, when it returns. people: number and key of each; who has one gets no second. Raises PRIV-003,
     OSError on a full disk."""
@@ -133,8 +138,8 @@ def key_hash(salt: bytes, key: str) -> str:
 class Watch:
     """For processes that run on: who is erased, as of the file's latest change. One look at its time per call."""
 
-    def __init__(self, world_dir: Path, n_users: int) -> None:
-        self._world, self._n = world_dir, n_users
+    def __init__(self, world_dir: Path) -> None:
+        self._world = world_dir
         self._seen: tuple[int, int] | None = None
         self._users = np.empty(0, np.int64)
         self._members: frozenset[int] = frozenset()
@@ -147,7 +152,7 @@ class Watch:
         except FileNotFoundError:
             return self._users
         if now != self._seen:
-            self._users = load(self._world).users(self._n)
+            self._users = load(self._world).users(n_users(self._world))
             self._members, self._seen = frozenset(self._users.tolist()), now
         return self._users
 

@@ -74,6 +74,8 @@ def ensure_models(
     with one_thread_each(), ThreadPoolExecutor(2) as pool:
         for job in [pool.submit(step) for step in steps]:
             job.result()
+    if _key(world_dir, recipe, "first") != key:  # somebody was erased meanwhile: what was trained had seen them
+        return ensure_models(world_dir, progress, recipe=recipe)
     return built
 
 
@@ -104,6 +106,11 @@ def train_release(
         with one_thread_each(), ThreadPoolExecutor(2) as pool:
             for job in [pool.submit(jobs[name]) for name in artifacts]:
                 job.result()
+        if _key(world_dir, recipe, f"{seed}/{suffix}/{stages.key}/{','.join(artifacts)}") != source_key:  # as above
+            return train_release(
+                world_dir, seed=seed, suffix=suffix, stages=stages, artifacts=artifacts, registry_dir=registry_dir,
+                recipe=recipe, progress=progress,
+            )  # fmt: skip
     target = registry_dir or world_dir / "registry"
     for name, version in cached.versions.items():
         artefacts.copy(artefacts.load(cache, name, version), target)

@@ -56,7 +56,7 @@ def allowed(world: Path, as_of: float | None = None) -> pa.Table:
     path = tombstones.folder(world) / FILE
     if as_of is None and path.exists() and (pq.read_schema(path).metadata or {}).get(_INPUTS) == made_from:
         return pq.read_table(path)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         load_world(connection, world, as_of)
         prepare(connection, rules.day_of(clock(world) if as_of is None else as_of))
         table = connection.sql("SELECT * FROM allowed ORDER BY user_id, purpose, from_ts").to_arrow_table()
@@ -65,6 +65,13 @@ def allowed(world: Path, as_of: float | None = None) -> pa.Table:
         with files.replacing(path) as part:
             pq.write_table(table.replace_schema_metadata({_INPUTS: made_from}), part, compression="zstd")
     return table
+
+
+def connect(threads: int = 1) -> duckdb.DuckDBPyConnection:
+    """To nothing but what is asked for, and without a bar of its own on stderr."""
+    connection = duckdb.connect(config={"threads": threads})
+    connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
+    return connection
 
 
 def inputs(world: Path) -> dict[str, str]:

@@ -21,16 +21,15 @@ from sandbox.base import artefacts, tombstones
 from sandbox.base.catalogue import JURISDICTIONS
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import RunInfo
-from sandbox.base.schema import TABLES
+from sandbox.base.tombstones import n_users
 from sandbox.privacy import files, policy
-from sandbox.privacy.allowed import load_world, prepare
+from sandbox.privacy.allowed import connect, load_world, prepare
 from sandbox.privacy.audit_sql import LAKE, QUESTIONS
 from sandbox.privacy.columns import USER, Who
 from sandbox.privacy.models import registries
 from sandbox.privacy.people import clock
 from sandbox.privacy.rules import Cited, day_of
 from sandbox.privacy.stores import FAILURES, Derived, FileStore, LakeTable, Store, run_stores, stores
-from sandbox.privacy.tombstones import n_users
 
 BREACHES = (*QUESTIONS, "erased-yet-present")
 HOUSE = ("the house's own", "opt-out")  # where no law says anything
@@ -56,11 +55,13 @@ class Breach:
         return {**vars(self), "models": list(self.models), "stores": list(self.stores)}
 
 
-def of_world(world: Path, *, now: float, progress: ProgressFn = quiet) -> list[Breach]:
-    """A world's history, its registry and its pipeline. now: wall seconds since the epoch, for how long ago somebody
-    was erased. Raises PRIV-001, PRIV-003, WORLD-003."""
+def of_world(
+    world: Path, *, now: float, runs: Sequence[Path] | None = None, progress: ProgressFn = quiet
+) -> list[Breach]:
+    """A world's history, its registry and its pipeline; of runs whether they hold any of the erased. now: wall seconds
+    since the epoch, for how long ago somebody was erased. runs: None for those of SANDBOX_HOME. Raises PRIV-001, PRIV-003, WORLD-003."""
     progress("reading the world", None)
-    with duckdb.connect(config={"threads": 2}) as connection:
+    with connect(threads=2) as connection:
         load_world(connection, world)
         _relate(connection, "processed", _processed(world))
         _relate(connection, "served", [])
@@ -74,26 +75,19 @@ def of_world(world: Path, *, now: float, progress: ProgressFn = quiet) -> list[B
         )
         found = _ask(connection, clock(world), progress)
     progress("looking for the erased", None)
-    return found + _present(world, stores(world, n_users(world)), now)
+    return found + _present(world, stores(world, n_users(world), runs=runs), now)
 
 
-def of_run(run_dir: Path, *, now: float, progress: ProgressFn = quiet) -> list[Breach]:
-    """A run's lake. Raises RUN-001, and as `of_world`."""
+def of_run(run_dir: Path, lake: duckdb.DuckDBPyConnection, *, now: float, progress: ProgressFn = quiet) -> list[Breach]:
+    """A run's lake. lake: a connection with its tables, as sandbox.telemetry.lake makes one. Raises RUN-001, and as
+    `of_world`."""
     run = RunInfo.load(run_dir)
     progress("reading the lake", None)
-    with duckdb.connect(config={"threads": 2}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for table in TABLES.values():
-            segments = [str(path) for path in sorted((run.path / "lake" / table.name).glob("*.parquet"))]
-            source = f"read_parquet({json.dumps(segments)}::VARCHAR[])".replace('"', "'") if segments else "(SELECT 1)"
-            columns = ", ".join(f'{c.name if segments else "NULL"}::{c.type} AS "{c.name}"' for c in table.columns)
-            connection.execute(
-                f"CREATE TEMP VIEW {table.name} AS SELECT {columns} FROM {source}{'' if segments else ' WHERE false'}"
-            )
-        connection.execute(LAKE)
-        latest = connection.execute("SELECT max(ts) FROM asked").fetchone()
-        clock_ts = float(latest[0]) if latest and latest[0] is not None else run.world_start
-        found = _ask(connection, clock_ts, progress)
+    lake.execute("SET enable_progress_bar = false")
+    lake.execute(LAKE)
+    ((latest,),) = lake.execute("SELECT max(ts) FROM asked").fetchall()
+    clock_ts = run.world_start if latest is None else float(latest)
+    found = _ask(lake, clock_ts, progress)
     world = Path(run.world_dir)
     return found + _present(world, list(run_stores(run.path, world, n_users(world))), now)
 

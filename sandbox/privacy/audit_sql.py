@@ -14,12 +14,10 @@ from __future__ import annotations
 
 _NOT_ALLOWED = """
 SELECT p.jurisdiction, p.age_band, 'personalisation' AS purpose, t.user_id, count(*) AS n,
-       max((t.ts - coalesce(d.ts, t.ts)) / 3600) AS hours, t.model
-  FROM {table} AS t JOIN people AS p USING (user_id)
-  LEFT JOIN (SELECT user_id, ts FROM ledger WHERE purpose = 'personalisation' AND state = 'denied') AS d
-    ON d.user_id = t.user_id AND d.ts = (
-      SELECT max(l.ts) FROM ledger AS l
-       WHERE l.user_id = t.user_id AND l.purpose = 'personalisation' AND l.state = 'denied' AND l.ts <= t.ts)
+       max((t.ts - t.no_ts) / 3600) AS hours, t.model
+  FROM (SELECT *, (SELECT max(l.ts) FROM ledger AS l WHERE l.user_id = s.user_id AND l.purpose = 'personalisation'
+                      AND l.state = 'denied' AND l.ts <= s.ts) AS no_ts FROM {table} AS s) AS t
+  JOIN people AS p USING (user_id)
  WHERE NOT EXISTS (SELECT 1 FROM allowed AS a WHERE a.user_id = t.user_id AND a.purpose = 'personalisation'
                       AND a.from_ts <= t.ts AND t.ts < a.until_ts)
  GROUP BY ALL

@@ -13,24 +13,24 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base import tombstones
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import DRILL_LOCK, is_alive, is_held, write_atomically
-from sandbox.base.tombstones import Tombstones
+from sandbox.base.tombstones import Tombstones, n_users
 from sandbox.privacy import models, people
 from sandbox.privacy.columns import Who
 from sandbox.privacy.people import Person
 from sandbox.privacy.stores import FAILURES, Store, failure, run_dirs, run_stores, stores, world_stores
-from sandbox.privacy.tombstones import n_users
 
 _PUBLISHED_S = 3  # wall seconds; a collector publishes twice in each
 _WORKERS = 2  # stores at a time; Arrow lets go of the interpreter while it packs
@@ -75,31 +75,34 @@ class Deletion:
 
 
 def erase(
-    world: Path, who: Sequence[Person], *, now: float, dry_run: bool = False, progress: ProgressFn = quiet
-) -> Deletion:
-    """Erases these people from every store there is. world: its directory. now: wall seconds since the epoch.
+    world: Path, who: Sequence[Person], *, now: float, dry_run: bool = False, runs: Sequence[Path] | None = None,
+    progress: ProgressFn = quiet,
+) -> Deletion:  # fmt: skip
+    """Erases these people from every store there is. world: its directory. now: wall seconds since the epoch. runs:
+    their directories; None for those of SANDBOX_HOME.
 
     Raises PRIV-004 while somebody exports, erases or drills in this world, PRIV-003 where its tombstones are damaged.
     """
-    runs = runs_of(world)
+    runs = runs_of(world, runs)
     with _alone(world, runs, shared=dry_run):
         stones = tombstones.load(world)
         group = Who(np.array(sorted({p.user for p in who}), np.int64), n_users(world))
         already = all(stones.of(person.user) is not None for person in who)
         progress("looking for stores", None)
-        there = stores(world, group.n_users)
+        there = stores(world, group.n_users, runs=runs)
         names = tuple(person.name for person in who)
         seen = tuple(models.that_saw(world, group.users, runs))
         if dry_run:
             found = _each(there, lambda store: _counted(store, group), progress)
             return Deletion(names, tuple(found), seen, dry_run=True, already=already)
-        receipt = _receipt_id(world, who, now)
+        receipt = _receipt_of(world, who, stones, now)
         stones = tombstones.add(world, [(p.user, p.key) for p in who], erased_ts=now, receipt=receipt)
+        recount(world, stones)  # at once: what is being made of the old history is out of date
         results = _each(there, lambda store: _erased(store, group), progress)
         results = _once_more(world, runs, group, results)
         recount(world, stones)
         done = Deletion(names, tuple(results), seen, already=already)
-        return _with_receipt(world, done, who, stones, receipt, now)
+        return replace(done, receipt=_written(world, done, who, stones, receipt, now))
 
 
 def heed(fresh: Path, before: Path) -> None:
@@ -137,14 +140,14 @@ def recount(world: Path, stones: Tombstones) -> None:
     manifest = json.loads(path.read_text())
     manifest["content_hash"] = stones.marked(manifest["content_hash"])
     for name, table in (("impressions", "impressions"), ("events", "outcomes")):
-        rows = pq.read_metadata(world / "public" / f"{table}.parquet").num_rows
-        manifest[name] = rows
+        with suppress(OSError, pa.ArrowException):  # damaged: the deletion says so
+            manifest[name] = pq.read_metadata(world / "public" / f"{table}.parquet").num_rows
     write_atomically(path, json.dumps(manifest, indent=1))
 
 
-def runs_of(world: Path) -> list[Path]:
-    """Run directories of that world that can be read."""
-    return [run for run in run_dirs() if any(True for _ in run_stores(run, world, 0))]
+def runs_of(world: Path, among: Iterable[Path] | None = None) -> list[Path]:
+    """Run directories of that world, and such as nobody can tell of. among: None for those of SANDBOX_HOME."""
+    return [run for run in (run_dirs() if among is None else among) if any(True for _ in run_stores(run, world, 0))]
 
 
 @contextmanager
@@ -153,8 +156,15 @@ def locked(world: Path, *, shared: bool) -> Iterator[None]:
     tombstones.folder(world).mkdir(exist_ok=True)
     fd = os.open(tombstones.folder(world) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        _lock(fd, world, shared)
         yield
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, world: Path, shared: bool) -> None:
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise SandboxError(
             "PRIV-004",
@@ -163,8 +173,6 @@ def locked(world: Path, *, shared: bool) -> Iterator[None]:
             expected="nobody who reads or erases people of this world",
             fix="wait until it is done, then ask again: nothing was changed",
         ) from error
-    finally:
-        os.close(fd)
 
 
 @contextmanager
@@ -251,31 +259,34 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _receipt_id(world: Path, who: Sequence[Person], now: float) -> str:
+def _receipt_of(world: Path, who: Sequence[Person], stones: Tombstones, now: float) -> str:
+    """The one that they have already, together; else one of their own."""
+    there = {stone.receipt if (stone := stones.of(person.user)) else "" for person in who}
+    if len(there) == 1 and "" not in there:
+        return there.pop()
     text = json.dumps([world.name, sorted(p.user for p in who), now, os.getpid()])
     return "rc-" + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _with_receipt(
+def _written(
     world: Path, done: Deletion, who: Sequence[Person], stones: Tombstones, receipt: str, now: float
-) -> Deletion:
-    """Writes WORLD/privacy/receipts/ID.json. It names nobody: hashes alone."""
-    due = people.due(world, who, "deletion")
-    told = {
-        "id": receipt, "world": world.name, "erased_ts": now,
+) -> dict[str, Any]:
+    """Writes WORLD/privacy/receipts/ID.json, and tells what of it is answered. It names nobody: hashes alone. Asking
+    again adds an attempt, unless there was nothing left to do."""
+    path = tombstones.folder(world) / "receipts" / f"{receipt}.json"
+    told: dict[str, Any] = {
+        "id": receipt, "world": world.name, "erased_ts": now, "complete": False,
         "people": [tombstones.user_hash(stones.salt, person.user) for person in who],
-        "complete": done.complete, "due": due,
-        "stores": {store.name: store.document() for store in done.stores}, "models": list(done.models),
+        "due": people.due(world, who, "deletion"), "attempts": [],
     }  # fmt: skip
-    folder = tombstones.folder(world) / "receipts"
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{receipt}.json", json.dumps(told, indent=1))
-    short = {key: told[key] for key in ("id", "erased_ts", "people", "complete", "due")}
-    if len(who) > 1:
-        short["people"] = len(who)
-    path = f"worlds/{world.name}/{tombstones.FOLDER}/receipts/{receipt}.json"
-    return Deletion(**{**_fields(done), "receipt": {**short, "file": path}})
-
-
-def _fields(done: Deletion) -> dict[str, Any]:
-    return {name: getattr(done, name) for name in ("users", "stores", "models", "dry_run", "already", "receipt")}
+    if path.exists():
+        told = json.loads(path.read_text())
+    if not told["complete"] or not done.complete or any(store.before for store in done.stores):
+        attempt = {"ts": now, "stores": {s.name: s.document() for s in done.stores}, "models": list(done.models)}
+        told |= {"complete": done.complete, "attempts": [*told["attempts"], attempt]}
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, json.dumps(told, indent=1))
+    short = {key: told[key] for key in ("id", "erased_ts", "complete", "due")}
+    hashes = told["people"]
+    place = f"worlds/{world.name}/{tombstones.FOLDER}/receipts/{receipt}.json"
+    return {**short, "people": hashes if len(hashes) == 1 else len(hashes), "file": place}

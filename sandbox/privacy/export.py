@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from sandbox.base.progress import ProgressFn, quiet
+from sandbox.base.tombstones import n_users
 from sandbox.privacy import models, people
 from sandbox.privacy.columns import Who
 from sandbox.privacy.erase import locked, runs_of
 from sandbox.privacy.files import Rows
 from sandbox.privacy.people import Person
 from sandbox.privacy.stores import FAILURES, failure, stores
-from sandbox.privacy.tombstones import n_users
 
 _SHOWN = 20  # rows of a store in the readable form; the JSON has all
 

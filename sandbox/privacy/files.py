@@ -133,6 +133,13 @@ def column(path: Path, name: str) -> np.ndarray | None:
         return numbers
 
 
+def columns(path: Path, user: str, time: str) -> tuple[np.ndarray, np.ndarray]:
+    """int64 and float64 by row, of a table of the history."""
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=[user, time])
+    return table[user].to_numpy().astype(np.int64, copy=False), table[time].to_numpy()
+
+
 def rows(path: Path, who: Who) -> Rows:
     """What a file holds of one person, in words: a dictionary per row."""
     if path.suffix == ".parquet":

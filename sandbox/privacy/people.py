@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base import tombstones
 from sandbox.base.errors import SandboxError
+from sandbox.base.tombstones import n_users
 from sandbox.privacy.deadlines import due as due_on
 from sandbox.privacy.rules import Answered, day_of, in_force
-from sandbox.privacy.tombstones import n_users
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,14 @@ class Person:
 def found(world: Path, names: Sequence[str], *, by_key: bool = False) -> list[Person]:
     """The people of these names, each once, in that order. by_key: names are the source's keys, not the world's
     numbers. Raises PRIV-002 for one whom the world never had, PRIV-003."""
-    table = pq.read_table(world / "public" / "users.parquet", columns=["user_id", "key", "jurisdiction"]).to_pydict()
+    path = world / "public" / "users.parquet"
+    try:
+        table = pq.read_table(path, columns=["user_id", "key", "jurisdiction"]).to_pydict()
+    except (OSError, pa.ArrowException) as error:
+        raise SandboxError(
+            "WORLD-003", where=str(path), seen=str(error)[:200], expected="the world's users",
+            fix="build or import the world anew with --force; who is erased stays so",
+        ) from error  # fmt: skip
     rows = {
         user: (key, law) for user, key, law in zip(table["user_id"], table["key"], table["jurisdiction"], strict=True)
     }

@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
@@ -170,7 +172,9 @@ class Unreadable:
         raise self.error
 
 
-FAILURES: tuple[type[Exception], ...] = (OSError, ValueError, KeyError, EOFError, SandboxError, pa.ArrowException)
+FAILURES: tuple[type[Exception], ...] = (
+    OSError, ValueError, KeyError, EOFError, BadZipFile, SandboxError, SafetensorError, pa.ArrowException,
+)  # fmt: skip
 
 
 def stores(world: Path, n_users: int, *, runs: Iterable[Path] | None = None) -> list[Store]:

@@ -77,7 +77,7 @@ class Materialiser:
         self._one_at_a_time = asyncio.Lock()
         self._snapshot: dict[str, np.ndarray] = {}
         self._live: LiveFeatures
-        self._erased: Watch
+        self._erased = Watch(Path(run.world_dir))
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises MODEL-001, MODEL-002 when the offline features cannot be used."""
@@ -109,7 +109,6 @@ class Materialiser:
         artefact = artefacts.load(world / "registry", "features", artefacts.FEATURES_VERSION)
         self._snapshot = artefact.arrays("features.safetensors")
         catalogue = Catalogue.load(world / "public" / "catalogue.npz")
-        self._erased = Watch(world, catalogue.n_users)
         self._live = LiveFeatures(
             catalogue,
             self._snapshot["user_id"],

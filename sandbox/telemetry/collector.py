@@ -58,9 +58,9 @@ class Collector:
         self.alert_settings = alert_settings or AlertSettings()
         self.world = run.clock()
         self.seams = Seams(self.world, WallClock())
-        n_items, n_users, in_group_b = _catalogue(Path(run.world_dir))
-        self.store = SegmentStore(run.lake, time.monotonic, _erased(Watch(Path(run.world_dir), n_users)))
+        self.store = SegmentStore(run.lake, time.monotonic, _erased(Watch(Path(run.world_dir))))
         self.n_refused = 0  # connections closed for what they sent
+        n_items, in_group_b = _catalogue(Path(run.world_dir))
         self.indicators = Indicators(IndicatorSettings(), self.alert_settings, n_items=n_items, in_group_b=in_group_b)
         self._alert_state = alerts.State()
         self._gauges = Gauges(self.settings.gauge_age_s)
@@ -240,12 +240,12 @@ def _erased(watch: Watch) -> Callable[[], np.ndarray]:
     return users
 
 
-def _catalogue(world_dir: Path) -> tuple[int, int, np.ndarray | None]:
-    """Numbers of items and users, and bool [items] where the creator is of group B; (0, 0, None) where unknown."""
+def _catalogue(world_dir: Path) -> tuple[int, np.ndarray | None]:
+    """Number of items, and bool [items] where the creator is of group B; (0, None) where unknown."""
     path = world_dir / "public" / "catalogue.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
             creator, group = arrays["item_creator"], arrays["creator_group"]
-            return len(creator), len(arrays["user_region"]), group[creator] == 1
+            return len(creator), group[creator] == 1
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
-        return 0, 0, None
+        return 0, None

@@ -52,7 +52,7 @@ class StreamProcessor:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
-        self.erased = Watch(Path(host.run.world_dir), self.catalogue.n_users)
+        self.erased = Watch(Path(host.run.world_dir))
         longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
         self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
         self.rows = RedisFeatures(Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S))

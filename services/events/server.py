@@ -49,7 +49,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
         self.store = Store(host.run.redis)
-        self.erased = Watch(Path(host.run.world_dir), self.catalogue.n_users)
+        self.erased = Watch(Path(host.run.world_dir))
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""
