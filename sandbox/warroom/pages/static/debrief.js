@@ -15,7 +15,8 @@ export function debrief(model, tools = () => null) {
   const waiting = h("p", {});
   const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
     h("div", { class: "stack" }, score,
-      h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network")), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
+      h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network; also as "),
+        [["md", "Markdown"], ["pdf", "PDF"], ["json", "JSON"]].map(([form, title]) => [h("a", { href: `${model.base}/debrief?form=${form}`, download: true }, title), " "])), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
     h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
     stepping(model),
     h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
