@@ -63,19 +63,34 @@ def test_one_that_is_refused_keeps_no_other_from_being_made(rooms: list[Room]):
         room.close()
 
 
-def test_what_breaks_it_off_leaves_no_room_open(rooms: list[Room]):
-    second_is_made = threading.Event()
+def test_what_breaks_it_off_is_raised_at_once_and_leaves_no_room_open_that_was_made(rooms: list[Room]):
+    """Nobody waits for a world that is being begun: with the process it ends."""
+    never, progressed = threading.Event(), []
 
-    def second(_progress: object) -> Room:
-        second_is_made.set()
-        return rooms[1]
+    def begins(_progress: object) -> Room:
+        assert never.wait(60)
+        return rooms[2]
 
-    def breaks(_progress: object) -> Room:
-        assert second_is_made.wait(20)
+    def told(*_told: object) -> None:
+        progressed.append(1)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side([lambda _: rooms[0], second, breaks], cores=2)
+        side_by_side([lambda _: rooms[0], begins, lambda _: rooms[1]], told, cores=2)
 
-    assert closed(rooms) == [True, True, False], "the third was never made here"
+    assert progressed == [1]
+    assert closed(rooms) == [True, True, False]
+    never.set()
     rooms[2].close()
+
+
+def test_what_nobody_foresaw_in_one_is_raised(rooms: list[Room]):
+    def breaks(_progress: object) -> Room:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        side_by_side([lambda _: rooms[0], breaks], cores=2)
+
+    assert closed(rooms)[0]
+    for room in rooms[1:]:
+        room.close()
