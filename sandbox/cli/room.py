@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,7 +71,6 @@ def start(
 ) -> None:
     """Open rooms and serve them until Ctrl-C. Rooms of the scenario that a server left are taken up again."""
     from sandbox.drill.scenario import library
-    from sandbox.room import house
 
     del pack
     serve = _web()
@@ -87,8 +87,7 @@ def start(
                 if scenario is not None and len(opened) < rooms:
                     if backend is Backend.live:
                         _require_alone(rooms)
-                    for _ in range(rooms - len(opened)):
-                        opened.append(house.open_room(scenario, backend.value, **options, progress=show_progress))
+                    opened += _opened(scenario, backend, rooms - len(opened), options, show_progress)
             secrets = serve.secrets_kept(chosen)
             document = _document(opened, bound.address, secrets.instructor)
             serve.serve(opened, bound, secrets, lambda: _told(document, json_))
@@ -189,18 +188,36 @@ def _left(scenario: Any, backend: Backend, most: int) -> list[Any]:
 def _taken_up(left: list[Any], must: bool, show_progress: ProgressFn, json_: bool) -> list[Any]:
     """The rooms that could be. Of the others it is said why; must: raised, where that leaves none."""
     from sandbox.room import house
+    from sandbox.room.several import side_by_side
 
     opened, why = [], None
-    for deed in left:
-        try:
-            opened.append(house.take_up(deed, show_progress))
-        except SandboxError as error:
-            why = error
+    made = side_by_side([partial(house.take_up, deed) for deed in left], show_progress)
+    for deed, room in zip(left, made, strict=True):
+        if isinstance(room, SandboxError):
+            why = room
             if not json_:
-                err.print(f"room {deed.code} is left as it is: {error}", markup=False)
+                err.print(f"room {deed.code} is left as it is: {room}", markup=False)
+        else:
+            opened.append(room)
     if must and why is not None and not opened:
         raise why
     return opened
+
+
+def _opened(scenario: Any, backend: Backend, n: int, options: dict[str, Any], show_progress: ProgressFn) -> list[Any]:
+    """So many new rooms. Raises what kept one of them from being opened; then there are none."""
+    from sandbox.room import house
+    from sandbox.room.several import close_all, side_by_side
+
+    def make(show: ProgressFn) -> Any:
+        return house.open_room(scenario, backend.value, **options, progress=show)
+
+    made = side_by_side([make] * n, show_progress)
+    for room in made:
+        if isinstance(room, SandboxError):
+            close_all(made)
+            raise room
+    return made
 
 
 def _require_alone(rooms: int) -> None:

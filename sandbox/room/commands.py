@@ -128,10 +128,12 @@ class HypothesisWeigh(Command):
 
 
 class Ask(Command):
-    """One SELECT on the lake; `$began`, `$paged` and `$now` stand for world times."""
+    """One SELECT on the lake; `$began`, `$paged` and `$now` stand for world times. offset: rows of its answer that are passed
+    over, to see those that did not fit."""
 
     kind: Literal["ask"]
     sql: Sql
+    offset: int = Field(0, ge=0, lt=10_000)
 
 
 class Preview(Command):

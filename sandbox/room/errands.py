@@ -29,10 +29,10 @@ def asked(command: cm.Ask, times: dict[str, float | None], query: Callable[[str]
     """What a question came to; it needs no desk. times: as `Drill.times` has them. Raises what `query` raises, and LAKE-004
     for a time that there was not yet."""
     found = query(filled(command.sql, times))
-    rows = fitting(found.rows)
+    rows = fitting(found.rows[command.offset :])
     return ev.Asked(
         sql=command.sql, columns=[name[:200] for name in found.columns], rows=rows, n_rows=len(found.rows),
-        truncated=found.truncated or len(rows) < len(found.rows),
+        truncated=found.truncated or len(rows) < len(found.rows), offset=command.offset,
     )  # fmt: skip
 
 

@@ -119,7 +119,8 @@ class HypothesisWeighed(What):
 
 
 class Asked(What):
-    """rows: by position, in the order of `columns`, which are free text of whoever asked. truncated: there were more."""
+    """rows: by position, in the order of `columns`, which are free text of whoever asked. offset: of the first of them in the whole answer.
+    n_rows: of that. truncated: there are others, or were more than the console gives."""
 
     kind: Literal["asked"] = "asked"
     sql: str
@@ -127,6 +128,7 @@ class Asked(What):
     rows: list[list[Any]]
     n_rows: int
     truncated: bool = False
+    offset: int = 0
 
 
 class Previewed(What):

@@ -175,9 +175,10 @@ class Lookout:
 
     def _look(self) -> None:
         """A lake that cannot be asked leaves what was seen last: it is no error of whoever watches."""
-        began, self._settled = self._clock(), self._room.is_settled
+        began, settled = self._clock(), self._room.is_settled
         with suppress(SandboxError):
             self._seen = told(self._room.look_up(SQL, MOST_ROWS)[0].rows, self._room.now())
+            self._settled = settled
         self._at = self._clock()
         self._good_s = max(self._every_s, min(_MOST_S, (self._at - began) / _SHARE))
 

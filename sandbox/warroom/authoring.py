@@ -18,13 +18,21 @@ authoring = APIRouter(prefix="/api/v1/instructor", tags=["instructor"])
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
 World = Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 Number = Annotated[int, Path(ge=1, lt=2**53)]
+Ticket = Annotated[str, Path(min_length=1, max_length=40)]
 
 
 class Unsaved(BaseModel, extra="forbid"):
-    """A text to be checked as the file of that name."""
+    """A text to be checked as the file of that name. ticket: of one's own choice, by which the check can be stopped."""
 
     name: Id
     text: Text
+    ticket: str = Field("", max_length=40)
+
+
+class Stopped(BaseModel):
+    """stopped: whether there was anything to stop."""
+
+    stopped: bool
 
 
 class Save(BaseModel, extra="forbid"):
@@ -78,8 +86,15 @@ async def authors_words(request: Request, world: World = "laptop") -> AuthorsWor
 async def check(unsaved: Unsaved, request: Request) -> CheckedText:
     """All that is wrong with a text, at its lines, as `sandbox scenario check` says it. Nothing is written."""
     at = authors(request)
-    asked = partial(at.reader.ask, "check", name=unsaved.name, text=unsaved.text)
+    asked = partial(at.reader.ask, "check", unsaved.ticket, name=unsaved.name, text=unsaved.text)
     return CheckedText(**await anyio.to_thread.run_sync(asked))
+
+
+@authoring.delete("/check/{ticket}")
+async def stop_check(ticket: Ticket, request: Request) -> Stopped:
+    """Ends a check that is under way or waits; whoever asked is told so."""
+    at = authors(request)
+    return Stopped(stopped=await anyio.to_thread.run_sync(at.reader.stop, ticket))
 
 
 @authoring.post("/draft")
@@ -87,7 +102,7 @@ async def draft(drafting: Drafting, request: Request) -> Draft:
     """A text that passes the check, to go on from, as `sandbox scenario new` writes it. Nothing is written."""
     at = authors(request)
     head = drafting.model_dump(include={"title", "stars", "minutes"})
-    asked = {"name": drafting.name, "source": drafting.source, "fault": drafting.fault, "head": head}
+    asked: dict[str, Any] = {"name": drafting.name, "source": drafting.source, "fault": drafting.fault, "head": head}
     text = await anyio.to_thread.run_sync(partial(at.reader.ask, "draft", **asked))
     return Draft(name=drafting.name, text=text)
 

@@ -8,7 +8,6 @@ import anyio
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from sandbox.base.errors import SandboxError
 from sandbox.room.authoring import files
 from sandbox.room.authoring.documents import Id, Library, Source, Whole
 from sandbox.room.authoring.opening import opened
@@ -71,21 +70,17 @@ async def source(name: Name, request: Request) -> Source:
 async def open_room(opening: Opening, request: Request) -> RoomLine:
     """A new room of a scenario. It is served as those that were there at the start, and taken up again with them."""
     at = authors(request)
-    async with at.opening:  # one after the other: each loads models
-        most = at.settings.rooms
-        if len(at.rooms) >= most:
-            raise SandboxError(
-                "ROOM-005", where="rooms of this server", seen=f"{len(at.rooms)} rooms", expected=f"at most {most}",
-                fix="start another server with another SANDBOX_HOME, or start this one anew without those that are over",
-            )  # fmt: skip
-        asked = opening.model_dump(exclude={"scenario", "backend", "failures"})
+    asked = opening.model_dump(exclude={"scenario", "backend", "failures"})
 
-        def added() -> Room:  # on one thread, so that a room that is opened is kept, whatever becomes of who asked
-            room = opened(opening.scenario, opening.backend, **asked)
-            at.add(room)
-            return room
+    def added() -> Room:  # on one thread, so that a room that is opened is kept, whatever becomes of who asked
+        room = opened(opening.scenario, opening.backend, **asked)
+        at.add(room)
+        return room
 
-        room = await anyio.to_thread.run_sync(added)
-        if opening.failures:
-            await anyio.to_thread.run_sync(room.submit, INSTRUCTOR, ShowFailures(kind="show_failures", on=True))
+    with at.one_more_room():
+        # Several virtual ones side by side, each beginning its world on a core; live ones one after the other.
+        async with at.opening[opening.backend]:
+            room = await anyio.to_thread.run_sync(added)
+    if opening.failures:
+        await anyio.to_thread.run_sync(room.submit, INSTRUCTOR, ShowFailures(kind="show_failures", on=True))
     return room_line(room)

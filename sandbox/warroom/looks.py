@@ -9,7 +9,7 @@ import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from sandbox.room.debriefed import page_of
+from sandbox.room.debriefed import MEDIA, Form, file_of
 from sandbox.room.overview import Lookout, Overview
 from sandbox.room.room import Room
 from sandbox.room.words import Words
@@ -39,15 +39,16 @@ async def instructor_overview(code: str, request: Request, since: Since = 0.0) -
 
 
 @looks.get("/rooms/{code}/debrief", tags=["participants"], response_class=HTMLResponse)
-async def debrief(code: str, request: Request) -> HTMLResponse:
-    """The debrief as one HTML file that opens without network, once the room is graded."""
-    return await _debrief(request, *callers.participant(request, code))
+async def debrief(code: str, request: Request, form: Form = "html") -> Response:
+    """The debrief as a file, once the room is graded: an HTML page that opens without network, the same as PDF by a browser that
+    the server has, an incident report in Markdown, or a document."""
+    return await _debrief(request, *callers.participant(request, code), form)
 
 
 @looks.get("/instructor/rooms/{code}/debrief", tags=["instructor"], response_class=HTMLResponse)
-async def instructor_debrief(code: str, request: Request) -> HTMLResponse:
+async def instructor_debrief(code: str, request: Request, form: Form = "html") -> Response:
     """The same."""
-    return await _debrief(request, *callers.instructor(request, code))
+    return await _debrief(request, *callers.instructor(request, code), form)
 
 
 @cache
@@ -56,12 +57,15 @@ def _all_words() -> bytes:
     return all_words().model_dump_json().encode()
 
 
-async def _debrief(request: Request, room: Room, who: str) -> HTMLResponse:
-    callers.reads(request, room, who)
+async def _debrief(request: Request, room: Room, who: str, form: Form) -> Response:
+    at = callers.reads(request, room, who)
     room.events_after(0, who, 0)  # refused for whoever is in the room no more
-    text = await anyio.to_thread.run_sync(page_of, room)
-    name = f'attachment; filename="debrief-{room.code}.html"'
-    return HTMLResponse(text, headers={"content-disposition": name, "x-content-type-options": "nosniff"})
+    body = await anyio.to_thread.run_sync(file_of, room, form, limiter=at.past_threads)
+    headers = {
+        "content-disposition": f'attachment; filename="debrief-{room.code}.{form}"',
+        "x-content-type-options": "nosniff",
+    }
+    return Response(body, media_type=MEDIA[form], headers=headers)
 
 
 async def _seen(request: Request, room: Room, who: str, since: float) -> Overview:

@@ -18,6 +18,7 @@ from sandbox.room.events import INSTRUCTOR
 from sandbox.room.overview import Lookout
 from sandbox.room.panels.keeper import Panels
 from sandbox.room.room import Room
+from sandbox.room.several import CORES
 from sandbox.room.twists.harm_live import HarmWatch
 from sandbox.warroom import tokens
 from sandbox.warroom.rates import Rates
@@ -48,7 +49,9 @@ class Served:
         self.past_threads = anyio.CapacityLimiter(PAST_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
         # For whoever writes scenarios; no process is started before one is asked for.
-        self.reader, self.jobs, self.opening = Reader(), Jobs(clock), anyio.Lock()
+        self.reader, self.jobs = Reader(), Jobs(clock)
+        self.opening = {"virtual": anyio.CapacityLimiter(CORES), "live": anyio.CapacityLimiter(1)}
+        self._opening = 0
         self.keep: Callable[[Room], None] = lambda _room: None  # has the world of a room that is added go on
 
     def room(self, code: str) -> Room:
@@ -58,6 +61,21 @@ class Served:
             self.rates.spend("guesses", self.settings.guesses, "codes of no room")
             raise house.no_such(code)
         return room
+
+    @contextmanager
+    def one_more_room(self) -> Iterator[None]:
+        """While it is opened. Raises ROOM-005 for one too many, those that are being opened among them."""
+        there, most = len(self.rooms) + self._opening, self.settings.rooms
+        if there >= most:
+            raise SandboxError(
+                "ROOM-005", where="rooms of this server", seen=f"{there} rooms", expected=f"at most {most}",
+                fix="start another server with another SANDBOX_HOME, or start this one anew without those that are over",
+            )  # fmt: skip
+        self._opening += 1
+        try:
+            yield
+        finally:
+            self._opening -= 1
 
     def add(self, room: Room) -> None:
         """One more, while the server runs."""

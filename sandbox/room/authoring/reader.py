@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 from sandbox.base.errors import SandboxError
@@ -23,9 +23,13 @@ class Reader:
         self._room = threading.Semaphore(_WAITING)
         self._process: Process | None = None
         self._closed = False
+        self._turn = threading.Lock()
+        self._asks: dict[str, Future[Any]] = {}  # those that can be stopped, by their ticket
+        self._at_work, self._stopped = "", set[str]()
 
-    def ask(self, do: str, **fields: Any) -> Any:
-        """Raises what the process raises; ROOM-005 where too many ask or it takes too long; RUN-003 where it dies."""
+    def ask(self, do: str, ticket: str = "", **fields: Any) -> Any:
+        """ticket: by which it can be stopped; empty for none. Raises what the process raises; ROOM-005 where too many ask or
+        it takes too long; ROOM-003 where it was stopped, or there is one of that ticket; RUN-003 where the process dies."""
         if not self._room.acquire(blocking=False):
             raise SandboxError(
                 "ROOM-005",
@@ -34,14 +38,37 @@ class Reader:
                 expected="fewer at once",
                 fix="try again",
             )
+        answer: Future[Any] | None = None
         try:
-            try:
-                answer = self._thread.submit(self._asked, {"do": do, **fields})
-            except RuntimeError:  # it takes nothing more: it was closed
-                raise _ends() from None
+            with self._turn:
+                if ticket in self._asks:
+                    raise _not_now(do, "one of that ticket, which is at work still", "a ticket for each")
+                try:
+                    answer = self._thread.submit(self._asked, {"do": do, **fields}, ticket)
+                except RuntimeError:  # it takes nothing more: it was closed
+                    raise _ends() from None
+                if ticket:
+                    self._asks[ticket] = answer
             return answer.result()
+        except CancelledError:
+            raise _not_now(do, "it was stopped", "one that goes on") from None
         finally:
+            with self._turn:
+                if answer is not None and self._asks.get(ticket) is answer:
+                    del self._asks[ticket]
             self._room.release()
+
+    def stop(self, ticket: str) -> bool:
+        """Ends what was asked with that ticket, with its process if it is at work; whoever waits is refused. Whether there was
+        one."""
+        with self._turn:
+            answer = self._asks.get(ticket)
+            if answer is None or answer.cancel():
+                return answer is not None
+            self._stopped.add(ticket)
+            if self._at_work == ticket and self._process is not None:
+                self._process.end()
+            return True
 
     def close(self) -> None:
         """Whoever waits for an answer is refused."""
@@ -50,7 +77,7 @@ class Reader:
             self._process.end()
         self._thread.shutdown(wait=True)
 
-    def _asked(self, request: dict[str, Any]) -> Any:
+    def _asked(self, request: dict[str, Any], ticket: str) -> Any:
         if self._closed:
             raise _ends()
         if self._process is None or not self._process.is_alive:
@@ -64,8 +91,14 @@ class Reader:
         watch = threading.Timer(self._answer_s, give_up)
         watch.start()
         try:
+            with self._turn:
+                self._at_work = ticket
+                if ticket in self._stopped:
+                    raise _ends()
             return process.ask(request)
         except SandboxError:
+            if ticket in self._stopped:
+                raise _not_now(str(request["do"]), "it was stopped", "one that goes on") from None
             if late.is_set():
                 raise SandboxError(
                     "ROOM-005", where=f"scenarios, {request['do']}", seen=f"no answer within {self._answer_s:g} s",
@@ -74,6 +107,13 @@ class Reader:
             raise
         finally:
             watch.cancel()
+            with self._turn:
+                self._at_work = ""
+                self._stopped.discard(ticket)
+
+
+def _not_now(do: str, seen: str, expected: str) -> SandboxError:
+    return SandboxError("ROOM-003", where=f"scenarios, {do}", seen=seen, expected=expected, fix="ask again")
 
 
 def _ends() -> SandboxError:

@@ -46,7 +46,9 @@ def then(found: Recording, seq: int) -> Then:
     event = found.events[min(max(1, seq), len(found.events)) - 1]
     asked = event.what if isinstance(event.what, Asked) else None
     kept = (
-        None if asked is None or not asked.columns else Answer(**asked.model_dump(exclude={"kind"}), asked_again=False)
+        None
+        if asked is None or not asked.columns
+        else Answer(**asked.model_dump(exclude={"kind", "offset"}), asked_again=False)
     )
     if found.lake is None or not found.lake.is_dir():
         return Then(seq=event.seq, stack=None, answer=kept, why="its telemetry is gone")

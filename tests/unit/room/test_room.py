@@ -62,6 +62,14 @@ def test_rows_of_an_answer_go_by_place_whatever_they_are_called(opened: Scene):
     assert (len(answer.rows), answer.n_rows, answer.truncated) == (200, 500, True)
 
 
+def test_the_rows_of_an_answer_that_did_not_fit_can_be_asked_for(opened: Scene):
+    ann = opened.join("Ann", "commander")
+    pages = [opened.what(opened.do(ann, "ask", sql="select 1", offset=at)) for at in (0, 200, 400, 500)]
+
+    assert [row[0] for page in pages for row in page.rows] == list(range(500))
+    assert [(page.offset, page.n_rows) for page in pages] == [(0, 500), (200, 500), (400, 500), (500, 500)]
+
+
 def test_what_is_killed_is_as_it_was(opened: Scene):
     ann, bob = opened.join("Ann", "commander"), opened.join("Bob", "scribe")
     opened.do(ann, "chat", text="hello", links=[{"kind": "time", "value": "1"}])

@@ -24,9 +24,10 @@ SECRET = "the instructor's own"
 
 @dataclass
 class Site:
-    """A server, its one room, and the wall clock that its tokens and rates go by, which is turned by hand."""
+    """A server, what it holds, its one room, and the wall clock that its tokens and rates go by, which is turned by hand."""
 
     scene: Scene
+    served: Served
     address: str
     hands: list[float]
     clients: list[httpx.Client] = field(default_factory=list)
@@ -100,7 +101,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound.listening]}, daemon=True)
     thread.start()
     wait_for(lambda: server.started, within_s=10)
-    at = Site(made, bound.address, hands)
+    at = Site(made, served, bound.address, hands)
     yield at
     for client in at.clients:
         client.close()

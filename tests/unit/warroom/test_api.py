@@ -238,6 +238,7 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/view", "/instructor/faults", "/instructor/inject-sets", "/instructor/rooms/{code}/harm",
         "/rooms/{code}/replay", "/rooms/{code}/replay/moment", "/instructor/replays", "/instructor/replays/{name}",
         "/instructor/library", "/instructor/library/{name}", "/instructor/library/{name}/source", "/instructor/check",
+        "/instructor/check/{ticket}",
         "/instructor/draft", "/instructor/authors-words", "/instructor/jobs", "/instructor/jobs/{job}",
         "/instructor/replays/{name}/moment", "/instructor/results", "/instructor/results.csv",
         "/instructor/replays/{name}/signals", "/rooms/{code}/replay/signals",

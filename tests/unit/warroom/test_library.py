@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -26,7 +30,7 @@ CALLS: list[tuple[str, str, Any]] = [
     ("GET", "library", None), ("GET", "library/slow-home", None), ("GET", "library/slow-home/source", None),
     ("PUT", "library/mine/source", {"text": "id: mine", "base": None}), ("GET", "authors-words", None),
     ("POST", "check", {"name": "mine", "text": "id: mine"}), ("POST", "draft", {"name": "mine", "source": "slow-home"}),
-    ("GET", "jobs", None), ("GET", "jobs/1", None), ("DELETE", "jobs/1", None),
+    ("DELETE", "check/t1", None), ("GET", "jobs", None), ("GET", "jobs/1", None), ("DELETE", "jobs/1", None),
     ("POST", "jobs", {"kind": "prove", "scenario": "slow-home"}), ("POST", "rooms", {"scenario": "slow-home"}),
 ]  # fmt: skip
 CHECKED = {"ok": False, "findings": [], "picture": None}
@@ -139,6 +143,29 @@ def test_a_room_that_is_opened_is_joined_like_the_others(site: Site, client: htt
     ]
     assert [room["code"] for room in client.get("/instructor/rooms").json()] == [site.code, "SECOND"]
     assert client.post("/rooms/SECOND/join", json={"name": "Ann", "role": "commander"}).status_code == 200
+
+
+def test_virtual_rooms_are_opened_side_by_side_and_count_while_they_are(
+    site: Site, client: httpx.Client, tmp_path: Path, monkeypatch
+):
+    """Two at once on two cores; live ones one after the other, and none beyond what the server holds."""
+    both, codes = threading.Barrier(2), iter(f"ROOM{n}" for n in range(30))
+
+    def opened(*_args: Any, **_options: Any) -> Room:
+        both.wait(20)  # passed only where two are opened at once
+        return another(tmp_path / (code := next(codes)), code)
+
+    served = site.served
+    monkeypatch.setattr(calls, "opened", opened)
+    monkeypatch.setitem(served.opening, "virtual", anyio.CapacityLimiter(2))
+    served.settings = replace(served.settings, rooms=3)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(client.post, "/instructor/rooms", json={"scenario": "slow-home"}) for _ in range(2)]
+        answers = [one.result(30) for one in asked]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    problem(client.post("/instructor/rooms", json={"scenario": "slow-home"}), 429, "ROOM-005")
+    assert served.opening["live"].total_tokens == 1
 
 
 def test_a_server_holds_only_so_many_rooms(site: Site, client: httpx.Client, tmp_path: Path, monkeypatch):

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from sandbox.warroom.pages.routes import FILES, POLICY
+from tests.services.waiting import wait_for
 from tests.unit.warroom.conftest import SECRET, Site
 from tests.unit.warroom.test_api import problem
 
@@ -119,3 +120,28 @@ def test_a_debrief_is_no_file_before_it_is_out(site: Site):
 
     assert "graded" in problem(ann.client.get(f"{ann.place}/debrief"), 409, "ROOM-003")["fix"]
     problem(site.client().get(f"{ann.place}/debrief"), 401, "ROOM-004")
+
+
+def test_a_debrief_that_is_out_is_a_file_in_each_form(site: Site, monkeypatch):
+    monkeypatch.setattr(
+        "sandbox.room.debriefed.debriefed", lambda _drill, grade: {"title": "<b>", "score": grade["score"]}
+    )
+    for form in ("page", "incident_report", "pdf"):
+        monkeypatch.setattr(
+            f"sandbox.room.debriefed.{form}", lambda told, f=form: f"{f} of {told}" if f != "pdf" else b"%PDF"
+        )
+    ann = site.joined("Ann", "observer")
+    site.scene.do("instructor", "end")
+    wait_for(lambda: site.scene.room.shared.grade is not None, within_s=10)
+
+    told = {
+        form: ann.client.get(f"{ann.place}/debrief", params={"form": form}) for form in ("html", "md", "pdf", "json")
+    }
+
+    assert {form: answer.headers["content-type"].partition(";")[0] for form, answer in told.items()} == {
+        "html": "text/html", "md": "text/markdown", "pdf": "application/pdf", "json": "application/json",
+    }  # fmt: skip
+    assert all(answer.headers["content-disposition"].startswith("attachment") for answer in told.values())
+    assert told["json"].json() == {"title": "<b>", "score": 0.5}
+    assert (told["pdf"].content, told["md"].text[:15]) == (b"%PDF", "incident_report")
+    problem(ann.client.get(f"{ann.place}/debrief", params={"form": "exe"}), 400, "ROOM-006")

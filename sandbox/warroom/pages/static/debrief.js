@@ -1,5 +1,6 @@
 // What it came to: each item with its why, and what happened when.
 
+import { curves } from "./curves.js";
 import { follow, h, say } from "./dom.js";
 import { player } from "./replay.js";
 import { told } from "./talk.js";
@@ -13,11 +14,13 @@ export function debrief(model, tools = () => null) {
   const items = h("tbody", {});
   const times = h("ol", { class: "activity" });
   const waiting = h("p", {});
+  const harm = curves();
   const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
     h("div", { class: "stack" }, score,
-      h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network")), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
+      h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network; also as "),
+        [["md", "Markdown"], ["pdf", "PDF"], ["json", "JSON"]].map(([form, title]) => [h("a", { href: `${model.base}/debrief?form=${form}`, download: true }, title), " "])), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
     h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
-    stepping(model),
+    harm.element, stepping(model),
     h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
   const element = h("div", {}, waiting, graded);
   model.watch((state) => {
@@ -27,6 +30,7 @@ export function debrief(model, tools = () => null) {
     if (!state.grade) return;
     const { document } = state.grade;
     const overrides = state.overrides ?? {};
+    harm.draw(document.twin, state.room, model.log.find((event) => event.kind === "page_came")?.world_ts);
     const whole = overrides.score ? ` → ${figure(overrides.score.score)} by the instructor: ${overrides.score.reason}` : "";
     say(score, `${figure(state.grade.score)} of 1${whole}${document.baseline_score ? `; an answer without looking: ${figure(document.baseline_score)}` : ""}`);
     follow(items, document.items ?? [], (item) => item.item, (item) => h("tr", {},

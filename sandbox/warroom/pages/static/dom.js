@@ -19,7 +19,7 @@ function filled(element, attrs, kids) {
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...kids.flat().filter((kid) => kid !== null && kid !== undefined && kid !== false));
+  element.append(...kids.flat(2).filter((kid) => kid !== null && kid !== undefined && kid !== false));
   return element;
 }
 

@@ -1,6 +1,6 @@
 // The editor of one scenario: its text with what the checker finds at its lines, saved into a pack of one's own.
 
-import { call } from "./api.js";
+import { call, uid } from "./api.js";
 import { draftOf, keepDraft, refused } from "./author.js";
 import { conflict } from "./conflict.js";
 import { allow, ask, follow, h, say, toast } from "./dom.js";
@@ -11,6 +11,7 @@ import { offers } from "./yaml.js";
 
 const AT = "/api/v1/instructor";
 const REST_MS = 900; // after the last key, before the text is checked
+const SLOW_MS = 800; // a check that takes longer can be stopped
 const page = document.getElementById("page");
 
 async function begin() {
@@ -35,7 +36,7 @@ function draw(source, draft) {
   let busy = false;
   let checked = null; // of the text as it is, null while it is not known
   let timer = null;
-  let checking = false;
+  let checking = null; // the ticket of the check that is under way
 
   const state = h("span", { class: "quiet", role: "status" });
   const count = h("strong", { role: "status" });
@@ -48,6 +49,10 @@ function draw(source, draft) {
   const work = jobs((is) => { busy = is; buttons(); });
   const save = h("button", { type: "button", class: "main", onclick: () => saving(base) }, "Save (Ctrl-S)");
   const check = h("button", { type: "button", onclick: () => look() }, "Check (Ctrl-Enter)");
+  const stop = h("button", { type: "button", hidden: true, onclick: () => {
+    stop.disabled = true;
+    call(`${AT}/check/${checking}`, { method: "DELETE" }).catch((error) => toast(error.message, "bad"));
+  } }, "Stop the check");
   const as = h("button", { type: "button", onclick: saveAs }, "Save as …");
   const runs = [["Dry run", "dry_run", false], ["Prove quickly", "prove", true], ["Prove", "prove", false]].map(([title, kind, quick]) =>
     h("button", { type: "button", onclick: () => work.start(kind, name, quick) }, title));
@@ -73,16 +78,20 @@ function draw(source, draft) {
   async function look() {
     clearTimeout(timer);
     if (checking) return;
-    checking = true;
     const text = pad.area.value;
+    checking = uid();
     say(count, "it is checked …");
+    const slow = setTimeout(() => { stop.hidden = false; }, SLOW_MS);
     try {
-      const found = await call(`${AT}/check`, { method: "POST", body: { name, text } });
+      const found = await call(`${AT}/check`, { method: "POST", body: { name, text, ticket: checking } });
       if (pad.area.value === text) tell(found);
     } catch (error) {
       say(count, error.message);
     }
-    checking = false;
+    clearTimeout(slow);
+    stop.hidden = true;
+    stop.disabled = false;
+    checking = null;
     if (pad.area.value !== text) timer = setTimeout(look, REST_MS);
   }
 
@@ -192,7 +201,7 @@ function draw(source, draft) {
     h("header", { class: "top" }, h("a", { href: `/instructor/library#${name}` }, "← Scenarios"), h("h1", {}, name), state, h("span", { class: "gap" }),
       check, save, as, runs),
     h("section", { class: "pad" }, pad.element),
-    h("aside", { class: "stack scroll" }, beside, h("div", { class: "card stack" }, count, list, h("p", { class: "quiet" }, "F8: the next line. Ctrl-Space: words. Ctrl-] and Ctrl-[: in and out.")),
+    h("aside", { class: "stack scroll" }, beside, h("div", { class: "card stack" }, h("div", { class: "row" }, count, stop), list, h("p", { class: "quiet" }, "F8: the next line. Ctrl-Space: words. Ctrl-] and Ctrl-[: in and out.")),
       work.element, h("div", { class: "card" }, h("h3", {}, "What happens"), seen))));
   pad.lock(!source.own);
   pad.set(draft ? draft.text : source.text);

@@ -34,6 +34,7 @@ export function header(model, code, tools) {
     phase.className = `phase ${state.room.phase}`;
     phase.title = state.room.ended;
     say(me, state.me ? `${state.me.name}, ${state.me.role.replaceAll("_", " ")}` : "instructor");
+    me.title = me.textContent;
     say(link, model.isUp ? "" : "connecting …");
     tick();
   });

@@ -38,6 +38,7 @@ export function then(place) {
     busy = true;
     const seq = wanted;
     say(status, "looking in its lake …");
+    picture.element.classList.add("stale");
     try {
       const found = await call(`${place}/then?seq=${seq}`);
       if (known.size >= KEPT) known.clear();
@@ -52,8 +53,11 @@ export function then(place) {
 
   function draw(found) {
     shown = found.seq;
-    say(status, found.stack ? `as it was written by ${worldClock(found.stack.world_ts)}` : `the diagram of then is not known: ${found.why}`);
-    picture.element.toggleAttribute("hidden", !found.stack);
+    const there = found.stack && found.stack.nodes.length > 0;
+    say(status, !found.stack ? `the diagram of then is not known: ${found.why}`
+      : `${there ? "as it was written by" : "nothing was written yet by"} ${worldClock(found.stack.world_ts)}`);
+    picture.element.classList.remove("stale");
+    picture.element.toggleAttribute("hidden", !there);
     follow(alerts, found.stack?.alerts ?? [], (alert) => alert.rule, (alert) =>
       h("li", {}, h("strong", {}, alert.rule), ` since ${worldClock(alert.since_ts)}: ${alert.summary}`));
     if (found.stack) {

@@ -40,7 +40,7 @@ export function traces(model, toChat, explain) {
     const options = told.ops.map((op) => [JSON.stringify([op.service, op.op, op.kind]),
       `${op.service} ${op.op} (${op.kind}): p50 ${figure(op.p50_ms)}, p99 ${figure(op.p99_ms)} ms${op.errors > 0 ? `, ${percent(op.errors)} failed` : ""}`]);
     const now = wanted.service ? JSON.stringify([wanted.service, wanted.op, wanted.kind]) : "";
-    if (now && !options.some(([value]) => value === now)) options.push([now, `${wanted.service} ${wanted.op} (${wanted.kind})`]);
+    if (now && !options.some(([value]) => value === now)) options.push([now, wanted.op ? `${wanted.service} ${wanted.op} (${wanted.kind})` : `${wanted.service}, any span`]);
     span.replaceChildren(...[["", "any request"], ...options].map(([value, text]) => h("option", { value }, text)));
     span.value = now;
     follow(rows, told.traces, (line) => line.trace, row, (line) => JSON.stringify([line, line.trace === shown?.trace.trace]));

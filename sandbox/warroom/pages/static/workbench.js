@@ -9,6 +9,8 @@ const FIRST = `SELECT time_bucket(INTERVAL 5 MINUTE, ts) AS t, count(*) AS reque
        round(quantile_cont(latency_ms, 0.99), 1) AS p99_ms
 FROM requests WHERE ts >= $began GROUP BY t ORDER BY t`;
 
+const PAGE = 200; // rows of an answer that are shown at once, at most
+
 /** toChat: called with a link to a query. */
 export function workbench(model, toChat) {
   const key = `sql:${model.base}`;
@@ -23,6 +25,8 @@ export function workbench(model, toChat) {
   const times = ["$began", "$paged", "$now"].map((word) => h("button", { type: "button", onclick: () => insert(`${word}`) }, word));
   const evidence = h("button", { type: "button", onclick: addEvidence }, "Add as evidence");
   const share = h("button", { type: "button", onclick: () => shown && toChat({ kind: "event", value: String(shown.seq) }) }, "Show in chat");
+  const back = h("button", { type: "button", "aria-label": "Rows before", onclick: () => turn(false) }, "‹");
+  const on = h("button", { type: "button", "aria-label": "Rows after", onclick: () => turn(true) }, "›");
   const asChart = h("input", { type: "checkbox", onchange: () => shown && render() });
   const told = h("span", { class: "quiet", role: "status" });
   const result = h("div", { class: "result", tabindex: 0, "aria-label": "Answer" });
@@ -39,6 +43,14 @@ export function workbench(model, toChat) {
     const sql = editor.value.trim();
     if (!sql || busy || model.why("ask")) return;
     await during("asking …", () => model.send("ask", { sql }));
+  }
+
+  /** The rows before or after those that are shown: the same question once more, from another row on. */
+  async function turn(on) {
+    const { what } = shown;
+    const offset = on ? what.offset + what.rows.length : Math.max(0, what.offset - PAGE);
+    if (busy || model.why("ask")) return;
+    await during("asking …", () => model.send("ask", { sql: what.sql, offset }));
   }
 
   async function during(text, work) {
@@ -60,7 +72,7 @@ export function workbench(model, toChat) {
       const { what } = event;
       const n = what.n_rows ?? what.rows.length;
       const by = model.names.get(event.who) ?? event.who;
-      say(told, `${n} rows${what.truncated ? `, ${what.rows.length} shown` : ""}, ${by} at ${worldClock(event.world_ts)}${ms === null ? "" : `, ${Math.round(ms)} ms`}${what.note ? `; ${what.note}` : ""}`);
+      say(told, `${n} rows${what.truncated ? `, ${what.offset ? `${what.offset + 1} to ${what.offset + what.rows.length}` : what.rows.length} shown` : ""}, ${by} at ${worldClock(event.world_ts)}${ms === null ? "" : `, ${Math.round(ms)} ms`}${what.note ? `; ${what.note}` : ""}`);
       if (what.sql && ms === null && editor.value !== what.sql) { editor.value = what.sql; sessionStorage.setItem(key, what.sql); }
       render();
       draw();
@@ -140,6 +152,10 @@ export function workbench(model, toChat) {
     const reason = model.why("ask");
     allow(run, reason ?? (busy ? "one at a time" : null));
     allow(evidence, model.why("report_field") ?? (shown?.what.sql ? null : "run a query first"));
+    const more = shown?.what.sql && shown.what.offset + shown.what.rows.length < shown.what.n_rows;
+    back.hidden = on.hidden = !(more || shown?.what.offset);
+    allow(back, reason ?? (busy || !shown?.what.offset ? "these are the first" : null));
+    allow(on, reason ?? (busy || !more ? "these are the last" : null));
     allow(share, model.why("chat") ?? (shown ? null : "run a query first"));
     allow(recommend, model.why("recommend") ?? (busy ? "one at a time" : null));
     times[1].disabled = !model.state.page;
@@ -153,7 +169,7 @@ export function workbench(model, toChat) {
   } }, h("label", {}, "What is user ", user, " shown now?"), recommend);
   const element = h("div", { class: "bench" },
     h("div", { class: "ask" }, h("div", { class: "editor" }, editor, offers),
-      h("div", { class: "row" }, run, times, evidence, share, h("label", {}, asChart, " as chart"), told), result),
+      h("div", { class: "row" }, run, times, evidence, share, back, on, h("label", {}, asChart, " as chart"), told), result),
     h("aside", {}, h("h3", {}, "Asked by the team"), history, users, h("h3", {}, "Tables"), schema));
   return { element, open, sql: () => shown?.what.sql ?? null };
 }

@@ -65,6 +65,26 @@ def test_one_that_hangs_is_ended_in_time(place: Path):
     reader.close()
 
 
+def test_what_was_asked_with_a_ticket_can_be_stopped_at_work_and_while_it_waits(reader: Reader):
+    """Others' questions are answered: only the process that was at work has gone."""
+    with ThreadPoolExecutor(3) as pool:
+        hangs = pool.submit(refused, reader.ask, "hang", "t1")
+        wait_for(lambda: reader._at_work == "t1", within_s=20)
+        waits = pool.submit(refused, reader.ask, "say", "t2", text="never")
+        wait_for(lambda: "t2" in reader._asks, within_s=20)
+        goes_on = pool.submit(reader.ask, "say", "t3", text="c")
+        twice = refused(reader.ask, "say", "t1", text="x")
+        stopped = [reader.stop(ticket) for ticket in ("t2", "t1", "nobody's")]
+
+        told = [future.result(20) for future in (hangs, waits)]
+
+        assert goes_on.result(20)["said"] == "c"
+    assert stopped == [True, True, False]
+    assert [(one.kind.code, one.seen) for one in told] == [("ROOM-003", "it was stopped")] * 2
+    assert twice.kind.code == "ROOM-003"
+    assert reader.ask("say", "t1", text="d")["said"] == "d", "a ticket is good again once its question is over"
+
+
 def test_more_than_a_few_who_wait_are_refused_and_so_is_everybody_when_the_server_ends(reader: Reader):
     reader.ask("say", text="it is up")
     with ThreadPoolExecutor(8) as crowd:
