@@ -17,6 +17,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.base.stages import Move, Stage, Stages
+from sandbox.runtime import publish
 from sandbox.runtime.operate.operations import Operations, Record
 
 SETTING = {  # artefact -> service and field of the live version
@@ -75,7 +76,8 @@ def move(operations: Operations, wish: Wish) -> Move:
         raise _refused(
             f"{wish.artifact} as {wish.stage}", "a ranker", "promote a user tower with its index: live, both"
         )
-    artefacts.find(operations.run.registries, wish.artifact, wish.version)
+    artefact = artefacts.find(operations.run.registries, wish.artifact, wish.version)
+    known = wish.version.endswith(publish.FIRST) or wish.version in {m.version for m in stages_of(operations).moves}
     patches: dict[str, dict[str, Any]] = {}
     arguments = {"artifact": wish.artifact, "version": wish.version, "stage": str(wish.stage)}
 
@@ -102,6 +104,8 @@ def move(operations: Operations, wish: Wish) -> Move:
         to_stage=wish.stage, replaced=arguments.get("replaced"), actor=wish.actor, why=wish.why,
         evidence=json.dumps({**wish.evidence, "bypass": wish.bypass} if wish.bypass else dict(wish.evidence)),
     )])  # fmt: skip
+    if not known:
+        publish.version(operations.platform.rows, artefact, record.ts, wish.actor)
     return _moves(record, operations.run)[-1]
 
 

@@ -73,6 +73,13 @@ def test_the_same_bytes_again_are_fine_and_write_nothing(tmp_path: Path) -> None
     assert (first.path / "a.bin").stat().st_mtime_ns == written
 
 
+def test_the_same_bytes_again_mend_a_file_that_was_damaged(tmp_path: Path) -> None:
+    first = artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
+    (first.path / "a.bin").write_bytes(b"wh")
+
+    assert artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"}).read("a.bin") == b"whole"
+
+
 @pytest.mark.parametrize("how", ["bytes", "manifest", "copy"])
 def test_other_bytes_under_a_name_that_is_taken_are_refused_and_change_nothing(tmp_path: Path, how: str) -> None:
     artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
