@@ -25,7 +25,7 @@ from pathlib import Path
 from sandbox.pipeline.build import Recipe, train_release
 from sandbox.pipeline.ranker import RankerSettings
 from sandbox.pipeline.training_set import Sampling
-recipe = Recipe(sampling=Sampling(max_rows=20_000), ranker=RankerSettings(epochs=1, min_steps=10))
+recipe = Recipe(sampling=Sampling(max_rows=5_000, days=1.0), ranker=RankerSettings(epochs=1, min_steps=10))
 train_release(Path(sys.argv[1]), seed=3, suffix="2", artifacts=("ranker",), registry_dir=Path(sys.argv[2]), recipe=recipe)
 """
 
@@ -41,7 +41,7 @@ class Asking:
     def _ask(self) -> None:
         with grpc.insecure_channel(self._address) as channel:
             stub = gateway_pb2_grpc.RecommenderStub(channel)
-            while not self._stop.is_set():
+            while not self._stop.wait(0.05):  # twenty a second: the training wants some of the processor too
                 request = gateway_pb2.RecommendRequest(user_id=len(self.answers) % 100, k=10)
                 try:
                     answer = stub.Recommend(request, timeout=20)
@@ -69,6 +69,7 @@ def served_by(asking: Asking, version: str) -> None:
     wait_for(lambda: asking.answers[-1] == ("OK", version), 30, f"an answer of {version}")
 
 
+@pytest.mark.timeout(600)  # it trains
 def test_a_model_is_trained_registered_promoted_and_rolled_back_while_every_request_is_answered(stack, capsys):
     run = stack.run
     with Asking(run.addresses["gateway"]) as asking:
