@@ -14,7 +14,7 @@ from rich.table import Table
 from sandbox.base import artefacts, stages
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
-from sandbox.base.stages import NONE, STAGES, Move, Stage
+from sandbox.base.stages import NONE, STAGES, Move, Stage, Stages
 from sandbox.cli.model_places import Artifact, OnStack, Place, World, place_of
 from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out
@@ -114,18 +114,30 @@ def discard(version: Version, artifact: Artifact = None, world: World = "laptop"
     place = place_of(world, None)
     registry, now = place.registries[0], place.stages()
     kinds = [a for a in artefacts.ARTIFACTS if artifact in (None, a)]
-    for kind in kinds:
-        stage = now.stage_of(kind, version)
-        if stage in ("shadow", "canary", "live"):
-            raise SandboxError(
-                "MODEL-007", where=f"{kind} {version}", seen=f"it is {stage}", expected="a version that nobody serves",
-                fix="move another there first: sandbox model promote; what is damaged is built anew: sandbox model build",
-            )  # fmt: skip
+    for where, said in [("the registry", now), *_on_stacks(world)]:
+        for kind in kinds:
+            stage = said.stage_of(kind, version)
+            if stage in ("shadow", "canary", "live"):
+                raise SandboxError(
+                    "MODEL-007", where=f"{kind} {version}", seen=f"it is {stage} in {where}",
+                    expected="a version that nobody serves",
+                    fix="move another there first: sandbox model promote; what is damaged is built anew: sandbox model build",
+                )  # fmt: skip
     gone = [kind for kind in kinds if artefacts.discard(registry, kind, version)]
     if not gone:
         place.named(version, artifact)  # raises, with what there is
     document = {"version": version, "artifacts": gone}
     emit(document, lambda: out.print(f"{', '.join(gone)} {version} is gone from {registry}", markup=False), json_)
+
+
+def _on_stacks(world: str) -> list[tuple[str, Stages]]:
+    """What the stacks that are up with that world serve: they would look in vain for a version when they restart."""
+    from sandbox.runtime.operate.operations import Operations
+    from sandbox.runtime.operate.staging import stages_of
+    from sandbox.runtime.stack import Stack
+
+    up = (stack.run for stack in Stack.running())
+    return [(f"the stack {run.path}", stages_of(Operations(run))) for run in up if run.world == world]
 
 
 def _move(

@@ -159,11 +159,13 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[Row]]:
     return {"train_runs": runs, "eval_metrics": metrics, "registry_events": events, "training_rows": sample}
 
 
-def version(send: Callable[[str, list[Row]], None], artefact: Artefact, ts: float, actor: str) -> None:
+def version(
+    send: Callable[[str, list[Row]], None], artefact: Artefact, ts: float, actor: str, gate_result: str = "pass"
+) -> None:
     """Brings a version that comes to a stack into the lake, as any training run does. All of it is dated `ts`, world
     seconds: no row that names it is older than the moment at which it can be read. send: takes a table's rows."""
     m = artefact.manifest
-    send("registry_events", [event_row(artefact, ts, "registered", actor=actor)])
+    send("registry_events", [event_row(artefact, ts, "registered", actor=actor, gate_result=gate_result)])
     send("eval_metrics", metric_rows(artefact, ts))
     if m.artifact in ("two_tower", "ranker"):
         send("train_runs", [train_run_row(artefact, ts)])
@@ -186,12 +188,12 @@ def metric_rows(artefact: Artefact, ts: float) -> list[Row]:
     return rows
 
 
-def event_row(artefact: Artefact, ts: float, action: str, *, actor: str) -> Row:
-    """Row of registry_events. Every version in the registry passed its gate. ts: world seconds."""
+def event_row(artefact: Artefact, ts: float, action: str, *, actor: str, gate_result: str = "pass") -> Row:
+    """Row of registry_events. ts: world seconds. gate_result: what a world and its drills bring has passed."""
     m = artefact.manifest
     return row_of.registry_events(
         ts=ts, artifact=m.artifact, version=m.version, action=action, actor=actor,
-        gate_result="pass", digest=artefact.digest,
+        gate_result=gate_result, digest=artefact.digest,
     )  # fmt: skip
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from sandbox.base import artefacts, stages
 from sandbox.base.artefacts import Lineage, Manifest
+from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
+from sandbox.base.run import RunInfo
 from sandbox.cli.app import main
 from sandbox.cli.model import app
+from sandbox.runtime.stack import Stack
 from tests.unit.pipeline.two_tastes import END, tables, write_world
 
 
@@ -101,6 +105,23 @@ def test_half_a_version_is_shown_and_discarded(second: Path) -> None:
     assert "rk-3" in listed.stderr
     assert gone == {"version": "rk-3", "artifacts": ["ranker"]}
     assert not (second / "ranker" / "rk-3").exists()
+
+
+def test_a_version_that_a_running_stack_serves_is_not_discarded(
+    second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunInfo(
+        run_dir=str(tmp_path / "run"), world="two-tastes", world_dir=str(second.parent), world_start=END, wall_start=0.0,
+        speed=60.0, seed=1, redis="", addresses={}, metrics={},
+    )  # fmt: skip
+    run.path.mkdir()
+    Config(model=ModelConfig(ranker="rk-2")).save(run.path)
+    monkeypatch.setattr(Stack, "running", classmethod(lambda _: [SimpleNamespace(run=run)]))
+
+    with pytest.raises(SandboxError, match="it is live in the stack"):
+        answer("discard", "rk-2")
+
+    assert len(artefacts.versions(second)) == 2
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,8 @@ def test_a_gate_of_the_registry_holds_on_the_stack_too(operations: Operations) -
     assert code_of(operations, canary()) == "MODEL-007"
     assert code_of(operations, wish("rk-2", "live", "rk-1")) == "MODEL-007"
     assert move(operations, wish("rk-2", "live", "rk-1", bypass="rk-1 leaks")).bypass == "rk-1 leaks"
+    sent = [row for table, row in operations.platform.sent if table == "registry_events"]  # type: ignore[attr-defined]
+    assert [(row["version"], row["gate_result"]) for row in sent] == [("rk-2", "hold")]
 
 
 def watched(operations: Operations, monkeypatch: pytest.MonkeyPatch, *looks: object, **how: object) -> guard.Outcome:
