@@ -67,6 +67,7 @@ def watch(
     promoted = False
     try:
         lake, next_ts = Lake(run.lake), now.began_ts
+        lake.connection.execute("SET enable_progress_bar = false")  # it would write over ours
         while step in ("go on", "restart"):
             next_ts += plan.every_s
             while (left_s := (next_ts - platform.now()) / run.speed) > 0:

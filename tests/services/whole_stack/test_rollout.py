@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ import pytest
 from sandbox.base import artefacts
 from sandbox.base.config import Config
 from sandbox.cli.app import main
+from sandbox.runtime.operate.operations import Operations
+from sandbox.runtime.operate.staging import stages_of
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import query
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
@@ -95,3 +98,23 @@ def test_a_model_is_trained_registered_promoted_and_rolled_back_while_every_requ
     assert moves == [
         ["rk-2", "candidate", "shadow", None], ["rk-2", "shadow", "live", "rk-1"], ["rk-1", "retired", "live", "rk-2"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_canary_whose_guard_is_stopped_serves_nobody(stack, number):
+    artefact = artefacts.find(stack.run.registries, "ranker", "rk-1")
+    again = artefact.manifest.model_copy(update={"version": "rk-3"})
+    artefacts.register(stack.run.registries[0], again, {name: artefact.read(name) for name in again.files})
+    words = ["model", "canary", "rk-3", "--minutes", "600", "--run-dir", str(stack.run_dir)]
+    guard = subprocess.Popen([sys.executable, "-m", "sandbox.cli.app", *words], stdout=subprocess.PIPE)
+    try:
+        document = wait_for(lambda: Config.load(stack.run_dir).model.canary, 60, "a canary")
+        assert document.until_ts > stack.run.clock().now() + 600 * 60
+        guard.send_signal(number)
+        assert guard.wait(60) == (130 if number == signal.SIGINT else 128 + number)
+    finally:
+        guard.kill()
+        guard.wait()
+
+    assert Config.load(stack.run_dir).model.canary is None
+    assert stages_of(Operations(stack.run)).stage_of("ranker", "rk-3") == "candidate"
