@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base import artefacts, stages
@@ -97,14 +98,15 @@ def history(
         if not moves:
             err.print("nothing was moved yet: the first generation is live")
             return
-        table = Table(box=None)
-        for name in ("n", "when", "who", "version", "from", "to", "in place of", "why"):
-            table.add_column(name, justify="right" if name == "n" else "left", no_wrap=name != "why", overflow="fold")
+        table = Table(box=None, show_header=False)
+        for name, wraps in (("n", False), ("when", False), ("what", True)):
+            table.add_column(name, no_wrap=not wraps, justify="right" if name == "n" else "left", vertical="top")
         for m in moves:
-            told = f"gate: {m.verdict}" if m.what == "gate" else m.to_stage
-            why = "; ".join(w for w in (m.why, f"bypass: {m.bypass}" if m.bypass else "") if w)
-            table.add_row(str(m.n), _when(m), m.actor, m.version, m.from_stage, told, m.replaced or "–", why)
-        out.print(table, markup=False)
+            said = f"its gate says {m.verdict}" if m.what == "gate" else f"{m.from_stage} to {m.to_stage}"
+            replaced = f", in place of {m.replaced}" if m.replaced else ""
+            told = [f"{m.version}: {said}{replaced}, by {m.actor}", m.why, f"bypass: {m.bypass}" if m.bypass else ""]
+            table.add_row(str(m.n), _when(m), escape("\n".join(filter(None, told))))
+        out.print(table)
 
     emit([m.model_dump(mode="json") for m in moves], human, json_)
 
