@@ -14,6 +14,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -91,9 +92,15 @@ def register(registry: Path, manifest: Manifest, files: dict[str, bytes], *, sup
 
     registry: the directory of all artefacts. Hashes of `files` are put into the manifest. The same bytes again are
     fine and write nothing, unless what is there was damaged. Raises MODEL-005 for other bytes under a name that is
-    taken, and MODEL-002 where what has the name is no version. supersede: they take its place instead, in one step:
+    taken, MODEL-002 where what has the name is no version, and CFG-003 for a metric that is no number. supersede: they take its place instead, in one step:
     for what is made anew under one name, the first generation of a world and the lists of each night.
     """
+    none = [name for name, value in manifest.metrics.items() if not math.isfinite(value)]
+    if none:  # JSON has no word for it: what was written could not be read
+        raise SandboxError(
+            "CFG-003", where=f"manifest of {manifest.version}", seen=f"no number: {', '.join(none)}",
+            expected="finite metrics", fix="see why the training gave none: too few rows, or a loss that ran away",
+        )  # fmt: skip
     hashes = {name: hashlib.sha256(blob).hexdigest() for name, blob in sorted(files.items())}
     text = manifest.model_copy(update={"files": hashes}).model_dump_json(indent=1)
 

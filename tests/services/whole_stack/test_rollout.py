@@ -28,7 +28,7 @@ from pathlib import Path
 from sandbox.pipeline.build import Recipe, train_release
 from sandbox.pipeline.ranker import RankerSettings
 from sandbox.pipeline.training_set import Sampling
-recipe = Recipe(sampling=Sampling(max_rows=5_000, days=1.0), ranker=RankerSettings(epochs=1, min_steps=10))
+recipe = Recipe(sampling=Sampling(max_rows=20_000), ranker=RankerSettings(batch=512, min_steps=30))
 train_release(Path(sys.argv[1]), seed=3, suffix="2", artifacts=("ranker",), registry_dir=Path(sys.argv[2]), recipe=recipe)
 """
 

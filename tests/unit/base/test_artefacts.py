@@ -149,6 +149,16 @@ artefacts.register(pathlib.Path({str(tmp_path)!r}), manifest(), {{"a.bin": b"who
     assert list((tmp_path / "ranker").iterdir()) == []
 
 
+def test_a_metric_that_is_no_number_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    diverged = manifest().model_copy(update={"metrics": {"loss": float("nan")}})
+
+    with pytest.raises(SandboxError) as caught:
+        artefacts.register(tmp_path, diverged, {"a.bin": b"whole"})
+
+    assert (caught.value.kind.code, caught.value.seen) == ("CFG-003", "no number: loss")
+    assert not (tmp_path / "ranker").exists()
+
+
 def test_a_failed_registration_leaves_the_version_that_was_there(tmp_path: Path) -> None:
     artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
 
