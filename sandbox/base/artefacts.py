@@ -14,6 +14,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -90,10 +91,16 @@ def register(registry: Path, manifest: Manifest, files: dict[str, bytes], *, sup
     """Write a version whole or not at all. Returns it as loaded.
 
     registry: the directory of all artefacts. Hashes of `files` are put into the manifest. The same bytes again are
-    fine and write nothing. Raises MODEL-005 for other bytes under a name that is taken, and MODEL-002 where what has
-    the name is damaged. supersede: they take its place instead, in one step: for what is made anew under one name,
-    the first generation of a world and the lists of each night.
+    fine and write nothing, unless what is there was damaged. Raises MODEL-005 for other bytes under a name that is
+    taken, MODEL-002 where what has the name is no version, and CFG-003 for a metric that is no number. supersede: they take its place instead, in one step:
+    for what is made anew under one name, the first generation of a world and the lists of each night.
     """
+    none = [name for name, value in manifest.metrics.items() if not math.isfinite(value)]
+    if none:  # JSON has no word for it: what was written could not be read
+        raise SandboxError(
+            "CFG-003", where=f"manifest of {manifest.version}", seen=f"no number: {', '.join(none)}",
+            expected="finite metrics", fix="see why the training gave none: too few rows, or a loss that ran away",
+        )  # fmt: skip
     hashes = {name: hashlib.sha256(blob).hexdigest() for name, blob in sorted(files.items())}
     text = manifest.model_copy(update={"files": hashes}).model_dump_json(indent=1)
 
@@ -155,7 +162,12 @@ def _put(registry: Path, manifest: Manifest, text: str, write: Callable[[Path], 
     artifact, version = manifest.artifact, manifest.version
     target = _place(registry, artifact, version)
     if target.exists() and not supersede:
-        return _same(registry, manifest, text)
+        try:
+            return _same(registry, manifest, text)
+        except SandboxError:
+            if describe(registry, artifact, version).digest != hashlib.sha256(text.encode()).hexdigest():
+                raise
+            supersede = True  # a file of it was damaged, and here are the bytes that it should have
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{version}."))
     try:
@@ -179,7 +191,7 @@ def _put(registry: Path, manifest: Manifest, text: str, write: Callable[[Path], 
 
 def _same(registry: Path, manifest: Manifest, text: str) -> Artefact:
     """The version that is there, if it is that of `text`. Raises MODEL-005, and MODEL-002."""
-    there = load(registry, manifest.artifact, manifest.version)
+    there = describe(registry, manifest.artifact, manifest.version)
     wanted = hashlib.sha256(text.encode()).hexdigest()
     if there.digest != wanted:
         raise SandboxError(
@@ -189,7 +201,7 @@ def _same(registry: Path, manifest: Manifest, text: str) -> Artefact:
             expected=f"digest {there.digest[:16]}, which has that name",
             fix="give the new one a name of its own: whoever read the old one must find it again",
         )
-    return there
+    return load(registry, manifest.artifact, manifest.version)
 
 
 @contextmanager

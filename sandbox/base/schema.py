@@ -324,7 +324,7 @@ _ALL = (
         version VARCHAR version
         action VARCHAR registered, promoted, rolled_back or retired
         actor VARCHAR who did it
-        gate_result VARCHAR pass, fail or none
+        gate_result VARCHAR pass, fail, hold or none
         digest VARCHAR hash of the manifest
     """),
     _table("stage_changes", "move of a version between stages on this stack", "runtime", """

@@ -115,7 +115,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
         return
     table = Table(box=None)
     for name in ("artifact", "version", "stage", "created (world)", "rows", "metrics"):
-        table.add_column(name, justify="right" if name == "rows" else "left")
+        table.add_column(name, justify="right" if name == "rows" else "left", no_wrap=name != "metrics")
     for row in rows:
         metrics = "  ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items() if "[" not in k)
         table.add_row(row["artifact"], row["version"], row["stage"], row["created"], f"{row['rows']:,}", metrics)

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.stages import NONE
 from sandbox.cli.model_places import place_of
 from sandbox.cli.model_stages import By, Bypass, Version, Why
 from sandbox.cli.options import Json
@@ -28,6 +29,9 @@ def canary(
         float, typer.Option(help="World minutes between looks, at each of which it may be taken back.")
     ] = 5.0,
     promote: Annotated[bool, typer.Option("--promote", help="Make it live on a pass.")] = False,
+    expect: Annotated[
+        str, typer.Option(help="Canary that is there now; another one's guard is not to be confused.")
+    ] = NONE,
     run_dir: Annotated[Path, typer.Option(help="The stack: its run directory, or the word latest.")] = Path("latest"),
     why: Why = "",
     bypass: Bypass = "",
@@ -36,8 +40,8 @@ def canary(
 ) -> None:
     """Give a share of a stack's users another ranker and watch it: pass, fail or hold. Only a pass promotes.
 
-    Exit 0 on a pass, 1 on fail or hold. Users keep their version from visit to visit. It is taken back as soon as it is worse, on a hold, on Ctrl-C,
-    and by itself when this command is killed.
+    Exit 0 on a pass, 1 on fail or hold. Users keep their version from visit to visit. It is taken back as soon as it is
+    worse, on a hold, on Ctrl-C, and by itself when this command is killed.
     """
     from sandbox.base.config import Canary
     from sandbox.drill.play.rollout import OPERATOR
@@ -65,7 +69,7 @@ def canary(
     plan = Plan(length_s=minutes * 60, every_s=every * 60)
     # Another salt for each canary: the users of the last one must not always be the first to meet the next.
     salt = f"{version}/{len(operations.records())}"
-    wish = Wish("ranker", version, "canary", None, by or OPERATOR, why, bypass=bypass,
+    wish = Wish("ranker", version, "canary", expect, by or OPERATOR, why, bypass=bypass,
                 canary=Canary(version=version, share=share, salt=salt, until_ts=0.0))  # fmt: skip
     with progress(json_) as show:
 

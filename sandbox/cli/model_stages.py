@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from sandbox.base import artefacts, stages
 from sandbox.base.clock import iso
 from sandbox.base.errors import SandboxError
-from sandbox.base.stages import NONE, STAGES, Move, Stage
+from sandbox.base.stages import NONE, STAGES, Move, Stage, Stages
 from sandbox.cli.model_places import Artifact, OnStack, Place, World, place_of
 from sandbox.cli.options import Json
 from sandbox.cli.output import emit, err, out
@@ -97,14 +98,15 @@ def history(
         if not moves:
             err.print("nothing was moved yet: the first generation is live")
             return
-        table = Table(box=None)
-        for name in ("n", "when", "who", "version", "from", "to", "in place of", "why"):
-            table.add_column(name, justify="right" if name == "n" else "left", no_wrap=name != "why", overflow="fold")
+        table = Table(box=None, show_header=False)
+        for name, wraps in (("n", False), ("when", False), ("what", True)):
+            table.add_column(name, no_wrap=not wraps, justify="right" if name == "n" else "left", vertical="top")
         for m in moves:
-            told = f"gate: {m.verdict}" if m.what == "gate" else m.to_stage
-            why = "; ".join(w for w in (m.why, f"bypass: {m.bypass}" if m.bypass else "") if w)
-            table.add_row(str(m.n), _when(m), m.actor, m.version, m.from_stage, told, m.replaced or "–", why)
-        out.print(table, markup=False)
+            said = f"its gate says {m.verdict}" if m.what == "gate" else f"{m.from_stage} to {m.to_stage}"
+            replaced = f", in place of {m.replaced}" if m.replaced else ""
+            told = [f"{m.version}: {said}{replaced}, by {m.actor}", m.why, f"bypass: {m.bypass}" if m.bypass else ""]
+            table.add_row(str(m.n), _when(m), escape("\n".join(filter(None, told))))
+        out.print(table)
 
     emit([m.model_dump(mode="json") for m in moves], human, json_)
 
@@ -114,18 +116,30 @@ def discard(version: Version, artifact: Artifact = None, world: World = "laptop"
     place = place_of(world, None)
     registry, now = place.registries[0], place.stages()
     kinds = [a for a in artefacts.ARTIFACTS if artifact in (None, a)]
-    for kind in kinds:
-        stage = now.stage_of(kind, version)
-        if stage in ("shadow", "canary", "live"):
-            raise SandboxError(
-                "MODEL-007", where=f"{kind} {version}", seen=f"it is {stage}", expected="a version that nobody serves",
-                fix="move another there first: sandbox model promote; what is damaged is built anew: sandbox model build",
-            )  # fmt: skip
+    for where, said in [("the registry", now), *_on_stacks(world)]:
+        for kind in kinds:
+            stage = said.stage_of(kind, version)
+            if stage in ("shadow", "canary", "live"):
+                raise SandboxError(
+                    "MODEL-007", where=f"{kind} {version}", seen=f"it is {stage} in {where}",
+                    expected="a version that nobody serves",
+                    fix="move another there first: sandbox model promote; what is damaged is built anew: sandbox model build",
+                )  # fmt: skip
     gone = [kind for kind in kinds if artefacts.discard(registry, kind, version)]
     if not gone:
         place.named(version, artifact)  # raises, with what there is
     document = {"version": version, "artifacts": gone}
     emit(document, lambda: out.print(f"{', '.join(gone)} {version} is gone from {registry}", markup=False), json_)
+
+
+def _on_stacks(world: str) -> list[tuple[str, Stages]]:
+    """What the stacks that are up with that world serve: they would look in vain for a version when they restart."""
+    from sandbox.runtime.operate.operations import Operations
+    from sandbox.runtime.operate.staging import stages_of
+    from sandbox.runtime.stack import Stack
+
+    up = (stack.run for stack in Stack.running())
+    return [(f"the stack {run.path}", stages_of(Operations(run))) for run in up if run.world == world]
 
 
 def _move(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from sandbox.runtime.rows import send_rows
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.tether import tether_to_supervisor
 
+FIRST = "-1"  # how versions of the first generation end: they are in the lake from the run's beginning
 _SAMPLED_ENTITIES = 500  # of each kind in offline_features: enough to compare with what is served
 _LABELS = ("click", "long_dwell", "conversion")
 
@@ -147,7 +148,7 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[Row]]:
     sample: list[Row] = []
     for artefact in artefacts:
         m = artefact.manifest
-        if not m.version.endswith("-1"):
+        if not m.version.endswith(FIRST):
             continue  # trained for a release: it enters the lake with its rollout
         for action in ("registered", "promoted"):
             events.append(event_row(artefact, m.created_ts, action, actor="pipeline"))
@@ -157,6 +158,20 @@ def registry_tables(artefacts: list[Artefact]) -> dict[str, list[Row]]:
         if "training_rows.safetensors" in m.files:
             sample += training_rows(artefact)
     return {"train_runs": runs, "eval_metrics": metrics, "registry_events": events, "training_rows": sample}
+
+
+def version(
+    send: Callable[[str, list[Row]], None], artefact: Artefact, ts: float, actor: str, gate_result: str = "pass"
+) -> None:
+    """Brings a version that comes to a stack into the lake, as any training run does. All of it is dated `ts`, world
+    seconds: no row that names it is older than the moment at which it can be read. send: takes a table's rows."""
+    m = artefact.manifest
+    send("registry_events", [event_row(artefact, ts, "registered", actor=actor, gate_result=gate_result)])
+    send("eval_metrics", metric_rows(artefact, ts))
+    if m.artifact in ("two_tower", "ranker"):
+        send("train_runs", [train_run_row(artefact, ts)])
+    if "training_rows.safetensors" in m.files:
+        send("training_rows", training_rows(artefact))
 
 
 def metric_rows(artefact: Artefact, ts: float) -> list[Row]:
@@ -174,12 +189,12 @@ def metric_rows(artefact: Artefact, ts: float) -> list[Row]:
     return rows
 
 
-def event_row(artefact: Artefact, ts: float, action: str, *, actor: str) -> Row:
-    """Row of registry_events. Every version in the registry passed its gate. ts: world seconds."""
+def event_row(artefact: Artefact, ts: float, action: str, *, actor: str, gate_result: str = "pass") -> Row:
+    """Row of registry_events. ts: world seconds. gate_result: what a world and its drills bring has passed."""
     m = artefact.manifest
     return row_of.registry_events(
         ts=ts, artifact=m.artifact, version=m.version, action=action, actor=actor,
-        gate_result="pass", digest=artefact.digest,
+        gate_result=gate_result, digest=artefact.digest,
     )  # fmt: skip
 
 

@@ -43,7 +43,6 @@ def _publish(step: Step, operations: Operations) -> None:
     built = step.release.index_version if step.release.inverted_file else None
     if suffix is None and built is None:
         return
-    rows = operations.platform.rows
     now, there = operations.platform.now(), operations.run.path / "registry"
     for made in artefacts.versions(there / COMING):
         m = made.manifest
@@ -52,13 +51,7 @@ def _publish(step: Step, operations: Operations) -> None:
         place = there / m.artifact / m.version
         place.parent.mkdir(parents=True, exist_ok=True)
         made.path.rename(place)
-        artefact = artefacts.describe(there, m.artifact, m.version)
-        rows("registry_events", [publish.event_row(artefact, now, "registered", actor="pipeline")])
-        rows("eval_metrics", publish.metric_rows(artefact, now))
-        if m.artifact in ("two_tower", "ranker"):
-            rows("train_runs", [publish.train_run_row(artefact, now)])
-        if "training_rows.safetensors" in m.files:
-            rows("training_rows", publish.training_rows(artefact))
+        publish.version(operations.platform.rows, artefacts.describe(there, m.artifact, m.version), now, "pipeline")
 
 
 def note(step: Step, operations: Operations) -> str:

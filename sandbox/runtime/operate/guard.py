@@ -44,7 +44,7 @@ class Outcome:
         return {
             "version": self.analysis.canary, "baseline": self.analysis.live, "ended": self.step,
             "promoted": self.promoted, "looks": self.analysis.looks, "restarts": self.analysis.restarts,
-            **self.judgement.document(), "verdict": "hold" if self.step == "hold" else self.judgement.verdict,
+            **self.judgement.document(), "verdict": self.step if self.step in ("pass", "fail") else "hold",
         }  # fmt: skip
 
 
@@ -59,14 +59,15 @@ def watch(
     """
     assert wish.canary is not None
     platform, run = operations.platform, operations.run
-    until_ts = platform.now() + plan.length_s + 2 * plan.every_s
-    move(operations, replace(wish, canary=wish.canary.model_copy(update={"until_ts": until_ts})))
     now = Analysis(wish.version, Config.load(run.path).model.ranker, platform.now())
+    until_ts = now.began_ts + plan.length_s + 2 * plan.every_s
     judgement: Judgement = Judgement("hold", "its guard was interrupted", (0, 0))
     step: Step = "go on"
     promoted = False
+    move(operations, replace(wish, canary=wish.canary.model_copy(update={"until_ts": until_ts})))
     try:
         lake, next_ts = Lake(run.lake), now.began_ts
+        lake.connection.execute("SET enable_progress_bar = false")  # it would write over ours
         while step in ("go on", "restart"):
             next_ts += plan.every_s
             while (left_s := (next_ts - platform.now()) / run.speed) > 0:

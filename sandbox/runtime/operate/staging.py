@@ -17,6 +17,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.base.stages import Move, Stage, Stages
+from sandbox.runtime import publish
 from sandbox.runtime.operate.operations import Operations, Record
 
 SETTING = {  # artefact -> service and field of the live version
@@ -67,15 +68,15 @@ def stages_of(operations: Operations, config: Config | None = None) -> Stages:
 
 
 def move(operations: Operations, wish: Wish) -> Move:
-    """Carries a move out on the stack. Returns its record. Raises MODEL-001 and MODEL-002 for a version that is not there whole, MODEL-006,
-    MODEL-007, and what `Operations.apply` raises; then nothing has changed."""
+    """Carries a move out on the stack. Returns its record. Raises MODEL-001 and MODEL-002 for a version that is not
+    there whole, MODEL-006, MODEL-007, and what `Operations.apply` raises; then nothing has changed."""
     if wish.artifact not in SETTING:
         raise _refused(wish.artifact, f"one of {', '.join(SETTING)}", "a stack serves these")
     if wish.stage in ("shadow", "canary") and wish.artifact != "ranker":
-        raise _refused(
-            f"{wish.artifact} as {wish.stage}", "a ranker", "promote a user tower with its index: live, both"
-        )
-    artefacts.find(operations.run.registries, wish.artifact, wish.version)
+        raise _refused(f"{wish.artifact} as {wish.stage}", "a ranker", "promote user tower and index to live, both")
+    artefact = artefacts.find(operations.run.registries, wish.artifact, wish.version)
+    before = stages_of(operations)
+    known = wish.version.endswith(publish.FIRST) or wish.version in {m.version for m in before.moves}
     patches: dict[str, dict[str, Any]] = {}
     arguments = {"artifact": wish.artifact, "version": wish.version, "stage": str(wish.stage)}
 
@@ -102,6 +103,9 @@ def move(operations: Operations, wish: Wish) -> Move:
         to_stage=wish.stage, replaced=arguments.get("replaced"), actor=wish.actor, why=wish.why,
         evidence=json.dumps({**wish.evidence, "bypass": wish.bypass} if wish.bypass else dict(wish.evidence)),
     )])  # fmt: skip
+    if not known:
+        gate = before.gates.get(wish.artifact, {}).get(wish.version, "none")
+        publish.version(operations.platform.rows, artefact, record.ts, wish.actor, gate)
     return _moves(record, operations.run)[-1]
 
 

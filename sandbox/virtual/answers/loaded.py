@@ -89,6 +89,14 @@ def load(
 
     Raises MODEL-001, MODEL-002, MODEL-003, CFG-001 and CFG-003, as the services' reload does.
     """
+    if config.model.canary is not None or config.model.shadow is not None:
+        raise SandboxError(
+            "CFG-001",
+            where="model.canary, model.shadow",
+            seen="one of them is set",
+            expected="neither, on the virtual backend",
+            fix="roll out on a stack that is live: sandbox up; see docs/rollout.md",
+        )
     rankers, towers = _models(config.model, held, registries)
     wanted = config.retrieval.index_version
     if held is not None and held.index.version == wanted:

@@ -73,6 +73,13 @@ def test_the_same_bytes_again_are_fine_and_write_nothing(tmp_path: Path) -> None
     assert (first.path / "a.bin").stat().st_mtime_ns == written
 
 
+def test_the_same_bytes_again_mend_a_file_that_was_damaged(tmp_path: Path) -> None:
+    first = artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
+    (first.path / "a.bin").write_bytes(b"wh")
+
+    assert artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"}).read("a.bin") == b"whole"
+
+
 @pytest.mark.parametrize("how", ["bytes", "manifest", "copy"])
 def test_other_bytes_under_a_name_that_is_taken_are_refused_and_change_nothing(tmp_path: Path, how: str) -> None:
     artefacts.register(tmp_path, manifest(), {"a.bin": b"whole"})
@@ -140,6 +147,16 @@ artefacts.register(pathlib.Path({str(tmp_path)!r}), manifest(), {{"a.bin": b"who
     assert artefacts.damaged(tmp_path) == []
     assert artefacts.sweep(tmp_path) == 1
     assert list((tmp_path / "ranker").iterdir()) == []
+
+
+def test_a_metric_that_is_no_number_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    diverged = manifest().model_copy(update={"metrics": {"loss": float("nan")}})
+
+    with pytest.raises(SandboxError) as caught:
+        artefacts.register(tmp_path, diverged, {"a.bin": b"whole"})
+
+    assert (caught.value.kind.code, caught.value.seen) == ("CFG-003", "no number: loss")
+    assert not (tmp_path / "ranker").exists()
 
 
 def test_a_failed_registration_leaves_the_version_that_was_there(tmp_path: Path) -> None:

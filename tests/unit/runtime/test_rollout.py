@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,21 @@ def test_who_expects_another_gets_a_conflict(operations: Operations) -> None:
     assert code_of(operations, wish("rk-3", "live", "rk-1")) == "MODEL-006"
 
 
+def test_of_two_who_promote_at_once_one_wins_and_the_other_gets_a_conflict(operations: Operations) -> None:
+    def promoted(version: str) -> str:
+        try:
+            return move(operations, wish(version, "live", "rk-1")).version
+        except SandboxError as error:
+            return error.kind.code
+
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(promoted, ("rk-2", "rk-3")))
+
+    (winner,) = (version for version in told if version != "MODEL-006")
+    assert model(operations).ranker == winner  # type: ignore[attr-defined]
+    assert [m.version for m in stages_of(operations).moves] == [winner]
+
+
 def test_what_there_is_not_and_what_nobody_watches_is_refused(operations: Operations) -> None:
     assert code_of(operations, wish("rk-9", "live", "rk-1")) == "MODEL-001"
     assert code_of(operations, wish("rk-2", "canary")) == "MODEL-007"
@@ -150,6 +166,8 @@ def test_a_gate_of_the_registry_holds_on_the_stack_too(operations: Operations) -
     assert code_of(operations, canary()) == "MODEL-007"
     assert code_of(operations, wish("rk-2", "live", "rk-1")) == "MODEL-007"
     assert move(operations, wish("rk-2", "live", "rk-1", bypass="rk-1 leaks")).bypass == "rk-1 leaks"
+    sent = [row for table, row in operations.platform.sent if table == "registry_events"]  # type: ignore[attr-defined]
+    assert [(row["version"], row["gate_result"]) for row in sent] == [("rk-2", "hold")]
 
 
 def watched(operations: Operations, monkeypatch: pytest.MonkeyPatch, *looks: object, **how: object) -> guard.Outcome:

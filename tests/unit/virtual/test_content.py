@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sandbox.base.artefacts import pack_arrays
-from sandbox.base.config import Config, ModelConfig, RankingConfig, RetrievalConfig, RulesConfig
+from sandbox.base.config import Config, ModelConfig, RankingConfig, RetrievalConfig, RulesConfig, Shadow
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, Rows, Status
 from sandbox.pipeline.index import dump
@@ -175,6 +175,7 @@ def test_a_configuration_is_taken_whole_or_not_at_all(content):
     before, model = content.loaded, content.loaded.rankers["rk-1"]
     for refused, code in (
         (Config(model=ModelConfig(ranker="rk-9")), "MODEL-001"),
+        (Config(model=ModelConfig(shadow=Shadow(version="rk-1"))), "CFG-001"),
         (Config(model=ModelConfig(keep_loaded=["rk-9"])), "MODEL-001"),
         (Config(retrieval=RetrievalConfig(index_version="ix-9")), "MODEL-001"),
         (Config(ranking=RankingConfig(contract=["user_profile.nothing"])), "MODEL-003"),
