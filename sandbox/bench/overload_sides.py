@@ -46,9 +46,7 @@ class Live:
         switched(Operations(self._run), mode)
 
     def load(self, at_s: Sequence[float], seed: int) -> list[Ended]:
-        ended = asyncio.run(self._load(at_s, users_of(self._catalogue, len(at_s), seed).tolist()))
-        time.sleep(QUIET_S)  # the next load is to find a quiet stack
-        return ended
+        return asyncio.run(self._load(at_s, users_of(self._catalogue, len(at_s), seed).tolist()))
 
     async def _load(self, at_s: Sequence[float], users: Sequence[int]) -> list[Ended]:
         async with aio.insecure_channel(self._run.addresses["gateway"]) as channel:
@@ -59,7 +57,9 @@ class Live:
             for at, user in zip(at_s, users, strict=True):
                 await asyncio.sleep(max(0.0, began + at - time.perf_counter()))
                 calls.append(asyncio.create_task(self._ask(stub, user, began, at)))
-            return list(await asyncio.gather(*calls))
+            ended = await asyncio.gather(*calls)
+        await asyncio.sleep(QUIET_S)  # the next load is to find a quiet stack
+        return ended
 
     async def _ask(self, stub: Any, user: int, began: float, at_s: float) -> Ended:
         request = gateway_pb2.RecommendRequest(

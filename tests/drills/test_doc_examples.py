@@ -32,7 +32,6 @@ NOT_RUN = {
     "sandbox sql 'select count(*), avg(latency_ms) from requests'": _STACK,
     "sandbox trace slowest": _STACK,
     "sandbox act breaker caller=gateway callee=ranking switch=on open_s=10": _STACK,
-    "sandbox act concurrency service=gateway mode=gradient --preview": _STACK,
     "sandbox up --world films": _STACK,
     "sandbox up --replicas rules=2": _STACK,
     "sandbox act scale service=model n=2 --preview": _STACK,

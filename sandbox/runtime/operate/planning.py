@@ -113,7 +113,7 @@ def validated(model: BaseModel, change: dict[str, Any], action: str, names: Argu
         return type(model).model_validate({**model.model_dump(), **change})
     except ValidationError as error:
         first = error.errors()[0]
-        named = str(first["loc"][0])
+        named = str(first["loc"][0]) if first["loc"] else ""  # nothing: what several fields are together
         raise bad_argument(action, names.get(named, named), first["input"], first["msg"]) from None
 
 

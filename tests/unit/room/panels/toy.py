@@ -95,5 +95,7 @@ def tables(word: str) -> dict[str, list[list[Any]]]:
         "logs": [row("logs", ts=START + 5, service=word, instance=word, level="error", msg=word, fields=word, trace_id=full)],
         "alerts": [row("alerts", ts=START + 60, rule=word, state="firing", severity="page", summary=word)],
         "changes": [row("changes", ts=START + 50, target=word, key=word, old="1", new="2", actor=word, note=word)],
+        "limits": [row("limits", ts=START + 70, service=word, instance=word, mode=word, limit_now=4)],
+        "shed": [row("shed", ts=START + 70, trace_id=full, service=word, instance=word, op=word, caller=word, reason=word)],
         "procs": [row("procs", ts=END, service="gateway", rss_mb=50.0)],
     }  # fmt: skip
