@@ -112,6 +112,7 @@ class HeldStack:
     def __init__(self, name: str, process: subprocess.Popen[str], run_dir: Path) -> None:
         self.name, self._process, self.run_dir = name, process, run_dir
         self._run: dict[str, Any] = json.loads((run_dir / "run.json").read_text())
+        self._mains: dict[str, int] = {}
 
     @property
     def gateway(self) -> str:
@@ -128,22 +129,29 @@ class HeldStack:
         self._order("resume")
 
     def pids(self) -> dict[str, list[int]]:
-        """By service, those of all its instances, and of what they have started."""
+        """By service, those of all its instances, and of what they have started. Raises RUN-008 when one has ended."""
         found: dict[str, list[int]] = {}
         for row in json.loads((self.run_dir / "services.json").read_text()):
-            if row["pid"]:
-                with suppress(psutil.Error):
-                    children = psutil.Process(row["pid"]).children(recursive=True)
-                    found.setdefault(row["name"], []).extend([row["pid"], *(child.pid for child in children)])
+            try:
+                children = psutil.Process(row["pid"]).children(recursive=True) if row["pid"] else None
+            except psutil.Error:
+                children = None
+            if children is None:
+                raise _broken(self.name, f"{row['name']} has ended")
+            found.setdefault(row["name"], []).extend([row["pid"], *(child.pid for child in children)])
         return found
 
     def cpu_s(self) -> dict[str, float]:
-        """By service. Raises RUN-008 when a process ended meanwhile."""
+        """By service. Raises RUN-008 when a process has ended, or is another one than when the stack came up."""
         pids = self.pids()
+        mains = {name: of[0] for name, of in pids.items()}
+        self._mains = self._mains or mains
+        if mains != self._mains:
+            raise _broken(self.name, "a process was restarted")
         try:
             used = cpu_s([pid for of in pids.values() for pid in of])
-        except (psutil.Error, OSError) as error:
-            raise _broken(self.name, f"{error}") from error
+        except psutil.Error as error:
+            raise _broken(self.name, str(error)) from error
         return {name: sum(used[pid] for pid in of) for name, of in pids.items()}
 
     def _order(self, word: str) -> None:

@@ -118,12 +118,18 @@ def users_of(catalogue: Catalogue, n: int, seed: int) -> np.ndarray:
 
 
 class Asking:
-    """Asks a gateway: call i is for the i-th of the drawn users, whoever asks."""
+    """Asks a gateway: call i is for the i-th of the drawn users, whoever asks. degraded_share: of its answers, those for which
+    some stage was left out; they cost less, so many of them make a ratio worth nothing."""
 
     def __init__(self, gateway: str, world_dir: Path, seed: int) -> None:
         self._gateway, self._seed = gateway, seed
+        self._answered, self._degraded = 0, 0
         self._catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
         self._users: list[int] = []
+
+    @property
+    def degraded_share(self) -> float:
+        return self._degraded / max(1, self._answered)
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
@@ -133,20 +139,24 @@ class Asking:
             async def ask(i: int) -> None:
                 if i >= len(self._users):
                     self._users = users_of(self._catalogue, 2 * i + 1_000, self._seed).tolist()
-                await _patiently(stub, self._users[i], i + 1)
+                answer = await _patiently(stub, self._users[i], i + 1)
+                if answer is not None:
+                    self._answered += 1
+                    self._degraded += answer.degraded
 
             yield ask
 
 
-async def _patiently(stub: Any, user: int, session: int) -> None:
-    """A call that is too late on a busy machine is asked again: it costs, and is counted, all the same."""
+async def _patiently(stub: Any, user: int, session: int) -> Any:
+    """The answer. A call that is too late on a busy machine is asked again: it costs, and is counted, all the same. None
+    where it is too late each time."""
     request = gateway_pb2.RecommendRequest(
         user_id=user, k=K, session_id=str(session), depth=1, surface="home", client="app"
     )
     for _ in range(3):
         try:
-            await stub.Recommend(request, timeout=2.0)
-            return
+            return await stub.Recommend(request, timeout=2.0)
         except aio.AioRpcError as error:
             if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise
+    return None

@@ -35,13 +35,13 @@ class StackItself(Running):
 
     def __init__(self, stack: Stack, seed: int) -> None:
         run = stack.run
-        self._asking = Asking(run.addresses["gateway"], Path(run.world_dir), seed)
+        self.asking = Asking(run.addresses["gateway"], Path(run.world_dir), seed)
         self._pids: dict[str, list[int]] = {}
         for row in stack.status()["services"]:
             self._pids.setdefault(row["name"], []).append(row["pid"])
 
     def turn(self, first: int, n: int, began_s: list[float]) -> Taken:
-        return turn_of(self._asking.calling, self._cpu_s, first, n, [])
+        return turn_of(self.asking.calling, self._cpu_s, first, n, [])
 
     def _cpu_s(self) -> dict[str, float]:
         return {name: sum(cpu_s(of).values()) for name, of in self._pids.items()}
@@ -101,7 +101,7 @@ class ColdFloor(Running):
 @contextmanager
 def floors(stack: Stack, place: Path) -> Iterator[tuple[HotFloor, ColdFloor]]:
     """Both, ready; place: for what one prepares for the other. Their processes end with this, however that is."""
-    prepared, run_dir, environment = place / "prepared", str(stack.run_dir), transport.environment()
+    prepared, run_dir, environment = place / "prepared.npz", str(stack.run_dir), transport.environment()
     with ExitStack() as open_:
         hot = open_.enter_context(program("sandbox.bench.hot", run_dir, environment=environment))
         sizes: Sizes = hot.ask(do="prepare", n=N_PREPARED, path=str(prepared))["sizes"]

@@ -14,11 +14,13 @@ from sandbox.bench.turns import Interval
 @dataclass
 class Report:
     """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run. intervals: (low, high) of
-    those that have one, 95 %. conditions: machine, versions and settings."""
+    those that have one, 95 %. details: parts of the document that are neither, by name. conditions: machine, versions and
+    settings."""
 
     figures: dict[str, float] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     conditions: dict[str, Any] = field(default_factory=dict)
 
     def hold(self, name: str, interval: Interval) -> None:
@@ -36,7 +38,7 @@ class Report:
             told["intervals"] = {
                 name: rounded({"low": low, "high": high}) for name, (low, high) in self.intervals.items()
             }
-        return told | {"conditions": self.conditions}
+        return told | self.details | {"conditions": self.conditions}
 
 
 def significant(value: float, digits: int = 4) -> float:

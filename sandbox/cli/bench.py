@@ -44,6 +44,9 @@ def bench(
         Path | None,
         typer.Option(help="Of `serving`: another checkout, whose stack is measured in turns with this one's."),
     ] = None,
+    knee: Annotated[
+        bool, typer.Option("--knee", help="With --against: also the largest rate of each, p99 < 150 ms.")
+    ] = False,
     live: Annotated[bool, typer.Option(help="Of `warroom`: whether its one room is on a live stack.")] = True,
     json_: Json = False,
 ) -> None:
@@ -56,8 +59,13 @@ def bench(
     if not 0 <= n <= 1_000_000:
         raise SandboxError("CFG-001", where="sandbox bench --n", seen=n, expected="0 to 1000000", fix="leave it out")
     if against is not None:
-        _against(name, world, n, against, run_dir, json_)
+        _against(name, world, n, against, knee, run_dir, json_)
         return
+    if knee:
+        raise SandboxError(
+            "CFG-004", where="sandbox bench --knee", seen="no --against", expected="another checkout to compare with",
+            fix="add --against DIR; of one stack alone: sandbox load knee",
+        )  # fmt: skip
     with progress(json_) as say:
         documents = _measure(NAMES if name == "all" else (name,), world, n, drill, run_dir, say)
         if name in ("virtual", "all"):
@@ -80,7 +88,7 @@ def bench(
     emit(document, lambda: _show(documents), json_)
 
 
-def _against(name: str, world: str, n: int, root: Path, run_dir: Path | None, json_: bool) -> None:
+def _against(name: str, world: str, n: int, root: Path, knee: bool, run_dir: Path | None, json_: bool) -> None:
     from sandbox.bench import against
 
     if name != "serving" or run_dir is not None:
@@ -89,8 +97,10 @@ def _against(name: str, world: str, n: int, root: Path, run_dir: Path | None, js
             expected="bench serving, with stacks of its own", fix="sandbox bench serving --against DIR",
         )  # fmt: skip
     with progress(json_) as say:
-        document = against.measure(world, root, n or _DEFAULT_N["serving"], say).document()
+        document = against.measure(world, root, n or _DEFAULT_N["serving"], knee, say).document()
     emit(document, lambda: _show({"serving, this checkout and another": document}), json_)
+    if document.get("knee", {}).get("stopped"):
+        raise typer.Exit(130)
 
 
 def _measure(

@@ -82,9 +82,10 @@ def _end(started: Iterable[subprocess.Popen[str]]) -> None:
 
 
 def _refused(name: str, said: str) -> SandboxError:
-    if any(sign in said.lower() for sign in _NOT_PERMITTED):
+    refusal = next((line for line in said.splitlines() if any(sign in line.lower() for sign in _NOT_PERMITTED)), None)
+    if refusal is not None:
         return SandboxError(
-            "RUN-012", where=f"sandbox profile, {name}", seen=said.strip().splitlines()[0], expected="leave to trace processes",
+            "RUN-012", where=f"sandbox profile, {name}", seen=refusal.strip(), expected="leave to trace processes",
             fix="run it as root, or with CAP_SYS_PTRACE (in a container: --cap-add SYS_PTRACE); or set kernel.yama.ptrace_scope to 0",
         )  # fmt: skip
     return _failed(name, said.strip()[-500:] or "it wrote nothing")
