@@ -23,6 +23,7 @@ from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
 
 K = 10  # items of a slate
 WARM_UP = 20  # calls at the beginning of a turn that do not count: the caches are the other side's
+FIRST = 60  # calls of each side before the first turn: what is loaded or compiled when it is first needed
 IDLE_S = 1.0  # wall seconds without calls at the end of each turn, to know what runs anyway
 LAST_S = 0.5  # appends and telemetry of the last calls belong to them
 
@@ -63,20 +64,27 @@ def in_turns(sides: Sequence[Side], n: int, rounds: int, progress: ProgressFn) -
     whose = turns.order(len(sides), rounds)
     for side in sides:
         side.pause()
-    asked, began_s = dict.fromkeys(found.turns, 0), list[float]()
+    for side in sides:
+        progress(f"warming up: {side.name}", None)
+        _its_turn(side, 0, FIRST, [])
+    asked, began_s = dict.fromkeys(found.turns, FIRST + WARM_UP), list[float]()
     for i, at in enumerate(whose):
         side = sides[at]
         progress(f"in turns, {each} calls each: {', '.join(found.turns)}", i / len(whose))
-        side.resume()
-        try:
-            taken = side.turn(asked[side.name], each, began_s if at else [])
-        finally:
-            side.pause()
+        taken = _its_turn(side, asked[side.name], each, began_s if at else [])
         began_s = began_s if at else taken.began_s
         asked[side.name] += each + WARM_UP
         found.turns[side.name].append(taken.turn)
         found.latencies_ms[side.name] += taken.latencies_ms
     return found
+
+
+def _its_turn(side: Side, first: int, n: int, began_s: list[float]) -> Taken:
+    side.resume()
+    try:
+        return side.turn(first, n, began_s)
+    finally:
+        side.pause()
 
 
 Calling = Callable[[], AbstractAsyncContextManager[Callable[[int], Awaitable[None]]]]

@@ -13,15 +13,15 @@ from sandbox.bench.turns import Interval
 
 @dataclass
 class Report:
-    """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run. intervals: (low, high) of
-    those that have one, 95 %. details: parts of the document that are neither, by name. conditions: machine, versions and
-    settings."""
+    """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run. conditions: machine,
+    versions and settings. intervals: (low, high) of the ratios that have one, 95 %. details: further parts of the
+    document, by name."""
 
     figures: dict[str, float] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
-    conditions: dict[str, Any] = field(default_factory=dict)
 
     def hold(self, name: str, interval: Interval) -> None:
         """A ratio with what its turns say of it."""

@@ -82,23 +82,20 @@ def test_one_of_two_stacks_can_be_stopped_and_goes_on(made: Path, tmp_path: Path
     with held(Checkout.at(made), "other", "small", tmp_path, quiet) as stack:
         (pid,) = stack.pids()["gateway"]
         stack.pause()
-        assert state(pid) == psutil.STATUS_STOPPED
+        wait_for(lambda: state(pid) == psutil.STATUS_STOPPED)
         stack.resume()
-        assert state(pid) != psutil.STATUS_STOPPED
+        wait_for(lambda: state(pid) != psutil.STATUS_STOPPED)
         assert set(stack.cpu_s()) == {"gateway"}
 
     assert state(pid) is None
 
 
 def test_a_stack_that_is_paused_is_taken_down_all_the_same(made: Path, tmp_path: Path):
-    pids = []
-
-    with pytest.raises(KeyboardInterrupt), held(Checkout.at(made), "other", "small", tmp_path, quiet) as stack:
-        pids += stack.pids()["gateway"]
+    with held(Checkout.at(made), "other", "small", tmp_path, quiet) as stack:
+        (pid,) = stack.pids()["gateway"]
         stack.pause()
-        raise KeyboardInterrupt
 
-    assert [state(pid) for pid in pids] == [None]
+    assert state(pid) is None
 
 
 def test_a_bench_that_is_killed_leaves_no_stack(made: Path, tmp_path: Path):

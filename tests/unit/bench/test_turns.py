@@ -38,6 +38,13 @@ def test_what_runs_anyway_is_taken_from_each_turn_by_its_length():
     assert [cost["gateway"] for cost in costs] == pytest.approx([30.0, 30.0])
 
 
+def test_a_turn_in_which_something_was_loaded_takes_nothing_from_the_others():
+    quiet, loading = {"model": 0.1}, {"model": 5.0}
+    made = [Turn(10, {"model": 0.5}, 2.0, idle, 1.0) for idle in (loading, quiet, quiet)]
+
+    assert [cost["model"] for cost in turns.costs_ms(made)] == pytest.approx([30.0] * 3)
+
+
 def test_a_process_that_stands_apart_is_in_no_cost():
     turn = Turn(2, {"gateway": 0.1, "redis": 9.0}, 1.0, {"gateway": 0.0, "redis": 0.0}, 1.0)
 
