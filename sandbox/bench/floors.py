@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from sandbox.base.errors import SandboxError
 from sandbox.bench import echo, transport
 from sandbox.bench.driving import Asking, Taken, turn_of
 from sandbox.bench.processes import cpu_s
@@ -34,10 +35,16 @@ class StackItself(Running):
     name = "stack"
 
     def __init__(self, stack: Stack, seed: int) -> None:
+        """Raises RUN-011 for processes in containers, whose CPU is not for us to see."""
         run = stack.run
         self.asking = Asking(run.addresses["gateway"], Path(run.world_dir), seed)
         self._pids: dict[str, list[int]] = {}
         for row in stack.status()["services"]:
+            if row["pid"] is None:
+                raise SandboxError(
+                    "RUN-011", where=f"bench serving, {row['name']}", seen="no pid", expected="processes of this machine",
+                    fix="sandbox up, and measure that one",
+                )  # fmt: skip
             self._pids.setdefault(row["name"], []).append(row["pid"])
 
     def turn(self, first: int, n: int, began_s: list[float]) -> Taken:

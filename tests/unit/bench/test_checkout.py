@@ -109,7 +109,10 @@ with held(Checkout.at(Path({str(made)!r})), "other", "small", Path({str(tmp_path
     print(stack.pids()["gateway"][0], flush=True)
     time.sleep(600)
 """
-    bench = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    bench = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell has it for what runs in the background
+    )  # fmt: skip
     assert bench.stdout is not None
     pid = int(bench.stdout.readline())
 
