@@ -34,13 +34,13 @@ def found() -> str:
 
 
 def record(
-    pids: Mapping[str, int], place: Path, seconds: float, hz: int, gil: bool, progress: ProgressFn
+    pids: Mapping[str, int], place: Path, seconds: int, hz: int, gil: bool, progress: ProgressFn
 ) -> dict[str, Path]:
     """By name, what was sampled of each process meanwhile: a flame graph of what ran, or with `gil` stacks that held Python's
     lock. Raises RUN-012 where it may not look into a process, RUN-008 where it failed otherwise."""
     what, ending = ("who holds the interpreter's lock", "txt") if gil else ("what runs", "svg")
     paths = {name: place / f"{name}.{ending}" for name in pids}
-    command = [found(), "record", "--threads", "--rate", str(hz), "--duration", str(max(1, round(seconds)))]
+    command = [found(), "record", "--threads", "--rate", str(hz), "--duration", str(seconds)]
     command += ["--gil", "--format", "raw"] if gil else ["--format", "flamegraph"]
     started: dict[str, subprocess.Popen[str]] = {}
     try:
