@@ -155,9 +155,30 @@ def _show(documents: dict[str, Any]) -> None:
                     shown += f"  ({between['low']:g} to {between['high']:g})"
                 table.add_row(figure, shown, style=style)
         out.print(table)
-        machine = document["conditions"]
-        load = machine["load_average"][0]
-        out.print(f"[dim]{machine['cpus']} cpus, python {machine['python']}, load {load}[/]\n")
+        for name, side in document.get("knee", {}).items():
+            if isinstance(side, dict):
+                out.print(f"{name}: {side['said']}", markup=False)
+        for line in _conditions(document["conditions"]):
+            out.print(f"[dim]{line}[/]")
+        out.print()
+
+
+def _conditions(told: dict[str, Any]) -> Iterator[str]:
+    yield f"{told['cpus']} cpus, python {told['python']}, load {told['load_average'][0]}"
+    if "floor" in told:
+        yield _transport(told["floor"])
+    for name, side in told.get("sides", {}).items():
+        changed = ", changed" if side["changed"] else ""
+        yield f"{name}: commit {side['commit']}{changed}, grpcio {side['versions']['grpcio']}"
+
+
+def _transport(floor: dict[str, Any]) -> str:
+    """The floors', in words."""
+    release = (
+        "as fixed" if floor["as_fixed"] else f"not {floor['grpcio_fixed']}, which is the fixed one: compare cpu_ms"
+    )
+    settings = ", ".join(f"{name} {value}" for name, value in floor["channel"].items())
+    return f"floors: grpcio {floor['grpcio']} ({release}), {floor['loop']}, {settings}"
 
 
 def _shown(value: Any, bound: float | None) -> str:
