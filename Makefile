@@ -54,6 +54,9 @@ bench: setup
 	@mkdir -p bench-out
 	@for name in stack serving features faults virtual warroom; do \
 	  echo "· bench $$name" >&2; $(BIN)/sandbox bench $$name --json > bench-out/$$name.json || exit 1; cat bench-out/$$name.json; done
+	@if [ -n "$(AGAINST)" ]; then echo "· bench serving --against" >&2; \
+	  $(BIN)/sandbox bench serving --against "$(AGAINST)" --knee --json > bench-out/against.json || exit 1; cat bench-out/against.json; fi
+	@echo "· profile" >&2; $(BIN)/sandbox profile --out bench-out --json > bench-out/profile.json && cat bench-out/profile.json
 
 lint: develop
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import pickle
 import sys
 from pathlib import Path
 from typing import Any
 
 from sandbox.base.run import RunInfo
 from sandbox.bench import transport
-from sandbox.bench.kernels import Kernels, Made
+from sandbox.bench.kernels import Kernels, load
 from sandbox.bench.way import BEHIND, OPS, WAY, message, process_of, read
 
 
 class Bare:
     def __init__(self, run_dir: Path, prepared: Path) -> None:
         self._kernels = Kernels(RunInfo.load(run_dir))
-        self._made: list[Made] = pickle.loads(prepared.read_bytes())  # written by this very bench
+        self._made = load(prepared)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._calls: dict[str, Any] = {}
         self._behind: set[asyncio.Task[Any]] = set()

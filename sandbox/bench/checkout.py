@@ -38,7 +38,7 @@ print(json.dumps({"from": worlds.__file__, "format": worlds.FORMAT, "python": sy
 
 @dataclass(frozen=True)
 class Checkout:
-    """root: its directory. python: what runs it. versions: of libraries that it is run with."""
+    """root: its directory. python: what runs it. told: {from, format, python, versions} by its own code."""
 
     root: Path
     python: str
@@ -64,10 +64,6 @@ class Checkout:
         python = str(own) if root != OWN and own.exists() else sys.executable
         return cls(root, python, _probed(root, python))
 
-    def environment(self, home: Path | None = None) -> dict[str, str]:
-        chosen = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONUNBUFFERED": "1"}
-        return chosen if home is None else {**chosen, "SANDBOX_HOME": str(home)}
-
     def conditions(self) -> dict[str, Any]:
         """What it is: {commit, changed, python, versions}; commit None outside git."""
 
@@ -86,12 +82,15 @@ class Checkout:
 
 
 def _probed(root: Path, python: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [python, "-P", "-c", _PROBE], cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PROBE_S,
-    )  # fmt: skip
-    if done.returncode:
-        raise _refused(f"{root}: {done.stderr.strip().splitlines()[-1:] or 'it ended'}", "code that can be imported",
+    said, code = "", -1
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            [python, "-P", "-c", _PROBE], cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PROBE_S,
+        )  # fmt: skip
+        said, code = done.stderr.strip(), done.returncode
+    if code:
+        raise _refused(f"{root}: {said.splitlines()[-1] if said else 'no answer'}", "code that can be imported",
                        f"try it: cd {root} && {python} -c 'import sandbox.runtime.stack'")  # fmt: skip
     told: dict[str, Any] = json.loads(done.stdout)
     if not Path(told["from"]).resolve().is_relative_to(root):
@@ -112,6 +111,7 @@ class HeldStack:
     def __init__(self, name: str, process: subprocess.Popen[str], run_dir: Path) -> None:
         self.name, self._process, self.run_dir = name, process, run_dir
         self._run: dict[str, Any] = json.loads((run_dir / "run.json").read_text())
+        self._mains: dict[str, int] = {}
 
     @property
     def gateway(self) -> str:
@@ -128,22 +128,29 @@ class HeldStack:
         self._order("resume")
 
     def pids(self) -> dict[str, list[int]]:
-        """By service, those of all its instances, and of what they have started."""
+        """By service, those of all its instances, and of what they have started. Raises RUN-008 when one has ended."""
         found: dict[str, list[int]] = {}
         for row in json.loads((self.run_dir / "services.json").read_text()):
-            if row["pid"]:
-                with suppress(psutil.Error):
-                    children = psutil.Process(row["pid"]).children(recursive=True)
-                    found.setdefault(row["name"], []).extend([row["pid"], *(child.pid for child in children)])
+            try:
+                children = psutil.Process(row["pid"]).children(recursive=True) if row["pid"] else None
+            except psutil.Error:
+                children = None
+            if children is None:
+                raise _broken(self.name, f"{row['name']} has ended")
+            found.setdefault(row["name"], []).extend([row["pid"], *(child.pid for child in children)])
         return found
 
     def cpu_s(self) -> dict[str, float]:
-        """By service. Raises RUN-008 when a process ended meanwhile."""
+        """By service. Raises RUN-008 when a process has ended, or is another one than when the stack came up."""
         pids = self.pids()
+        mains = {name: of[0] for name, of in pids.items()}
+        self._mains = self._mains or mains
+        if mains != self._mains:
+            raise _broken(self.name, "a process was restarted")
         try:
             used = cpu_s([pid for of in pids.values() for pid in of])
-        except (psutil.Error, OSError) as error:
-            raise _broken(self.name, f"{error}") from error
+        except psutil.Error as error:
+            raise _broken(self.name, str(error)) from error
         return {name: sum(used[pid] for pid in of) for name, of in pids.items()}
 
     def _order(self, word: str) -> None:
@@ -169,7 +176,7 @@ def held(checkout: Checkout, name: str, world: str, place: Path, progress: Progr
         process = subprocess.Popen(
             [checkout.python, "-P", holder.__file__, str(run_dir), world],
             cwd=checkout.root,  # its processes are started by -m, which looks there first
-            env=checkout.environment(home), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "PYTHONPATH": str(checkout.root), "SANDBOX_HOME": str(home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
             start_new_session=True,  # Ctrl-C at the terminal is the bench's to answer
         )  # fmt: skip
     try:
@@ -178,12 +185,19 @@ def held(checkout: Checkout, name: str, world: str, place: Path, progress: Progr
             if "progress" in told:
                 progress(f"{name}: {told['progress'][0]}", told["progress"][1])
             elif "error" in told:
-                raise SandboxError.of_json({**told["error"], "where": f"{name}, {told['error']['where']}"})
+                raise _its_error(name, told["error"])
             else:
                 break
         yield HeldStack(name, process, run_dir)
     finally:
         _end(process, run_dir)
+
+
+def _its_error(name: str, told: dict[str, Any]) -> SandboxError:
+    try:
+        return SandboxError.of_json({**told, "where": f"{name}, {told['where']}"})
+    except KeyError:  # a code that there is in its code alone
+        return _broken(name, json.dumps(told))
 
 
 def _line(process: subprocess.Popen[str], name: str, log: Path | None = None) -> dict[str, Any]:

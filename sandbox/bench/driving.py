@@ -23,6 +23,7 @@ from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
 
 K = 10  # items of a slate
 WARM_UP = 20  # calls at the beginning of a turn that do not count: the caches are the other side's
+FIRST = 60  # calls of each side before the first turn: what is loaded or compiled when it is first needed
 IDLE_S = 1.0  # wall seconds without calls at the end of each turn, to know what runs anyway
 LAST_S = 0.5  # appends and telemetry of the last calls belong to them
 
@@ -63,20 +64,27 @@ def in_turns(sides: Sequence[Side], n: int, rounds: int, progress: ProgressFn) -
     whose = turns.order(len(sides), rounds)
     for side in sides:
         side.pause()
-    asked, began_s = dict.fromkeys(found.turns, 0), list[float]()
+    for side in sides:
+        progress(f"warming up: {side.name}", None)
+        _its_turn(side, 0, FIRST, [])
+    asked, began_s = dict.fromkeys(found.turns, FIRST + WARM_UP), list[float]()
     for i, at in enumerate(whose):
         side = sides[at]
         progress(f"in turns, {each} calls each: {', '.join(found.turns)}", i / len(whose))
-        side.resume()
-        try:
-            taken = side.turn(asked[side.name], each, began_s if at else [])
-        finally:
-            side.pause()
+        taken = _its_turn(side, asked[side.name], each, began_s if at else [])
         began_s = began_s if at else taken.began_s
         asked[side.name] += each + WARM_UP
         found.turns[side.name].append(taken.turn)
         found.latencies_ms[side.name] += taken.latencies_ms
     return found
+
+
+def _its_turn(side: Side, first: int, n: int, began_s: list[float]) -> Taken:
+    side.resume()
+    try:
+        return side.turn(first, n, began_s)
+    finally:
+        side.pause()
 
 
 Calling = Callable[[], AbstractAsyncContextManager[Callable[[int], Awaitable[None]]]]
@@ -118,12 +126,18 @@ def users_of(catalogue: Catalogue, n: int, seed: int) -> np.ndarray:
 
 
 class Asking:
-    """Asks a gateway: call i is for the i-th of the drawn users, whoever asks."""
+    """Asks a gateway: call i is for the i-th of the drawn users, whoever asks. degraded_share: of its answers, those for which
+    some stage was left out; they cost less, so many of them make a ratio worth nothing."""
 
     def __init__(self, gateway: str, world_dir: Path, seed: int) -> None:
         self._gateway, self._seed = gateway, seed
+        self._answered, self._degraded = 0, 0
         self._catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
         self._users: list[int] = []
+
+    @property
+    def degraded_share(self) -> float:
+        return self._degraded / max(1, self._answered)
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
@@ -133,20 +147,24 @@ class Asking:
             async def ask(i: int) -> None:
                 if i >= len(self._users):
                     self._users = users_of(self._catalogue, 2 * i + 1_000, self._seed).tolist()
-                await _patiently(stub, self._users[i], i + 1)
+                answer = await _patiently(stub, self._users[i], i + 1)
+                if answer is not None:
+                    self._answered += 1
+                    self._degraded += answer.degraded
 
             yield ask
 
 
-async def _patiently(stub: Any, user: int, session: int) -> None:
-    """A call that is too late on a busy machine is asked again: it costs, and is counted, all the same."""
+async def _patiently(stub: Any, user: int, session: int) -> Any:
+    """The answer. A call that is too late on a busy machine is asked again: it costs, and is counted, all the same. None
+    where it is too late each time."""
     request = gateway_pb2.RecommendRequest(
         user_id=user, k=K, session_id=str(session), depth=1, surface="home", client="app"
     )
     for _ in range(3):
         try:
-            await stub.Recommend(request, timeout=2.0)
-            return
+            return await stub.Recommend(request, timeout=2.0)
         except aio.AioRpcError as error:
             if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise
+    return None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from sandbox.base.errors import SandboxError
 from sandbox.bench import echo, transport
 from sandbox.bench.driving import Asking, Taken, turn_of
 from sandbox.bench.processes import cpu_s
@@ -34,14 +35,20 @@ class StackItself(Running):
     name = "stack"
 
     def __init__(self, stack: Stack, seed: int) -> None:
+        """Raises RUN-011 for processes in containers, whose CPU is not for us to see."""
         run = stack.run
-        self._asking = Asking(run.addresses["gateway"], Path(run.world_dir), seed)
+        self.asking = Asking(run.addresses["gateway"], Path(run.world_dir), seed)
         self._pids: dict[str, list[int]] = {}
         for row in stack.status()["services"]:
+            if row["pid"] is None:
+                raise SandboxError(
+                    "RUN-011", where=f"bench serving, {row['name']}", seen="no pid", expected="processes of this machine",
+                    fix="sandbox up, and measure that one",
+                )  # fmt: skip
             self._pids.setdefault(row["name"], []).append(row["pid"])
 
     def turn(self, first: int, n: int, began_s: list[float]) -> Taken:
-        return turn_of(self._asking.calling, self._cpu_s, first, n, [])
+        return turn_of(self.asking.calling, self._cpu_s, first, n, [])
 
     def _cpu_s(self) -> dict[str, float]:
         return {name: sum(cpu_s(of).values()) for name, of in self._pids.items()}
@@ -101,7 +108,7 @@ class ColdFloor(Running):
 @contextmanager
 def floors(stack: Stack, place: Path) -> Iterator[tuple[HotFloor, ColdFloor]]:
     """Both, ready; place: for what one prepares for the other. Their processes end with this, however that is."""
-    prepared, run_dir, environment = place / "prepared", str(stack.run_dir), transport.environment()
+    prepared, run_dir, environment = place / "prepared.npz", str(stack.run_dir), transport.environment()
     with ExitStack() as open_:
         hot = open_.enter_context(program("sandbox.bench.hot", run_dir, environment=environment))
         sizes: Sizes = hot.ask(do="prepare", n=N_PREPARED, path=str(prepared))["sizes"]

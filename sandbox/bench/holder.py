@@ -56,7 +56,8 @@ def orders(run_dir: Path, ready: threading.Event) -> None:
 
 def main(run_dir: Path, world: str) -> int:
     ready = threading.Event()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever starts us in the background has the first ignored
+        signal.signal(number, signal.default_int_handler)
     threading.Thread(target=orders, args=(run_dir, ready), daemon=True).start()
     stack = None
     try:
@@ -72,7 +73,8 @@ def main(run_dir: Path, world: str) -> int:
         ready.set()
         signal.pause()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):  # it is on its way down already
+            signal.signal(number, signal.SIG_IGN)
     finally:
         if stack is not None:
             send(run_dir, signal.SIGCONT)  # who is stopped can't drain

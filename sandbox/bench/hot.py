@@ -8,7 +8,6 @@ their CPU milliseconds.
 from __future__ import annotations
 
 import json
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from sandbox.base.run import RunInfo
 from sandbox.bench import echo, transport
 from sandbox.bench.driving import users_of
-from sandbox.bench.kernels import Kernels, sizes_of
+from sandbox.bench.kernels import Kernels, save, sizes_of
 
 WARM_UP = 50  # recommendations: allocators and caches
 
@@ -40,7 +39,7 @@ class Hot:
     def _prepare(self, n: int, path: Path) -> dict[str, Any]:
         users = users_of(self.kernels.catalogue, n, self.kernels.run.seed).tolist()
         made = [self.kernels.recommend(user, i) for i, user in enumerate(users)]
-        path.write_bytes(pickle.dumps(made))
+        save(path, made)
         return {"sizes": sizes_of(made[0])}
 
     def _kernels(self, first: int, n: int) -> float:

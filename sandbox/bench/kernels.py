@@ -4,7 +4,7 @@ of request and answer that each RPC of the real stack would carry."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ STAGES = (
     "ranking.scores", "rules",
 )  # fmt: skip
 Made = dict[str, Any]  # of one recommendation, by what it is
+_PLAIN = (
+    "user", "session", "profile", "in_session", "seen", "vector", "recent", "candidates", "figures", "status", "x", "p", "worth",
+)  # fmt: skip
 
 
 class Kernels:
@@ -110,13 +113,13 @@ class Kernels:
         blobs = self.store.mget([key(view, made["user"]) for view in _USER_VIEWS])
         rows = [unpack_many(view, [blob], now) for view, blob in zip(_USER_VIEWS, blobs, strict=True)]
         shown = rows[2].values[0].astype(np.int64)
-        return {"rows": rows, "seen": shown[shown >= 0]}
+        profile, in_session = (of.values[0] for of in rows[:2])
+        return {"rows": rows, "profile": profile, "in_session": in_session, "seen": shown[shown >= 0]}
 
     def _vector(self, made: Made) -> Made:
-        profile, in_session = (made["rows"][i].values[0] for i in (0, 1))
-        recent = in_session[_RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
+        recent = made["in_session"][_RECENT_FROM : _RECENT_FROM + N_RECENT].astype(np.int64)
         one = np.array([made["user"]], np.int64)
-        vector = encode_user(self._tower, one, profile[None, :].copy(), recent[None, :])[0]
+        vector = encode_user(self._tower, one, made["profile"][None, :].copy(), recent[None, :])[0]
         return {"vector": vector, "recent": recent[recent >= 0]}
 
     def _candidates(self, made: Made) -> Made:
@@ -135,16 +138,15 @@ class Kernels:
 
     def _item_rows(self, made: Made) -> Made:
         blobs = self.store.mget([f"{self.prefix}{i}" for i in made["candidates"].tolist()])
-        return {"stats": unpack_many(ITEM_STATS, blobs, self.run.clock().now())}
+        stats = unpack_many(ITEM_STATS, blobs, self.run.clock().now())
+        return {"stats": stats, "figures": stats.values, "status": stats.status}
 
     def _inputs(self, made: Made) -> Made:
-        profile, in_session = (made["rows"][i].values[0] for i in (0, 1))
-        stats = made["stats"]
-        return {
-            "x": assemble(
-                profile, in_session, stats.values, made["candidates"], stats.status, self.catalogue, self.contract
-            )
-        }
+        x = assemble(
+            made["profile"], made["in_session"], made["figures"], made["candidates"], made["status"], self.catalogue,
+            self.contract,
+        )  # fmt: skip
+        return {"x": x}
 
     def _score(self, made: Made) -> Made:
         return {"p": score(self._ranker, made["user"], made["candidates"], made["x"])}
@@ -161,6 +163,22 @@ class Kernels:
             self._policy, visit, made["candidates"][order], worth[order], made["seen"], K, self.run.clock().now()
         )
         return {"slate": slate}
+
+
+def save(path: Path, made: Sequence[Made]) -> None:
+    """What goes into the stages of these recommendations, as arrays."""
+    plain = {f"{i}.{name}": of for i, one in enumerate(made) for name, of in one.items() if name in _PLAIN}
+    np.savez(path, **plain)
+
+
+def load(path: Path) -> list[Made]:
+    """What `save` left."""
+    found: dict[int, Made] = {}
+    with np.load(path) as arrays:
+        for entry, of in arrays.items():
+            i, _, name = entry.partition(".")
+            found.setdefault(int(i), {})[name] = int(of) if of.ndim == 0 else of
+    return [found[i] for i in sorted(found)]
 
 
 def sizes_of(made: Made) -> dict[str, tuple[int, int]]:

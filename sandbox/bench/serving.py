@@ -54,6 +54,7 @@ def measure(stack: Stack, n: int, progress: ProgressFn = quiet) -> Report:
         "latency_p50_ms": stats.quantile(latencies["stack"], 0.5),
         "latency_p99_ms": stats.quantile(latencies["stack"], 0.99),
         "cold_floor_latency_p50_ms": stats.quantile(latencies["cold"], 0.5),
+        "degraded_share": itself.asking.degraded_share,
         "idle_cpu_share": sum(turns.idle_shares(found.turns["stack"]).values()),
     }
     report.hold("cpu_vs_kernels", turns.ratio(cpu, kernels))

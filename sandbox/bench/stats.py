@@ -13,13 +13,15 @@ from sandbox.bench.turns import Interval
 
 @dataclass
 class Report:
-    """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run. intervals: (low, high) of
-    those that have one, 95 %. conditions: machine, versions and settings."""
+    """figures: measured, unit last in the name. ratios: of a figure to a floor of the same run. conditions: machine,
+    versions and settings. intervals: (low, high) of the ratios that have one, 95 %. details: further parts of the
+    document, by name."""
 
     figures: dict[str, float] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     conditions: dict[str, Any] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     def hold(self, name: str, interval: Interval) -> None:
         """A ratio with what its turns say of it."""
@@ -36,7 +38,7 @@ class Report:
             told["intervals"] = {
                 name: rounded({"low": low, "high": high}) for name, (low, high) in self.intervals.items()
             }
-        return told | {"conditions": self.conditions}
+        return told | self.details | {"conditions": self.conditions}
 
 
 def significant(value: float, digits: int = 4) -> float:

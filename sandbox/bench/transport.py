@@ -36,7 +36,7 @@ def described() -> dict[str, Any]:
         "grpcio": version("grpcio"),
         "grpcio_fixed": GRPCIO,
         "as_fixed": version("grpcio") == GRPCIO,
-        "loop": f"asyncio.{LOOP.__name__}",
+        "loop": "asyncio.SelectorEventLoop",  # whose own name differs by system
         "channel": dict(CHANNEL),
         "server": dict(SERVER),
         "environment": {name: value for name, value in environment().items() if name.startswith("GRPC_")},

@@ -32,9 +32,13 @@ class Turn:
 
 
 def idle_shares(turns: Sequence[Turn]) -> dict[str, float]:
-    """CPU seconds per wall second by name without calls, over all turns: one alone is too short to tell."""
-    wall_s = sum(turn.idle_wall_s for turn in turns)
-    return {name: sum(turn.idle_s[name] for turn in turns) / wall_s for name in turns[0].idle_s} if wall_s else {}
+    """CPU seconds per wall second by name without calls: the median of all turns. One alone is too short to tell, and
+    of a mean one turn in which something was loaded or collected would take too much from all."""
+    quiet = [turn for turn in turns if turn.idle_wall_s]
+    return {
+        name: float(np.median([turn.idle_s[name] / turn.idle_wall_s for turn in quiet]))
+        for name in (quiet[0].idle_s if quiet else ())
+    }
 
 
 def costs_ms(turns: Sequence[Turn], apart: Sequence[str] = ()) -> list[dict[str, float]]:

@@ -44,6 +44,9 @@ def bench(
         Path | None,
         typer.Option(help="Of `serving`: another checkout, whose stack is measured in turns with this one's."),
     ] = None,
+    knee: Annotated[
+        bool, typer.Option("--knee", help="With --against: also the largest rate of each, p99 < 150 ms.")
+    ] = False,
     live: Annotated[bool, typer.Option(help="Of `warroom`: whether its one room is on a live stack.")] = True,
     backend: Annotated[str, typer.Option(help="Of `overload`: live or virtual.")] = "live",
     rounds: Annotated[int, typer.Option(help="Of `overload`: how often each of its loads is made.")] = 2,
@@ -59,8 +62,13 @@ def bench(
     if not 0 <= n <= 1_000_000:
         raise SandboxError("CFG-001", where="sandbox bench --n", seen=n, expected="0 to 1000000", fix="leave it out")
     if against is not None:
-        _against(name, world, n, against, run_dir, json_)
+        _against(name, world, n, against, knee, run_dir, json_)
         return
+    if knee:
+        raise SandboxError(
+            "CFG-004", where="sandbox bench --knee", seen="no --against", expected="another checkout to compare with",
+            fix="add --against DIR; of one stack alone: sandbox load knee",
+        )  # fmt: skip
     with progress(json_) as say:
         documents = _measure(NAMES if name == "all" else (name,), world, n, drill, run_dir, say)
         if name in ("virtual", "all"):
@@ -89,7 +97,7 @@ def bench(
     emit(document, lambda: _show(documents), json_)
 
 
-def _against(name: str, world: str, n: int, root: Path, run_dir: Path | None, json_: bool) -> None:
+def _against(name: str, world: str, n: int, root: Path, knee: bool, run_dir: Path | None, json_: bool) -> None:
     from sandbox.bench import against
 
     if name != "serving" or run_dir is not None:
@@ -98,8 +106,10 @@ def _against(name: str, world: str, n: int, root: Path, run_dir: Path | None, js
             expected="bench serving, with stacks of its own", fix="sandbox bench serving --against DIR",
         )  # fmt: skip
     with progress(json_) as say:
-        document = against.measure(world, root, n or _DEFAULT_N["serving"], say).document()
+        document = against.measure(world, root, n or _DEFAULT_N["serving"], knee, say).document()
     emit(document, lambda: _show({"serving, this checkout and another": document}), json_)
+    if document.get("knee", {}).get("stopped"):
+        raise typer.Exit(130)
 
 
 def _measure(
@@ -179,9 +189,30 @@ def _show(documents: dict[str, Any]) -> None:
                     shown += f"  ({between['low']:g} to {between['high']:g})"
                 table.add_row(figure, shown, style=style)
         out.print(table)
-        machine = document["conditions"]
-        load = machine["load_average"][0]
-        out.print(f"[dim]{machine['cpus']} cpus, python {machine['python']}, load {load}[/]\n")
+        for name, side in document.get("knee", {}).items():
+            if isinstance(side, dict):
+                out.print(f"{name}: {side['said']}", markup=False)
+        for line in _conditions(document["conditions"]):
+            out.print(f"[dim]{line}[/]")
+        out.print()
+
+
+def _conditions(told: dict[str, Any]) -> Iterator[str]:
+    yield f"{told['cpus']} cpus, python {told['python']}, load {told['load_average'][0]}"
+    if "floor" in told:
+        yield _transport(told["floor"])
+    for name, side in told.get("sides", {}).items():
+        changed = ", changed" if side["changed"] else ""
+        yield f"{name}: commit {side['commit']}{changed}, grpcio {side['versions']['grpcio']}"
+
+
+def _transport(floor: dict[str, Any]) -> str:
+    """The floors', in words."""
+    release = (
+        "as fixed" if floor["as_fixed"] else f"not {floor['grpcio_fixed']}, which is the fixed one: compare cpu_ms"
+    )
+    settings = ", ".join(f"{name} {value}" for name, value in floor["channel"].items())
+    return f"floors: grpcio {floor['grpcio']} ({release}), {floor['loop']}, {settings}"
 
 
 def _shown(value: Any, bound: float | None) -> str:

@@ -145,7 +145,7 @@ POLLS = {
     "services/skeleton/other_work.py",
     "sandbox/runtime/operate/operations.py",
     "sandbox/runtime/stack.py",
-    "sandbox/bench/serving.py",
+    "sandbox/bench/profile/pyspy.py",
     "sandbox/bench/stack.py",
 }
 

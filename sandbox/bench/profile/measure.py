@@ -43,25 +43,34 @@ def measure(stack: Stack, seconds: float, rate: float, out: Path, progress: Prog
             "CFG-004", where="sandbox profile --seconds", seen=seconds, expected="1 to 600", fix="leave it out for 15"
         )
     pyspy.found()
-    pids = _pids(stack)
-    gil_s = max(1.0, seconds / 2)
+    pids, kept = _pids(stack), fresh(out, "profile")
+    try:
+        return _profiled(stack, pids, round(seconds), rate, kept, progress)
+    except BaseException:  # Ctrl-C, a full disk
+        shutil.rmtree(kept, ignore_errors=True)
+        raise
+
+
+def _profiled(
+    stack: Stack, pids: Mapping[str, int], seconds: int, rate: float, kept: Path, progress: ProgressFn
+) -> dict[str, Any]:
+    gil_s = max(1, seconds // 2)
     with scratch() as place, _loaded(stack, rate, progress):
-        before, threads_before, began = cpu_s(pids.values()), _threads(pids), time.perf_counter()
-        own = _children_s()
+        before, threads_before, own = cpu_s(pids.values()), _threads(pids), _children_s()
+        began = time.perf_counter()
         flames = pyspy.record(pids, place, seconds, HZ, False, progress)
         wall_s = time.perf_counter() - began
         after, threads_after, own = cpu_s(pids.values()), _threads(pids), _children_s() - own
         held = pyspy.record(pids, place, gil_s, HZ, True, progress)
         told = [
-            _told(
-                name, pid, (after[pid] - before[pid]) / wall_s, _shares(threads_before[name], threads_after[name], wall_s),
-                samples.of_flame_graph(flames[name].read_text()), seconds, samples.of_stacks(held[name].read_text()), gil_s,
-            )
+            _told(name, seconds, samples.of_flame_graph(flames[name].read_text()), gil_s, samples.of_stacks(held[name].read_text()))
+            | {
+                "pid": pid, "cpu_share": significant((after[pid] - before[pid]) / wall_s),
+                "threads": _shares(threads_before[name], threads_after[name], wall_s),
+                "flame_graph": str(shutil.move(flames[name], kept / f"{name}.svg")),
+            }
             for name, pid in pids.items()
         ]  # fmt: skip
-        kept = fresh(out, "profile")
-        for row in told:
-            row["flame_graph"] = str(shutil.move(flames[row["name"]], kept / f"{row['name']}.svg"))
     told.sort(key=lambda row: -float(row["cpu_share"]))
     return {
         "out": str(kept), "seconds": seconds, "gil_seconds": gil_s, "rate_hz": HZ, "offered_per_s": rate or None,
@@ -70,17 +79,19 @@ def measure(stack: Stack, seconds: float, rate: float, out: Path, progress: Prog
     }  # fmt: skip
 
 
-def _told(
-    name: str, pid: int, cpu_share: float, threads: Mapping[str, float], ran: Samples, ran_s: float, held: Samples, held_s: float
-) -> dict[str, Any]:  # fmt: skip
-    looks = ran_s * HZ
+def _told(name: str, ran_s: int, ran: Samples, held_s: int, held: Samples) -> dict[str, Any]:
+    """What the samples of one process say, as shares of looks. Pure."""
+
+    def share(n: int, of_s: int) -> float:
+        return significant(n / (of_s * HZ))
+
+    top = [
+        {"function": of, "share": share(n, ran_s), "gil_share": share(held.innermost.get(of, 0), held_s)}
+        for of, n in ran.top(TOP)
+    ]
     return {
-        "name": name, "pid": pid, "cpu_share": significant(cpu_share),
-        "threads": {thread: significant(share) for thread, share in threads.items()},
-        "running_share": significant(ran.total / looks), "gil_share": significant(held.total / (held_s * HZ)),
-        "samples": ran.total,
-        "top": [{"function": of, "share": significant(n / looks), "gil_share": significant(held.innermost.get(of, 0) / (held_s * HZ))}
-                for of, n in ran.top(TOP)],
+        "name": name, "running_share": share(ran.total, ran_s), "gil_share": share(held.total, held_s),
+        "samples": ran.total, "top": top,
     }  # fmt: skip
 
 
@@ -151,7 +162,8 @@ def _shares(
     found: dict[str, float] = {}
     for thread, (name, used_s) in after.items():
         found[name] = found.get(name, 0.0) + (used_s - before.get(thread, (name, 0.0))[1]) / wall_s
-    return {name: share for name, share in sorted(found.items(), key=lambda pair: -pair[1]) if share > 0}
+    ranked = sorted(found.items(), key=lambda pair: -pair[1])
+    return {name: significant(share) for name, share in ranked if share > 0}
 
 
 def _children_s() -> float:

@@ -34,13 +34,13 @@ def found() -> str:
 
 
 def record(
-    pids: Mapping[str, int], place: Path, seconds: float, hz: int, gil: bool, progress: ProgressFn
+    pids: Mapping[str, int], place: Path, seconds: int, hz: int, gil: bool, progress: ProgressFn
 ) -> dict[str, Path]:
     """By name, what was sampled of each process meanwhile: a flame graph of what ran, or with `gil` stacks that held Python's
     lock. Raises RUN-012 where it may not look into a process, RUN-008 where it failed otherwise."""
     what, ending = ("who holds the interpreter's lock", "txt") if gil else ("what runs", "svg")
     paths = {name: place / f"{name}.{ending}" for name in pids}
-    command = [found(), "record", "--threads", "--rate", str(hz), "--duration", str(max(1, round(seconds)))]
+    command = [found(), "record", "--threads", "--rate", str(hz), "--duration", str(seconds)]
     command += ["--gil", "--format", "raw"] if gil else ["--format", "flamegraph"]
     started: dict[str, subprocess.Popen[str]] = {}
     try:
@@ -82,9 +82,10 @@ def _end(started: Iterable[subprocess.Popen[str]]) -> None:
 
 
 def _refused(name: str, said: str) -> SandboxError:
-    if any(sign in said.lower() for sign in _NOT_PERMITTED):
+    refusal = next((line for line in said.splitlines() if any(sign in line.lower() for sign in _NOT_PERMITTED)), None)
+    if refusal is not None:
         return SandboxError(
-            "RUN-012", where=f"sandbox profile, {name}", seen=said.strip().splitlines()[0], expected="leave to trace processes",
+            "RUN-012", where=f"sandbox profile, {name}", seen=refusal.strip(), expected="leave to trace processes",
             fix="run it as root, or with CAP_SYS_PTRACE (in a container: --cap-add SYS_PTRACE); or set kernel.yama.ptrace_scope to 0",
         )  # fmt: skip
     return _failed(name, said.strip()[-500:] or "it wrote nothing")

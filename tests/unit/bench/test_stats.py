@@ -11,6 +11,7 @@ from sandbox.bench import stats
 from sandbox.bench.echo import request_of
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
+from sandbox.bench.turns import Interval
 
 
 def test_a_ratio_of_pairs_is_not_moved_by_what_disturbs_both():
@@ -49,6 +50,17 @@ def test_a_report_is_one_json_document_without_false_precision():
     assert document["ratios"] == {"cpu_vs_floor": 1.235}
     assert document["conditions"]["world"] == "tiny"
     assert document["conditions"]["cpus"] >= 1
+
+
+def test_a_ratio_is_told_with_its_interval_where_it_has_one():
+    report = Report()
+    report.hold("cpu_vs_floor", Interval(1.23456, 1.11111, 1.33333))
+    report.hold("of_three_turns", Interval(1.5, None, None))
+
+    document = report.document()
+
+    assert document["ratios"] == {"cpu_vs_floor": 1.235, "of_three_turns": 1.5}
+    assert document["intervals"] == {"cpu_vs_floor": {"low": 1.111, "high": 1.333}}
 
 
 def test_an_echo_request_has_its_size_and_says_the_answers():
