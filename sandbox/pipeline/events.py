@@ -20,7 +20,8 @@ DAY_S = 86_400.0
 class Log:
     """Rows sorted by `ts`. Where a source logged no impressions, its interactions stand for them.
 
-    Times are world seconds since the epoch. A row is one (request, item).
+    Times are world seconds since the epoch. A row is one (request, item). What happened and when it was known are
+    two things: `known_ts` is of the row, KIND_known_ts of what came of it, never before it happened.
     """
 
     ts: np.ndarray  # float64 [n], shown
@@ -37,6 +38,12 @@ class Log:
     hidden: np.ndarray  # bool [n]
     converted_ts: np.ndarray  # float64 [n]
     value: np.ndarray  # float32 [n], of the click: the rating in a world of ratings, else 1
+    known_ts: np.ndarray  # float64 [n]
+    click_known_ts: np.ndarray  # float64 [n], NaN where there is none; so below
+    dwell_known_ts: np.ndarray  # float64 [n]
+    like_known_ts: np.ndarray  # float64 [n]
+    hide_known_ts: np.ndarray  # float64 [n]
+    conversion_known_ts: np.ndarray  # float64 [n]
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -48,17 +55,30 @@ class Log:
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def before(self, ts: float) -> Log:
-        """What was known at `ts`: rows shown before it, and nothing that came of them later."""
+        """What was known at `ts`: rows shown and known before it, and nothing that came of them and was known later."""
         past = self.take(slice(0, int(np.searchsorted(self.ts, ts))))
-        late = np.flatnonzero(past.clicked & ~(past.click_ts < ts))
-        late_conversion = np.flatnonzero(past.converted_ts >= ts)
+        if (unseen := past.known_ts >= ts).any():
+            past = past.take(~unseen)
+        click, dwell, like, hide, conversion = (
+            np.flatnonzero(known >= ts)
+            for known in (
+                past.click_known_ts, past.dwell_known_ts, past.like_known_ts, past.hide_known_ts,
+                past.conversion_known_ts,
+            )
+        )  # fmt: skip
         return replace(
             past,
-            clicked=_with(past.clicked, late, False),
-            click_ts=_with(past.click_ts, late, np.nan),
-            dwell_s=_with(past.dwell_s, late, np.nan),
-            liked=_with(past.liked, late, False),
-            converted_ts=_with(past.converted_ts, late_conversion, np.nan),
+            clicked=_with(past.clicked, click, False),
+            click_ts=_with(past.click_ts, click, np.nan),
+            click_known_ts=_with(past.click_known_ts, click, np.nan),
+            dwell_s=_with(past.dwell_s, dwell, np.nan),
+            dwell_known_ts=_with(past.dwell_known_ts, dwell, np.nan),
+            liked=_with(past.liked, like, False),
+            like_known_ts=_with(past.like_known_ts, like, np.nan),
+            hidden=_with(past.hidden, hide, False),
+            hide_known_ts=_with(past.hide_known_ts, hide, np.nan),
+            converted_ts=_with(past.converted_ts, conversion, np.nan),
+            conversion_known_ts=_with(past.conversion_known_ts, conversion, np.nan),
         )
 
     def digest(self) -> str:
@@ -111,8 +131,11 @@ def read_log(public: Path, catalogue: Catalogue) -> Log:
         ("ts", "request_id", "session_id", "user_id", "item_id", "position", "propensity"),
     )
     events = _columns(
-        public / "outcomes.parquet", ("event_ts", "request_id", "session_id", "user_id", "item_id", "kind", "value")
+        public / "outcomes.parquet",
+        ("event_ts", "ingest_ts", "request_id", "session_id", "user_id", "item_id", "kind", "value"),
     )
+    events["known_ts"] = np.maximum(events["event_ts"], events["ingest_ts"])
+    shown["known_ts"] = shown["ts"]  # the gateway logs what it shows as it shows it
     if len(shown["ts"]) == 0:
         shown = _as_impressions(events)
     for name, bound in (("user_id", catalogue.n_users), ("item_id", catalogue.n_items)):
@@ -169,6 +192,12 @@ def _joined(shown: dict[str, np.ndarray], events: dict[str, np.ndarray], n_items
         hidden=~np.isnan(earliest("hide", "event_ts")),
         converted_ts=earliest("conversion", "event_ts"),
         value=np.nan_to_num(value, nan=0.0).astype(np.float32),
+        known_ts=shown["known_ts"].astype(np.float64),
+        click_known_ts=earliest("click", "known_ts"),
+        dwell_known_ts=earliest("dwell", "known_ts"),
+        like_known_ts=earliest("like", "known_ts"),
+        hide_known_ts=earliest("hide", "known_ts"),
+        conversion_known_ts=earliest("conversion", "known_ts"),
     )
 
 
@@ -186,6 +215,7 @@ def _as_impressions(events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     n = int(clicks.sum())
     return {
         "ts": events["event_ts"][clicks],
+        "known_ts": events["known_ts"][clicks],
         "position": np.ones(n, np.int16),
         "propensity": np.full(n, np.nan, np.float32),
         **{name: events[name][clicks] for name in ("request_id", "session_id", "user_id", "item_id")},

@@ -110,22 +110,24 @@ def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
 
 
 class Histories:
-    """Every user's clicks and impressions in order of time, to be asked as of any moment."""
+    """Every user's clicks and impressions in the order in which they were known, to be asked as of any moment: what
+    happened before it and was known later is not there, as it was not in the store."""
 
     def __init__(self, log: Log, catalogue: Catalogue) -> None:
         clicks = np.flatnonzero(log.clicked)
-        order = np.lexsort((log.click_ts[clicks], log.user[clicks]))
+        order = np.lexsort((log.click_known_ts[clicks], log.user[clicks]))
         rows = clicks[order]
         self.catalogue = catalogue
         self.item = log.item[rows].astype(np.int64)
-        self._clicks = _Timeline(log.user[rows], log.click_ts[rows], catalogue.n_users)
+        self._clicks = _Timeline(log.user[rows], log.click_known_ts[rows], catalogue.n_users)
         topics = catalogue.item_topics[self.item].astype(np.float64)
         self._topics = np.concatenate([np.zeros((1, N_TOPICS)), np.cumsum(topics, axis=0)])
-        order = np.lexsort((log.ts, log.user))
+        order = np.lexsort((log.known_ts, log.user))
         self.shown_item = log.item[order].astype(np.int64)
         self.shown_session = log.session[order]
-        self._shown = _Timeline(log.user[order], log.ts[order], catalogue.n_users)
-        self._shown_ts, self._click_ts = log.ts[order], log.click_ts[rows]
+        self._shown = _Timeline(log.user[order], log.known_ts[order], catalogue.n_users)
+        self._known = log.known_ts[order], log.click_known_ts[rows]
+        self._click_ts = log.click_ts[rows]
         self._shown_runs = _Runs(log.user[order], log.session[order])
         self._click_runs = _Runs(log.user[rows], log.session[rows])
 
@@ -142,9 +144,9 @@ class Histories:
         return np.where(at >= start[:, None], self._safe(self.shown_item, at), -1)
 
     def last_event(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
-        """float64 [m]: time of the latest impression or click before ts, -inf where there is none."""
+        """float64 [m]: when the latest impression or click before ts was known, -inf where there is none."""
         latest = np.full(len(user), -np.inf)
-        for line, times in ((self._shown, self._shown_ts), (self._clicks, self._click_ts)):
+        for line, times in zip((self._shown, self._clicks), self._known, strict=True):
             end = line.until(user, ts)
             there = end > line.start[user]
             latest = np.maximum(latest, np.where(there, self._safe(times, end - 1), -np.inf))

@@ -111,7 +111,10 @@ def examples_of(log: Log, until_ts: float) -> Examples:
     window = LABEL_WINDOW_H * 3600.0
     dwell_known = bool(np.isfinite(log.dwell_s).any())
     converted = log.converted_ts <= log.click_ts + window
-    last = np.fmax(np.fmax(log.click_ts, np.where(converted, log.converted_ts, np.nan)), log.ts)
+    known = np.fmax(
+        np.fmax(log.click_known_ts, log.dwell_known_ts), np.where(converted, log.conversion_known_ts, np.nan)
+    )
+    last = np.fmax(known, log.known_ts)
     return Examples(
         ts=log.ts,
         user=log.user.astype(np.int64),

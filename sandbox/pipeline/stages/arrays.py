@@ -47,7 +47,14 @@ def log_of(labels: Path) -> Log:
         hidden=~np.isnan(column["hide_ts"]),
         converted_ts=column["conversion_ts"],
         value=np.nan_to_num(column["click_value"], nan=0.0).astype(np.float32),
+        known_ts=np.maximum(column["ts"], column["known_ts"]),
+        **{f"{kind}_known_ts": _known(column, kind) for kind in ("click", "dwell", "like", "hide", "conversion")},
     )
+
+
+def _known(column: Mapping[str, np.ndarray], kind: str) -> np.ndarray:
+    """A client's clock may be ahead of ours: nothing is known before it happened."""
+    return np.asarray(np.maximum(column[f"{kind}_ts"], column[f"{kind}_known_ts"]))
 
 
 def snapshot_columns(shots: list[Snapshot], users: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

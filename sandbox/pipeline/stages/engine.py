@@ -116,7 +116,8 @@ class Engine:
         passed = StageRun(
             stage=stage.name, key=key, cached=cached, rows_in=entry.rows_in, rows_out=entry.rows_out,
             dropped=dict(entry.dropped), inputs=inputs, outputs={n: d.digest for n, d in entry.outputs.items()},
-            rows={n: d.rows for n, d in entry.outputs.items()}, newest_ts=entry.newest_ts, started=started, finished=self.now(), seconds=self.seconds() - began,
+            rows={n: d.rows for n, d in entry.outputs.items()}, newest_ts=entry.newest_ts, started=started,
+            finished=self.now(), seconds=self.seconds() - began,
         )  # fmt: skip
         run.stages.append(passed)
         self._check(run, stage, made, before)

@@ -38,7 +38,7 @@ def run(work: Work) -> Tally:
         return p.astype(np.float64).clip(_CLIP, 1 - _CLIP)
 
     p = {"candidate": said(work.reads["ranker.safetensors"][0].read_bytes(), trained["models"]["ranker"]["config"])}
-    live = _live(work.reads[f"{SOURCE}live"], inputs)
+    live = _live(work.reads[f"{SOURCE}live"], inputs, trained["cut_ts"])
     if live:
         p["live"] = said(*live)
     column = {name: held.x[:, inputs.index(name)] for name in _BY if name in inputs}
@@ -97,12 +97,13 @@ def _by_position(work: Work) -> Iterator[tuple[str, Figure]]:
         yield "log", Figure(f"position={position}", "ctr_randomised", None if why else clicks / n, n, int(clicks), why)
 
 
-def _live(files: tuple[Path, ...], inputs: list[str]) -> tuple[bytes, dict[str, object]] | None:
-    """Tensors and configuration of the ranker in force; None where there is none, or one that reads other inputs."""
+def _live(files: tuple[Path, ...], inputs: list[str], cut_ts: float) -> tuple[bytes, dict[str, object]] | None:
+    """Tensors and configuration of the ranker in force; None where there is none, or one that reads other inputs or
+    has learned from rows that are held out here."""
     if not files:
         return None
     manifest = json.loads(files[0].read_text())
-    if not set(manifest["inputs"]) <= set(inputs):
+    if not set(manifest["inputs"]) <= set(inputs) or manifest["data"]["to_ts"] >= cut_ts:
         return None
     return files[1].read_bytes(), manifest["config"]
 

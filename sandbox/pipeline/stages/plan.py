@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.pipeline.stages import (
     bots,
+    build_index,
     deduplicate,
     evaluate,
     features,
@@ -31,4 +32,5 @@ STAGES: tuple[Stage, ...] = (
     evaluate.STAGE,
     gate.STAGE,
     register.STAGE,
+    build_index.STAGE,
 )

@@ -14,7 +14,7 @@ from sandbox.pipeline.stages.spec import SOURCE, Stage, Tally, Work
 
 def allow(work: Work, purpose: str) -> None:
     """Tables of the purpose: `allowed` (user_id, from_ts, until_ts), `allowed_now` (user_id, at as_of)."""
-    work.db.register("handed_in", work.consent.allowed())
+    work.db.register("handed_in", work.consent.allowed(work.as_of))
     work.db.execute(
         "CREATE TEMP TABLE allowed AS SELECT user_id, from_ts, coalesce(until_ts, 'infinity'::DOUBLE) AS until_ts"
         " FROM handed_in WHERE purpose = $purpose",

@@ -1,4 +1,4 @@
-"""Register: what was trained becomes versions of the registry, named by what they are, with whom they saw."""
+"""Register: what was trained becomes versions of the registry, named by what they hold, with whom they saw."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from sandbox.pipeline.stages.spec import Made, Stage, Tally, Work
 from sandbox.pipeline.stages.store import digest_of, key_of
 from sandbox.pipeline.training_set import LABEL_WINDOW_H
 
-PREFIX = {"two_tower": "tt", "ranker": "rk"}  # the index has the name of the towers that it is of
+PREFIX = {"two_tower": "tt", "ranker": "rk"}
+CARDS = ("card.md", "card.html")  # of the ranker
 
 
 def run(work: Work) -> Tally:
     """Manifests and files, as they are to be registered; `publish` does it."""
-    from sandbox.pipeline import index
-    from sandbox.pipeline.build import code_hash
-    from services.model.core import encode_items, load_two_tower
+    from sandbox.pipeline.build import code_hash  # torch: see train
 
     trained = json.loads(work.reads["trained.json"][0].read_text())
     examples = read_columns(work.reads["examples"][0], ("ts", "click", "weight"))
@@ -42,16 +41,10 @@ def run(work: Work) -> Tally:
             inputs=list(trained["inputs"]) if name == "ranker" else [],
         )  # fmt: skip
         # Named by all that it holds: equal bytes have one name, and a name never stands for others.
-        files = [work.reads[of][0] for of in (f"{name}.safetensors", "seen_users", "card.md", "card.html")]
+        cards = CARDS if name == "ranker" else ()
+        files = [work.reads[of][0] for of in (f"{name}.safetensors", "seen_users", *cards)]
         named = key_of({"manifest": manifest.model_dump(), "files": digest_of(files)})[:10]
         manifests[name] = manifest.model_copy(update={"version": f"{PREFIX[name]}-{named}"})
-    towers = manifests["two_tower"]
-    model = load_two_tower(work.reads["two_tower.safetensors"][0].read_bytes(), towers.config)
-    manifests["index"], searched = index.artefact(
-        encode_items(model), encoder_version=towers.version, version=towers.version.replace("tt-", "ix-"), like=towers
-    )
-    for name, blob in searched.items():
-        work.file(name).write_bytes(blob)
     documents = {name: manifest.model_dump() for name, manifest in manifests.items()}
     work.file("versions.json").write_text(json.dumps(documents, indent=1))
     return Tally(len(train), len(manifests), {}, whole.to_ts)
@@ -61,19 +54,11 @@ def publish(made: Made) -> dict[str, list[Row]]:
     manifests = {n: Manifest.model_validate(m) for n, m in json.loads(made.files["versions.json"].read_text()).items()}
     users = read_columns(made.files["seen_users"])["user_id"]
     packed = artefacts.pack_arrays({"user_id": users.astype(np.int32)})
-    cards = {name: made.files[name].read_bytes() for name in ("card.md", "card.html")}
-    files = {
-        "two_tower": {"model.safetensors": made.files["two_tower.safetensors"].read_bytes(), "users.safetensors": packed},
-        "ranker": {
-            "model.safetensors": made.files["ranker.safetensors"].read_bytes(), "users.safetensors": packed, **cards,
-        },
-        "index": {name: made.files[name].read_bytes() for name in ("index.faiss", "vectors.safetensors")},
-    }  # fmt: skip
+    cards = {name: made.files[name].read_bytes() for name in CARDS}
     for name, manifest in manifests.items():
-        artefacts.register(made.root / "registry", manifest, files[name])
-    trained = [manifests[name] for name in ("two_tower", "ranker")]
-    parents = [(m, "dataset", d, digest) for m in trained for d, digest in made.parents.items()]
-    parents += [(manifests["index"], "version", trained[0].version, trained[0].data.digest)]
+        tensors = made.files[f"{name}.safetensors"].read_bytes()
+        files = {"model.safetensors": tensors, "users.safetensors": packed, **(cards if name == "ranker" else {})}
+        register(made, manifest, files)
     told = read_columns(made.files["slices"])
     figures = zip(told["slice"], told["metric"], told["value"], told["model"], strict=True)
     return {
@@ -85,12 +70,11 @@ def publish(made: Made) -> dict[str, list[Row]]:
             for of, metric, value, who in figures
             if who == "candidate" and np.isfinite(value)
         ],
-        "model_users": [row_of.model_users(model_version=m.version, user_id=int(u)) for m in trained for u in users],
+        "model_users": [row_of.model_users(model_version=m.version, user_id=int(u)) for m in manifests.values() for u in users],
         "artefact_parents": [
-            row_of.artefact_parents(
-                version=m.version, artifact=m.artifact, run=made.run, parent_kind=kind, parent=parent, digest=digest
-            )
-            for m, kind, parent, digest in parents
+            parent(made, manifest, "dataset", dataset, digest)
+            for manifest in manifests.values()
+            for dataset, digest in made.parents.items()
         ],
         "train_runs": [
             row_of.train_runs(
@@ -99,9 +83,21 @@ def publish(made: Made) -> dict[str, list[Row]]:
                 n_rows=m.data.rows, pos_rate=m.data.pos_rate, config_hash=m.code_hash, data_digest=m.data.digest,
                 parent=None,
             )
-            for m in trained
+            for m in manifests.values()
         ],
     }  # fmt: skip
+
+
+def register(made: Made, manifest: Manifest, files: dict[str, bytes]) -> None:
+    """The one place at which the pipeline writes to the registry."""
+    artefacts.register(made.root / "registry", manifest, files)
+
+
+def parent(made: Made, manifest: Manifest, kind: str, name: str, digest: str) -> Row:
+    """A row of artefact_parents. kind: dataset or version."""
+    return row_of.artefact_parents(
+        version=manifest.version, artifact=manifest.artifact, run=made.run, parent_kind=kind, parent=name, digest=digest
+    )
 
 
 STAGE = Stage(
@@ -110,9 +106,9 @@ STAGE = Stage(
         "examples", "two_tower.safetensors", "ranker.safetensors", "trained.json", "seen_users", "slices", "gate", "card.md",
         "card.html",
     ),
-    ("versions.json", "index.faiss", "vectors.safetensors"),
+    ("versions.json",),
     ("as_of",),
     run,
-    "versions of the registry, with their index, their card and whom they saw",
+    "versions of the registry, with their card and whom they saw",
     publish,
 )  # fmt: skip

@@ -20,12 +20,12 @@ CONSENT = "consent"  # the source that is no file
 
 @dataclass(frozen=True)
 class Consent:
-    """Who allows what. version: of all that decides it. allowed: (user_id, purpose, from_ts, until_ts), half-open;
-    nobody named, nothing allowed. erased: int64, users of whom nothing may be kept. Both raise where they cannot
+    """Who allows what. version: of all that decides it. allowed: as of world seconds, (user_id, purpose, from_ts,
+    until_ts), half-open; nobody named, nothing allowed. erased: int64, users of whom nothing may be kept. Both raise where they cannot
     tell: then nothing is processed."""
 
     version: Callable[[], str]
-    allowed: Callable[[], pa.Table]
+    allowed: Callable[[float], pa.Table]
     erased: Callable[[], np.ndarray]
 
 
@@ -68,8 +68,9 @@ def of_world(world_dir: Path) -> Sources:
     files |= {name: (public / f"{name}.parquet",) for name in ("impressions", "outcomes", "items")}
     files["catalogue"] = (public / "catalogue.npz",)
     files["live"] = live_ranker(world_dir / "registry")
-    consent = consent_of(world_dir, manifest.history_end_ts)
-    return Sources(manifest.name, world_dir, files, consent, manifest.history_end_ts, manifest.has_negatives)
+    return Sources(
+        manifest.name, world_dir, files, consent_of(world_dir), manifest.history_end_ts, manifest.has_negatives
+    )
 
 
 def live_ranker(registry: Path) -> tuple[Path, ...]:
@@ -78,15 +79,15 @@ def live_ranker(registry: Path) -> tuple[Path, ...]:
     return files if all(path.exists() for path in files) else ()
 
 
-def consent_of(world_dir: Path, as_of: float) -> Consent:
+def consent_of(world_dir: Path) -> Consent:
     """By the laws of sandbox.privacy; where that is not installed, by the ledger as it stands."""
     try:
         laws, tombstones = import_module("sandbox.privacy.allowed"), import_module("sandbox.privacy.tombstones")
     except ModuleNotFoundError:
         return by_ledger(world_dir / "public" / "consent_ledger.parquet")
     return Consent(
-        version=lambda: key_of({**laws.inputs(world_dir), "as_of": as_of}),
-        allowed=lambda: laws.allowed(world_dir, as_of),
+        version=lambda: key_of(laws.inputs(world_dir)),
+        allowed=lambda as_of: laws.allowed(world_dir, as_of),
         erased=lambda: tombstones.erased_users(world_dir),
     )
 
@@ -94,7 +95,7 @@ def consent_of(world_dir: Path, as_of: float) -> Consent:
 def by_ledger(ledger: Path) -> Consent:
     """Each entry of a person for a purpose holds until the next; what was granted is allowed. Nobody is erased."""
 
-    def allowed() -> pa.Table:
+    def allowed(_as_of: float) -> pa.Table:
         with duckdb.connect() as db:
             return db.sql(
                 "SELECT user_id::BIGINT AS user_id, purpose, from_ts, until_ts FROM ("

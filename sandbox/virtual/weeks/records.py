@@ -77,6 +77,8 @@ def log_rows(served: Served, first_request: int) -> Log:
     """One row per shown item, by time. first_request: number of the first row's request."""
     row, slot = np.nonzero(served.item >= 0)
     clicked = served.clicked[row, slot]
+    liked, hidden = served.liked[row, slot], served.hidden[row, slot]
+    ended = served.click_ts[row, slot] + served.dwell_s[row, slot]  # known as they happen: see `_events`
     return Log(
         ts=served.ts[row],
         request=first_request + row.astype(np.int64),
@@ -88,10 +90,16 @@ def log_rows(served: Served, first_request: int) -> Log:
         clicked=clicked,
         click_ts=served.click_ts[row, slot],
         dwell_s=served.dwell_s[row, slot],
-        liked=served.liked[row, slot],
-        hidden=served.hidden[row, slot],
+        liked=liked,
+        hidden=hidden,
         converted_ts=served.converted_ts[row, slot],
         value=clicked.astype(np.float32),
+        known_ts=served.ts[row],
+        click_known_ts=served.click_ts[row, slot],
+        dwell_known_ts=ended,
+        like_known_ts=np.where(liked, ended, np.nan),
+        hide_known_ts=np.where(hidden, served.ts[row], np.nan),
+        conversion_known_ts=served.converted_ts[row, slot],
     )
 
 

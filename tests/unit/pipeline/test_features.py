@@ -21,11 +21,14 @@ def log_of(rows: list[tuple[float, int, int, int, bool]]) -> Log:
     ts, session, user, item, clicked = (np.array(c) for c in zip(*rows, strict=True))
     ts = START + ts * HOUR
     n, nan = len(ts), np.full(len(ts), np.nan)
+    click_ts = np.where(clicked, ts + 60, nan)
     return Log(
         ts=ts, request=np.arange(n), session=session, user=user.astype(np.int32), item=item.astype(np.int32),
         position=np.ones(n, np.int16), randomised=np.zeros(n, bool), clicked=clicked.astype(bool),
-        click_ts=np.where(clicked, ts + 60, np.nan), dwell_s=np.where(clicked, 40.0, np.nan).astype(np.float32),
+        click_ts=click_ts, dwell_s=np.where(clicked, 40.0, np.nan).astype(np.float32),
         liked=np.zeros(n, bool), hidden=np.zeros(n, bool), converted_ts=nan, value=np.ones(n, np.float32),
+        known_ts=ts, click_known_ts=click_ts, dwell_known_ts=click_ts + 40, like_known_ts=nan, hide_known_ts=nan,
+        conversion_known_ts=nan,
     )  # fmt: skip
 
 
@@ -43,6 +46,63 @@ def test_a_click_counts_from_when_it_happened_not_from_when_its_item_was_shown()
     assert column(before.stats, ITEM_STATS, "clicks_log")[7] == 0
     assert column(after.stats, ITEM_STATS, "clicks_log")[7] == pytest.approx(np.log(2))
     assert column(after.profile, USER_PROFILE, "topic_00")[3] == pytest.approx(1 / 3)  # 1 click, 2 of smoothing
+
+
+def test_dwell_like_and_hide_are_not_known_before_they_happen() -> None:
+    """Shown at 10, clicked at 11, left at 40, liked at 50, hidden at 60."""
+    row = log_of([(0.0, 1, 3, 7, True)])
+    at = START + np.array([10.0])
+    log = replace(
+        row, ts=at, known_ts=at, click_ts=at + 1, click_known_ts=at + 1, dwell_s=np.array([29.0], np.float32),
+        dwell_known_ts=at + 30, liked=np.array([True]), like_known_ts=at + 40, hidden=np.array([True]),
+        hide_known_ts=at + 50,
+    )  # fmt: skip
+
+    early, late = log.before(START + 20), log.before(START + 61)
+
+    assert (early.clicked[0], early.liked[0], early.hidden[0]) == (True, False, False)
+    assert np.isnan(early.dwell_s[0])
+    assert (late.dwell_s[0], late.liked[0], late.hidden[0]) == (29.0, True, True)
+    for name in ("like_rate", "hide_rate", "dwell_mean_log"):
+        known = column(snapshot(log, catalogue(), START + 20).stats, ITEM_STATS, name)[7]
+        assert known == 0 < column(snapshot(log, catalogue(), START + 61).stats, ITEM_STATS, name)[7]
+
+
+def test_what_comes_late_is_not_there_before_it_is_known() -> None:
+    """Shown at 10 and known at 500; clicked in time, and the click known at 900."""
+    log = log_of([(0.0, 1, 3, 7, True), (0.0, 1, 3, 8, True)])
+    known, click_known = log.known_ts.copy(), log.click_known_ts.copy()
+    known[0], click_known[1] = START + 500, START + 900
+    late = replace(log, known_ts=known, click_known_ts=click_known)
+
+    assert late.before(START + 400).item.tolist() == [8]
+    assert late.before(START + 800).clicked.tolist() == [True, False]
+    assert late.before(START + 901).clicked.tolist() == [True, True]
+    recent = Histories(late, catalogue()).recent(np.array([3, 3]), START + np.array([800.0, 901.0]))
+    assert recent[:, :2].tolist() == [[7, -1], [8, 7]]
+
+
+def test_a_row_of_the_same_moment_is_not_known_yet() -> None:
+    log = log_of([(0.0, 1, 3, 7, False), (1.0, 1, 3, 8, False)])
+    moment = START + HOUR
+
+    shot = snapshot(log, catalogue(), moment)
+    seen = Histories(log, catalogue()).seen(np.array([3]), np.array([moment]))
+
+    assert column(shot.stats, ITEM_STATS, "impressions_log")[8] == 0
+    assert seen[0, :2].tolist() == [7, -1]
+
+
+def test_two_examples_of_one_user_in_one_second_are_two_rows(world: object) -> None:
+    source = read_source(world)  # type: ignore[arg-type]
+    examples = examples_of(source.log, END)
+    slate = np.flatnonzero(source.log.request == source.log.request[0])
+
+    joined = join(examples.take(slate), source.log, source.catalogue, seed=1)
+
+    assert len(slate) == 5
+    assert len(set(joined.examples.item.tolist())) == 5
+    assert len(joined.x) == 5
 
 
 def test_nothing_that_happens_later_changes_a_snapshot(world: object) -> None:
