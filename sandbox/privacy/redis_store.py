@@ -39,8 +39,8 @@ class RedisStore:
 
     def erase(self, who: Who) -> None:
         with self._client() as client:
-            for keys in _pieces(list(self._keys(client, who))):
-                client.unlink(*keys)
+            for key in list(self._keys(client, who)):  # one a command: a store may be spread over nodes
+                client.unlink(key)
             for ids in _pieces([entry_id for entry_id, _ in self._entries(client, who)]):
                 client.xdel(STREAM, *ids)
 

@@ -146,6 +146,7 @@ POLLS = {
     "sandbox/runtime/stack.py",
     "sandbox/bench/serving.py",
     "sandbox/bench/stack.py",
+    "sandbox/privacy/erase.py",
 }
 
 
