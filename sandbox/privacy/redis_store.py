@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ class RedisStore:
     def count(self, who: Who) -> int:
         with self._client() as client:
             return sum(1 for _ in self._keys(client, who)) + sum(1 for _ in self._entries(client, who))
+
+    def by_user(self, who: Who) -> dict[int, int]:
+        with self._client() as client:
+            users = [user_of_key(key) for key in self._keys(client, who)]
+            users += [entry.user for _, entry in self._entries(client, who)]
+        return dict(Counter(user for user in users if user is not None))
 
     def rows(self, who: Who) -> Rows:
         with self._client() as client:
