@@ -74,6 +74,8 @@ docs: develop
 	@$(BIN)/python -m faults.reference --points docs/writing-a-fault.md > docs/writing-a-fault.new
 	@mv docs/writing-a-fault.new docs/writing-a-fault.md
 	@$(BIN)/python -m sandbox.cli.reference > docs/cli.md
+	@$(BIN)/python -m sandbox.privacy.reference docs/privacy.md > docs/privacy.new
+	@mv docs/privacy.new docs/privacy.md
 	@$(BIN)/python -m sandbox.warroom.reference > docs/api.md
 	@$(BIN)/python -m sandbox.drill.scenario.schema > scenarios/schema.json
 	@$(BIN)/python -m services.proto.generate

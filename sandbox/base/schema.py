@@ -286,7 +286,7 @@ _ALL = (
     """),
     _table("training_rows", "sampled row of a training set", "runtime", """
         model_version VARCHAR model trained on it
-        user_id BIGINT user
+        user_id BIGINT user, NULL for one without consent to personalisation: nothing known of them was joined
         item_id BIGINT item
         label DOUBLE label
         label_kind VARCHAR click, long_dwell or conversion

@@ -25,6 +25,7 @@ from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
+from sandbox.base.streams import stream
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
 from sandbox.privacy import audit, people
@@ -46,7 +47,7 @@ def measure(n_events: int = 10_000_000, say: ProgressFn = quiet) -> Report:
     try:
         say("making a history", None)
         world, run_dir = made(home, n_events)
-        gone = np.sort(np.random.default_rng(2).choice(USERS, GONE, replace=False))
+        gone = np.sort(stream(2, "erased").choice(USERS, GONE, replace=False))
         _timed(report, "floor", lambda: _floor(world, gone))
         say("erasing", None)
         who = people.found(world, [str(user) for user in gone.tolist()])
@@ -72,7 +73,7 @@ def made(home: Path, n_events: int) -> tuple[Path, Path]:
     """The directories of a world and of a run of it, below `home`. One event in ten is an outcome."""
     world, run_dir = home / "worlds" / "bench", home / "runs" / "bench"
     (world / "public").mkdir(parents=True)
-    rng = np.random.default_rng(1)
+    rng = stream(1, "history")
     n_out = n_events // 10
     n_shown = n_events - n_out
     _history(world / "public", rng, n_shown, n_out)

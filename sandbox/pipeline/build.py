@@ -96,7 +96,8 @@ def train_release(
     the versions go, default the world's registry; what was trained is kept in WORLD/registry-cache.
     """
     stages, recipe = stages or Stages(), recipe or recipe_for(world_dir)
-    source_key = _key(world_dir, recipe, f"{seed}/{suffix}/{stages.key}/{','.join(artifacts)}")
+    what = f"{seed}/{suffix}/{stages.key}/{','.join(artifacts)}"
+    source_key = _key(world_dir, recipe, what)
     cache = world_dir / "registry-cache" / source_key
     names = [*artifacts, *(["index"] if "two_tower" in artifacts else [])]
     cached = BuiltModels(cache, {name: f"{PREFIX[name]}-{suffix}" for name in names})
@@ -106,7 +107,7 @@ def train_release(
         with one_thread_each(), ThreadPoolExecutor(2) as pool:
             for job in [pool.submit(jobs[name]) for name in artifacts]:
                 job.result()
-        if _key(world_dir, recipe, f"{seed}/{suffix}/{stages.key}/{','.join(artifacts)}") != source_key:  # as above
+        if _key(world_dir, recipe, what) != source_key:  # as above
             return train_release(
                 world_dir, seed=seed, suffix=suffix, stages=stages, artifacts=artifacts, registry_dir=registry_dir,
                 recipe=recipe, progress=progress,

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from sandbox.base import artefacts, tombstones
 from sandbox.base.catalogue import JURISDICTIONS
+from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.run import RunInfo
 from sandbox.base.tombstones import n_users
@@ -29,7 +30,7 @@ from sandbox.privacy.columns import USER, Who
 from sandbox.privacy.models import registries
 from sandbox.privacy.people import clock
 from sandbox.privacy.rules import Cited, day_of
-from sandbox.privacy.stores import FAILURES, Derived, FileStore, LakeTable, Store, run_stores, stores
+from sandbox.privacy.stores import FAILURES, Store, run_stores, stores
 
 BREACHES = (*QUESTIONS, "erased-yet-present")
 HOUSE = ("the house's own", "opt-out")  # where no law says anything
@@ -206,25 +207,17 @@ def _present(world: Path, there: Sequence[Store], now: float) -> list[Breach]:
 
 
 def _held(store: Store, who: Who) -> dict[int, int]:
-    """Rows by user. Rows of a lake that name no user went with their requests."""
+    """Rows by user. Rows of a lake that name no user went with their requests. Raises WORLD-003 for a store that cannot
+    be read: nobody may take it for one that holds nothing."""
     try:
-        if isinstance(store, FileStore):
-            return files.by_user(store.path, who)
-        if isinstance(store, LakeTable):
-            return _sum(files.by_user(path, who) for path in store.lake.segments(store.table))
-        if isinstance(store, Derived):
-            return _sum(files.by_user(path, who) for parts in store.entries for path in parts if path.exists())
-        return {user: n for user in who.users.tolist() if (n := store.count(Who(np.array([user]), who.n_users)))}
-    except FAILURES:
-        return {}
-
-
-def _sum(parts: Iterator[dict[int, int]]) -> dict[int, int]:
-    total: dict[int, int] = {}
-    for part in parts:
-        for user, n in part.items():
-            total[user] = total.get(user, 0) + n
-    return total
+        return store.by_user(who)
+    except SandboxError:
+        raise
+    except FAILURES as error:
+        raise SandboxError(
+            "WORLD-003", where=store.name, seen=f"{type(error).__name__}: {error}"[:200], expected="a store that can be read",
+            fix="build it anew, or take it away: the audit says nothing of what it cannot read",
+        ) from error  # fmt: skip
 
 
 def _law_of(world: Path, receipt: str) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ class RedisStore:
         with self._client() as client:
             return sum(1 for _ in self._keys(client, who)) + sum(1 for _ in self._entries(client, who))
 
+    def by_user(self, who: Who) -> dict[int, int]:
+        with self._client() as client:
+            users = [user_of_key(key) for key in self._keys(client, who)]
+            users += [entry.user for _, entry in self._entries(client, who)]
+        return dict(Counter(user for user in users if user is not None))
+
     def rows(self, who: Who) -> Rows:
         with self._client() as client:
             held: Rows = [_told(key, client.get(key)) for key in self._keys(client, who)]
@@ -39,8 +46,8 @@ class RedisStore:
 
     def erase(self, who: Who) -> None:
         with self._client() as client:
-            for keys in _pieces(list(self._keys(client, who))):
-                client.unlink(*keys)
+            for key in list(self._keys(client, who)):  # one a command: a store may be spread over nodes
+                client.unlink(key)
             for ids in _pieces([entry_id for entry_id, _ in self._entries(client, who)]):
                 client.xdel(STREAM, *ids)
 

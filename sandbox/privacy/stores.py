@@ -11,6 +11,7 @@ twins                  ledgers of runs that were simulated: dropped whole
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -36,12 +37,14 @@ _STAGE = "stage.json"  # beside the outputs of a stage of the pipeline
 
 
 class Store(Protocol):
-    """One place. What cannot be reached raises: OSError, ValueError, SandboxError, ArrowException."""
+    """One place. Each raises one of FAILURES where it cannot be reached."""
 
     @property
     def name(self) -> str: ...
 
     def count(self, who: Who) -> int: ...
+
+    def by_user(self, who: Who) -> dict[int, int]: ...
 
     def rows(self, who: Who) -> Rows: ...
 
@@ -55,6 +58,9 @@ class FileStore:
 
     def count(self, who: Who) -> int:
         return files.count(self.path, who)
+
+    def by_user(self, who: Who) -> dict[int, int]:
+        return files.by_user(self.path, who)
 
     def rows(self, who: Who) -> Rows:
         return files.rows(self.path, who)
@@ -72,6 +78,9 @@ class Derived:
 
     def count(self, who: Who) -> int:
         return sum(self._held(parts, who) for parts in self.entries)
+
+    def by_user(self, who: Who) -> dict[int, int]:
+        return _sum(files.by_user(path, who) for parts in self.entries for path in parts if path.exists())
 
     def rows(self, who: Who) -> Rows:
         return [row for parts in self.entries for path in parts if path.exists() for row in files.rows(path, who)]
@@ -136,6 +145,9 @@ class LakeTable:
         who = self.lake.linked(who)
         return sum(_unless_merged(path, who) for path in self.lake.segments(self.table))
 
+    def by_user(self, who: Who) -> dict[int, int]:
+        return _sum(files.by_user(path, who) for path in self.lake.segments(self.table) if _unless_merged(path, who))
+
     def rows(self, who: Who) -> Rows:
         who = self.lake.linked(who)
         return [row for path in self.lake.segments(self.table) for row in files.rows_parquet(path, who)]
@@ -163,6 +175,9 @@ class Unreadable:
     error: Exception
 
     def count(self, who: Who) -> int:
+        raise self.error
+
+    def by_user(self, who: Who) -> dict[int, int]:
         raise self.error
 
     def rows(self, who: Who) -> Rows:
@@ -254,6 +269,13 @@ def _of_people(path: Path, n_users: int) -> bool:
 
 def _name(world: Path, path: Path) -> str:
     return f"worlds/{world.name}/{path.relative_to(world).as_posix()}"
+
+
+def _sum(parts: Iterable[dict[int, int]]) -> dict[int, int]:
+    total: Counter[int] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)
 
 
 def failure(error: Exception) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import redis
 
 from sandbox.base import tombstones
 from sandbox.base.config import Edge
@@ -31,7 +32,7 @@ WHO = Who(np.array([USER]), N_USERS)
 def up(tmp_path: Path):
     run = make_run(tmp_path)
     (tmp_path / "world.json").write_text(json.dumps({"users": N_USERS}))
-    with redis_at(run) as store:
+    with redis_at(run), redis.Redis(**run.redis_kwargs()) as store:
         for user in (USER, OTHER):
             for view in (USER_PROFILE, USER_SEEN):
                 store.set(key(view, user), pack(view, np.ones(len(view.columns)), WORLD_START, 1))
@@ -46,8 +47,8 @@ def entomb(world: Path) -> None:
 
 def test_keys_and_entries_of_the_erased_go_and_those_of_others_stay(up):
     run, store = up
-    redis = RedisStore("redis", run)
-    told = redis.rows(WHO)
+    place = RedisStore("redis", run)
+    told = place.rows(WHO)
     assert {row["key"] for row in told if "key" in row} == {
         f"f:user_profile:{{{USER}}}",
         f"f:user_seen:{{{USER}}}",
@@ -55,10 +56,10 @@ def test_keys_and_entries_of_the_erased_go_and_those_of_others_stay(up):
     }
     assert [row["event_id"] for row in told if "event_id" in row] == [f"e{USER}"]
     before = store.dbsize()
-    assert redis.count(WHO) == 4
-    redis.erase(WHO)
-    assert redis.count(WHO) == 0
-    assert redis.count(Who(np.array([OTHER]), N_USERS)) == 4
+    assert (place.count(WHO), place.by_user(WHO)) == (4, {USER: 4})
+    place.erase(WHO)
+    assert place.count(WHO) == 0
+    assert place.count(Who(np.array([OTHER]), N_USERS)) == 4
     assert store.dbsize() == before - 3
 
 

@@ -147,6 +147,7 @@ POLLS = {
     "sandbox/runtime/stack.py",
     "sandbox/bench/profile/pyspy.py",
     "sandbox/bench/stack.py",
+    "sandbox/privacy/erase.py",
 }
 
 

@@ -17,7 +17,7 @@ from sandbox.base.catalogue import (
     REGIONS,
     SENSITIVITIES,
     Catalogue,
-)  # fmt: skip
+)
 from sandbox.base.streams import uniforms
 from sandbox.world.importers.complete import Filled
 from sandbox.world.importers.source import Log, Source

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox.base import tombstones
 from sandbox.base.catalogue import JURISDICTIONS
+from sandbox.base.errors import SandboxError
 from sandbox.privacy import audit
 from tests.unit.privacy import mini
 from tests.unit.privacy.mini import NOW
@@ -96,6 +97,13 @@ def test_whoever_says_yes_again_before_the_training_was_processed_rightly(tmp_pa
     said = [*mini.yes(7), (0, "personalisation", "denied", 5.0), (0, "personalisation", "granted", 4.0)]
     world = mini.world(tmp_path / "w", mini.people(7), said, [(0, 1.0)], trained=[0])
     assert found_in(world) == {}
+
+
+def test_a_store_that_cannot_be_read_is_no_store_without_the_erased(tmp_path):
+    world = planted(tmp_path / "w", {0: "erased-yet-present"})
+    (world / "public" / "catalogue.npz").write_bytes(b"PK")
+    with pytest.raises(SandboxError, match="WORLD-003"):
+        audit.of_world(world, now=NOW, runs=())
 
 
 def test_regions_have_the_laws_that_the_model_knows():
