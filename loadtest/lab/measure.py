@@ -36,7 +36,7 @@ class Visits:
 
 def measure(
     run: RunInfo, load: Plan | Visits, *, slate_size: int = 10, progress: ProgressFn = quiet, telemetry: bool = True,
-    crew: Crew | None = None, meanwhile: Callable[[float], None] | None = None,
+    crew: Crew | None = None, meanwhile: Callable[[float], Any] | None = None,
 ) -> Run:  # fmt: skip
     """The whole run. A Ctrl-C ends the load, and what was measured until then comes back, marked as interrupted.
 
