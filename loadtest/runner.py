@@ -131,6 +131,11 @@ class Load:
         return [process.pid for process in (self._process, *self._workers) if process is not None]
 
     @property
+    def sending(self) -> bool:
+        """Whether feedback was acknowledged: requests are under way."""
+        return self.acknowledged_path.exists()
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -36,11 +36,12 @@ class Visits:
 
 def measure(
     run: RunInfo, load: Plan | Visits, *, slate_size: int = 10, progress: ProgressFn = quiet, telemetry: bool = True,
-    crew: Crew | None = None,
+    crew: Crew | None = None, meanwhile: Callable[[float], Any] | None = None,
 ) -> Run:  # fmt: skip
     """The whole run. A Ctrl-C ends the load, and what was measured until then comes back, marked as interrupted.
 
-    telemetry: ask the lake as well. Raises CFG-004 for a load that can't be, LOAD-001 when the generator failed.
+    telemetry: ask the lake as well. crew: workers that send, None for one process. meanwhile: called again and again with the
+    seconds since requests came. Raises CFG-004 for a load that can't be, LOAD-001 when the generator failed.
     """
     plan = load if isinstance(load, Plan) else None
     if isinstance(load, Plan):
@@ -53,11 +54,15 @@ def measure(
     busy, clock = _Busy(), run.clock()
     traffic.start()
     interrupted = False
-    began = time.monotonic()
+    began, sending = time.monotonic(), 0.0
     try:
         while not traffic.ended_within(LOOK_S):
             progress(f"load: {load.rate:g} requests/s", min(1.0, (time.monotonic() - began) / load.seconds))
             busy.look(clock.now(), traffic.pids)
+            if meanwhile is not None:
+                sending = sending or (time.monotonic() if traffic.sending else 0.0)
+                if sending:
+                    meanwhile(time.monotonic() - sending)
         summary = _summary(traffic.wait, traffic)
     except KeyboardInterrupt:
         interrupted = True

@@ -6,6 +6,7 @@ RUN/services.json   the supervisor's latest view of its processes (list of Servi
 RUN/config.json     the configuration documents in force (sandbox.base.config)
 RUN/lake/           telemetry
 RUN/logs/           one log per process
+RUN/outcomes.journal  feedback that was acknowledged, before the lake has it
 RUN/*.sock          control and collector sockets
 RUN/control.token   where orders come over TCP: the secret that they carry, for this user alone
 """
@@ -67,6 +68,11 @@ class RunInfo:
     @property
     def lake(self) -> Path:
         return self.path / "lake"
+
+    @property
+    def outcomes_journal(self) -> Path:
+        """Feedback that was acknowledged, a row a line, until the lake has it."""
+        return self.path / "outcomes.journal"
 
     @property
     def registries(self) -> tuple[Path, Path]:

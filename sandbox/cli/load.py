@@ -8,6 +8,7 @@ from sandbox.cli.load_compare import compare
 from sandbox.cli.load_fit import fit
 from sandbox.cli.load_knee import knee
 from sandbox.cli.load_run import run
+from sandbox.cli.load_soak import soak
 from sandbox.cli.load_sweep import sweep
 from sandbox.cli.load_verify import verify
 from sandbox.cli.load_worker import worker
@@ -18,6 +19,7 @@ app.command("worker")(worker)
 app.command("knee")(knee)
 app.command("compare")(compare)
 app.command("sweep")(sweep)
+app.command("soak")(soak)
 app.command("verify")(verify)
 app.command("fit")(fit)
 

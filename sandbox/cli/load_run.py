@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,6 +51,15 @@ def run(
     bind: Annotated[
         str, typer.Option(help="Where the master listens for them. Nobody asks who comes.")
     ] = "127.0.0.1:5557",
+    kill_every: Annotated[
+        float | None, typer.Option(help="Kill (-9) a process of the stack every so many seconds of the load.")
+    ] = None,
+    kill: Annotated[
+        list[str] | None, typer.Option(help="Which service may be killed; repeat it. Default any but the supervisor.")
+    ] = None,
+    freeze: Annotated[
+        str | None, typer.Option(help="SERVICE:SECONDS: have it stand still for so long at a third of the load.")
+    ] = None,
     out_: Annotated[Path | None, typer.Option("--out", help="Where reports go; default RUN/load.")] = None,
     run_dir: RunDir = None,
     json_: Json = False,
@@ -60,6 +70,8 @@ def run(
     all figures and all requests. Ctrl-C ends the load and keeps what was measured. Exit code 1 when not one request was
     answered.
     """
+    from loadtest.lab.freezer import Freezer
+    from loadtest.lab.killer import Killer
     from loadtest.lab.measure import Visits, measure
     from loadtest.lab.saved import whole
     from sandbox.base.clock import iso
@@ -75,8 +87,18 @@ def run(
     stack.require_up()
     when, users = iso(stack.run.clock().now()), load_manifest(stack.run.world).users
     hands = crew(workers, expect_workers, bind)
-    with progress(json_) as say:
-        found = measure(stack.run, load, slate_size=k, progress=say, crew=hands)
+    killer = None if kill_every is None else Killer(stack.run_dir, kill_every, seed, tuple(kill or ()))
+    freezer = None if freeze is None else Freezer.of(freeze, stack.run_dir, seconds)
+    harms = [harm for harm in (killer, freezer) if harm is not None]
+    with progress(json_) as say, nullcontext() if freezer is None else freezer.sure():
+        found = measure(
+            stack.run, load, slate_size=k, progress=say, crew=hands,
+            meanwhile=lambda at_s: [harm.look(at_s) for harm in harms],
+        )  # fmt: skip
+    if killer is not None:
+        found.summary["killed"] = killer.killed
+    if freezer is not None:
+        found.summary["frozen"] = freezer.frozen
     if found.interrupted:
         err.print("ended early; kept what was measured until then")
     report = whole(found, str(stack.run_dir), when, users)
@@ -160,6 +182,10 @@ def show(d: dict[str, Any]) -> None:
         f"{d['sent']} of {d['offered']} requests sent in {d['seconds']:g} s ({d['ok_per_s']:.1f} answered/s); failed: {failed}"
     )
     out.print(table)
+    if d.get("killed"):
+        out.print("killed: " + ", ".join(f"{k['process']} at {k['at_s']:g} s" for k in d["killed"]))
+    for f in d.get("frozen", ()):
+        out.print(f"{f['process']} stood still for {f['seconds']:g} s, {f['at_s']:g} s into the load")
     for said in lost(d.get("workers", ())):
         out.print(said, markup=False)
     out.print(omission(d))

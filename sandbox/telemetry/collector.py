@@ -30,7 +30,7 @@ from sandbox.base.frames import GAUGES, Decoder, Frame
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.base.tombstones import Watch
-from sandbox.telemetry import alerts
+from sandbox.telemetry import alerts, outcomes
 from sandbox.telemetry.collect import collected
 from sandbox.telemetry.indicators import Indicators
 from sandbox.telemetry.proc_probe import Gauges, ProcProbe
@@ -59,6 +59,7 @@ class Collector:
         self.world = run.clock()
         self.seams = Seams(self.world, WallClock())
         self.store = SegmentStore(run.lake, time.monotonic, _erased(Watch(Path(run.world_dir))))
+        self._outcomes = outcomes.Outcomes(run.outcomes_journal, outcomes.recorded(run.lake))
         self.n_refused = 0  # connections closed for what they sent
         n_items, in_group_b = _catalogue(Path(run.world_dir))
         self.indicators = Indicators(IndicatorSettings(), self.alert_settings, n_items=n_items, in_group_b=in_group_b)
@@ -98,6 +99,11 @@ class Collector:
 
     def take(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         """Rows of one table, into the lake and the indicators."""
+        if table == outcomes.TABLE:
+            rows = self._outcomes.fresh(rows)
+        self._add(table, rows)
+
+    def _add(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         self.store.add(table, rows)
         self.indicators.observe(table, rows)
 
@@ -182,6 +188,8 @@ class Collector:
                 task.cancel()
 
     async def _flush(self, _since: float) -> None:
+        if journalled := self._outcomes.tail():
+            self._add(outcomes.TABLE, journalled)
         rows = self.store.take_buffer()
         try:
             await self._on_disk(lambda: self.store.publish(rows))

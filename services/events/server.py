@@ -14,6 +14,7 @@ from sandbox.base.rows import Row, row_of
 from sandbox.base.tombstones import Watch
 from services.events import core
 from services.events.core import Entry
+from services.events.journal import Journal
 from services.events.places import of_entries
 from services.proto.recsys.v1 import events_pb2, events_pb2_grpc, gateway_pb2
 from services.skeleton.context import Context
@@ -48,7 +49,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
     def __init__(self, host: Host) -> None:
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
-        self.store = Store(host.run.redis)
+        self.store, self.journal = Store(host.run.redis), Journal(host.run.outcomes_journal)
         self.erased = Watch(Path(host.run.world_dir))
 
     async def start(self) -> None:
@@ -59,6 +60,7 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
 
     async def stop(self) -> None:
         await self.store.close()
+        self.journal.close()
 
     async def Append(self, request: Any, context: Context) -> Any:
         now, catalogue = self.host.world.now(), self.catalogue
@@ -66,11 +68,14 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         if not entries:
             return gateway_pb2.LogFeedbackResponse()
         taken = await self._write("Append", entries, context)
-        accepted = 0
+        accepted, told = 0, list[tuple[str, Row]]()
         for entry, fresh, event in zip(entries, taken, request.events, strict=False):
-            if fresh:
-                accepted += 1
-                self.telemetry.row("outcomes", outcome_row(entry, now, event.session_id))
+            if fresh or not self.journal.knows(entry.event_id):
+                row = self.telemetry.row("outcomes", outcome_row(entry, now, event.session_id))
+                if row is not None:
+                    told.append((entry.event_id, row))
+            accepted += fresh
+        self.journal.write(told)
         return gateway_pb2.LogFeedbackResponse(accepted=accepted, duplicate=len(entries) - accepted)
 
     async def AppendImpressions(self, request: Any, context: Context) -> Any:

@@ -40,22 +40,24 @@ class Telemetry:
         self.gauges: Callable[[], tuple[int, int]] = lambda: (0, 0)  # pool_queue, inflight
         self.throttled_ms = 0.0  # that a quota held the process, since the last send
 
-    def row(self, table: str, values: tuple[Any, ...]) -> None:
-        """values: as `row_of` of sandbox.base.rows makes them; times as world seconds."""
+    def row(self, table: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """values: as `row_of` of sandbox.base.rows makes them; times as world seconds. Returns the row as it is told, None
+        where something on the seam lost it."""
         if self.seams.log:
             try:
                 passed = logged(self.seams.log, self.service, table, values)
             except SandboxError:  # a row is never worth the request that it is about
                 self.dropped += 1
-                return
+                return None
             if passed is None:
-                return
+                return None
             values = passed
         if self._n >= MAX_BUFFERED_ROWS:
             self.dropped += 1
-            return
+            return values
         self._rows[table].append(values)
         self._n += 1
+        return values
 
     def log(self, level: str, msg: str, trace_id: str | None = None, **fields: Any) -> None:
         """A line for operators: constant text plus fields."""
