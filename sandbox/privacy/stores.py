@@ -5,6 +5,7 @@ worlds/W/**/stage.json a kept output of the pipeline: dropped whole where it hol
 runs/R/lake/TABLE      of every run of this world: a store per table
 runs/R/registry/**     versions of a run's own
 runs/R/redis           of a run that is up
+runs/R/outcomes.journal  feedback that waits for the lake
 twins                  ledgers of runs that were simulated: dropped whole
 """
 
@@ -30,6 +31,7 @@ from sandbox.base.run import STACK_LOCK, RunInfo, is_held
 from sandbox.privacy import files
 from sandbox.privacy.columns import Who, finder, user_column
 from sandbox.privacy.files import Rows
+from sandbox.privacy.journal_store import JournalStore
 from sandbox.privacy.redis_store import RedisStore
 
 SUFFIXES = (".parquet", ".npz", ".safetensors")
@@ -235,6 +237,8 @@ def run_stores(run_dir: Path, world: Path, n_users: int) -> Iterator[Store]:
         yield from [LakeTable(f"{name}/lake/{table}", lake, table) for table in lake.tables]
     except FAILURES as error:
         yield Unreadable(f"{name}/lake", error)
+    if run.outcomes_journal.exists():
+        yield JournalStore(f"{name}/{run.outcomes_journal.name}", run.outcomes_journal)
     for path in _files(run.path / "registry"):
         yield from _file_store(f"{name}/{path.relative_to(run.path)}", path, n_users)
 

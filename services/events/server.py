@@ -69,7 +69,10 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
             return gateway_pb2.LogFeedbackResponse()
         taken = await self._write("Append", entries, context)
         accepted, told = 0, list[tuple[str, Row]]()
+        gone = self.erased.members()
         for entry, fresh, event in zip(entries, taken, request.events, strict=False):
+            if entry.user in gone:
+                continue
             if fresh or not self.journal.knows(entry.event_id):
                 row = self.telemetry.row("outcomes", outcome_row(entry, now, event.session_id))
                 if row is not None:

@@ -288,6 +288,20 @@ def test_a_world_that_takes_its_place_has_the_erased_gone_even_under_another_num
     assert all("+" in text for text in hashes)
 
 
+def test_feedback_that_waits_for_the_lake_is_blanked_where_it_stands(world, tmp_path):
+    journal = tmp_path / "runs" / "r" / "outcomes.journal"
+    lines = [json.dumps(row) for user in (1, USER, 2) for table, row in rows_of(user, f"q{user}") if table == "outcomes"]
+    journal.write_text("\n" + "\n".join(lines) + '\n["half')
+    with journal.open("ab") as writer:  # as the events service holds it
+        store = deleted(world, str(USER)).document()["stores"]["runs/r/outcomes.journal"]
+        writer.write(b'\n["later"]\n')
+    left = journal.read_text()
+
+    assert store == {"before": 1, "after": 0}
+    assert [line for line in left.split("\n") if line.strip()] == [lines[0], lines[2], '["half', '["later"]']
+    assert left.index(lines[2]) == len(lines[0]) + len(lines[1]) + 3, "who knows how far it has read goes on"
+
+
 def test_the_lakes_writer_heeds_the_tombstone(world, tmp_path):
     watch = tombstones.Watch(world)
     store = SegmentStore(tmp_path / "lake", lambda: 0.0, watch.users)
