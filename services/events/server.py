@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,8 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
         self.store = Store(host.run.redis)
+        self._together: list[tuple[list[Entry], asyncio.Future[list[bool]]]] = []  # goes to the store at once
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""
@@ -98,16 +102,47 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         return await self._append(call.payload)
 
     async def _append(self, entries: list[Entry]) -> list[bool]:
+        """By one round trip with those of other calls that are here already."""
         if not entries:
             return []
+        loop = asyncio.get_running_loop()
+        taken: asyncio.Future[list[bool]] = loop.create_future()
+        if not self._together:
+            loop.call_soon(self._go)  # after all calls that came with this one
+        self._together.append((entries, taken))
+        return await taken
+
+    def _go(self) -> None:
+        together, self._together = self._together, []
+        while together:
+            n, size = 0, 0
+            while n < len(together) and (not n or size + len(together[n][0]) <= core.MAX_EVENTS):
+                size += len(together[n][0])
+                n += 1
+            task = asyncio.create_task(self._store(together[:n]))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+            together = together[n:]
+
+    async def _store(self, together: list[tuple[list[Entry], asyncio.Future[list[bool]]]]) -> None:
+        """The entries of several calls, in their order. Each call's are taken in all or none."""
         config = self.host.config.events
         arguments: list[Any] = [config.stream_maxlen, int(config.dedupe_s * 1000), core.REMEMBERED]
-        for entry in entries:
-            arguments += (entry.event_id, repr(entry.ts), entry.encode())
+        for entries, _ in together:
+            for entry in entries:
+                arguments += (entry.event_id, repr(entry.ts), entry.encode())
+        waiting = [(len(entries), taken) for entries, taken in together]
         try:
-            return [bool(taken) for taken in await self._run(arguments)]
+            fresh = iter(await self._run(arguments))
         except FAILURES as error:
-            raise unreachable("events, XADD", error) from error
+            for _, taken in waiting:
+                if not taken.done():
+                    taken.set_exception(unreachable("events, XADD", error))
+            return
+        for n, taken in waiting:
+            answer = [bool(new) for new in islice(fresh, n)]
+            if not taken.done():
+                taken.set_result(answer)
 
     async def _run(self, arguments: list[Any]) -> list[int]:
         keys = (core.STREAM, core.PROGRESS)
