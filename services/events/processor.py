@@ -10,7 +10,6 @@ import asyncio
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from redis.exceptions import ResponseError
@@ -27,7 +26,7 @@ from services.events.places import LIVES_S, Update, checked_update, noting, of_u
 from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.host import Host, Registration
 from services.skeleton.seams import Call
-from services.skeleton.store import FAILURES, TIMEOUT_S, Store, connect, unreachable
+from services.skeleton.store import FAILURES, TIMEOUT_S, Store, Word, unreachable
 
 CONSUMER = named(STREAM)
 STOP_S = 1.0  # wall seconds that a batch gets when the process stops
@@ -54,7 +53,7 @@ class StreamProcessor:
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
         self.erased = Watch(Path(host.run.world_dir))
         longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
-        self.redis = connect(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
+        self.stream = Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
         self.rows = RedisFeatures(Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S))
         self.writer = zlib.crc32(f"{host.run.seed}/{host.instance}".encode())
         self.processed_ts = 0.0  # event time of the newest entry done, world seconds
@@ -76,7 +75,7 @@ class StreamProcessor:
                 self.task.cancel()
                 await asyncio.wait({self.task}, timeout=STOP_S)
         await self.rows.close()
-        await self.redis.aclose()
+        await self.stream.close()
 
     async def _run(self) -> None:
         ready = away = False
@@ -112,11 +111,11 @@ class StreamProcessor:
     async def _begin(self) -> None:
         """Makes the group unless it exists, then does what an earlier run read and left undone."""
         try:
-            await self.redis.xgroup_create(core.STREAM, core.GROUP, id="0", mkstream=True)
+            await self.stream.command("XGROUP", "CREATE", core.STREAM, core.GROUP, "0", "MKSTREAM")
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
-        before: Any = await self.redis.hget(core.PROGRESS, "processed_ts")
+        before = await self.stream.command("HGET", core.PROGRESS, "processed_ts")
         self.processed_ts = float(before or 0.0)
         while not self.stopping and (batch := await self._read("0")).ids:
             await self._process(batch)
@@ -124,11 +123,13 @@ class StreamProcessor:
     async def _read(self, after: str) -> Batch:
         """after: ">" for entries nobody has read, "0" for our own that are not acknowledged."""
         config = self.host.config.stream
-        block = config.block_ms if after == ">" else None
-        streams: dict[Any, Any] = {core.STREAM: after}
-        answer: Any = await self.redis.xreadgroup(core.GROUP, CONSUMER, streams, count=config.batch, block=block)
-        rows = _entries_of(answer)
-        decoded = [Entry.decode(fields[b"e"]) if b"e" in fields else None for _, fields in rows]
+        block = ("BLOCK", config.block_ms) if after == ">" else ()
+        answer = await self.stream.command(
+            "XREADGROUP", "GROUP", core.GROUP, CONSUMER, "COUNT", config.batch, *block, "STREAMS", core.STREAM, after
+        )
+        rows: list[tuple[bytes, list[bytes] | None]] = answer[0][1] if answer else []  # of the one stream
+        # A trimmed entry that is still pending has no fields.
+        decoded = [Entry.decode(fields[1]) if fields and fields[0] == b"e" else None for _, fields in rows]
         n_bad = sum(entry is None for entry in decoded)
         if n_bad:
             self.host.telemetry.log("warn", "stream entries passed over", n=n_bad)
@@ -180,10 +181,13 @@ class StreamProcessor:
         self.processed_ts = newest = max(batch.newest_ts, self.processed_ts)
         rows = {name.encode(): row for name, row in written.items()}
         await self.rows.put(rows, {name.encode(): lives_s for name, lives_s in ends.items() if name in written})
-        async with self.redis.pipeline(transaction=True) as pipe:  # both keys are of one slot
-            pipe.xack(core.STREAM, core.GROUP, *batch.ids)
-            pipe.hset(core.PROGRESS, "processed_ts", repr(newest))
-            await pipe.execute()
+        done: list[tuple[Word, ...]] = [
+            ("MULTI",),
+            ("XACK", core.STREAM, core.GROUP, *batch.ids),
+            ("HSET", core.PROGRESS, "processed_ts", repr(newest)),
+            ("EXEC",),
+        ]
+        await self.stream.commands(done)  # both keys are of one slot
 
     async def _states(self, users: list[int]) -> dict[int, UserState]:
         """The rows as they stand, whatever their age: a user who was away keeps the recent clicks."""
@@ -199,18 +203,6 @@ class StreamProcessor:
             user: UserState.of_rows(int(visits[i] or -1), session.values[i], since[i], seen.values[i], seen_since[i])
             for i, user in enumerate(users)
         }
-
-
-def _entries_of(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Entries of the one stream that was read. A trimmed entry that is still pending has no fields."""
-    if isinstance(answer, dict):
-        answer = list(answer.items())
-    if not answer:
-        return []
-    rows = answer[0][1]
-    if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], tuple | list):
-        rows = rows[0]  # RESP3 nests once more
-    return [(entry_id, fields or {}) for entry_id, fields in rows]
 
 
 def _or_zero(ts: np.ndarray) -> list[float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,8 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
         self.store, self.journal = Store(host.run.redis), Journal(host.run.outcomes_journal)
         self.erased = Watch(Path(host.run.world_dir))
+        self._together: list[tuple[list[Entry], asyncio.Future[list[bool]]]] = []  # goes to the store at once
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""
@@ -112,18 +116,49 @@ class EventsServicer(events_pb2_grpc.EventsServicer):
         kept = [entry for entry in entries if entry.user not in gone] if gone else entries
         if not kept:
             return [False] * len(entries)
+        taken = iter(await self._stored(kept))
+        return [entry.user not in gone and next(taken) for entry in entries]
+
+    async def _stored(self, entries: list[Entry]) -> list[bool]:
+        """By one round trip with those of other calls that are here already."""
+        loop = asyncio.get_running_loop()
+        taken: asyncio.Future[list[bool]] = loop.create_future()
+        if not self._together:
+            loop.call_soon(self._go)  # after all calls that came with this one
+        self._together.append((entries, taken))
+        return await taken
+
+    def _go(self) -> None:
+        together, self._together = self._together, []
+        while together:
+            n, size = 0, 0
+            while n < len(together) and (not n or size + len(together[n][0]) <= core.MAX_EVENTS):
+                size += len(together[n][0])
+                n += 1
+            task = asyncio.create_task(self._store(together[:n]))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+            together = together[n:]
+
+    async def _store(self, together: list[tuple[list[Entry], asyncio.Future[list[bool]]]]) -> None:
+        """The entries of several calls, in their order. Each call's are taken in all or none."""
         config = self.host.config.events
         arguments: list[Any] = [config.stream_maxlen, int(config.dedupe_s * 1000), core.REMEMBERED]
-        for entry in kept:
-            arguments += (entry.event_id, repr(entry.ts), entry.encode())
+        for entries, _ in together:
+            for entry in entries:
+                arguments += (entry.event_id, repr(entry.ts), entry.encode())
+        waiting = [(len(entries), taken) for entries, taken in together]
         try:
-            taken = [bool(taken) for taken in await self._run(arguments)]
-            if len(kept) < len(entries):
-                answers = iter(taken)
-                return [entry.user not in gone and next(answers) for entry in entries]
-            return taken
+            fresh = iter(await self._run(arguments))
         except FAILURES as error:
-            raise unreachable("events, XADD", error) from error
+            for _, taken in waiting:
+                if not taken.done():
+                    taken.set_exception(unreachable("events, XADD", error))
+            return
+        for n, taken in waiting:
+            answer = [bool(new) for new in islice(fresh, n)]
+            if not taken.done():
+                taken.set_result(answer)
 
     async def _run(self, arguments: list[Any]) -> list[int]:
         keys = (core.STREAM, core.PROGRESS)

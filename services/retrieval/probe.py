@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from services.retrieval.index import Index
 from services.skeleton.client import Callee
 from services.skeleton.host import Host
 
+N_AT_ONCE = 4  # golden users that are encoded together: few enough that nobody's request waits for them
 N_SELF = 64  # of the index's own vectors used as queries
 MIN_WALL_S = 2.0  # between two probes, or a fast world clock would leave time for nothing else
 
@@ -53,6 +55,7 @@ class Probe:
 
     def __init__(self, host: Host, model: Callee, current: Callable[[], tuple[Index | None, RetrievalConfig]]) -> None:
         self.host, self.model, self.current = host, model, current
+        self._exact: tuple[Index, np.ndarray] | None = None  # what there is to find in that index
         self._reached = False  # the model answered once; before that it may still be starting
 
     async def run(self, golden: Golden | None) -> None:
@@ -70,8 +73,9 @@ class Probe:
         step = max(1, len(index.vectors) // N_SELF)
         queries = np.ascontiguousarray(index.vectors[::step][:N_SELF])
         found = await asyncio.to_thread(index.nearest, queries)
-        exact = await asyncio.to_thread(index.nearest_exactly, queries)
-        self._write(now, index, index.encoder_version, "self", recall(found, exact), len(queries))
+        if self._exact is None or self._exact[0].vectors is not index.vectors:
+            self._exact = index, await asyncio.to_thread(index.nearest_exactly, queries)
+        self._write(now, index, index.encoder_version, "self", recall(found, self._exact[1]), len(queries))
         if golden is None or not len(golden.user):
             return
         try:
@@ -87,27 +91,27 @@ class Probe:
 
     async def _encode(self, golden: Golden, config: RetrievalConfig) -> tuple[np.ndarray, str]:
         """Vectors float32 [n, dim] of the golden users by the encoder that serves, and its version."""
-        vectors, version = [], ""
-        for row in range(len(golden.user)):
-            known = golden.recent[row]
-            answer = await self.model.call(
-                "EncodeUser",
-                model_pb2.EncodeUserRequest(
-                    user_id=int(golden.user[row]),
-                    profile=golden.profile[row].astype("<f4").tobytes(),
-                    recent=known[known >= 0].astype("<i8").tobytes(),
-                ),
-                config.model,
-            )
-            vectors.append(np.frombuffer(answer.vector, "<f4"))
-            version = answer.encoder_version
-        return np.stack(vectors), version
+        answers: list[Any] = []
+        for first in range(0, len(golden.user), N_AT_ONCE):
+            rows = range(first, min(first + N_AT_ONCE, len(golden.user)))
+            asked = [self.model.call("EncodeUser", _request(golden, row), config.model) for row in rows]
+            answers += await asyncio.gather(*asked)
+        return np.stack([np.frombuffer(answer.vector, "<f4") for answer in answers]), answers[-1].encoder_version
 
     def _write(self, now: float, index: Index, encoder: str, probe_set: str, share: float, n: int) -> None:
         self.host.telemetry.row("recall_probe", row_of.recall_probe(
             ts=now, index_version=index.version, encoder_version=encoder,
             instance=self.host.instance, probe_set=probe_set, recall_at_50=share, n_queries=n,
         ))  # fmt: skip
+
+
+def _request(golden: Golden, row: int) -> Any:
+    known = golden.recent[row]
+    return model_pb2.EncodeUserRequest(
+        user_id=int(golden.user[row]),
+        profile=golden.profile[row].astype("<f4").tobytes(),
+        recent=known[known >= 0].astype("<i8").tobytes(),
+    )
 
 
 def index_row(index: Index, now: float, instance: str) -> Row:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
 from services.skeleton.client import Callee
 from services.skeleton.context import CURRENT, Context, SpanIds, parse
 from services.skeleton.directory import Directory
+from services.skeleton.exchange import Exchange, Handler
 from services.skeleton.gate import Gate, shed_row
 from services.skeleton.keeper import Keeper
 from services.skeleton.messages import checked, kinds
@@ -148,7 +149,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
 
 def _handler(
     host: Host, op: str, method: Callable[..., Awaitable[Any]], parse_request: Callable[[bytes], Any]
-) -> Callable[[bytes, Any], Awaitable[bytes]]:
+) -> Handler:
     """`method` with its context, queue, span, metrics and typed errors around it; bytes in, bytes out."""
     telemetry, metrics, quiet = host.telemetry, host.metrics, op in ("Reload", "Describe")
 
@@ -247,14 +248,20 @@ def _parsed(parse_request: Callable[[bytes], Any], raw: bytes, host: Host, op: s
         ) from error
 
 
-def _handlers(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> grpc.GenericRpcHandler:
+def _handlers(host: Host, servicer: Any, descriptor: ServiceDescriptor) -> dict[str, Handler]:
     """All methods of a service. They parse their own bytes, so that malformed ones get a typed error."""
-    handlers = {}
-    for method in descriptor.methods:
-        request_class = GetMessageClass(method.input_type)
-        handle = _handler(host, method.name, getattr(servicer, method.name), request_class.FromString)
-        handlers[method.name] = grpc.unary_unary_rpc_method_handler(handle)
-    return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
+    return {
+        method.name: _handler(
+            host, method.name, getattr(servicer, method.name), GetMessageClass(method.input_type).FromString
+        )
+        for method in descriptor.methods
+    }
+
+
+def _one_by_one(descriptor: ServiceDescriptor, handlers: Mapping[str, Handler]) -> grpc.GenericRpcHandler:
+    """The methods of a service as gRPC has them: each call by itself."""
+    methods = {name: grpc.unary_unary_rpc_method_handler(handle) for name, handle in handlers.items()}
+    return grpc.method_handlers_generic_handler(descriptor.full_name, methods)
 
 
 async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> None:
@@ -268,8 +275,13 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     descriptors = {admin_pb2.DESCRIPTOR.services_by_name["Admin"]: admin}
     if registration.descriptor:
         descriptors[registration.descriptor] = servicer
+    carried: dict[str, Handler] = {}
     for descriptor, implementation in descriptors.items():
-        server.add_generic_rpc_handlers((_handlers(host, implementation, descriptor),))
+        handlers = _handlers(host, implementation, descriptor)
+        carried |= {f"/{descriptor.full_name}/{name}": handle for name, handle in handlers.items()}
+        server.add_generic_rpc_handlers((_one_by_one(descriptor, handlers),))
+    exchange = Exchange(carried)
+    server.add_generic_rpc_handlers((exchange.generic(),))
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     names = [d.full_name for d in descriptors]
@@ -301,6 +313,7 @@ async def serve(host: Host, registration: Registration, stop: asyncio.Event) -> 
     await stop.wait()
     host.telemetry.log("info", "draining", inflight=host.pool.inflight)
     await healthy.enter_graceful_shutdown()
+    exchange.leave()
     await server.stop(DRAIN_S)
     sampler.cancel()
     host.keeper.stop()

@@ -18,6 +18,7 @@ from grpc import aio
 
 from services.skeleton.balancer import pick
 from services.skeleton.tally import Tally
+from services.skeleton.trunk import Trunk
 
 OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # each path has a connection of its own
@@ -35,6 +36,7 @@ class Line:
     instance: str
     address: str
     channel: aio.Channel
+    trunk: Trunk
     stub: Any
     tally: Tally = field(default_factory=Tally)
 
@@ -46,9 +48,7 @@ class Line:
 class Lines:
     """To all instances of a callee. policy: of the balancer, asked where there are several."""
 
-    def __init__(
-        self, stub: Callable[[aio.Channel], Any], addresses: Mapping[str, str], policy: Callable[[], str]
-    ) -> None:
+    def __init__(self, stub: Callable[[Any], Any], addresses: Mapping[str, str], policy: Callable[[], str]) -> None:
         self._stub, self._policy = stub, policy
         self._there: dict[str, Line] = {}
         self._leaving: list[Line] = []  # calls in progress end there
@@ -105,10 +105,12 @@ class Lines:
 
     def _open(self, instance: str, address: str) -> Line:
         channel = aio.insecure_channel(address, options=OPTIONS)
-        return Line(instance, address, channel, self._stub(channel))
+        trunk = Trunk(channel)
+        return Line(instance, address, channel, trunk, self._stub(trunk))
 
 
 async def _closed(lines: list[Line]) -> None:
     for line in lines:
+        await line.trunk.close()
         with suppress(asyncio.CancelledError):
             await line.channel.close(grace=None)

@@ -78,6 +78,42 @@ async def test_an_event_is_taken_once(run):
         assert 0 < store.ttl(f"{REMEMBERED}a") <= Config().events.dedupe_s
 
 
+async def test_calls_that_come_together_share_a_round_trip_and_each_hears_of_its_own(run):
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        async with serving(run, EVENTS) as hosts:
+            callee = caller(run)
+            await callee.call("Append", batch(click("0", 1)), EDGE)  # the connection, and the script, are there
+            before = store.info("commandstats")["cmdstat_evalsha"]["calls"]
+            calls = [
+                batch(click("a", 1), click("b", 2)),
+                batch(click("b", 2), click("c", 3)),
+                batch(click("d", 99_999)),
+            ]
+            told = await asyncio.gather(*(callee.call("Append", c, EDGE) for c in calls), return_exceptions=True)
+            trips = store.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+            await callee.close()
+            outcomes = rows(hosts["events"], "outcomes")
+        assert [(t.accepted, t.duplicate) for t in told[:2]] == [(2, 0), (1, 1)]
+        assert told[2].kind.code == "WIRE-003"  # a bad call costs the others nothing
+        assert trips == 1
+        assert [row[2] for row in outcomes] == ["0", "a", "b", "c"]
+        assert store.xlen(STREAM) == 4
+
+
+async def test_calls_that_came_together_are_all_refused_where_the_store_takes_nothing(run):
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        async with serving(run, EVENTS):
+            callee = caller(run)
+            store.config_set("maxmemory", 1)
+            calls = [callee.call("Append", batch(click(name, 1)), EDGE) for name in "ab"]
+            told = await asyncio.gather(*calls, return_exceptions=True)
+            store.config_set("maxmemory", 0)
+            again = await callee.call("Append", batch(click("a", 1), click("b", 1)), EDGE)
+            await callee.close()
+        assert [error.kind.code for error in told] == ["STORE-004", "STORE-004"]
+        assert (again.accepted, again.duplicate) == (2, 0)
+
+
 async def test_a_call_with_one_bad_event_takes_none(run):
     with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
         async with serving(run, EVENTS):
