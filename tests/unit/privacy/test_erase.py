@@ -290,7 +290,9 @@ def test_a_world_that_takes_its_place_has_the_erased_gone_even_under_another_num
 
 def test_feedback_that_waits_for_the_lake_is_blanked_where_it_stands(world, tmp_path):
     journal = tmp_path / "runs" / "r" / "outcomes.journal"
-    lines = [json.dumps(row) for user in (1, USER, 2) for table, row in rows_of(user, f"q{user}") if table == "outcomes"]
+    lines = [
+        json.dumps(row) for user in (1, USER, 2) for table, row in rows_of(user, f"q{user}") if table == "outcomes"
+    ]
     journal.write_text("\n" + "\n".join(lines) + '\n["half')
     with journal.open("ab") as writer:  # as the events service holds it
         store = deleted(world, str(USER)).document()["stores"]["runs/r/outcomes.journal"]
