@@ -530,7 +530,7 @@ _ALL = (
     _table("pipeline_drops", "reason for which a stage dropped rows", "pipeline", """
         run VARCHAR id of the run
         stage VARCHAR name of the stage
-        reason VARCHAR why
+        reason VARCHAR why they were dropped
         rows BIGINT rows dropped for it
     """),
     _table("pipeline_datasets", "dataset that a stage of a run read or wrote", "pipeline", """
