@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.events import read_manifest
 from sandbox.pipeline.stages.store import digest_of, key_of
+from sandbox.privacy import allowed
+from sandbox.privacy.tombstones import erased_users
 
 CONSENT = "consent"  # the source that is no file
 
@@ -80,29 +80,9 @@ def live_ranker(registry: Path) -> tuple[Path, ...]:
 
 
 def consent_of(world_dir: Path) -> Consent:
-    """By the laws of sandbox.privacy; where that is not installed, by the ledger as it stands."""
-    try:
-        laws, tombstones = import_module("sandbox.privacy.allowed"), import_module("sandbox.privacy.tombstones")
-    except ModuleNotFoundError:
-        return by_ledger(world_dir / "public" / "consent_ledger.parquet")
+    """By the consent ledger of a world, as the laws read it, and its tombstones."""
     return Consent(
-        version=lambda: key_of(laws.inputs(world_dir)),
-        allowed=lambda as_of: laws.allowed(world_dir, as_of),
-        erased=lambda: tombstones.erased_users(world_dir),
+        version=lambda: key_of(allowed.inputs(world_dir)),
+        allowed=lambda as_of: allowed.allowed(world_dir, as_of),
+        erased=lambda: erased_users(world_dir),
     )
-
-
-def by_ledger(ledger: Path) -> Consent:
-    """Each entry of a person for a purpose holds until the next; what was granted is allowed. Nobody is erased."""
-
-    def allowed(_as_of: float) -> pa.Table:
-        with duckdb.connect() as db:
-            return db.sql(
-                "SELECT user_id::BIGINT AS user_id, purpose, from_ts, until_ts FROM ("
-                "  SELECT user_id, purpose, state, effective_ts AS from_ts,"
-                "    coalesce(lead(effective_ts) OVER (PARTITION BY user_id, purpose ORDER BY effective_ts, state),"
-                "      'infinity'::DOUBLE) AS until_ts"
-                f"  FROM read_parquet('{ledger}')) WHERE state = 'granted' ORDER BY ALL"
-            ).to_arrow_table()
-
-    return Consent(lambda: digest_of([ledger]), allowed, lambda: np.zeros(0, np.int64))

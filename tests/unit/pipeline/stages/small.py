@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from sandbox.pipeline.stages.sources import of_world
 from tests.unit.pipeline.two_tastes import ITEMS, START, USERS, tables, write_world
 
 WITHOUT_CONSENT = 59  # a user whose ledger says no
+LAW = "gdpr"
 
 
 def ledger(**changes: tuple[str, float]) -> dict[str, np.ndarray]:
@@ -28,7 +30,15 @@ def ledger(**changes: tuple[str, float]) -> dict[str, np.ndarray]:
     user, purposes, state, ts = zip(*rows, strict=True)
     return {
         "user_id": np.array(user, np.int32), "purpose": np.array(purposes), "state": np.array(state),
-        "effective_ts": np.array(ts),
+        "effective_ts": np.array(ts), "jurisdiction": np.full(len(user), LAW), "signal": np.full(len(user), ""),
+    }  # fmt: skip
+
+
+def people() -> dict[str, Any]:
+    """Grown people where whoever says nothing allows nothing."""
+    return {
+        "user_id": np.arange(USERS, dtype=np.int32), "key": [f"u{user}" for user in range(USERS)],
+        "region": ["EU"] * USERS, "jurisdiction": [LAW] * USERS, "age_band": ["25-34"] * USERS,
     }  # fmt: skip
 
 
@@ -43,6 +53,7 @@ def small_world(
         "sensitivity": np.where(np.arange(ITEMS) < 3, "adult", "none"), "sens_labelled_ts": np.full(ITEMS, START),
     }  # fmt: skip
     pq.write_table(pa.table(items), world / "public" / "items.parquet")
+    pq.write_table(pa.table(people()), world / "public" / "users.parquet")
     pq.write_table(pa.table(ledger(**consent)), world / "public" / "consent_ledger.parquet")
     return world
 
@@ -62,7 +73,6 @@ def bytes_of(world: Path) -> dict[str, bytes]:
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """A query over one Parquet file, called `t`."""
-    import duckdb
 
     with duckdb.connect() as db:
         db.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{path}')")
