@@ -56,6 +56,7 @@ class Reader:
             with self._turn:
                 if answer is not None and self._asks.get(ticket) is answer:
                     del self._asks[ticket]
+                    self._stopped.discard(ticket)
             self._room.release()
 
     def stop(self, ticket: str) -> bool:
@@ -109,7 +110,6 @@ class Reader:
             watch.cancel()
             with self._turn:
                 self._at_work = ""
-                self._stopped.discard(ticket)
 
 
 def _not_now(do: str, seen: str, expected: str) -> SandboxError:
