@@ -145,9 +145,8 @@ def debrief(
         if abandon and not standing.is_over(found):
             live_drill.give_up(found)
             live_drill.let_stack_go(found, show_progress)
-        result = outcome(
-            AsPlanned(found.directory), show_progress, twin=twin
-        )  # as the room's grade: without an instructor's hand
+        planned = AsPlanned(found.directory)  # as the room's grade sees it: without an instructor's hand
+        result = outcome(planned, show_progress, twin=twin)
     document = debriefed(found, result)
     for file, (_, _, written) in files.items():
         if file is not None:

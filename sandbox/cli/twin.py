@@ -37,9 +37,8 @@ def twin(
         raise _refused("--metric", metric, f"one of {', '.join(METRICS)}")
     if plot is not None:
         require_writable(plot, "sandbox twin --plot", ".svg")
-    drill = AsPlanned(
-        (drills.of_run(None) if run is None else twins.find(run)).directory
-    )  # arms have no instructor's hand
+    found = drills.of_run(None) if run is None else twins.find(run)
+    drill = AsPlanned(found.directory)  # arms have no instructor's hand
     with progress(json_) as show_progress:
         document = twins.document(drill, seeds, show_progress)
     if plot is not None:

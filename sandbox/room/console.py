@@ -14,9 +14,8 @@ from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.drills import Drill
 from sandbox.telemetry.sql import Result, SqlWorker
 
-Flushed = tuple[
-    SqlWorker, float
-]  # a desk's console with all that has happened, and how long the desk took for it, seconds
+# A desk's console with all that has happened by now, and how long the desk took for it, seconds.
+Flushed = tuple[SqlWorker, float]
 
 
 class Console:

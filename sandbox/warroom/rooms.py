@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -51,7 +52,7 @@ class Served:
         # For whoever writes scenarios; no process is started before one is asked for.
         self.reader, self.jobs = Reader(), Jobs(clock)
         self.opening = {"virtual": anyio.CapacityLimiter(CORES), "live": anyio.CapacityLimiter(1)}
-        self._opening = 0
+        self._opening, self._adding = 0, threading.Lock()
         self.keep: Callable[[Room], None] = lambda _room: None  # has the world of a room that is added go on
 
     def room(self, code: str) -> Room:
@@ -78,9 +79,13 @@ class Served:
             self._opening -= 1
 
     def add(self, room: Room) -> None:
-        """One more, while the server runs."""
-        self.keep(room)
-        self.rooms = {**self.rooms, room.code: room}  # whoever goes through them meanwhile goes on with those of before
+        """One more, while the server runs; from any thread."""
+        with self._adding:
+            self.keep(room)
+            self.rooms = {
+                **self.rooms,
+                room.code: room,
+            }  # whoever goes through them meanwhile goes on with those of before
 
     def close(self) -> None:
         """Ends the processes that were started for authors."""

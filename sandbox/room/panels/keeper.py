@@ -1,4 +1,4 @@
-"""Panels of one room, each looked up again once it is old: looks come from many, and the desk has other things to do."""
+"""Panels of one room, each looked up again once it is old: looks come from many, and the console has others' questions to answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.room.room import Room
 from sandbox.telemetry.sql import MAX_ROWS, Result
 
 MOST_KEPT = 64  # documents of a room; a megabyte or two
-_SHARE = 0.1  # of the desk's time that one panel may take
+_SHARE = 0.1  # of the console's time that one panel may take
 ALL_SHARE = 0.4  # of it that all of them together may
 BURST_S = 12.0  # of it at once, after a while in which nobody looked
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Panels:
     def seen(self, key: Hashable, look: Callable[[Asks], T]) -> T:
         """What was found under that key a moment ago, else what `look` finds now. Nothing of it is noted as a query.
 
-        Where looks take too much of the desk, what was found the last time. Raises ROOM-003 where the drill is over and its
+        Where looks take too much of the console, what was found the last time. Raises ROOM-003 where the drill is over and its
         telemetry gone, ROOM-005 where nothing was found yet and there is no time to look, and what `look` raises.
         """
         kept = self._fresh(key)
