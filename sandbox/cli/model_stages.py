@@ -18,7 +18,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.stages import NONE, STAGES, Move, Stage, Stages
 from sandbox.cli.model_places import Artifact, OnStack, Place, World, place_of
 from sandbox.cli.options import Json
-from sandbox.cli.output import emit, err, out
+from sandbox.cli.output import emit, out
 
 Version = Annotated[str, typer.Argument(help="Version, such as rk-2.")]
 Why = Annotated[str, typer.Option(help="Words for the record.")]
@@ -96,7 +96,7 @@ def history(
 
     def human() -> None:
         if not moves:
-            err.print("nothing was moved yet: the first generation is live")
+            out.print("nothing was moved yet: the first generation is live")
             return
         table = Table(box=None, show_header=False)
         for name, wraps in (("n", False), ("when", False), ("what", True)):

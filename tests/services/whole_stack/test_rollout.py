@@ -19,6 +19,7 @@ from sandbox.runtime.operate.staging import stages_of
 from sandbox.runtime.stack import Stack
 from sandbox.telemetry.sql import query
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
+from tests.services.ctrl_c import heard
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack
@@ -106,7 +107,8 @@ def test_a_canary_whose_guard_is_stopped_serves_nobody(stack, number):
     again = artefact.manifest.model_copy(update={"version": "rk-3"})
     artefacts.register(stack.run.registries[0], again, {name: artefact.read(name) for name in again.files})
     words = ["model", "canary", "rk-3", "--minutes", "600", "--run-dir", str(stack.run_dir)]
-    guard = subprocess.Popen([sys.executable, "-m", "sandbox.cli.app", *words], stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "sandbox.cli.app", *words]
+    guard = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=heard)
     try:
         document = wait_for(lambda: Config.load(stack.run_dir).model.canary, 60, "a canary")
         assert document.until_ts > stack.run.clock().now() + 600 * 60
