@@ -101,3 +101,31 @@ def test_with_a_limit_a_crowd_costs_those_it_turns_away_and_nobody_else(twice: d
     assert with_it.p99_ms < 300
     assert with_it.n == without.n
     assert with_it.shed_share == pytest.approx(1 - with_it.answered_per_s * (SECONDS - SETTLE_S) / with_it.n, abs=0.02)
+
+
+@pytest.mark.slow
+def test_a_storm_of_retries_is_cut_short_where_fewer_are_let_in(home: Path, tmp_path: Path) -> None:
+    """Load below the stable point lets what is down come up (Bronson et al., "Metastable failures in distributed systems",
+    HotOS 2021). The client that makes storms is still there: they come again, and pass."""
+    stack = VirtualStack("laptop", tmp_path / "run", seed=41, rate_per_s=40.0)
+
+    def stand_ins(minutes: float) -> float:
+        """Their share in so many minutes from now."""
+        began = stack.now()
+        stack.advance(began + minutes * 60)
+        requests = stack.ledger.requests
+        return float(requests.degraded[requests.ts >= began].mean())
+
+    calm = stand_ins(4)
+    for callee in ("model", "features"):
+        for name, *settings in (["deadline", "ms=450"], ["retries", "attempts=30", "timeout_ms=8"]):
+            Action.parse([name, "caller=ranking", f"callee={callee}", *settings]).run(stack.operations, "operator")
+    stack.arm("model", {"id": "f", "fault": "cpu-starvation", "params": {"mode": "quota", "quota": 0.02}})
+    stack.advance(stack.now() + 180)
+    stack.disarm("model", "f")
+    storm = stand_ins(6)
+    act(stack, "service=gateway mode=gradient").run(stack.operations, "operator")
+
+    assert calm == 0
+    assert storm > 0.9, "its cause is over, and it is not"
+    assert stand_ins(14) < 0.55
