@@ -52,7 +52,7 @@ test-all: test test-slow
 
 bench: setup
 	@mkdir -p bench-out
-	@for name in stack serving features faults virtual warroom; do \
+	@for name in stack serving features faults virtual warroom overload; do \
 	  echo "· bench $$name" >&2; $(BIN)/sandbox bench $$name --json > bench-out/$$name.json || exit 1; cat bench-out/$$name.json; done
 	@if [ -n "$(AGAINST)" ]; then echo "· bench serving --against" >&2; \
 	  $(BIN)/sandbox bench serving --against "$(AGAINST)" --knee --json > bench-out/against.json || exit 1; cat bench-out/against.json; fi

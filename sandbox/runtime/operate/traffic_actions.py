@@ -59,6 +59,7 @@ def _concurrency(ops: Operations, a: Arguments) -> Plan:
     old, wanted = Config.load(ops.run.path).concurrency(service), None
     change: dict[str, Any] = {name: _whole(name, a[name]) for name in _BOUNDS if name in a}
     if "feedback" in a:
+        one_of("concurrency", "service", service, ("gateway",))  # nobody else is told of feedback
         change["feedback"] = one_of("concurrency", "feedback", a["feedback"], ("keep", "shed"))
     if mode == _OFF and change:
         raise bad_argument("concurrency", ", ".join(change), "a setting", "none with mode=off")

@@ -88,7 +88,8 @@ class Pace:
 @dataclass(slots=True)
 class Context:
     """What travels with a call. until: wall seconds by which its caller wants the answer. at: the process in which
-    it is handled, None before it has come to one. given_up: the caller no longer waits. attempt: of its tries."""
+    it is handled, None before it has come to one. given_up: the caller no longer waits. attempt: of its tries. client:
+    the program that asks, where it is none of people's."""
 
     trace_id: str
     span_id: str
@@ -104,6 +105,7 @@ class Context:
     at: Process | None = None
     given_up: bool = False
     attempt: int = 1
+    client: str = ""
 
 
 Handler = Callable[[Context], Awaitable[Any]]
@@ -437,7 +439,7 @@ class Fabric:
         on_shed: Callable[[Context], None] | None,
     ) -> Gate | None:
         """As services.skeleton.host has it: the gate that is told of the call's end, None where it is not counted."""
-        its = share(op, attempt=context.attempt, client="", feedback=gate.settings.feedback)
+        its = share(op, attempt=context.attempt, client=context.client, feedback=gate.settings.feedback)
         refusal, arrived = gate.enter(its), self.loop.now
         if refusal is None:
             return None if its is None else gate

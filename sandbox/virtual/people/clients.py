@@ -25,6 +25,7 @@ from sandbox.virtual.processes.gateway import Gateway, Served
 from sandbox.world.behaviour import Behaviour
 from services.events.core import Entry
 from services.gateway.core import request_id
+from services.skeleton.urgency import PROGRAM
 
 LOAD = "load"  # the generator of traffic, as a process in which a fault can be armed
 TIMEOUT_S = 2.0  # as loadtest.clients
@@ -69,7 +70,7 @@ class Clients:
         place = (np.array([user]), np.array([session]), np.array([1]))
         asked = self._asked(user, session, 1)
         context = self._context(asked, dice(self.seed, "request", *place)[0])
-        context.sampled = True
+        context.sampled, context.client = True, PROGRAM
         self.loop.spawn(self._served(asked, context), fails_with=CallError)
         return context.trace_id
 

@@ -6,10 +6,12 @@ import asyncio
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import Operations
+from sandbox.virtual.machine.fabric import dice
 from tests.services.points.live import live
 from tests.services.points.virtual import Virtual
 
@@ -150,7 +152,10 @@ class VirtualSide(LiveSide):
         do(self._side.stack.operations)
 
     async def burst(self, n, answered):
-        await self._side.ask(n)
+        stack, place = self._side.stack, (np.full(n, self._side.user), np.arange(n) + 71, np.ones(n, np.int64))
+        for session, noise in zip(place[1].tolist(), dice(1, "request", *place), strict=True):
+            stack.loop.spawn(stack.clients.ask_once(self._side.user, session, noise))
+        self._side._advance(5.0)
 
 
 @pytest.mark.parametrize("backend", ["on_live", "on_virtual"])
