@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.events import read_manifest
+from sandbox.pipeline.stages.database import connect
 from sandbox.pipeline.stages.store import digest_of, key_of
 
 CONSENT = "consent"  # the source that is no file
@@ -96,7 +96,7 @@ def by_ledger(ledger: Path) -> Consent:
     """Each entry of a person for a purpose holds until the next; what was granted is allowed. Nobody is erased."""
 
     def allowed(_as_of: float) -> pa.Table:
-        with duckdb.connect() as db:
+        with connect() as db:
             return db.sql(
                 "SELECT user_id::BIGINT AS user_id, purpose, from_ts, until_ts FROM ("
                 "  SELECT user_id, purpose, state, effective_ts AS from_ts,"

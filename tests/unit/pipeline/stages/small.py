@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.pipeline.stages import check
+from sandbox.pipeline.stages.database import connect
 from sandbox.pipeline.stages.engine import Engine
 from sandbox.pipeline.stages.plan import STAGES
 from sandbox.pipeline.stages.sources import of_world
@@ -62,9 +63,7 @@ def bytes_of(world: Path) -> dict[str, bytes]:
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """A query over one Parquet file, called `t`."""
-    import duckdb
-
-    with duckdb.connect() as db:
+    with connect() as db:
         db.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{path}')")
         return db.execute(sql).fetchall()
 
