@@ -26,6 +26,7 @@ from sandbox.pipeline.stages.spec import SOURCE, Made, Stage, Tally, Work
 from sandbox.pipeline.stages.store import Dataset, Entry, Store
 
 Wrapper = Callable[[Callable[[Work], Tally]], Callable[[Work], Tally]]
+INTERRUPTED = "Query interrupted"  # DuckDB's word for Ctrl-C
 SPILL = "spill"  # beside a stage's outputs, while it is made
 
 
@@ -158,8 +159,10 @@ class Engine:
                     self.seconds() - began,
                 )
             )  # fmt: skip
-        except BaseException:  # also Ctrl-C: nothing half-written stays
+        except BaseException as error:  # also Ctrl-C: nothing half-written stays
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, RuntimeError) and str(error) == INTERRUPTED:
+                raise KeyboardInterrupt from error
             raise
 
     def _inputs(self, stage: Stage, made: Mapping[str, Dataset]) -> dict[str, str]:
