@@ -48,9 +48,10 @@ def small_world(
     return world
 
 
-def engine(world: Path, **more: Any) -> Engine:
+def engine(world: Path, *, checked: bool = True, **more: Any) -> Engine:
+    checks = check.standard() if checked else ()
     clock = itertools.count(1_000)
-    return Engine(of_world(world), STAGES, check.standard(), lambda: float(next(clock)), lambda: 0.0, **more)
+    return Engine(of_world(world), STAGES, checks, lambda: float(next(clock)), lambda: 0.0, **more)
 
 
 def bytes_of(world: Path) -> dict[str, bytes]:

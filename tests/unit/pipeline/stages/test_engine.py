@@ -84,6 +84,7 @@ def test_a_query_that_is_interrupted_is_ctrl_c(world: Path) -> None:
     assert bytes_of(world) == {}
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_seen_to_be_dead_and_can_be_resumed(world: Path) -> None:
     killed = (
         "import os, signal\n"
