@@ -17,7 +17,8 @@ from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.bench.processes import conditions
 from sandbox.bench.stats import Report
 from sandbox.pipeline.stages import check
-from sandbox.pipeline.stages.engine import Engine, connect
+from sandbox.pipeline.stages.database import connect
+from sandbox.pipeline.stages.engine import Engine
 from sandbox.pipeline.stages.plan import STAGES
 from sandbox.pipeline.stages.settings import PipelineConfig
 from sandbox.pipeline.stages.sources import Sources, of_world
@@ -78,7 +79,7 @@ def synthetic(sources: Sources, folder: Path, events: int) -> Sources:
     n = round(events / (1 + 2 * _CLICK_PER_MILLE / 1000))
     start = sources.as_of - DAYS * 86_400.0
     shown, done = folder / "impressions.parquet", folder / "outcomes.parquet"
-    with connect(folder) as db:
+    with connect(folder / "spill") as db:
         users, items = (
             db.sql(f"SELECT count(*) FROM read_parquet('{path}')").fetchall()[0][0]
             for path in (sources.files["impressions"][0].with_name("users.parquet"), sources.files["items"][0])
@@ -102,7 +103,7 @@ def _pipeline(sources: Sources) -> None:
 
 
 def _bare_pass(sources: Sources, folder: Path) -> None:
-    with connect(folder) as db:
+    with connect(folder / "spill") as db:
         for name in ("impressions", "outcomes"):
             rows = f"SELECT * FROM read_parquet('{sources.files[name][0]}')"
             db.execute(f"COPY ({rows}) TO '{folder / name}.copy' (FORMAT parquet, COMPRESSION zstd)")

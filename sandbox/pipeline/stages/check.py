@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from scipy import stats
 
 from sandbox.pipeline.stages.book import Found, Kind, Run, Verdict
+from sandbox.pipeline.stages.database import connect
 
 
 class Check(BaseModel, extra="forbid", frozen=True):
@@ -67,7 +68,7 @@ def standard() -> tuple[Check, ...]:
 
 def carry_out(checks: Sequence[Check], datasets: Mapping[str, Path], before: Before | None, run: Run) -> list[Found]:
     """What each found, in their order."""
-    with duckdb.connect() as db:
+    with connect() as db:
         for prefix, files in (("", datasets), ("before_", before.datasets if before else {})):
             for name, path in ((n, f) for n, f in files.items() if f.suffix == ".parquet"):
                 db.execute(f"CREATE VIEW {prefix}{name} AS SELECT * FROM read_parquet('{path}')")

@@ -19,13 +19,14 @@ from sandbox.base.progress import ProgressFn, quiet
 from sandbox.pipeline.stages import check, store
 from sandbox.pipeline.stages.book import Blocked, Book, Run, StageRun
 from sandbox.pipeline.stages.check import Check
+from sandbox.pipeline.stages.database import connect
 from sandbox.pipeline.stages.settings import PipelineConfig
 from sandbox.pipeline.stages.sources import Sources
 from sandbox.pipeline.stages.spec import SOURCE, Made, Stage, Tally, Work
 from sandbox.pipeline.stages.store import Dataset, Entry, Store
 
 Wrapper = Callable[[Callable[[Work], Tally]], Callable[[Work], Tally]]
-THREADS, MEMORY_MB = 2, 2_500
+INTERRUPTED = "Query interrupted"  # DuckDB's word for Ctrl-C
 SPILL = "spill"  # beside a stage's outputs, while it is made
 
 
@@ -133,7 +134,7 @@ class Engine:
         folder.mkdir()
         began = self.seconds()
         try:
-            with connect(folder) as db:
+            with connect(folder / SPILL) as db:
                 reads = {name: self._files(name, made) for name in stage.reads}
                 create_views(db, reads)
                 config = PipelineConfig.model_validate(run.config)
@@ -158,8 +159,10 @@ class Engine:
                     self.seconds() - began,
                 )
             )  # fmt: skip
-        except BaseException:  # also Ctrl-C: nothing half-written stays
+        except BaseException as error:  # also Ctrl-C: nothing half-written stays
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, RuntimeError) and str(error) == INTERRUPTED:
+                raise KeyboardInterrupt from error
             raise
 
     def _inputs(self, stage: Stage, made: Mapping[str, Dataset]) -> dict[str, str]:
@@ -251,14 +254,6 @@ class Engine:
             )
 
 
-def connect(folder: Any) -> duckdb.DuckDBPyConnection:
-    """What does not fit into memory goes to the folder, which is gone afterwards."""
-    spill = str(folder / SPILL)
-    return duckdb.connect(
-        ":memory:", config={"threads": THREADS, "memory_limit": f"{MEMORY_MB}MB", "temp_directory": spill}
-    )
-
-
 def create_views(db: duckdb.DuckDBPyConnection, reads: Mapping[str, Sequence[Any]]) -> None:
     """A view for each dataset of Parquet files; a source's is called source_NAME."""
     for name, files in reads.items():
@@ -270,7 +265,7 @@ def create_views(db: duckdb.DuckDBPyConnection, reads: Mapping[str, Sequence[Any
 def _dataset(name: str, path: Any) -> Dataset:
     if path.suffix != ".parquet":
         return Dataset(name, path, store.digest_of([path]), 0)
-    with duckdb.connect() as db:
+    with connect() as db:
         row = db.execute(f"SELECT count(*) FROM read_parquet('{path}')").fetchone()
     assert row is not None, "a count has a row"
     return Dataset(name, path, store.digest_of([path]), int(row[0]))

@@ -6,12 +6,12 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.pipeline.stages import check
+from sandbox.pipeline.stages.database import connect
 from sandbox.pipeline.stages.engine import Engine
 from sandbox.pipeline.stages.plan import STAGES
 from sandbox.pipeline.stages.sources import of_world
@@ -58,9 +58,10 @@ def small_world(
     return world
 
 
-def engine(world: Path, **more: Any) -> Engine:
+def engine(world: Path, *, checked: bool = True, **more: Any) -> Engine:
+    checks = check.standard() if checked else ()
     clock = itertools.count(1_000)
-    return Engine(of_world(world), STAGES, check.standard(), lambda: float(next(clock)), lambda: 0.0, **more)
+    return Engine(of_world(world), STAGES, checks, lambda: float(next(clock)), lambda: 0.0, **more)
 
 
 def bytes_of(world: Path) -> dict[str, bytes]:
@@ -73,8 +74,7 @@ def bytes_of(world: Path) -> dict[str, bytes]:
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """A query over one Parquet file, called `t`."""
-
-    with duckdb.connect() as db:
+    with connect() as db:
         db.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{path}')")
         return db.execute(sql).fetchall()
 

@@ -75,6 +75,16 @@ def test_a_stage_stopped_between_writing_and_committing_leaves_nothing_and_the_r
     assert not list((world / "pipeline" / "cache").glob("*/.*.part"))
 
 
+def test_a_query_that_is_interrupted_is_ctrl_c(world: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        engine(world, armed={"ingest": stopping(RuntimeError("Query interrupted"))}).run(
+            PipelineConfig(), until="ingest"
+        )
+
+    assert bytes_of(world) == {}
+
+
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_seen_to_be_dead_and_can_be_resumed(world: Path) -> None:
     killed = (
         "import os, signal\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from sandbox.pipeline.stages.arrays import log_of
 from sandbox.pipeline.stages.engine import Engine
 from sandbox.pipeline.stages.sensitivity import threshold
 from sandbox.pipeline.stages.settings import PipelineConfig, Sensitivity, read_config
-from tests.unit.pipeline.stages.small import WITHOUT_CONSENT, dataset, engine, rows, small_world
+from tests.unit.pipeline.stages import small
+from tests.unit.pipeline.stages.small import WITHOUT_CONSENT, dataset, rows, small_world
 from tests.unit.pipeline.two_tastes import END, START, tables
 
 HOUR = 3_600.0
+engine = partial(small.engine, checked=False)  # what the rows become, and nothing else
 NO_LIMITS = PipelineConfig(sensitivity=Sensitivity(thresholds=()))  # nothing is sensitive
 
 
