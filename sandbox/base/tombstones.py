@@ -139,7 +139,7 @@ class Watch:
     """For processes that run on: who is erased, as of the file's latest change. One look at its time per call."""
 
     def __init__(self, world_dir: Path) -> None:
-        self._world = world_dir
+        self._world, self._path = world_dir, folder(world_dir) / _FILE
         self._seen: tuple[int, int] | None = None
         self._users = np.empty(0, np.int64)
         self._members: frozenset[int] = frozenset()
@@ -147,7 +147,7 @@ class Watch:
     def users(self) -> np.ndarray:
         """int64, ascending. Raises PRIV-003."""
         try:
-            told = (folder(self._world) / _FILE).stat()
+            told = self._path.stat()
             now = (told.st_mtime_ns, told.st_size)
         except FileNotFoundError:
             return self._users

@@ -14,7 +14,7 @@ from rich.table import Table
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.cli.options import Json, require_writable
-from sandbox.cli.output import emit, number, out, progress
+from sandbox.cli.output import emit, err, number, out, progress
 
 if TYPE_CHECKING:
     from sandbox.privacy.erase import Deletion
@@ -72,11 +72,9 @@ def delete(
     from sandbox.privacy.erase import erase
 
     who = _people(world, _named(user, users_from), by_key)
-    if not dry_run and not yes and not json_ and sys.stdin.isatty():
-        people = f"user {who[0].name}" if len(who) == 1 else f"{len(who):,} users"
-        typer.confirm(
-            f"Erase {people} from {world}, its runs and its models' files? This cannot be undone.", abort=True
-        )
+    if not dry_run and not yes and sys.stdin.isatty() and not _confirmed(who, world):
+        err.print("nothing was erased")
+        raise typer.Exit(1)
     from sandbox.world.files import locked
 
     # A build of this world is waited for: it would put the old rows back.
@@ -169,6 +167,12 @@ def bench(
         out.print(table)
 
     emit(document, human, json_)
+
+
+def _confirmed(who: list[Person], world: str) -> bool:
+    people = f"user {who[0].name}" if len(who) == 1 else f"{len(who):,} users"
+    question = f"Erase {people} from {world}, its runs and its models' files? This cannot be undone."
+    return typer.confirm(question, err=True)  # stdout is for the answer
 
 
 def _people(world: str, names: list[str], by_key: bool) -> list[Person]:

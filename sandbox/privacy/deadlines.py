@@ -54,12 +54,6 @@ def add_business_days(day: date, count: int, holidays: Collection[date] = _NONE)
     return day
 
 
-def business_days_between(start: date, end: date, holidays: Collection[date] = _NONE) -> int:
-    """Business days after `start` up to and with `end`; 0 where end is not after start."""
-    days = (start + timedelta(days=n) for n in range(1, (end - start).days + 1))
-    return sum(is_business_day(day, holidays) for day in days)
-
-
 def add_months(day: date, count: int) -> date:
     """The same day of the month, `count` months on; the month's last where it is shorter."""
     months = day.year * 12 + day.month - 1 + count

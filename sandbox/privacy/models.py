@@ -32,8 +32,8 @@ def that_saw(world: Path, users: np.ndarray, run_dirs: Iterable[Path] = ()) -> l
     """Versions, by name. users: int64. Must be asked before their rows go."""
     spans = spans_of(world, users)
     there = [made for place in registries(world, run_dirs) for made in artefacts.versions(place)]
-    found = {made.manifest.version for made in there if _saw(made, users, spans)}
-    found |= _listed(world, users)
+    listed, found = _listed(world, users)
+    found |= {m.manifest.version for m in there if m.manifest.version not in listed and _saw(m, users, spans)}
     # What is made from a version that saw somebody saw them, too: an index from its encoder.
     grown = True
     while grown:
@@ -65,11 +65,13 @@ def _saw(made: Artefact, users: np.ndarray, times: np.ndarray) -> bool:
     return bool(data.rows and np.searchsorted(times, data.to_ts, "right") > np.searchsorted(times, data.from_ts))
 
 
-def _listed(world: Path, users: np.ndarray) -> set[str]:
-    """Of the pipeline's table model_users."""
+def _listed(world: Path, users: np.ndarray) -> tuple[set[str], set[str]]:
+    """Of the pipeline's table model_users: versions whose users it lists, and those of them that saw these."""
+    known: set[str] = set()
     found: set[str] = set()
     for path in sorted((world / "pipeline" / "lake" / "model_users").glob("*.parquet")):
         table = pq.read_table(path, columns=["model_version", "user_id"])
-        mine = np.isin(table["user_id"].to_numpy(), users)
-        found |= set(np.asarray(table["model_version"].to_pylist())[mine].tolist())
-    return found
+        versions = np.asarray(table["model_version"].to_pylist(), dtype=object)
+        known |= set(versions.tolist())
+        found |= set(versions[np.isin(table["user_id"].to_numpy(), users)].tolist())
+    return known, found

@@ -75,11 +75,6 @@ def retention(day: date, among: Sequence[Law] | None = None) -> dict[str, tuple[
     return found
 
 
-def cited_for(jurisdiction: str, day: date, kind: str, among: Sequence[Law] | None = None) -> Cited | None:
-    """The first rule in force of that kind."""
-    return next((c for c in in_force(jurisdiction, day, among) if c.rule.demands.kind == kind), None)
-
-
 def _line(jurisdiction: str, purpose: str, band: str, rules: Sequence[Cited]) -> Line:
     basis: Basis = "opt-out"
     cited: Cited | None = None

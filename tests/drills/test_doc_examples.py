@@ -18,6 +18,7 @@ from sandbox.drill.play.report import checked
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.queries import filled
 from sandbox.drill.scenario.scenario import Evidence, Part, Scenario, Step
+from sandbox.privacy import rules
 from sandbox.room.twists import sets
 from sandbox.telemetry.sql import SqlWorker
 from tests.drills.doc_examples import PAGES, commands, examples
@@ -128,12 +129,15 @@ def of_a_scenario(kind: type[Part], part: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("example", examples("yaml"), ids=lambda e: e.name)
 def test_every_piece_of_yaml_is_what_it_is_said_to_be(example, tmp_path):
-    """A part of a report or of a scenario, a set of injects, or pieces of evidence whose queries run."""
+    """A part of a report or of a scenario, a set of injects, a law, or pieces of evidence whose queries run."""
     part = yaml.safe_load(example.text)
     if isinstance(part, dict) and example.page == "scenarios.md":
         for kind in (Step, Scenario):
             if part.keys() <= kind.model_fields.keys():
                 return of_a_scenario(kind, part)
+    if isinstance(part, dict) and example.page == "privacy.md":
+        rules.parse(example.text.encode(), example.page)
+        return
     if isinstance(part, dict) and example.page == "warroom.md":
         (tmp_path / "set.yaml").write_text(example.text)
         sets.load(tmp_path / "set.yaml")

@@ -12,7 +12,6 @@ from sandbox.privacy.deadlines import (
     Deadline,
     add_business_days,
     add_months,
-    business_days_between,
     due,
     is_business_day,
     next_business_day,
@@ -53,9 +52,9 @@ def test_a_holiday_moves_an_end_and_stretches_business_days():
 @given(days, counts, holidays)
 def test_business_days_added_are_the_business_days_between(start, count, off):
     end = add_business_days(start, count, off)
-    assert business_days_between(start, end, off) == count
+    after = (start + timedelta(days=n) for n in range(1, (end - start).days + 1))
+    assert sum(is_business_day(day, off) for day in after) == count
     assert is_business_day(end, off)
-    assert business_days_between(start, end - timedelta(days=1), off) == count - 1
 
 
 @given(days, st.integers(0, 60))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -137,6 +138,14 @@ def test_the_models_that_saw_the_person_are_listed_and_those_that_did_not_are_no
     path = artefacts.load(world / "registry", "ranker", "rk-1").path / "users.safetensors"
     path.write_bytes(artefacts.pack_arrays({"user_id": np.array([1, 2], np.int32)}))
     assert erase(world, [mine], now=NOW).models == ()
+
+
+def test_the_pipelines_list_of_a_models_users_is_believed_and_loses_the_erased(world):
+    path = world / "pipeline" / "lake" / "model_users" / "p-1.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"model_version": ["rk-1", "rk-1", "rk-2"], "user_id": [1, 2, USER]}), path)
+    assert deleted(world).models == ("rk-2",)
+    assert pq.read_table(path)["user_id"].to_pylist() == [1, 2]
 
 
 def test_the_receipt_names_nobody_and_the_content_hash_names_the_set(world):
