@@ -108,13 +108,14 @@ def run(
 def _answer(report: dict[str, Any], found: Run, parent: Path, json_: bool) -> None:
     """Saves the report and prints its document, which is told even where no disk takes the report."""
     from loadtest.lab.saved import fresh, save
+    from sandbox.runtime.rundir import disk_error
 
     document = report["document"]
     try:
         document["report"] = str(save(fresh(parent), report, found.requests, found.acknowledged))
-    except OSError:
+    except OSError as error:
         emit(document | {"report": None}, lambda: show(document | {"report": None}), json_)
-        raise
+        raise disk_error(parent, error) from error
     emit(document, lambda: show(document), json_)
     if found.interrupted:
         raise typer.Exit(130)
