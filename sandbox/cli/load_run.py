@@ -87,6 +87,14 @@ def run(
     stack.require_up()
     when, users = iso(stack.run.clock().now()), load_manifest(stack.run.world).users
     hands = crew(workers, expect_workers, bind)
+    if kill and kill_every is None:
+        raise SandboxError(
+            "CFG-004",
+            where="load run --kill",
+            seen="without --kill-every",
+            expected="both",
+            fix="say how often: --kill-every 6",
+        )
     killer = None if kill_every is None else Killer(stack.run_dir, kill_every, seed, tuple(kill or ()))
     freezer = None if freeze is None else Freezer.of(freeze, stack.run_dir, seconds)
     harms = [harm for harm in (killer, freezer) if harm is not None]
