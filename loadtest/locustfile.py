@@ -65,8 +65,8 @@ def _start(environment: Any, **_: Any) -> None:
         environment.lead.start()
         return
     environment.traffic = traffic = Traffic(environment)
-    leader = traffic.usher if traffic.open_loop is None else traffic.open_loop.conduct
-    environment.background = [gevent.spawn(traffic.housekeeping), gevent.spawn(leader)]
+    traffic.leader = gevent.spawn(traffic.usher if traffic.open_loop is None else traffic.open_loop.conduct)
+    environment.background = [gevent.spawn(traffic.housekeeping), traffic.leader]
     if traffic.led:
         environment.follow.start()
     else:

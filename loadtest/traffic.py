@@ -54,6 +54,7 @@ class Traffic:
         self.environment: Any = environment
         self.led = isinstance(environment.runner, WorkerRunner)  # by a master, which says when to begin and to end
         self.part, self.ready, self.under_way = (0, 1), Event(), 0
+        self.leader: Any = None  # the greenlet that hands out what is due
         if not self.led:
             environment.events.spawning_complete.add_listener(lambda **_: self.ready.set())
         self.began_ts, self.ledger = self.clock.now(), Ledger()

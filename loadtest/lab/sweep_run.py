@@ -30,7 +30,7 @@ def sweep(
 ) -> dict[str, Any]:  # fmt: skip
     """Every point `rounds` times, those of one round with the same arrivals. measured: the load on the stack set so, and
     the quality of its slates. place: a directory; trials that stand there are not made again. A Ctrl-C leaves what
-    there is. Returns its document."""
+    there is, and so does a full disk. Returns its document."""
     if not 1 <= rounds <= MOST_ROUNDS:
         raise SandboxError(
             "CFG-004", where="load sweep --rounds", seen=rounds, expected=f"1 to {MOST_ROUNDS}", fix="correct it"
@@ -51,7 +51,11 @@ def sweep(
             stopped = "interrupted"
             break
         trials.append(judged(run, quality, name, n, slo).document())
-        keep(place, asked, trials)
+        try:
+            keep(place, asked, trials)
+        except OSError as error:  # what was measured is told, if not kept
+            stopped = f"{place} takes nothing: {error.strerror}"
+            break
     return {**asked, "rounds": rounds, "stopped": stopped, "trials": trials, "rows": table(names, trials)}
 
 

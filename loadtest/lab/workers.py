@@ -25,7 +25,8 @@ from loadtest.lab.told import append
 from sandbox.base.run import RunInfo, latest_run
 
 REPORT_S = 1.0
-LAST_S = 8.0  # to wait for the last reports of workers that are there
+LATER_S = 4.0
+LAST_S = 10.0  # to wait for the last reports of workers that are there
 BEGIN, END, LAST = "load_begin", "load_end", "load_last"
 
 
@@ -44,6 +45,7 @@ class Lead:
     def __init__(self, environment: Environment, runner: MasterRunner) -> None:
         self._environment, self._runner = environment, runner
         self._gathered: Gathered | None = None
+        self._over = False  # the plan is, and nobody ended it early
         self._run: RunInfo | None = None
         self._began_s = self._began_ts = 0.0
         environment.events.spawning_complete.add_listener(lambda **_: self._begin())
@@ -57,7 +59,7 @@ class Lead:
         self._plan = plan_of(options)
         plan = None if self._plan is None else self._plan.document()
         options.orders = json.dumps({"run": asdict(self._run), "plan": plan})
-        self._gathered = None
+        self._gathered, self._over = None, False
 
     def _begin(self) -> None:
         """Once, when all callers are there: later workers have no part."""
@@ -75,6 +77,7 @@ class Lead:
         """Ends the test when all have had time for an answer, or nobody is left."""
         while time.monotonic() - self._began_s < seconds and self._anybody():
             gevent.sleep(0.2)
+        self._over = True
         self._runner.quit() if self._environment.web_ui is None else self._runner.stop()
 
     def _anybody(self) -> bool:
@@ -93,7 +96,7 @@ class Lead:
         """At the end, however it comes: asks for the last reports, and leaves what there is."""
         if self._gathered is None or self._run is None:
             return
-        self._runner.send_message(END)
+        self._runner.send_message(END, {"over": self._over})
         give_up = time.monotonic() + LAST_S
         while self._gathered.waiting and time.monotonic() < give_up:
             for client in self._runner.clients.all:
@@ -125,7 +128,7 @@ class Follow:
         self._ended = False
         environment.events.report_to_master.add_listener(lambda client_id, data: self._report(data))
         runner.register_message(BEGIN, lambda msg, **_: self._begin(msg.data))
-        runner.register_message(END, lambda **_: self._end(), concurrent=True)
+        runner.register_message(END, lambda msg, **_: self._end(msg.data["over"]), concurrent=True)
 
     def start(self) -> None:
         """A new test begins."""
@@ -153,11 +156,14 @@ class Follow:
         counts.update({"told": traffic.told.made, "acknowledged": traffic.told.n_acknowledged})
         return report(rows, counts, self._told, traffic.told.fresh())
 
-    def _end(self) -> None:
-        """Makes no further request, waits for answers that are still to come, and tells the last."""
+    def _end(self, over: bool) -> None:
+        """Makes no further request, waits for answers that are still to come, and tells the last. over: the plan is; who
+        began a little later than the master has a little more to send."""
         traffic = self._traffic
         if traffic is None or self._ended:
             return
+        if over:
+            traffic.leader.join(LATER_S)
         traffic.leave()
         give_up = time.monotonic() + TIMEOUT_S
         while traffic.under_way and time.monotonic() < give_up:

@@ -38,6 +38,7 @@ def knee(
     from loadtest.lab.slo import Slo
     from sandbox.base.clock import iso
     from sandbox.base.errors import SandboxError
+    from sandbox.runtime.rundir import disk_error
     from sandbox.runtime.stack import Stack
 
     wanted, rates = Slo.of(slo), Search(start, lowest, highest, repeats=repeats)
@@ -59,9 +60,9 @@ def knee(
         err.print(f"ended before it was done: {found.stopped}; kept {len(found.trials)} trials")
     try:
         document["report"] = _save(document, out_ or stack.run_dir / "load", f"{stack.run_dir} · {when}")
-    except OSError:
+    except OSError as error:
         emit(document | {"report": None}, partial(_show, document | {"report": None}), json_)
-        raise
+        raise disk_error(out_ or stack.run_dir / "load", error) from error
     emit(document, partial(_show, document), json_)
     if found.stopped == "interrupted":
         raise typer.Exit(130)

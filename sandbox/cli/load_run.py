@@ -87,6 +87,14 @@ def run(
     stack.require_up()
     when, users = iso(stack.run.clock().now()), load_manifest(stack.run.world).users
     hands = crew(workers, expect_workers, bind)
+    if kill and kill_every is None:
+        raise SandboxError(
+            "CFG-004",
+            where="load run --kill",
+            seen="without --kill-every",
+            expected="both",
+            fix="say how often: --kill-every 6",
+        )
     killer = None if kill_every is None else Killer(stack.run_dir, kill_every, seed, tuple(kill or ()))
     freezer = None if freeze is None else Freezer.of(freeze, stack.run_dir, seconds)
     harms = [harm for harm in (killer, freezer) if harm is not None]
@@ -108,13 +116,14 @@ def run(
 def _answer(report: dict[str, Any], found: Run, parent: Path, json_: bool) -> None:
     """Saves the report and prints its document, which is told even where no disk takes the report."""
     from loadtest.lab.saved import fresh, save
+    from sandbox.runtime.rundir import disk_error
 
     document = report["document"]
     try:
         document["report"] = str(save(fresh(parent), report, found.requests, found.acknowledged))
-    except OSError:
+    except OSError as error:
         emit(document | {"report": None}, lambda: show(document | {"report": None}), json_)
-        raise
+        raise disk_error(parent, error) from error
     emit(document, lambda: show(document), json_)
     if found.interrupted:
         raise typer.Exit(130)

@@ -31,6 +31,7 @@ def soak(
     from loadtest.lab.plan import Plan
     from loadtest.lab.slope import LEAST
     from loadtest.lab.soak import Watch
+    from sandbox.runtime.rundir import disk_error
     from sandbox.runtime.stack import Stack
 
     if not 0.5 <= minutes <= 7 * 1_440:
@@ -52,7 +53,12 @@ def soak(
     }  # fmt: skip
     if run.interrupted:
         err.print("ended early; kept what was measured until then")
-    document["report"] = _save(document, watch.seen, out_ or stack.run_dir / "load", str(stack.run_dir))
+    place = out_ or stack.run_dir / "load"
+    try:
+        document["report"] = _save(document, watch.seen, place, str(stack.run_dir))
+    except OSError as error:
+        emit(document | {"report": None}, lambda: _show(document | {"report": None}), json_)
+        raise disk_error(place, error) from error
     emit(document, lambda: _show(document), json_)
     if run.interrupted:
         raise typer.Exit(130)
@@ -97,4 +103,5 @@ def _show(d: dict[str, Any]) -> None:
         f"{load['ok']} of {load['offered']} requests answered in {d['minutes']:.1f} minutes, p99 {p99 or 0:.0f} ms"
     )
     out.print(d["said"], markup=False)
-    out.print(f"report: {d['report']}", soft_wrap=True, markup=False)
+    if d["report"]:
+        out.print(f"report: {d['report']}", soft_wrap=True, markup=False)

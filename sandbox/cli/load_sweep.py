@@ -51,6 +51,7 @@ def sweep(
     from loadtest.lab.sweep import points
     from loadtest.lab.sweep_run import sweep as swept
     from sandbox.base.config import Config
+    from sandbox.runtime.rundir import disk_error
     from sandbox.runtime.stack import Stack
 
     found, plan = points(knob), Plan("poisson", rate, seconds, seed)
@@ -64,11 +65,15 @@ def sweep(
     with progress(json_) as say:
         document = swept(_measuring(stack, k), found, plan, rounds, wanted, place, say)
     if document["stopped"]:
-        err.print(f"ended early; kept {len(document['trials'])} trials, and goes on with --out {place}", markup=False)
-    document["report"] = _page(document, place, str(stack.run_dir))
+        err.print(f"ended early, {document['stopped']}; goes on with --out {place}", markup=False)
+    try:
+        document["report"] = _page(document, place, str(stack.run_dir))
+    except OSError as error:
+        emit(document | {"report": None}, lambda: _show(document | {"report": None}), json_)
+        raise disk_error(place, error) from error
     emit(document, lambda: _show(document), json_)
     if document["stopped"]:
-        raise typer.Exit(130)
+        raise typer.Exit(130 if document["stopped"] == "interrupted" else 1)
 
 
 def _measuring(stack: Any, k: int) -> Any:
@@ -105,4 +110,5 @@ def _show(d: dict[str, Any]) -> None:
     for row in d["rows"]:
         table.add_row(*cells(row))
     out.print(table)
-    out.print(f"report: {d['report']}", soft_wrap=True, markup=False)
+    if d["report"]:
+        out.print(f"report: {d['report']}", soft_wrap=True, markup=False)

@@ -50,10 +50,11 @@ def _latencies(saved: Mapping[str, Any]) -> Part:
         texts.append(
             f"p99.99 is the longest of {d['ok']:,} requests: one in ten thousand takes at least as many to tell."
         )
-    return Part("Latency", texts, [_percentiles(saved)], [head, *rows])
+    return Part("Latency", texts, [percentiles(saved)], [head, *rows])
 
 
-def _percentiles(saved: Mapping[str, Any]) -> Chart:
+def percentiles(saved: Mapping[str, Any]) -> Chart:
+    """Latency by percentile, as it was, and as a closed loop beside it would have seen it."""
     lines = []
     for name, kind, key in (("intended start", "a", "latency"), ("actual send", "c", "service")):
         curve = Histogram.decode(saved["histograms"][key]).curve()

@@ -1,18 +1,22 @@
-"""The picture of docs/load.md: one frozen service as every arrival saw it, and as a caller who waits did.
+"""Pictures of docs/load.md: one frozen service as every arrival saw it, and as a caller who waits did.
 
-`python -m loadtest.lab.report.picture > docs/img/omission.svg`
+`python -m loadtest.lab.report.picture > docs/img/omission.svg` calculates one; with a report's directory as an argument
+it is drawn from that run.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
 from loadtest.lab.closed import Floats, asked, callers
 from loadtest.lab.histogram import Histogram
 from loadtest.lab.report.charts import Line, chart
+from loadtest.lab.report.of_run import percentiles
 from loadtest.lab.report.page import svg
+from loadtest.lab.saved import read
 
 RATE_PER_S, SECONDS, WORK_S = 1_000, 30.0, 0.001
 FROZEN_S = (10.0, 11.4)  # it takes requests and answers none
@@ -43,5 +47,10 @@ def picture() -> str:
     )
 
 
+def picture_of(report: Path) -> str:
+    """The same two of a load that was run. Raises CFG-002, CFG-003 for what is no report."""
+    return svg(percentiles(read(report).whole))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(picture())
+    sys.stdout.write(picture() if len(sys.argv) == 1 else picture_of(Path(sys.argv[1])))

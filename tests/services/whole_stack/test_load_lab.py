@@ -185,3 +185,23 @@ def test_all_acknowledged_feedback_is_on_record_though_the_gateway_died_meanwhil
     assert report["document"]["feedback"]["acknowledged"] == told["acknowledged"] > 10
     assert told["equal"], told
     assert not left.value.code
+
+
+@pytest.mark.slow
+def test_acknowledged_feedback_outlives_those_who_held_it(stack, tmp_path, capsys):
+    """The two processes in whose memory rows wait on their way to the lake, killed again and again."""
+    with pytest.raises(SystemExit):
+        main(
+            ["load", "run", "--run-dir", str(stack.run_dir), "--shape", "poisson", "--rate", "10", "--seconds", "20", "--kill-every", "4",
+             "--kill", "events", "--kill", "collector", "--out", str(tmp_path), "--json"]
+        )  # fmt: skip
+    run = json.loads(capsys.readouterr().out)
+    with pytest.raises(SystemExit) as left:
+        main(["load", "verify", str(Path(run["report"]).parent), "--within", "30", "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert {k["process"] for k in run["killed"]} <= {"events-0", "collector-0"}
+    assert len(run["killed"]) >= 2
+    assert told["acknowledged"] == run["feedback"]["acknowledged"] > 10
+    assert told["equal"], told
+    assert not left.value.code

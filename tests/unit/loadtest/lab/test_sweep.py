@@ -139,6 +139,17 @@ def test_a_sweep_that_was_ended_goes_on_where_it_was(tmp_path):
         sweep(again.measured, points(["candidates=60"]), PLAN, 2, SLO, tmp_path)
 
 
+def test_a_full_disk_ends_a_sweep_and_what_was_measured_is_told(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("loadtest.lab.sweep_run.write_atomically", full)
+    told = sweep(Stack().measured, points(["wait=1"]), PLAN, 2, SLO, tmp_path)
+
+    assert "No space left" in told["stopped"]
+    assert len(told["trials"]) == len(told["rows"]) == 1
+
+
 def test_another_file_in_its_place_is_left_alone(tmp_path):
     (tmp_path / "sweep.json").write_text(json.dumps({"not": "one"}))
 
