@@ -14,15 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from sandbox.base.rows import Row
-
-REMEMBERED = 100_000  # ids that this process wrote, about 10 MB
+from services.events.remembered import Remembered
 
 
 class Journal:
     """Appends rows of outcomes to the file at `path`. A disk that takes nothing costs the safety, not the feedback."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._file, self._written = path, -1, dict[str, None]()
+        self._path, self._file, self._written = path, -1, Remembered()
 
     def knows(self, event_id: str) -> bool:
         """Whether this process has written it. Of one that an earlier process took in, nobody knows whether that came to
@@ -39,9 +38,7 @@ class Journal:
                 os.write(self._file, b"\n")  # an earlier process may have been killed within a line
             os.write(self._file, "".join(f"{json.dumps(row)}\n" for _, row in rows).encode())
         for event_id, _ in rows:
-            self._written[event_id] = None
-        while len(self._written) > REMEMBERED:
-            del self._written[next(iter(self._written))]
+            self._written.add(event_id)
 
     def close(self) -> None:
         if self._file >= 0:

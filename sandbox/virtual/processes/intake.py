@@ -11,6 +11,7 @@ from sandbox.virtual.processes.stream import Stream
 from services.events import core
 from services.events.core import IMPRESSIONS, Entry
 from services.events.places import of_entries
+from services.events.remembered import Remembered
 from services.events.server import outcome_row
 from services.skeleton.seams import Call
 
@@ -19,10 +20,11 @@ Append = Callable[[str, list[Entry], Context], Awaitable[list[bool]]]
 
 
 class Intake:
-    """As services.events.server. Event ids are not compared: nothing here sends one twice."""
+    """As services.events.server. The store compares no event ids: nothing here sends one twice."""
 
     def __init__(self, fabric: Fabric, store: Store, stream: Stream, catalogue: Catalogue) -> None:
         self.fabric, self.store, self.stream, self.catalogue = fabric, store, stream, catalogue
+        self._noted = Remembered()
 
     async def append(self, op: str, entries: list[Entry], _: Context) -> list[bool]:
         """Takes a call's entries. Raises CallError: STORE-001, STORE-004 and what a wrapper raised."""
@@ -55,10 +57,11 @@ class Intake:
         return [True] * len(entries)
 
     def _note(self, entries: list[Entry], taken: list[bool]) -> None:
-        """A row of outcomes for each event that was new, as its sender told it."""
+        """A row of outcomes for each event that was new, or that none was written of, as its sender told it."""
         record, now = self.fabric.record, self.fabric.world.now()
         if record is None:
             return
         for e, fresh in zip(entries, taken, strict=False):
-            if fresh and e.kind != IMPRESSIONS:
+            if e.kind != IMPRESSIONS and (fresh or e.event_id not in self._noted):
+                self._noted.add(e.event_id)
                 record("events", "outcomes", outcome_row(e, now, str(e.session)))

@@ -83,7 +83,7 @@ def test_the_lake_has_the_catalogue_and_the_offline_plane_when_up_returns(stack:
     assert counts["creators"] > 0
     assert rows(stack, "select count(*) > 0 from training_rows") == [(True,)]
     versions = rows(stack, "select distinct model_version from train_runs order by 1")
-    assert versions == [("rk-1",), ("tt-1",)]
+    assert {("rk-1",), ("tt-1",)} <= set(versions), "others are of tests that trained on this stack"
 
 
 def test_offline_features_are_what_the_store_serves(stack: Stack) -> None:
