@@ -64,8 +64,9 @@ def watch(
     judgement: Judgement = Judgement("hold", "its guard was interrupted", (0, 0))
     step: Step = "go on"
     promoted = False
-    move(operations, replace(wish, canary=wish.canary.model_copy(update={"until_ts": until_ts})))
-    try:
+    canary = wish.canary.model_copy(update={"until_ts": until_ts})
+    try:  # around the move too: Ctrl-C may come while services switch
+        move(operations, replace(wish, canary=canary))
         lake, next_ts = Lake(run.lake), now.began_ts
         lake.connection.execute("SET enable_progress_bar = false")  # it would write over ours
         while step in ("go on", "restart"):
@@ -82,7 +83,9 @@ def watch(
             move(operations, Wish("ranker", now.canary, "live", now.live, ACTOR, judgement.why, judgement.document()))
             promoted = True
     finally:
-        if not promoted:
+        there_now = Config.load(run.path).model.canary
+        ours = there_now is not None and (there_now == canary or now.restarts > 0)
+        if ours and not promoted:
             _take_back(operations, now.canary, judgement if step in ENDS else replace(judgement, verdict="hold"))
     return Outcome(now, step, judgement, promoted)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,32 @@ def test_ctrl_c_takes_it_back(operations: Operations, monkeypatch: pytest.Monkey
 
     assert model(operations).canary is None  # type: ignore[attr-defined]
     assert stages_of(operations).moves[-1].evidence["verdict"] == "hold"
+
+
+def test_ctrl_c_while_services_switch_takes_it_back_too(
+    operations: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [KeyboardInterrupt()]
+
+    def reload(_services: object) -> dict[str, int]:
+        if left:
+            raise left.pop()
+        return {}
+
+    monkeypatch.setattr(operations.platform, "reload", reload)
+    with pytest.raises(KeyboardInterrupt):
+        watched(operations, monkeypatch, FINE)
+
+    assert model(operations).canary is None  # type: ignore[attr-defined]
+
+
+def test_the_canary_of_another_guard_is_left_alone(operations: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
+    move(operations, replace(canary(), canary=Canary(version="rk-2", share=0.2, salt="theirs", until_ts=9e9)))
+
+    with pytest.raises(SandboxError, match="MODEL-0"):
+        watched(operations, monkeypatch, FINE)
+
+    assert model(operations).canary.salt == "theirs"  # type: ignore[attr-defined]
 
 
 def test_another_live_version_during_the_analysis_begins_it_anew(
