@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from zipfile import BadZipFile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -199,7 +200,7 @@ def stores(world: Path, n_users: int, *, runs: Iterable[Path] | None = None) -> 
     found = [*world_stores(world, n_users)]
     for run_dir in run_dirs() if runs is None else runs:
         found += run_stores(run_dir, world, n_users)
-    twins = _twins(paths.home() / "twins", n_users)
+    twins = _twins(paths.home() / "twins", world.name, n_users)
     return [*found, twins] if twins.entries else found
 
 
@@ -255,12 +256,21 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
 
 
-def _twins(folder: Path, n_users: int) -> Derived:
+def _twins(folder: Path, world: str, n_users: int) -> Derived:
+    """Those of that world, and those that do not say whose they are."""
     entries: dict[tuple[Path, ...], tuple[Path, ...]] = {}
     for path in sorted(folder.glob("*.npz")):
-        if _of_people(path, n_users):
+        if _world_of(path) in ("", world) and _of_people(path, n_users):
             entries[(path,)] = (path, path.with_suffix(".run"))
     return Derived("twins", entries)
+
+
+def _world_of(path: Path) -> str:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return str(arrays["world"]) if "world" in arrays.files else ""
+    except FAILURES:
+        return ""
 
 
 def _of_people(path: Path, n_users: int) -> bool:

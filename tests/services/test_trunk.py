@@ -15,7 +15,7 @@ from services.proto.recsys.v1 import rules_pb2, rules_pb2_grpc, trunk_pb2
 from services.skeleton.exchange import Exchange
 from services.skeleton.status import from_rpc_error, grpc_status
 from services.skeleton.trunk import CARRY, MAX_MESSAGE_BYTES, Trunk, together
-from tests.services.waiting import until
+from tests.services.waiting import eventually, until
 
 DRAIN_S = 5.0  # that calls get
 META = (("x-caller", "gateway"), ("x-place", "1,2,3,4,0"))
@@ -144,14 +144,7 @@ async def test_a_callee_that_dies_fails_what_it_had_and_is_found_again_when_it_i
             await call(ask(2), timeout=20, metadata=META)
         await side.up()
 
-        async def back():
-            try:
-                return await call(ask(3), timeout=5, metadata=META)
-            except aio.AioRpcError:
-                return None
-
-        while (answer := await back()) is None:
-            await asyncio.sleep(0.05)
+        answer = await eventually(lambda: call(ask(3), timeout=5, metadata=META))
     assert from_rpc_error(caught.value, "e").kind.code == from_rpc_error(nobody.value, "e").kind.code == "WIRE-005"
     assert answer.rules_version == "3"
 

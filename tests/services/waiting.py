@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import grpc
 import psutil
 
 T = TypeVar("T")
@@ -29,6 +30,18 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition did not come true"
         await asyncio.sleep(0.01)
+
+
+async def eventually(call: Callable[[], Awaitable[T]], seconds: float = 20.0) -> T:
+    """What the call answers when it first does; until then gRPC may fail it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return await call()
+        except grpc.RpcError:
+            if time.monotonic() >= end:
+                raise
+        await asyncio.sleep(0.05)
 
 
 def processes_of(run_dir: object) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 _ROLES = ("commander", "deputy", "scribe")  # one of each
 _MORE = ("operations", "ml_engineer", "data_analyst", "communications")
-AT_DESK = frozenset({"ask", "preview", "act"})
+AT_DESK = frozenset({"preview", "act"})
 COUNTED_S = 300.0  # world seconds in which the query counts requests; those of the last minute may be on their way yet
 _SQL = """
     SELECT count(*) AS n, quantile_cont(latency_ms, 0.99) AS p99 FROM requests

@@ -139,7 +139,7 @@ def _run_and_keep(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunAr
     run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
     try:
         run_dir.mkdir()
-        run(plan, run_dir, lake).save(ledger)
+        run(plan, run_dir, lake).save(ledger, world=plan.world)
         if lake:
             _keep(run_dir, kept)
         ledger.replace(root() / f"{key}.npz")

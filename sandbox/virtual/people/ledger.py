@@ -90,11 +90,11 @@ class Ledger:
         ended = (self.visits.ts >= start_ts) & (self.visits.ts < end_ts)
         return Ledger(self.began_ts, _taken(self.requests, inside), _taken(self.visits, ended))
 
-    def save(self, path: Any) -> None:
-        """As one compressed npz file."""
+    def save(self, path: Any, *, world: str = "") -> None:
+        """As one compressed npz file. world: whose people these are, for who looks for them (sandbox.privacy.stores)."""
         arrays = {f"requests.{f.name}": getattr(self.requests, f.name) for f in fields(Requests)}
         arrays |= {f"visits.{f.name}": getattr(self.visits, f.name) for f in fields(Visits)}
-        np.savez_compressed(path, began_ts=np.array(self.began_ts), **arrays)
+        np.savez_compressed(path, world=np.array(world), began_ts=np.array(self.began_ts), **arrays)
 
     @classmethod
     def load(cls, path: Any) -> Ledger:

@@ -119,6 +119,14 @@ def test_after_it_no_file_that_names_users_names_the_erased(world, tmp_path):
     assert (tmp_path / "twins" / "b.npz").exists()
 
 
+def test_a_simulated_run_of_another_world_is_of_other_people(world, tmp_path):
+    other = tmp_path / "twins" / "c.npz"
+    np.savez(other, **{"requests.user": np.array([USER]), "requests.ts": np.array([1.0]), "world": np.array("v")})
+
+    assert deleted(world).document()["stores"]["twins"] == {"before": 1, "after": 0}
+    assert other.exists()
+
+
 def test_what_is_left_is_what_it_was_in_its_order(world):
     path = world / "public" / "impressions.parquet"
     before = [row for row in pq.read_table(path).to_pylist() if row["user_id"] != USER]

@@ -12,6 +12,7 @@ from sandbox.base.errors import SandboxError
 from services.gateway import behind
 from services.gateway.behind import GATHER_S, Behind
 from services.skeleton.context import CURRENT, Context
+from tests.services.waiting import until
 
 
 class Events:
@@ -44,8 +45,7 @@ def show(sends, *requests):
 
 
 async def all_sent(sends):
-    while sends._tasks or sends._gathered:
-        await asyncio.sleep(GATHER_S / 5)
+    await until(lambda: not (sends._tasks or sends._gathered))
 
 
 async def test_slates_gather_and_each_is_a_call_of_its_own_request_without_its_deadline(parts):
