@@ -84,7 +84,6 @@ def of_run(run_dir: Path, lake: duckdb.DuckDBPyConnection, *, now: float, progre
     `of_world`."""
     run = RunInfo.load(run_dir)
     progress("reading the lake", None)
-    lake.execute("SET enable_progress_bar = false")
     lake.execute(LAKE)
     ((latest,),) = lake.execute("SELECT max(ts) FROM asked").fetchall()
     clock_ts = run.world_start if latest is None else float(latest)

@@ -44,7 +44,8 @@ class Lake:
                 "python_enable_replacements": False,  # or SQL could name this process's variables
             },
         )
-        self.connection.execute("SET TimeZone = 'UTC'")
+        # Who asks tells of progress, where anybody does: a bar of DuckDB's own would write over that.
+        self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         self._files: dict[str, list[str]] = {}
         for table in TABLES.values():
             self._create(table, has_rows=False)

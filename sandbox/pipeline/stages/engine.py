@@ -232,26 +232,17 @@ class Engine:
         names = [stage.name for stage in self.stages]
         if until is None:
             return names[-1]
-        if until not in names:
-            raise SandboxError(
-                "PIPE-001",
-                where="--until",
-                seen=until,
-                expected=f"one of {', '.join(names)}",
-                fix="see the stages: sandbox pipeline show",
-            )
+        _require(until, names, "--until", "see the stages: sandbox pipeline show")
         return until
 
     def _check_named(self, name: str) -> None:
-        names = [one.name for one in self.checks]
-        if name not in names:
-            raise SandboxError(
-                "PIPE-001",
-                where="--bypass",
-                seen=name,
-                expected=f"one of {', '.join(names)}",
-                fix="name the check that `blocked_by` names",
-            )
+        _require(name, [one.name for one in self.checks], "--bypass", "name the check that `blocked_by` names")
+
+
+def _require(name: str, names: Sequence[str], where: str, fix: str) -> None:
+    """Raises PIPE-001 for a name that is none of these."""
+    if name not in names:
+        raise SandboxError("PIPE-001", where=where, seen=name, expected=f"one of {', '.join(names)}", fix=fix)
 
 
 def create_views(db: duckdb.DuckDBPyConnection, reads: Mapping[str, Sequence[Any]]) -> None:

@@ -68,7 +68,6 @@ def watch(
     try:  # around the move too: Ctrl-C may come while services switch
         move(operations, replace(wish, canary=canary))
         lake, next_ts = Lake(run.lake), now.began_ts
-        lake.connection.execute("SET enable_progress_bar = false")  # it would write over ours
         while step in ("go on", "restart"):
             next_ts += plan.every_s
             while (left_s := (next_ts - platform.now()) / run.speed) > 0:
