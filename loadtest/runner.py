@@ -132,7 +132,7 @@ class Load:
 
     @property
     def sending(self) -> bool:
-        """Whether feedback was acknowledged: requests are under way."""
+        """Whether requests are under way: a master has begun, or feedback was acknowledged."""
         return self.acknowledged_path.exists()
 
     @property
@@ -140,13 +140,29 @@ class Load:
         return self._process is not None and self._process.poll() is None
 
     def ended_within(self, seconds: float) -> bool:
-        """Waits for its end, no longer than that."""
+        """Waits for its end, no longer than that. Raises LOAD-001 when it cannot begin: a worker is no more."""
         assert self._process is not None, "start it first"
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
+            self._require_workers()
             return False
         return True
+
+    def _require_workers(self) -> None:
+        """Until requests come a master waits for every worker; one that has ended it would wait for in vain."""
+        ended = [worker for worker in self._workers if worker.poll() is not None]
+        if not ended or self.sending:
+            return
+        self._kill()
+        self._dismiss()
+        raise SandboxError(
+            "LOAD-001",
+            where="load workers",
+            seen=f"{len(ended)} of {len(self._workers)} ended before the first request, exit {ended[0].returncode}",
+            expected="all of them there when the load begins",
+            fix=f"see {self.run.path / 'logs' / 'load.log'}, and start it again",
+        )
 
     def wait(self) -> dict[str, Any]:
         """The summary, when the run's duration is over. Raises LOAD-001 when Locust failed."""
@@ -162,10 +178,14 @@ class Load:
             try:
                 self._process.wait(STOP_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self._kill()
         self._dismiss()
         return self._summary()
+
+    def _kill(self) -> None:
+        assert self._process is not None, "start it first"
+        self._process.kill()
+        self._process.wait()
 
     def _dismiss(self) -> None:
         """Workers end by themselves when their master does; those that do not are ended."""

@@ -68,6 +68,9 @@ class Lead:
         there = [client.id for client in self._runner.clients.all if client.state != STATE_MISSING]
         self._gathered = Gathered(there)
         self._began_s, self._began_ts = time.monotonic(), self._run.clock().now()
+        options: Any = self._environment.parsed_options
+        if options.acknowledged:  # whoever looks for it knows that all are there
+            append(Path(options.acknowledged), [])
         for one, part in self._gathered.parts.items():
             self._runner.send_message(BEGIN, {"part": part.worker, "of": part.of}, one)
         if self._plan is not None:

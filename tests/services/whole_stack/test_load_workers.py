@@ -16,6 +16,7 @@ from loadtest.lab.measure import measure
 from loadtest.lab.outcome import document
 from loadtest.lab.plan import Plan
 from loadtest.runner import LOCUSTFILE, Crew
+from sandbox.base.errors import SandboxError
 from sandbox.runtime.local.ports import pick
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -26,17 +27,22 @@ def generators() -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if str(LOCUSTFILE) in (p.info["cmdline"] or [])]
 
 
+def kill_a_worker() -> int:
+    """Its id."""
+    workers = [p for p in generators() if "--worker" in p.cmdline()]
+    workers[0].send_signal(signal.SIGKILL)
+    return workers[0].pid
+
+
 def test_a_worker_killed_in_the_middle_is_named_and_what_it_told_is_kept(stack, tmp_path):
     killed: list[int] = []
 
-    def kill(_what: str, share: float | None = None) -> None:
-        workers = [p for p in generators() if "--worker" in p.cmdline()]
-        if not killed and share is not None and share > 0.7 and len(workers) == 3:
-            workers[0].send_signal(signal.SIGKILL)
-            killed.append(workers[0].pid)
+    def kill(sending_s: float) -> None:
+        if not killed and sending_s > 5:
+            killed.append(kill_a_worker())
 
     plan = Plan("constant", rate=15, seconds=14)
-    run = measure(stack.run, plan, progress=kill, telemetry=False, crew=Crew(3))
+    run = measure(stack.run, plan, meanwhile=kill, telemetry=False, crew=Crew(3))
     told = document(run)
     gone = [w for w in told["workers"] if w["lost_after_s"] is not None]
 
@@ -49,6 +55,20 @@ def test_a_worker_killed_in_the_middle_is_named_and_what_it_told_is_kept(stack, 
     assert told["feedback"]["acknowledged"] == len(run.acknowledged) > 0
     page = saved.save(saved.fresh(tmp_path), saved.whole(run, str(stack.run_dir), "now"), run.requests)
     assert "was lost" in page.read_text()
+    assert not generators()
+
+
+def test_a_worker_that_ends_before_the_beginning_ends_the_run_at_once_and_says_so(stack):
+    killed: list[int] = []
+
+    def kill(_what: str, _share: float | None = None) -> None:
+        if not killed:
+            killed.append(kill_a_worker())
+
+    with pytest.raises(SandboxError, match="1 of 3 ended before the first request, exit -9") as refused:
+        measure(stack.run, Plan("constant", rate=15, seconds=14), progress=kill, telemetry=False, crew=Crew(3))
+
+    assert refused.value.kind.code == "LOAD-001"
     assert not generators()
 
 
