@@ -13,7 +13,6 @@ RUN/control.token   where orders come over TCP: the secret that they carry, for 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import tempfile
@@ -26,6 +25,7 @@ from sandbox.base import paths
 from sandbox.base.clock import WorldClock
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import SCALABLE, instance_of, processes, service_of, split
+from sandbox.base.locks import is_held
 
 T = TypeVar("T")
 
@@ -204,21 +204,6 @@ def newest_run() -> Path:
 def is_alive(run_dir: Path) -> bool:
     """Whether a supervisor or a drill holds the run directory: its lock goes with its process."""
     return any(is_held(run_dir / name) for name in (STACK_LOCK, DRILL_LOCK))
-
-
-def is_held(lock: Path) -> bool:
-    """Whether some process holds that lock."""
-    try:
-        fd = os.open(lock, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def read_document(path: Path, make: Callable[[Any], T], absent: str) -> T:

@@ -10,11 +10,8 @@ share of users. live: serves. retired: served once. Of shadow, canary and live t
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sandbox.base import artefacts
 from sandbox.base.config import Config, ModelConfig, RetrievalConfig
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import alone
 from sandbox.base.run import write_atomically
 
 Stage = Literal["candidate", "shadow", "canary", "live", "retired"]
@@ -192,22 +190,11 @@ def gate(registry: Path, artifact: str, version: str, verdict: Verdict, **how: A
 
 
 def _swap(registry: Path, change: Callable[[Stages], Stages]) -> Move:
-    with _alone(registry):
+    with alone(registry / _LOCK):
         after = change(read(registry))
         text = json.dumps(after.model_dump(mode="json"), indent=1)
         write_atomically(registry / _FILE, text, to_disk=True)
     return after.moves[-1]
-
-
-@contextmanager
-def _alone(registry: Path) -> Iterator[None]:
-    """Among those who move. The kernel lets go with the process, however that ends."""
-    fd = os.open(registry / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _conflict(artifact: str, stage: Stage, holder: str | None, expect: str) -> SandboxError:

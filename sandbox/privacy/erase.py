@@ -6,14 +6,13 @@ was killed is finished by asking for it again. A store that cannot be reached le
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ import pyarrow.parquet as pq
 
 from sandbox.base import tombstones
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import at_once, is_held
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.base.run import DRILL_LOCK, is_alive, is_held, write_atomically
+from sandbox.base.run import DRILL_LOCK, is_alive, write_atomically
 from sandbox.base.tombstones import Tombstones, n_users
 from sandbox.privacy import models, people
 from sandbox.privacy.columns import Who
@@ -154,25 +154,18 @@ def runs_of(world: Path, among: Iterable[Path] | None = None) -> list[Path]:
 def locked(world: Path, *, shared: bool) -> Iterator[None]:
     """Exports side by side, a deletion alone. Raises PRIV-004 at once where that cannot be."""
     tombstones.folder(world).mkdir(exist_ok=True)
-    fd = os.open(tombstones.folder(world) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _lock(fd, world, shared)
+    with ExitStack() as held:
+        try:
+            held.enter_context(at_once(tombstones.folder(world) / "lock", shared=shared))
+        except BlockingIOError as error:
+            raise SandboxError(
+                "PRIV-004",
+                where=f"world {world.name}",
+                seen="a deletion that runs" if shared else "an export or a deletion that runs",
+                expected="nobody who reads or erases people of this world",
+                fix="wait until it is done, then ask again: nothing was changed",
+            ) from error
         yield
-    finally:
-        os.close(fd)
-
-
-def _lock(fd: int, world: Path, shared: bool) -> None:
-    try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise SandboxError(
-            "PRIV-004",
-            where=f"world {world.name}",
-            seen="a deletion that runs" if shared else "an export or a deletion that runs",
-            expected="nobody who reads or erases people of this world",
-            fix="wait until it is done, then ask again: nothing was changed",
-        ) from error
 
 
 @contextmanager

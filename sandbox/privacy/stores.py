@@ -28,7 +28,8 @@ from safetensors import SafetensorError
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import STACK_LOCK, RunInfo, is_held
+from sandbox.base.locks import is_held
+from sandbox.base.run import STACK_LOCK, RunInfo
 from sandbox.privacy import files
 from sandbox.privacy.columns import Who, finder, user_column
 from sandbox.privacy.files import Rows

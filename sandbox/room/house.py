@@ -20,8 +20,9 @@ from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import is_held
 from sandbox.base.progress import ProgressFn, quiet
-from sandbox.base.run import is_held, write_atomically
+from sandbox.base.run import write_atomically
 from sandbox.drill.play import drills, standing
 from sandbox.drill.play.desk import Desk
 from sandbox.drill.play.drills import Drill

@@ -3,54 +3,35 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import at_once, is_held
 from sandbox.base.run import STACK_LOCK, RunInfo
 from sandbox.runtime.settings import MIN_FREE_MB
 
 _TAIL_BYTES = 8192  # of a log that are looked at
 
 
-class RunLock:
-    """Held by the supervisor of a run. The kernel drops it with its process, however that ends."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self._file = -1
-
-    def __enter__(self) -> RunLock:
-        """Raises RUN-002 when another process holds it."""
-        self._file = os.open(self.run_dir / STACK_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+@contextmanager
+def held_by_supervisor(run_dir: Path) -> Iterator[None]:
+    """Holds a run, as its supervisor does. Raises RUN-002 when another process holds it."""
+    with ExitStack() as held:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(at_once(run_dir / STACK_LOCK))
         except BlockingIOError as error:
-            os.close(self._file)
-            raise in_use(self.run_dir) from error
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        os.close(self._file)
-
-    @staticmethod
-    def me() -> int:
-        return os.getpid()
+            raise in_use(run_dir) from error
+        yield
 
 
 def is_locked(run_dir: Path) -> bool:
     """Whether a supervisor lives in run_dir."""
-    if not (run_dir / STACK_LOCK).exists():
-        return False
-    try:
-        with RunLock(run_dir):
-            return False
-    except SandboxError:
-        return True
+    return is_held(run_dir / STACK_LOCK)
 
 
 def in_use(run_dir: Path) -> SandboxError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import at_once
 from sandbox.base.run import write_atomically
 from sandbox.room import house
 from sandbox.room.kept import kept
@@ -78,18 +78,15 @@ def sole() -> Iterator[None]:
     """One server for each SANDBOX_HOME: two would write one journal. Raises RUN-002."""
     place = house.root()
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(place / house.LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            held.enter_context(at_once(place / house.LOCK))
+        except BlockingIOError as error:
             raise SandboxError(
                 "RUN-002", where=str(place), seen="a server that holds these rooms", expected="one for each SANDBOX_HOME",
                 fix="end it (Ctrl-C there), or set another SANDBOX_HOME",
             ) from error  # fmt: skip
         yield
-    finally:
-        os.close(fd)
 
 
 def serve(rooms: list[Room], bound: Bound, kept_secrets: Secrets, ready: Callable[[], None]) -> None:

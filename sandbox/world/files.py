@@ -7,7 +7,6 @@ build that was killed leaves nothing half, and two at once don't disturb each ot
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from sandbox.base import paths, tombstones
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import alone
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.worlds import FORMAT, WorldManifest, load_manifest, world_dir
 from sandbox.world.build import build
@@ -160,8 +160,7 @@ def place_for(name: str) -> Iterator[Path]:
 def locked(name: str) -> Iterator[None]:
     """Only one process at a time builds or replaces the world of that name; others wait."""
     paths.worlds().mkdir(parents=True, exist_ok=True)
-    with (paths.worlds() / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the kernel when the process ends, however it ends
+    with alone(paths.worlds() / f".{name}.lock"):
         yield
 
 

@@ -253,7 +253,7 @@ def test_without_a_run_down_takes_what_is_up_though_something_else_was_later(
     rundir.point_latest_to(tmp_path / "runs" / "later")
 
     assert Stack.running() == []
-    with rundir.RunLock(tmp_path / "runs" / "earlier"):  # as its supervisor holds it
+    with rundir.held_by_supervisor(tmp_path / "runs" / "earlier"):  # as its supervisor holds it
         assert [stack.run_dir.name for stack in Stack.running()] == ["earlier"]
 
 

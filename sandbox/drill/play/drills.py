@@ -10,20 +10,19 @@ RUN/drill.lock             held by the driver for as long as the drill runs
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
-from sandbox.base.run import DRILL_LOCK, RunInfo, is_held, latest_run, newest_run, write_atomically
+from sandbox.base.locks import at_once, is_held
+from sandbox.base.run import DRILL_LOCK, RunInfo, latest_run, newest_run, write_atomically
 from sandbox.drill.play.journal import Entry, Journal, first, phase, plain
 from sandbox.drill.play.seal import Seal
 from sandbox.drill.scenario.scenario import Scenario
@@ -222,12 +221,9 @@ def running_on(run_dir: Path) -> bool:
 @contextmanager
 def lock(run_dir: Path) -> Iterator[None]:
     """Holds the lock of a run directory. Raises DRILL-004 when another drill has it."""
-    fd = os.open(run_dir / DRILL_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            held.enter_context(at_once(run_dir / DRILL_LOCK))
+        except BlockingIOError as error:
             raise occupied(run_dir) from error
         yield
-    finally:
-        os.close(fd)

@@ -6,19 +6,18 @@ SANDBOX_HOME/twins-in-use/<pid>, one key a line. Who makes a run holds SANDBOX_H
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from sandbox.base import paths
+from sandbox.base import locks, paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import write_atomically
 
@@ -77,9 +76,9 @@ def alone(key: str, wait: bool) -> Iterator[bool]:
     the other is done."""
     path = _in_use() / f"{key}.lock"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("w") as lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held.enter_context(locks.alone(path) if wait else locks.at_once(path))
         except BlockingIOError:
             yield False
             return

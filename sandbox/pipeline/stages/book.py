@@ -6,7 +6,6 @@ WORLD/pipeline/runs/<run>.json is the run; WORLD/pipeline/lake/ has its rows in 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import alone, is_held
 from sandbox.base.rows import Row, row_of
 from sandbox.base.run import read_document, write_atomically
 from sandbox.base.schema import TABLES
@@ -147,19 +147,11 @@ class Book:
     @contextmanager
     def alive(self, run: str) -> Iterator[None]:
         """While it is open, `is_alive` of the run is true, for every process."""
-        with (self.runs / f".{run}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.runs / f".{run}.lock"):
             yield
 
     def is_alive(self, run: str) -> bool:
-        try:
-            with (self.runs / f".{run}.lock").open("r") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_held(self.runs / f".{run}.lock")
 
     def segment(self, table: str, name: str, rows: Sequence[Row]) -> None:
         """Rows of a table, at least one, in place of those of that name; readers see them from the next `write` on."""
@@ -179,8 +171,7 @@ class Book:
         Nobody reads its numbers of rows but to see whether a segment has some."""
         self.lake.mkdir(parents=True, exist_ok=True)
         tables: dict[str, list[tuple[str, int, int]]] = {}
-        with (self.lake / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.lake / ".lock"):
             for path in sorted(self.lake.glob("*/[!.]*.parquet")):
                 tables.setdefault(path.parent.name, []).append((f"{path.parent.name}/{path.name}", 1, 0))
             text = json.dumps({"format": 1, "generation": 0, "tables": tables})

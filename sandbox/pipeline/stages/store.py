@@ -6,7 +6,6 @@ never changed. Whoever is killed on the way leaves a folder with a dot before it
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sandbox.base.locks import alone, at_once
 
 _CHUNK = 1 << 22
 
@@ -69,8 +70,7 @@ class Store:
         """Two runs of one stage at once: the second waits here, and finds what the first made."""
         place = self.cache / stage
         place.mkdir(parents=True, exist_ok=True)
-        with (place / f".{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # let go by the kernel when the process ends, however it ends
+        with alone(place / f".{key}.lock"):
             shutil.rmtree(self.aside(stage, key), ignore_errors=True)  # of one that was killed
             yield
 
@@ -95,8 +95,7 @@ class Store:
     def sweep(self) -> None:
         """Removes what killed processes left. What somebody is at work on stays."""
         for part in self.cache.glob("*/.*.part"):
-            with (part.parent / f"{part.stem}.lock").open("w") as lock, suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(BlockingIOError), at_once(part.parent / f"{part.stem}.lock"):
                 shutil.rmtree(part, ignore_errors=True)
 
     def _remove(self, folder: Path) -> None:

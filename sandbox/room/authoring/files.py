@@ -6,16 +6,15 @@ NAME.yaml.kept-VERSION  what somebody wanted to save over a file that had change
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sandbox.base import paths, strict_yaml
 from sandbox.base.errors import SandboxError
+from sandbox.base.locks import alone
 from sandbox.base.run import write_atomically
 from sandbox.drill.scenario import library
 from sandbox.room.authoring.documents import MOST_TEXT, SLUG, Source
@@ -125,18 +124,15 @@ def _alone() -> Iterator[None]:
     """One save at a time, whichever process makes it: what is compared is what is written over."""
     with suppress(OSError):  # said by the write
         folder().mkdir(parents=True, exist_ok=True)
-    try:
-        fd = os.open(folder() / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SandboxError(
-            "RUN-005", where=str(folder()), seen=str(error.strerror), expected="a folder that can be written",
-            fix="look at who may write there",
-        ) from error  # fmt: skip
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(folder() / ".lock"))
+        except OSError as error:
+            raise SandboxError(
+                "RUN-005", where=str(folder()), seen=str(error.strerror), expected="a folder that can be written",
+                fix="look at who may write there",
+            ) from error  # fmt: skip
         yield
-    finally:
-        os.close(fd)
 
 
 def _text(path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections import defaultdict
@@ -28,7 +29,7 @@ from sandbox.runtime.local.lossy_log import lose_lines_on_a_full_disk
 from sandbox.runtime.local.plan import FAILED, PID, Request, plan
 from sandbox.runtime.local.processes import Process, run_to_end
 from sandbox.runtime.local.redis_server import find_redis
-from sandbox.runtime.rundir import RunLock, clear_sockets, disk_error
+from sandbox.runtime.rundir import clear_sockets, disk_error, held_by_supervisor
 from services.skeleton.seams import Seams
 from services.skeleton.telemetry import Telemetry
 
@@ -304,8 +305,8 @@ def main(run_dir: Path) -> int:
     """Supervises the run in run_dir until it is told to stop. 3 when the stack failed to come up."""
     lose_lines_on_a_full_disk()
     try:
-        with RunLock(run_dir):
-            write_atomically(run_dir / PID, str(RunLock.me()))
+        with held_by_supervisor(run_dir):
+            write_atomically(run_dir / PID, str(os.getpid()))
             try:
                 asyncio.run(Supervisor(run_dir).supervise())
             finally:

@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.lines import append_line
+from sandbox.base.locks import alone
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
 from sandbox.pipeline.rollout import Release
@@ -111,8 +111,7 @@ class Operations:
         """
         before: dict[str, dict[str, Any]] = {}
         done = list(effects)
-        with (self.run.path / "config.lock").open("w") as lock:
-            flock(lock, LOCK_EX)
+        with alone(self.run.path / "config.lock"):
             config = Config.load(self.run.path)
             if check is not None:
                 check(config)
@@ -189,8 +188,7 @@ class Operations:
     def _record(self, record: Record) -> Record:
         """Raises RUN-005 on a full disk; the log is then as it was."""
         try:
-            with (self.run.path / "operations.lock").open("w") as lock:
-                flock(lock, LOCK_EX)
+            with alone(self.run.path / "operations.lock"):
                 record.n = len(self.records()) + 1
                 append_line(self._log, json.dumps(asdict(record)).encode())
         except OSError as error:
