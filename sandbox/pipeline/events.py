@@ -14,6 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import WorldManifest
 
 DAY_S = 86_400.0
+KINDS = ("click", "dwell", "like", "hide", "conversion")  # of what comes of an item that is shown
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Log:
     """Rows sorted by `ts`. Where a source logged no impressions, its interactions stand for them.
 
     Times are world seconds since the epoch. A row is one (request, item). What happened and when it was known are
-    two things: `known_ts` is of the row, KIND_known_ts of what came of it, never before it happened.
+    two things: `known_ts(None)` is of the row, `known_ts(kind)` of what came of it, never before it happened. What is
+    kept of them is the seconds since `ts`: six times of eight bytes would be as much as all the rest.
     """
 
     ts: np.ndarray  # float64 [n], shown
@@ -38,15 +40,19 @@ class Log:
     hidden: np.ndarray  # bool [n]
     converted_ts: np.ndarray  # float64 [n]
     value: np.ndarray  # float32 [n], of the click: the rating in a world of ratings, else 1
-    known_ts: np.ndarray  # float64 [n]
-    click_known_ts: np.ndarray  # float64 [n], NaN where there is none; so below
-    dwell_known_ts: np.ndarray  # float64 [n]
-    like_known_ts: np.ndarray  # float64 [n]
-    hide_known_ts: np.ndarray  # float64 [n]
-    conversion_known_ts: np.ndarray  # float64 [n]
+    known_s: np.ndarray  # float32 [n], see `known_after`
+    click_known_s: np.ndarray  # float32 [n], NaN where there is none; so below
+    dwell_known_s: np.ndarray  # float32 [n]
+    like_known_s: np.ndarray  # float32 [n]
+    hide_known_s: np.ndarray  # float32 [n]
+    conversion_known_s: np.ndarray  # float32 [n]
 
     def __len__(self) -> int:
         return len(self.ts)
+
+    def known_ts(self, kind: str | None) -> np.ndarray:
+        """float64 [n]: when what came of a row was known, NaN where nothing did. kind: of KINDS; None for the row itself."""
+        return self.ts + (self.known_s if kind is None else getattr(self, f"{kind}_known_s"))
 
     def take(self, rows: np.ndarray | slice) -> Log:
         """The rows of a mask, of sorted positions or, without a copy, of a slice."""
@@ -57,28 +63,22 @@ class Log:
     def before(self, ts: float) -> Log:
         """What was known at `ts`: rows shown and known before it, and nothing that came of them and was known later."""
         past = self.take(slice(0, int(np.searchsorted(self.ts, ts))))
-        if (unseen := past.known_ts >= ts).any():
+        if (unseen := past.known_ts(None) >= ts).any():
             past = past.take(~unseen)
-        click, dwell, like, hide, conversion = (
-            np.flatnonzero(known >= ts)
-            for known in (
-                past.click_known_ts, past.dwell_known_ts, past.like_known_ts, past.hide_known_ts,
-                past.conversion_known_ts,
-            )
-        )  # fmt: skip
+        click, dwell, like, hide, conversion = (np.flatnonzero(past.known_ts(kind) >= ts) for kind in KINDS)
         return replace(
             past,
             clicked=_with(past.clicked, click, False),
             click_ts=_with(past.click_ts, click, np.nan),
-            click_known_ts=_with(past.click_known_ts, click, np.nan),
+            click_known_s=_with(past.click_known_s, click, np.nan),
             dwell_s=_with(past.dwell_s, dwell, np.nan),
-            dwell_known_ts=_with(past.dwell_known_ts, dwell, np.nan),
+            dwell_known_s=_with(past.dwell_known_s, dwell, np.nan),
             liked=_with(past.liked, like, False),
-            like_known_ts=_with(past.like_known_ts, like, np.nan),
+            like_known_s=_with(past.like_known_s, like, np.nan),
             hidden=_with(past.hidden, hide, False),
-            hide_known_ts=_with(past.hide_known_ts, hide, np.nan),
+            hide_known_s=_with(past.hide_known_s, hide, np.nan),
             converted_ts=_with(past.converted_ts, conversion, np.nan),
-            conversion_known_ts=_with(past.conversion_known_ts, conversion, np.nan),
+            conversion_known_s=_with(past.conversion_known_s, conversion, np.nan),
         )
 
     def digest(self) -> str:
@@ -174,11 +174,11 @@ def _joined(shown: dict[str, np.ndarray], events: dict[str, np.ndarray], n_items
             out[at[::-1]] = events[column][source[::-1]]  # the earliest is written last and stays
         return out
 
-    click_ts = earliest("click", "event_ts")
+    ts, click_ts = shown["ts"].astype(np.float64), earliest("click", "event_ts")
     value = earliest("click", "value")
     propensity = shown["propensity"]
     return Log(
-        ts=shown["ts"].astype(np.float64),
+        ts=ts,
         request=shown["request_id"].astype(np.int64),
         session=shown["session_id"].astype(np.int64),
         user=shown["user_id"].astype(np.int32),
@@ -192,13 +192,16 @@ def _joined(shown: dict[str, np.ndarray], events: dict[str, np.ndarray], n_items
         hidden=~np.isnan(earliest("hide", "event_ts")),
         converted_ts=earliest("conversion", "event_ts"),
         value=np.nan_to_num(value, nan=0.0).astype(np.float32),
-        known_ts=shown["known_ts"].astype(np.float64),
-        click_known_ts=earliest("click", "known_ts"),
-        dwell_known_ts=earliest("dwell", "known_ts"),
-        like_known_ts=earliest("like", "known_ts"),
-        hide_known_ts=earliest("hide", "known_ts"),
-        conversion_known_ts=earliest("conversion", "known_ts"),
+        known_s=known_after(ts, shown["known_ts"]),
+        **{f"{kind}_known_s": known_after(ts, earliest(kind, "known_ts")) for kind in KINDS},
     )
+
+
+def known_after(ts: np.ndarray, known_ts: np.ndarray) -> np.ndarray:
+    """float32 [n]: seconds from ts until known_ts (float64, NaN where there is none), rounded up: nothing is known
+    before it was."""
+    lag = (known_ts - ts).astype(np.float32)
+    return np.where(ts + lag < known_ts, np.nextafter(lag, np.float32(np.inf)), lag)
 
 
 def _with(values: np.ndarray, rows: np.ndarray, value: float) -> np.ndarray:

@@ -115,18 +115,21 @@ class Histories:
 
     def __init__(self, log: Log, catalogue: Catalogue) -> None:
         clicks = np.flatnonzero(log.clicked)
-        order = np.lexsort((log.click_known_ts[clicks], log.user[clicks]))
-        rows = clicks[order]
+        click_known_ts = log.known_ts("click")[clicks]
+        order = np.lexsort((click_known_ts, log.user[clicks]))
+        rows, click_known_ts = clicks[order], click_known_ts[order]
         self.catalogue = catalogue
         self.item = log.item[rows].astype(np.int64)
-        self._clicks = _Timeline(log.user[rows], log.click_known_ts[rows], catalogue.n_users)
+        self._clicks = _Timeline(log.user[rows], click_known_ts, catalogue.n_users)
         topics = catalogue.item_topics[self.item].astype(np.float64)
         self._topics = np.concatenate([np.zeros((1, N_TOPICS)), np.cumsum(topics, axis=0)])
-        order = np.lexsort((log.known_ts, log.user))
+        known_ts = log.known_ts(None)
+        order = np.lexsort((known_ts, log.user))
         self.shown_item = log.item[order].astype(np.int64)
         self.shown_session = log.session[order]
-        self._shown = _Timeline(log.user[order], log.known_ts[order], catalogue.n_users)
-        self._known = log.known_ts[order], log.click_known_ts[rows]
+        known_ts = known_ts[order]
+        self._shown = _Timeline(log.user[order], known_ts, catalogue.n_users)
+        self._known = known_ts, click_known_ts
         self._click_ts = log.click_ts[rows]
         self._shown_runs = _Runs(log.user[order], log.session[order])
         self._click_runs = _Runs(log.user[rows], log.session[rows])

@@ -112,9 +112,9 @@ def examples_of(log: Log, until_ts: float) -> Examples:
     dwell_known = bool(np.isfinite(log.dwell_s).any())
     converted = log.converted_ts <= log.click_ts + window
     known = np.fmax(
-        np.fmax(log.click_known_ts, log.dwell_known_ts), np.where(converted, log.conversion_known_ts, np.nan)
+        np.fmax(log.known_ts("click"), log.known_ts("dwell")), np.where(converted, log.known_ts("conversion"), np.nan)
     )
-    last = np.fmax(known, log.known_ts)
+    last = np.fmax(known, log.known_ts(None))
     return Examples(
         ts=log.ts,
         user=log.user.astype(np.int64),

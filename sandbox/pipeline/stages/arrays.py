@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base.features import ITEM_STATS, USER_PROFILE
-from sandbox.pipeline.events import Log
+from sandbox.pipeline.events import KINDS, Log, known_after
 from sandbox.pipeline.features import Snapshot
 
 _ROWS = 122_880  # of a row group, as in what SQL writes
@@ -58,8 +58,8 @@ def log_of(labels: Path) -> Log:
         hidden=~np.isnan(column("hide_ts")),
         converted_ts=column("conversion_ts"),
         value=np.nan_to_num(column("click_value"), nan=0.0).astype(np.float32),
-        known_ts=np.maximum(ts, column("known_ts")),
-        **{f"{kind}_known_ts": known(kind) for kind in ("click", "dwell", "like", "hide", "conversion")},
+        known_s=known_after(ts, np.maximum(ts, column("known_ts"))),
+        **{f"{kind}_known_s": known_after(ts, known(kind)) for kind in KINDS},
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sandbox.pipeline.events import Log
+from sandbox.pipeline.events import Log, known_after
 from sandbox.virtual.weeks.served import Served
 from services.events.core import IMPRESSIONS
 
@@ -76,11 +76,11 @@ class Record:
 def log_rows(served: Served, first_request: int) -> Log:
     """One row per shown item, by time. first_request: number of the first row's request."""
     row, slot = np.nonzero(served.item >= 0)
-    clicked = served.clicked[row, slot]
+    ts, clicked = served.ts[row], served.clicked[row, slot]
     liked, hidden = served.liked[row, slot], served.hidden[row, slot]
     ended = served.click_ts[row, slot] + served.dwell_s[row, slot]  # known as they happen: see `_events`
     return Log(
-        ts=served.ts[row],
+        ts=ts,
         request=first_request + row.astype(np.int64),
         session=served.session[row],
         user=served.user[row].astype(np.int32),
@@ -94,12 +94,12 @@ def log_rows(served: Served, first_request: int) -> Log:
         hidden=hidden,
         converted_ts=served.converted_ts[row, slot],
         value=clicked.astype(np.float32),
-        known_ts=served.ts[row],
-        click_known_ts=served.click_ts[row, slot],
-        dwell_known_ts=ended,
-        like_known_ts=np.where(liked, ended, np.nan),
-        hide_known_ts=np.where(hidden, served.ts[row], np.nan),
-        conversion_known_ts=served.converted_ts[row, slot],
+        known_s=known_after(ts, ts),
+        click_known_s=known_after(ts, served.click_ts[row, slot]),
+        dwell_known_s=known_after(ts, ended),
+        like_known_s=known_after(ts, np.where(liked, ended, np.nan)),
+        hide_known_s=known_after(ts, np.where(hidden, ts, np.nan)),
+        conversion_known_s=known_after(ts, served.converted_ts[row, slot]),
     )
 
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION
-from sandbox.pipeline.events import Log, read_source
+from sandbox.pipeline.events import Log, known_after, read_source
 from sandbox.pipeline.features import Histories, snapshot
 from sandbox.pipeline.training_set import examples_of, join, recent_of
 from tests.unit.pipeline.two_tastes import END, START, USERS, catalogue
@@ -27,8 +29,8 @@ def log_of(rows: list[tuple[float, int, int, int, bool]]) -> Log:
         position=np.ones(n, np.int16), randomised=np.zeros(n, bool), clicked=clicked.astype(bool),
         click_ts=click_ts, dwell_s=np.where(clicked, 40.0, np.nan).astype(np.float32),
         liked=np.zeros(n, bool), hidden=np.zeros(n, bool), converted_ts=nan, value=np.ones(n, np.float32),
-        known_ts=ts, click_known_ts=click_ts, dwell_known_ts=click_ts + 40, like_known_ts=nan, hide_known_ts=nan,
-        conversion_known_ts=nan,
+        known_s=known_after(ts, ts), click_known_s=known_after(ts, click_ts), dwell_known_s=known_after(ts, click_ts + 40),
+        like_known_s=known_after(ts, nan), hide_known_s=known_after(ts, nan), conversion_known_s=known_after(ts, nan),
     )  # fmt: skip
 
 
@@ -53,9 +55,9 @@ def test_dwell_like_and_hide_are_not_known_before_they_happen() -> None:
     row = log_of([(0.0, 1, 3, 7, True)])
     at = START + np.array([10.0])
     log = replace(
-        row, ts=at, known_ts=at, click_ts=at + 1, click_known_ts=at + 1, dwell_s=np.array([29.0], np.float32),
-        dwell_known_ts=at + 30, liked=np.array([True]), like_known_ts=at + 40, hidden=np.array([True]),
-        hide_known_ts=at + 50,
+        row, ts=at, click_ts=at + 1, click_known_s=known_after(at, at + 1), dwell_s=np.array([29.0], np.float32),
+        dwell_known_s=known_after(at, at + 30), liked=np.array([True]), like_known_s=known_after(at, at + 40),
+        hidden=np.array([True]), hide_known_s=known_after(at, at + 50),
     )  # fmt: skip
 
     early, late = log.before(START + 20), log.before(START + 61)
@@ -71,15 +73,27 @@ def test_dwell_like_and_hide_are_not_known_before_they_happen() -> None:
 def test_what_comes_late_is_not_there_before_it_is_known() -> None:
     """Shown at 10 and known at 500; clicked in time, and the click known at 900."""
     log = log_of([(0.0, 1, 3, 7, True), (0.0, 1, 3, 8, True)])
-    known, click_known = log.known_ts.copy(), log.click_known_ts.copy()
+    known, click_known = log.known_ts(None), log.known_ts("click")
     known[0], click_known[1] = START + 500, START + 900
-    late = replace(log, known_ts=known, click_known_ts=click_known)
+    late = replace(log, known_s=known_after(log.ts, known), click_known_s=known_after(log.ts, click_known))
 
     assert late.before(START + 400).item.tolist() == [8]
     assert late.before(START + 800).clicked.tolist() == [True, False]
     assert late.before(START + 901).clicked.tolist() == [True, True]
     recent = Histories(late, catalogue()).recent(np.array([3, 3]), START + np.array([800.0, 901.0]))
     assert recent[:, :2].tolist() == [[7, -1], [8, 7]]
+
+
+@given(st.lists(st.floats(0, 60 * 24 * HOUR), min_size=1, max_size=20))
+def test_nothing_is_known_before_it_was_and_at_most_a_second_later(seconds: list[float]) -> None:
+    ts = np.full(len(seconds), START)
+    known = ts + np.array(seconds)
+
+    told = ts + known_after(ts, known)
+
+    assert (known <= told).all()
+    assert (told - known < 1).all()
+    assert np.isnan(known_after(ts, ts * np.nan)).all()
 
 
 def test_a_row_of_the_same_moment_is_not_known_yet() -> None:
