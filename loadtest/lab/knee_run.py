@@ -13,10 +13,9 @@ from loadtest.lab.knee import Search, Trial
 from loadtest.lab.outcome import Run, fullest
 from loadtest.lab.plan import Plan
 from loadtest.lab.slo import Slo
+from loadtest.lab.turns import WARM_SHARE
 from loadtest.lab.usl import LEAST, fit
 from sandbox.base.progress import ProgressFn, quiet
-
-WARM_SHARE = 0.2  # of each trial, at its beginning, which does not count: queues of the one before, cold caches
 
 
 @dataclass(frozen=True)
