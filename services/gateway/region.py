@@ -1,0 +1,20 @@
+"""Where a request is taken to come from: its user's home, through the seam at which that may be mistaken."""
+
+from __future__ import annotations
+
+from sandbox.base.catalogue import REGIONS
+from sandbox.base.errors import SandboxError
+from services.skeleton.seams import Call, Seam, payload_of
+
+
+def tagged(seam: Seam, user: int, session: int, depth: int, home: int) -> int:
+    """The code of the region. home: that of the user's. Raises WIRE-002 for one that there is not."""
+    if not seam:
+        return home
+    call = Call("region", "gateway", "region", "tag", user, session, depth, home, payload=home)
+    code: int = seam.run_sync(call, payload_of)
+    if not 0 <= code < len(REGIONS):
+        raise SandboxError(
+            "WIRE-002", where="gateway, region", seen=code, expected=f"0 to {len(REGIONS) - 1}", fix="name a region"
+        )
+    return code
