@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +138,18 @@ def answered(ledger: ConsentLedger, call: Call) -> Said:
     """What the ledger says to such a question."""
     asked = call.payload
     return ledger.says(int(asked["user_id"]), float(asked["at"]), asked["signals"])
+
+
+def said_of(answer: Any) -> Said:
+    """What came back through the seam. Raises WIRE-006 for anything that says nothing."""
+    try:
+        granted, since_ts, signal = answer
+        return Said(bool(granted), float(since_ts), str(signal))
+    except (TypeError, ValueError) as error:
+        raise SandboxError(
+            "WIRE-006", where="features, GetConsent of ledger", seen=repr(answer)[:100],
+            expected="granted, since when, signal", fix="see the log of features",
+        ) from error  # fmt: skip
 
 
 def _in_order(said: tuple[int, str, float, str]) -> tuple[float, bool]:

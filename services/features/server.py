@@ -18,7 +18,7 @@ from sandbox.base.features import FeatureView, Rows, Status, unpack_many
 from sandbox.base.instances import split
 from sandbox.base.rows import Row, row_of
 from services.features import core
-from services.features.consents import PURPOSE, ConsentLedger, Said, Withdrawn, answered, consent_call, load
+from services.features.consents import PURPOSE, ConsentLedger, Said, Withdrawn, answered, consent_call, load, said_of
 from services.features.fetch import Wanted, fetch_call, fetched, keys_of, wanted_by
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.context import Context
@@ -98,8 +98,9 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
                 fix="ask for a purpose that serving has",
             )
         call = consent_call(request.user_id, self.host.world.now(), context.session, context.depth, context.region)
-        said = await self.seams.consent.run(call, self._said) if self.seams.consent else await self._said(call)
-        return features_pb2.GetConsentResponse(granted=said[0], since_ts=said[1], signal=said[2])
+        seam = self.seams.consent
+        said = said_of(await seam.run(call, self._said)) if seam else await self._said(call)
+        return features_pb2.GetConsentResponse(granted=said.granted, since_ts=said.since_ts, signal=said.signal)
 
     async def _said(self, call: Call) -> Said:
         return answered(self._ledger(), call)

@@ -51,6 +51,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
     def __init__(self, host: Host) -> None:
         self.host, self.telemetry = host, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
+        self.n_regions = int(self.catalogue.user_region.max(initial=0)) + 1
         self.callees = {
             "features": host.callee("features", features_pb2_grpc.FeaturesStub),
             "retrieval": host.callee("retrieval", retrieval_pb2_grpc.RetrievalStub),
@@ -147,7 +148,13 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         context.parent_id = None
         context.user, context.depth = asked.user, asked.depth
         home = int(self.catalogue.user_region[asked.user])
-        context.region = tagged(self.host.seams.region, asked.user, context.session, asked.depth, home)
+        context.region = home
+        try:
+            context.region = tagged(
+                self.host.seams.region, asked.user, context.session, asked.depth, home, self.n_regions
+            )
+        except SandboxError as error:  # home is a region in any case
+            self.telemetry.log("warn", "region not tagged", context.trace_id, code=error.kind.code)
         context.sampled = asked.explain or context.chosen(self.config.explain_share)
         seen.region = REGIONS[context.region]
         seen.session, seen.depth, seen.attempt = context.session, asked.depth, asked.attempt

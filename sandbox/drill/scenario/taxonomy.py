@@ -136,7 +136,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "diversity-overcap": "a cap pushes relevance out",
         "label-lag": "labels come after the item was shown",
     },
-    "consent": {
+    "privacy": {
         "consent-assumed": "no answer of the ledger is taken for a yes",
         "withdrawal-lag": "a withdrawal is acted on too late",
         "optout-ignored": "a no that came in one way is not listened to",

@@ -79,6 +79,15 @@ def against_policy(item: str = "items", user: str = "users") -> str:
       OR {item}.sensitivity IN ({_quoted(params["sensitivity"]["minor_labels"])}))))"""
 
 
+# The other part in SQL, one row a request: answered by what is known of somebody whose latest word was no.
+UNASKED = """
+SELECT r.request_id, r.user_id, r.ts, c.jurisdiction, c.signal, c.effective_ts AS denied_ts
+FROM requests r ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') c
+  ON c.user_id = r.user_id AND c.effective_ts <= r.ts
+WHERE c.state = 'denied'
+  AND (coalesce(r.encoder_version, '') <> '' OR r.feature_age_s IS NOT NULL OR r.session_age_s IS NOT NULL)"""
+
+
 def _shipped(catalogue: Catalogue) -> Policy:
     return Policy(
         document.checked(document.load()), RulesConfig().sensitivity, catalogue,

@@ -28,6 +28,7 @@ from services.gateway.region import tagged
 from services.gateway.stages import Candidates, Ranked, UserRows, dropped_by
 from services.rules.core import Slate
 from services.skeleton.client import MARGIN_S
+from services.skeleton.seams import Seam
 
 T = TypeVar("T")
 _PARTS = 5  # of the gateway's own work: before each stage, and for the answer
@@ -71,6 +72,7 @@ class Gateway:
     def __init__(self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config], append: Append) -> None:
         self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
         self.later = handlers.gathering.later
+        self.n_regions = int(handlers.content.catalogue.user_region.max(initial=0)) + 1
         self.limiter, self.decisions = Limiter(), Decisions()
 
     async def recommend(self, asked: Request, context: Context) -> Served:
@@ -83,8 +85,7 @@ class Gateway:
         context.sampled = chosen(context, config.explain_share)
         try:
             if seam := fabric.seams["gateway"].region:
-                context.region = tagged(seam, asked.user, asked.session, asked.depth, asked.region)
-                asked = replace(asked, region=context.region)
+                asked = self._tagged(seam, asked, context)
             seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
             self.limiter.require(asked.user, seen.ts, config.max_per_minute)
             return await self._answer(asked, context, seen, made)
@@ -95,6 +96,14 @@ class Gateway:
             if fabric.record is not None:
                 took_ms = (loop.now - began) * 1000
                 self.later(lambda: self._write(asked, context, seen, made, took_ms))
+
+    def _tagged(self, seam: Seam, asked: Request, context: Context) -> Request:
+        """With the region that the armed seam makes of the user's home, which stands in where it fails."""
+        try:
+            context.region = tagged(seam, asked.user, asked.session, asked.depth, asked.region, self.n_regions)
+        except SandboxError as failure:
+            self.fabric.log("gateway", "warn", "region not tagged", context, code=failure.kind.code)
+        return replace(asked, region=context.region)
 
     def turned_away(self, asked: Request, context: Context) -> None:
         """A request that never came to its handler has its row all the same."""

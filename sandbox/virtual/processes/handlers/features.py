@@ -16,7 +16,7 @@ from sandbox.virtual.answers.request import Request
 from sandbox.virtual.machine.fabric import CallError, Context, Fabric
 from sandbox.virtual.processes.handlers.service import Service, chosen
 from sandbox.virtual.processes.store import Store
-from services.features.consents import Said, Withdrawn, answered, consent_call, load
+from services.features.consents import Said, Withdrawn, answered, consent_call, load, said_of
 from services.features.core import batches, rows_of
 from services.features.fetch import Wanted, fetch_call, fetched, wanted_by
 from services.features.server import packed, read_row, served_rows
@@ -49,7 +49,7 @@ class Features(Service):
         await self.fabric.work("features.GetUser", context, share=_CONSENT_SHARE)
         call = consent_call(user, self.now(), context.session, context.depth, context.region)
         seam = self.fabric.seams["features"].consent
-        return Said(*await self.fabric.through(seam, call, self._said)) if seam else await self._said(call)
+        return said_of(await self.fabric.through(seam, call, self._said)) if seam else await self._said(call)
 
     async def _said(self, call: Call) -> Said:
         if self.withdrawn.ledger is None:
