@@ -121,11 +121,12 @@ class GatewayConfig(Hosted, Calling):
 class Withdrawal(Document):
     """People who take back their consent to personalisation, written into the ledger as the setting comes into force. Who
     did so stays so in the ledger; taking the setting away asks nobody. regions: [] for all. user_buckets: user numbers
-    modulo 100, from the first to below the second. signal: how it was said."""
+    modulo 100, from the first to below the second. signal: how it was said; erasure: they asked to be erased, of which the
+    ledger keeps a tombstone that says no."""
 
     regions: list[Region] = []
     user_buckets: tuple[int, int] = (0, 100)
-    signal: Literal["ui", "gpc"] = "ui"
+    signal: Literal["ui", "gpc", "erasure"] = "ui"
 
     @field_validator("user_buckets")
     @classmethod

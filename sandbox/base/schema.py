@@ -411,7 +411,7 @@ _ALL = (
         state VARCHAR granted or denied
         effective_ts TIMESTAMP from when
         jurisdiction VARCHAR privacy regime
-        signal VARCHAR ui, gpc or import
+        signal VARCHAR ui, gpc or import; erasure: the tombstone of somebody who was erased
     """),
     _table("index_stats", "sample of the retrieval index", "retrieval", """
         ts TIMESTAMP world time

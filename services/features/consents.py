@@ -20,7 +20,8 @@ from sandbox.base.rows import Row, row_of
 from services.skeleton.seams import Call
 
 PURPOSE = "personalisation"
-SIGNALS = ("ui", "gpc", "import")  # ways in which something can be said; all of them count
+ERASURE = "erasure"  # a tombstone: they asked to be erased, and are as nobody
+SIGNALS = ("ui", "gpc", "import", ERASURE)  # ways in which something can be said; all of them count
 # Where one may go on until somebody says no (sandbox.privacy.policy, to which a test holds this): services read no laws.
 OPT_OUT = ("US-CA", "US", "AU")
 _BUCKETS = 100  # as scopes count them
