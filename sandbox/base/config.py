@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import MOST, SCALABLE
 from sandbox.base.run import read_document, write_atomically
+
+CONSENT_WAIT_MS = 60.0
+Region = Literal["EU", "UK", "US-CA", "US", "CA", "BR", "AU"]  # as catalogue.REGIONS
 
 
 class Document(BaseModel, extra="forbid", validate_assignment=True):
@@ -100,16 +103,44 @@ class GatewayConfig(Hosted, Calling):
     # When the rules do not answer: a vetted slate (closed), or the ranked candidates as they are (open).
     rules_fail: Literal["closed", "open"] = "closed"
     events: Edge = Edge(deadline_ms=500)
+    # Whom one may personalise: by the copy that came with the catalogue, or the consent ledger is asked for each request
+    # (GetConsent, over the edge to features). The fields from here to impersonal are not spoken of where they are as here.
+    consent: Literal["copy", "ask"] = Field("copy", exclude_if=lambda source: source == "copy")
+    consent_wait_ms: float = Field(CONSENT_WAIT_MS, ge=1, le=10_000, exclude_if=lambda ms: ms == CONSENT_WAIT_MS)
+    # Where the ledger does not answer: nobody has consented (closed), or everybody has (open).
+    consent_fail: Literal["closed", "open"] = Field("closed", exclude_if=lambda way: way == "closed")
+    # World seconds for which what was decided of a user is kept, an answer of the ledger or not; 0: asked each time.
+    consent_keep_s: float = Field(0.0, ge=0, le=31 * 86_400, exclude_if=lambda seconds: seconds == 0)
+    impersonal: list[Region] = Field([], exclude_if=lambda regions: not regions)  # where nobody is personalised
     # Requests that one user may send within 60 world seconds; None: any number.
     max_per_minute: int | None = Field(None, ge=1, le=10_000)
     explain_share: float = Field(0.02, ge=0, le=1)  # of requests recorded in full, lake size
     impressions_to_stream: bool = True  # the seen list and the counters follow from it
 
 
+class Withdrawal(Document):
+    """People who take back their consent to personalisation, written into the ledger as the setting comes into force. Who
+    did so stays so in the ledger; taking the setting away asks nobody. regions: [] for all. user_buckets: user numbers
+    modulo 100, from the first to below the second. signal: how it was said; erasure: they asked to be erased, of which the
+    ledger keeps a tombstone that says no."""
+
+    regions: list[Region] = []
+    user_buckets: tuple[int, int] = (0, 100)
+    signal: Literal["ui", "gpc", "erasure"] = "ui"
+
+    @field_validator("user_buckets")
+    @classmethod
+    def _in_order(cls, buckets: tuple[int, int]) -> tuple[int, int]:
+        if not 0 <= buckets[0] < buckets[1] <= 100:
+            raise ValueError("from the first to below the second, 0 to 100")
+        return buckets
+
+
 class FeaturesConfig(Scaled):
     max_age_s: dict[str, float] = {}  # world seconds by view, over the view's own
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose every feature is logged
     fetch_batch: int = Field(0, ge=0, le=1000)  # keys of one store round trip; 0: all
+    withdrawals: list[Withdrawal] = Field([], exclude_if=lambda withdrawn: not withdrawn)
 
 
 class RetrievalConfig(Scaled, Calling):

@@ -87,6 +87,9 @@ _ALL = (
         index_version VARCHAR retrieval index that was searched
         rules_version VARCHAR rules document in force
         payload_bytes BIGINT size of the answer, bytes
+        consent VARCHAR=NULL what the gateway went by: granted or denied; NULL where the catalogue's copy decides, or nobody is asked
+        consent_from VARCHAR=NULL ledger, where that had answered; assumed, where it had not
+        consent_age_s DOUBLE=NULL how long ago that was decided, world seconds; 0 for this request
     """),
     _table("spans", "RPC seen from one side", "every service", """
         ts TIMESTAMP world time at which the span began
@@ -408,7 +411,7 @@ _ALL = (
         state VARCHAR granted or denied
         effective_ts TIMESTAMP from when
         jurisdiction VARCHAR privacy regime
-        signal VARCHAR ui, gpc or import
+        signal VARCHAR ui, gpc or import; erasure: the tombstone of somebody who was erased
     """),
     _table("index_stats", "sample of the retrieval index", "retrieval", """
         ts TIMESTAMP world time

@@ -85,7 +85,7 @@ class VirtualStack:
         self.store.views = views_with(self.config.features.max_age_s)
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
-        handlers = Handlers(self.fabric, self.content, self.store, self.gathering, lambda: self.config)
+        self.handlers = handlers = Handlers(self.fabric, self.content, self.store, self.gathering, lambda: self.config)
         intake = Intake(self.fabric, self.store, self.stream, self.catalogue)
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
         self.processor = Processor(
@@ -195,6 +195,7 @@ class VirtualStack:
         self.store.views = views_with(config.features.max_age_s)
         self.config = config
         self.fleet.configure(config)
+        self.handlers.features.heed(config)
         return dict.fromkeys(services, config.version)
 
     def rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -6,15 +6,19 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import FeatureView, Rows, Status, unpack_many
+from sandbox.base.instances import split
 from sandbox.base.rows import Row, row_of
 from services.features import core
+from services.features.consents import PURPOSE, ConsentLedger, Said, Withdrawn, answered, consent_call, load, said_of
 from services.features.fetch import Wanted, fetch_call, fetched, keys_of, wanted_by
 from services.proto.recsys.v1 import features_pb2, features_pb2_grpc
 from services.skeleton.context import Context
@@ -32,7 +36,11 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
     def __init__(self, host: Host) -> None:
         self.host, self.seams, self.telemetry = host, host.seams, host.telemetry
         self.store = RedisFeatures(Store(host.run.redis))
+        self.public = Path(host.run.world_dir) / "public"
+        self.withdrawn: Withdrawn | None = None  # read where somebody is asked, or takes something back
         self._configure(host.config)
+        if host.config.gateway.consent == "ask":
+            self._ledger()
 
     def _configure(self, config: Config) -> None:
         self.views = core.views_with(config.features.max_age_s)
@@ -43,7 +51,14 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         """The store may be away: calls then answer STORE-001 until it is back."""
 
     async def reconfigure(self, config: Config) -> None:
+        before = self.host.config.features.withdrawals
         self._configure(config)
+        if config.features.withdrawals:
+            if self.withdrawn is None:
+                self.withdrawn = Withdrawn(Catalogue.load(self.public / "catalogue.npz"), before)
+            rows = list(self.withdrawn.heed(config.features.withdrawals, self.host.world.now()))
+            for row in rows if split(self.host.instance)[1] == 0 else ():  # one of the instances tells the lake
+                self.telemetry.row("consent_ledger", row)
 
     async def stop(self) -> None:
         await self.store.close()
@@ -72,6 +87,31 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         (held,), now = await self._fetch([(view, ids)], "GetItems", context)
         rows = await self._served(view, ids, held, now, "GetItems", context)
         return features_pb2.GetItemsResponse(rows=packed(view, rows))
+
+    async def GetConsent(self, request: Any, context: Context) -> Any:
+        if request.purpose != PURPOSE:
+            raise SandboxError(
+                "WIRE-002",
+                where="GetConsent.purpose",
+                seen=request.purpose,
+                expected=PURPOSE,
+                fix="ask for a purpose that serving has",
+            )
+        call = consent_call(request.user_id, self.host.world.now(), context.session, context.depth, context.region)
+        seam = self.seams.consent
+        said = said_of(await seam.run(call, self._said)) if seam else await self._said(call)
+        return features_pb2.GetConsentResponse(granted=said.granted, since_ts=said.since_ts, signal=said.signal)
+
+    async def _said(self, call: Call) -> Said:
+        return answered(self._ledger(), call)
+
+    def _ledger(self) -> ConsentLedger:
+        if self.withdrawn is None or self.withdrawn.ledger is None:
+            catalogue = Catalogue.load(self.public / "catalogue.npz")
+            self.withdrawn = self.withdrawn or Withdrawn(catalogue, self.host.config.features.withdrawals)
+            self.withdrawn.attach(load(self.public / "consent_ledger.parquet", catalogue))
+        assert self.withdrawn.ledger is not None
+        return self.withdrawn.ledger
 
     async def _fetch(self, asked: Wanted, op: str, context: Context) -> tuple[list[Rows], float]:
         """The rows of all that is asked for, through the fetch seam, and when the store had answered, world seconds.

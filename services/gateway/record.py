@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.base.rows import row_of
+from services.gateway.consent import Decided
 from services.gateway.core import STAGES, Ints, RequestLike
 from services.gateway.stages import Candidates, Ranked
 from services.skeleton.context import Context
@@ -41,6 +42,7 @@ class Record:
     index_version: str = ""
     rules_version: str = ""
     payload_bytes: int = 0
+    consent: Decided | None = None
 
     def ordered_fallbacks(self) -> list[str]:
         return [stage for stage in STAGES if stage in self.fallbacks]
@@ -61,7 +63,7 @@ class Record:
             missing_share=self.missing_share, arm=ARM, model_version=self.model_version or None,
             encoder_version=self.encoder_version or None,
             index_version=self.index_version or None, rules_version=self.rules_version or None,
-            payload_bytes=self.payload_bytes,
+            payload_bytes=self.payload_bytes, **_told(self.consent, self.ts),
         ))  # fmt: skip
 
 
@@ -100,6 +102,13 @@ def write_explain(
             model_rank=rank if ranked.model_version else None, score=float(ranked.scores[row]),
             position=place, dropped_by=reason,
         ))  # fmt: skip
+
+
+def _told(consent: Decided | None, now: float) -> dict[str, Any]:
+    if consent is None:
+        return {}
+    state = "granted" if consent.granted else "denied"
+    return {"consent": state, "consent_from": consent.source, "consent_age_s": max(0.0, now - consent.ts)}
 
 
 def _text(session: int | None) -> str | None:

@@ -19,9 +19,11 @@ from sandbox.base.errors import SandboxError
 from services.events.core import MAX_EVENTS
 from services.gateway import core, record
 from services.gateway.behind import Behind
+from services.gateway.consent import PURPOSE, Decisions
 from services.gateway.core import Asked
 from services.gateway.limiter import Limiter
 from services.gateway.record import Record
+from services.gateway.region import tagged
 from services.gateway.stages import VIEWS, Candidates, Ranked, UserRows, dropped_by
 from services.proto.recsys.v1 import (
     events_pb2_grpc,
@@ -49,6 +51,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
     def __init__(self, host: Host) -> None:
         self.host, self.telemetry = host, host.telemetry
         self.catalogue = Catalogue.load(Path(host.run.world_dir) / "public" / "catalogue.npz")
+        self.n_regions = int(self.catalogue.user_region.max(initial=0)) + 1
         self.callees = {
             "features": host.callee("features", features_pb2_grpc.FeaturesStub),
             "retrieval": host.callee("retrieval", retrieval_pb2_grpc.RetrievalStub),
@@ -59,7 +62,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         self.counter = itertools.count(1)
         self.behind = Behind(host, self.callees["events"])
         self.popular: list[core.Ints] = []
-        self.limiter = Limiter()
+        self.limiter, self.decisions = Limiter(), Decisions()
         host.on_shed = self._shed
         self._configure(host.config)
 
@@ -67,6 +70,7 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         self.config = config.gateway
         self.edges = {name: getattr(config.gateway, name) for name in self.callees}
         self.behind.edge = self.edges["events"]
+        self.consent_edge = self.edges["features"].model_copy(update={"deadline_ms": config.gateway.consent_wait_ms})
 
     async def start(self) -> None:
         """Without the popular artefact the newest items stand in: the process comes up all the same."""
@@ -143,13 +147,20 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
             )
         context.parent_id = None
         context.user, context.depth = asked.user, asked.depth
-        context.region = int(self.catalogue.user_region[asked.user])
+        home = int(self.catalogue.user_region[asked.user])
+        context.region = home
+        try:
+            context.region = tagged(
+                self.host.seams.region, asked.user, context.session, asked.depth, home, self.n_regions
+            )
+        except SandboxError as error:  # home is a region in any case
+            self.telemetry.log("warn", "region not tagged", context.trace_id, code=error.kind.code)
         context.sampled = asked.explain or context.chosen(self.config.explain_share)
         seen.region = REGIONS[context.region]
         seen.session, seen.depth, seen.attempt = context.session, asked.depth, asked.attempt
 
     async def _answer(self, asked: Asked, context: Context, seen: Record) -> Any:
-        personalised = bool(self.catalogue.user_personalised[asked.user])
+        personalised = await self._personalised(asked, context, seen)
         user = await self._user_rows(asked, personalised, context, seen)
         candidates = await self._candidates(asked, user, personalised, context, seen)
         ranked = await self._ranked(asked, user, personalised, candidates, context, seen)
@@ -170,6 +181,23 @@ class GatewayServicer(gateway_pb2_grpc.RecommenderServicer):
         if self.config.impressions_to_stream and answer.items:
             self.behind.append(now, answer, context)
         return answer
+
+    async def _personalised(self, asked: Asked, context: Context, seen: Record) -> bool:
+        """Whether what is known of the user may be used for this request."""
+        if seen.region in self.config.impersonal:
+            return False
+        if self.config.consent == "copy":
+            return bool(self.catalogue.user_personalised[asked.user])
+        seen.consent = self.decisions.kept(asked.user, seen.ts, self.config)
+        if seen.consent is None:
+            granted: bool | None = None
+            try:
+                request = features_pb2.GetConsentRequest(user_id=asked.user, purpose=PURPOSE)
+                granted = (await self.callees["features"].call("GetConsent", request, self.consent_edge)).granted
+            except SandboxError as error:
+                self.telemetry.log("warn", "consent not answered", context.trace_id, code=error.kind.code)
+            seen.consent = self.decisions.decide(asked.user, granted, self.host.world.now(), self.config)
+        return seen.consent.granted
 
     async def _stage(
         self, stage: str, op: str, request: Any, context: Context, seen: Record,

@@ -88,7 +88,7 @@ class Point:
 
 _EDGES: Mapping[str, Peers] = {
     "gateway": {
-        "features": ("GetUser",),
+        "features": ("GetUser", "GetConsent"),
         "retrieval": ("Retrieve",),
         "ranking": ("Rank",),
         "rules": ("Apply",),
@@ -166,6 +166,19 @@ POINTS = {point.name: point for point in (
         {"features": {**dict.fromkeys((USER_PROFILE.name, *_STREAMED), ("GetUser",)),
                       ITEM_STATS.name: ("GetItems",)}},
         (Rows,), why="the store has one path",
+    ),
+    Point(
+        "consent", "what the consent ledger says", True, "once for each GetConsent, as the ledger is asked",
+        "a dict: `user_id`, `purpose`, `at` (world seconds: what had been said by then counts), `signals` (ways of "
+        "saying something that are listened to)",
+        "a tuple: granted bool, world seconds of what was said last, its signal", _USER,
+        {"features": {"ledger": ("GetConsent",)}}, (tuple,), why="the ledger lies in the process",
+    ),
+    Point(
+        "region", "where a request is said to come from", False, "once for each Recommend, before anything is asked",
+        "the code of the user's home region (`sandbox.base.catalogue.REGIONS`), an int",
+        "the code of the region that the request is taken to come from", _USER,
+        {"gateway": {"region": ("tag",)}}, (int,), why="a region is a matter of one process",
     ),
     Point(
         "job", "a batch job", True, "as the run of a view falls due, before its rows are computed",

@@ -41,6 +41,8 @@ CORES_APART = {
     "services.skeleton.messages",
     "services.events.places",
     "services.features.fetch",
+    "services.features.consents",
+    "services.gateway.region",
 }  # torch; a contract of
 # its own; what wraps I/O
 PROTOS = sorted((ROOT / "services/proto/recsys/v1").glob("*.proto"))

@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.drill.responders.observed import Rows
 from sandbox.drill.scenario.harms import SEGMENT_EXPOSURE
 from sandbox.drill.scenario.queries import sql_time
-from sandbox.virtual.people.breaches import against_policy
+from sandbox.virtual.people.breaches import UNASKED, against_policy
 from sandbox.virtual.people.slices import ITEM_COLUMNS, Segment
 
 SETTLED_S = 180.0  # world seconds after which the clicks of an answer have arrived
@@ -52,10 +52,11 @@ FROM o GROUP BY 1
 """
 # Answers on either side, and what was shown on it to whom the policy keeps it from.
 _BREACHES = f"""
+WITH unasked AS ({UNASKED})
 SELECT count(*) FILTER (i.ts < {{onset}}) AS before, count(*) FILTER (i.ts >= {{onset}}) AS after,
        (SELECT count(*) FROM requests WHERE ts >= $began AND ts < {{onset}}) AS n_before
 FROM impressions i JOIN items t USING (item_id) JOIN users u USING (user_id)
-WHERE i.ts >= $began AND {against_policy("t", "u")}
+WHERE i.ts >= $began AND ({against_policy("t", "u")} OR i.request_id IN (SELECT request_id FROM unasked))
 """
 # Conversions within an hour, of the clicks that have had one.
 _CONVERTED = """

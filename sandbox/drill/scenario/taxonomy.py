@@ -63,6 +63,7 @@ _COMPONENTS = (
     Component("sensitivity_list", "the list and thresholds that the sensitivity rule applies"),
     Component("events", "takes in feedback and writes it to the stream", ("stream",)),
     Component("stream", "the processor that turns the stream into session features"),
+    Component("consent", "whom one may personalise: the ledger, and how it is asked", ("gateway", "features")),
     Component("experiments", "assignment to arms and what is concluded", ("gateway",)),
     Component("traffic", "how many users come, and which"),
     Component("monitoring", "dashboards, alerts and the telemetry behind them"),
@@ -134,6 +135,13 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "rule-order": "a later rule undoes an earlier one",
         "diversity-overcap": "a cap pushes relevance out",
         "label-lag": "labels come after the item was shown",
+    },
+    "privacy": {
+        "consent-assumed": "no answer of the ledger is taken for a yes",
+        "withdrawal-lag": "a withdrawal is acted on too late",
+        "optout-ignored": "a no that came in one way is not listened to",
+        "erasure-incomplete": "erased people are still there, or come back",
+        "wrong-jurisdiction": "people are treated as people of another region",
     },
     "experiment": {
         "assignment-mismatch": "arms do not have the sizes they were designed for",

@@ -11,7 +11,7 @@ import difflib
 from dataclasses import dataclass
 
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.operate import edge_actions, model_actions, process_actions, traffic_actions
+from sandbox.runtime.operate import edge_actions, model_actions, privacy_actions, process_actions, traffic_actions
 from sandbox.runtime.operate.edge_actions import EDGES
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import Explained, Kind, Plan, Preview, bad_argument
@@ -21,6 +21,7 @@ __all__ = ["ACTIONS", "EDGES", "FAMILIES", "Action", "Explained", "Kind", "Previ
 FAMILIES = {
     "edges": edge_actions.KINDS,
     "traffic": traffic_actions.KINDS,
+    "privacy": privacy_actions.KINDS,
     "versions and sources": model_actions.KINDS,
     "processes": process_actions.KINDS,
 }

@@ -39,7 +39,7 @@ class Content:
 
     def __init__(self, world_dir: Path, registries: tuple[Path, ...], seed: int) -> None:
         torch.set_num_threads(1)  # batches are small, and the other core has an arm of its own
-        self.registries, self.seed = registries, seed
+        self.world_dir, self.registries, self.seed = world_dir, registries, seed
         self.catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
         self.topics = topic_names(world_dir)
         self.shelves = Shelves(self.catalogue)

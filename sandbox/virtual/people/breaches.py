@@ -5,6 +5,9 @@ taste is in it: `RULES`, with the sensitivity list that ships. An item that was 
 where one of them, with every label up to date, would have dropped it. So a healthy stack shows none, and
 what its rules drop as against policy would each have been one. What a user has seen or blocked, and how many
 items of one creator stand in a slate, is no matter of policy.
+
+Whoever has not consented to personalisation is to be answered by what is known of nobody: each item of a slate that was
+made otherwise is a breach too.
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ class Breaches:
     """By the rules and the list that ship, whatever is in force, and by what an item really is: a list whose
     labels come late excuses nothing."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, withdrawn_ts: np.ndarray | None = None) -> None:
+        """withdrawn_ts: float64 [users], world seconds from which a user's consent is taken back, inf for never; it may
+        change while the run goes on. None: nobody takes theirs back."""
+        self._withdrawn_ts = np.full(catalogue.n_users, np.inf) if withdrawn_ts is None else withdrawn_ts
         policy = _shipped(catalogue)
         users = range(catalogue.n_users)
         self._catalogue, self._sensitive = catalogue, policy.sensitive
@@ -43,6 +49,13 @@ class Breaches:
         region = catalogue.user_region[user].astype(np.uint16)[:, None]
         rights = (catalogue.item_regions[item] >> region) & 1 == 0
         out: np.ndarray = label | age | rights
+        return out
+
+    def unasked(self, user: np.ndarray, ts: np.ndarray, personalised: np.ndarray) -> np.ndarray:
+        """bool [n]: answered by what is known of somebody who does not consent. user: int64 [n]; ts: float64 [n], world
+        seconds at which they asked; personalised: bool [n], how they were answered."""
+        may = self._catalogue.user_personalised[user] & (ts < self._withdrawn_ts[user])
+        out: np.ndarray = personalised & ~may
         return out
 
 
@@ -64,6 +77,15 @@ def against_policy(item: str = "items", user: str = "users") -> str:
   OR {item}.sens_score >= {float(limit)!r} OR {item}.sensitivity IN ({_quoted(listed.blocked_labels)})
   OR ({user}.age_band IN ({_quoted(minors)}) AND ({item}.sens_score >= {for_minors!r}
       OR {item}.sensitivity IN ({_quoted(params["sensitivity"]["minor_labels"])}))))"""
+
+
+# The other part in SQL, one row a request: answered by what is known of somebody whose latest word was no.
+UNASKED = """
+SELECT r.request_id, r.user_id, r.ts, c.jurisdiction, c.signal, c.effective_ts AS denied_ts
+FROM requests r ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') c
+  ON c.user_id = r.user_id AND c.effective_ts <= r.ts
+WHERE c.state = 'denied'
+  AND (coalesce(r.encoder_version, '') <> '' OR r.feature_age_s IS NOT NULL OR r.session_age_s IS NOT NULL)"""
 
 
 def _shipped(catalogue: Catalogue) -> Policy:

@@ -44,7 +44,15 @@ class Clients:
         self.loop, self.world = fabric.loop, fabric.world
         self.catalogue = catalogue = gateway.handlers.content.catalogue
         in_group_b: np.ndarray = catalogue.creator_group[catalogue.item_creator] == 1
-        self.users = Users(behaviour, schedule, book, Breaches(catalogue), in_group_b, seed, watched)
+        self.users = Users(
+            behaviour,
+            schedule,
+            book,
+            Breaches(catalogue, gateway.handlers.features.withdrawn.since_ts),
+            in_group_b,
+            seed,
+            watched,
+        )
         self._outbox = Outbox(self.loop, self.world, self._send_feedback)
         self._probes = 0
         self._answered: list[Finished] = []  # whose users have not reacted yet

@@ -166,10 +166,16 @@ class Users:
             clicks=response.click.sum(1),
             conversions=np.isfinite(response.conversion_delay_s).sum(1),
             revenue=response.revenue.sum(1, dtype=np.float64),
-            breaches=(self.breaches.of(user, safe) & real).sum(1),
+            breaches=(self._against_policy(finished, user, safe) & real).sum(1),
             shown_b=(self.in_group_b[safe] & real).sum(1),
             **self._of_slice(user, safe, real),
         )
+
+    def _against_policy(self, finished: list[Finished], user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """bool [n, k]: of items, int64 [n, k], shown to users, int64 [n]."""
+        personal = np.array([of.served is not None and of.served.personalised for of in finished])
+        asked_ts = np.array([of.arrived_ts for of in finished])
+        return self.breaches.of(user, item) | self.breaches.unasked(user, asked_ts, personal)[:, None]
 
     def _of_slice(self, user: np.ndarray, item: np.ndarray, real: np.ndarray) -> dict[str, np.ndarray]:
         """What the ledger says of the slice that is watched; nothing where that is everyone."""

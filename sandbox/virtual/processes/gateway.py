@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,11 +21,14 @@ from sandbox.virtual.processes.handlers import USER_VIEWS, Handlers, chosen
 from sandbox.virtual.processes.intake import Append
 from services.events.core import IMPRESSIONS, Entry
 from services.gateway import core
+from services.gateway.consent import PURPOSE, Decisions
 from services.gateway.limiter import Limiter
 from services.gateway.record import ARM, Record, write_explain
+from services.gateway.region import tagged
 from services.gateway.stages import Candidates, Ranked, UserRows, dropped_by
 from services.rules.core import Slate
 from services.skeleton.client import MARGIN_S
+from services.skeleton.seams import Seam
 
 T = TypeVar("T")
 _PARTS = 5  # of the gateway's own work: before each stage, and for the answer
@@ -34,11 +37,13 @@ _CLIENT, _SURFACE = "app", "home"
 
 @dataclass(slots=True)
 class Served:
-    """What the user got. shown: item ids in display order; degraded: a stand-in answered a stage."""
+    """What the user got. shown: item ids in display order; degraded: a stand-in answered a stage. personalised: what is
+    known of them was used, or might have been."""
 
     shown: Later[list[int]]
     degraded: Later[bool]
     segment: str
+    personalised: bool
 
 
 @dataclass(slots=True)
@@ -67,18 +72,21 @@ class Gateway:
     def __init__(self, fabric: Fabric, handlers: Handlers, config: Callable[[], Config], append: Append) -> None:
         self.fabric, self.handlers, self.config, self.append = fabric, handlers, config, append
         self.later = handlers.gathering.later
-        self.limiter = Limiter()
+        self.n_regions = int(handlers.content.catalogue.user_region.max(initial=0)) + 1
+        self.limiter, self.decisions = Limiter(), Decisions()
 
     async def recommend(self, asked: Request, context: Context) -> Served:
         """The handler of Recommend. context.until: the client's own deadline."""
         fabric, loop, config = self.fabric, self.fabric.loop, self.config().gateway
         began, made = loop.now, _Made()
         seen = Record(fabric.world.now(), began, (context.until - began) * 1000)
-        seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
         whole_s = min(seen.deadline_ms, config.deadline_ms) / 1000
         context.until = began + whole_s * (1 - core.ANSWER_SHARE)
         context.sampled = chosen(context, config.explain_share)
         try:
+            if seam := fabric.seams["gateway"].region:
+                asked = self._tagged(seam, asked, context)
+            seen.region, seen.session, seen.depth = REGIONS[asked.region], asked.session, asked.depth
             self.limiter.require(asked.user, seen.ts, config.max_per_minute)
             return await self._answer(asked, context, seen, made)
         except SandboxError as failure:
@@ -88,6 +96,14 @@ class Gateway:
             if fabric.record is not None:
                 took_ms = (loop.now - began) * 1000
                 self.later(lambda: self._write(asked, context, seen, made, took_ms))
+
+    def _tagged(self, seam: Seam, asked: Request, context: Context) -> Request:
+        """With the region that the armed seam makes of the user's home, which stands in where it fails."""
+        try:
+            context.region = tagged(seam, asked.user, asked.session, asked.depth, asked.region, self.n_regions)
+        except SandboxError as failure:
+            self.fabric.log("gateway", "warn", "region not tagged", context, code=failure.kind.code)
+        return replace(asked, region=context.region)
 
     def turned_away(self, asked: Request, context: Context) -> None:
         """A request that never came to its handler has its row all the same."""
@@ -105,6 +121,7 @@ class Gateway:
 
     async def _answer(self, asked: Request, context: Context, seen: Record, made: _Made) -> Served:
         handlers, content = self.handlers, self.handlers.content
+        asked = await self._personalised(asked, context, seen)
         rows = await self._user_rows(asked, context, seen)
         answer, n = handlers.gathering.answer(asked, rows), content.n_wanted(asked)
         found = await self._stage(
@@ -145,7 +162,31 @@ class Gateway:
         if self.config().gateway.impressions_to_stream:
             self._append_behind(asked, shown, context)
         degraded = self.later(lambda: fell or candidates.get().failed or ranked.get().fell_back)
-        return Served(shown, degraded, rows.segment)
+        return Served(shown, degraded, rows.segment, asked.personalised)
+
+    async def _personalised(self, asked: Request, context: Context, seen: Record) -> Request:
+        """With what the gateway makes of the user's consent."""
+        config = self.config().gateway
+        if config.consent == "copy" and not config.impersonal:
+            return asked
+        if seen.region in config.impersonal:
+            return replace(asked, personalised=False)
+        if config.consent == "copy":
+            return asked
+        seen.consent = self.decisions.kept(asked.user, seen.ts, config)
+        if seen.consent is None:
+            features, granted = self.handlers.features, None
+            edge = config.features.model_copy(update={"deadline_ms": config.consent_wait_ms})
+            try:
+                granted = (await self.fabric.call(
+                    "gateway", "features", "GetConsent", edge, context,
+                    lambda inner: features.get_consent(asked.user, inner), size=sizes.get_consent(PURPOSE),
+                    wire=lambda: wires.GetConsent(features, asked.user),
+                )).granted  # fmt: skip
+            except SandboxError as failure:
+                self.fabric.log("gateway", "warn", "consent not answered", context, code=failure.kind.code)
+            seen.consent = self.decisions.decide(asked.user, granted, self.fabric.world.now(), config)
+        return replace(asked, personalised=seen.consent.granted)
 
     async def _stage(
         self, stage: str, op: str, context: Context, seen: Record,

@@ -48,6 +48,15 @@ def _get_user(views: tuple[FeatureView, ...]) -> int:
 
 
 @_once
+def get_consent(purpose: str) -> int:
+    """Features.GetConsent."""
+    return _both(
+        features_pb2.GetConsentRequest(user_id=_USER, purpose=purpose),
+        features_pb2.GetConsentResponse(granted=True, since_ts=_SHARE, signal="ui"),
+    )
+
+
+@_once
 def get_items(n: int) -> int:
     """Features.GetItems of n items."""
     return _both(

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import redis
 from grpc import aio
 
@@ -39,6 +41,8 @@ def _config():
         gateway=GatewayConfig(
             deadline_ms=10_000,
             explain_share=1.0,
+            consent="ask",
+            consent_wait_ms=8_000,
             impressions_to_stream=False,
             **dict.fromkeys(("features", "retrieval", "ranking", "rules", "events"), PATIENT),
         ),
@@ -92,8 +96,10 @@ class Live:
     def forget(self):
         for host in self.hosts.values():
             host.telemetry._rows.clear()
+            host.telemetry._n = 0
             host.telemetry.dropped = 0
         self.job.telemetry._rows.clear()
+        self.job.telemetry._n = 0
         self.collector.store.take_buffer()
 
     async def minute(self):
@@ -184,10 +190,25 @@ class Live:
         self.store.delete(*[key(ITEM_STATS, i) for i in range(20)])
 
 
+def ledger(folder):
+    """Everybody said yes on the settings page."""
+    n = catalogue().n_users
+    columns = {
+        "purpose": "personalisation",
+        "state": "granted",
+        "effective_ts": 10.0,
+        "jurisdiction": "gdpr",
+        "signal": "ui",
+    }
+    table = pa.table({"user_id": np.arange(n), **{name: [value] * n for name, value in columns.items()}})
+    pq.write_table(table, folder / "public" / "consent_ledger.parquet")
+
+
 @asynccontextmanager
 async def live(folder):
     run = make_run(folder, _config())
     everything(folder)
+    ledger(folder)
     with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
         profile = np.ones(len(USER_PROFILE.columns))
         store.set(key(USER_PROFILE, USER), pack(USER_PROFILE, profile, WORLD_START - 600, run=1))

@@ -48,7 +48,10 @@ async def _request(side):
     return {
         "status": [s["status"] for s in outer],
         "rows of requests": len(requests),
-        "region": one.get("region") == "AU",
+        "elsewhere": one.get("region") not in ("EU", None),
+        "consent": (one.get("consent"), one.get("consent_from")),
+        "untagged": [r["fields"] for r in side.rows("logs") if r["msg"] == "region not tagged"],
+        "GetConsent": [(s["status"], _slow([s])) for s in _spans(side, op="GetConsent", kind="client")],
         "fallback": one.get("fallback"),
         "searched": (bool(one.get("encoder_version")), bool(one.get("index_version"))),
         "scored": bool(one.get("model_version")),

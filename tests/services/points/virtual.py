@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sandbox.base.catalogue import REGIONS
 from sandbox.base.config import Config, Edge, GatewayConfig, RankingConfig, RetrievalConfig
 from sandbox.base.features import ITEM_STATS, USER_SESSION
 from sandbox.base.schema import TABLES
@@ -22,6 +23,7 @@ class Virtual:
             config=Config(
                 gateway=GatewayConfig(
                     deadline_ms=10_000, explain_share=1.0, impressions_to_stream=False,
+                    consent="ask", consent_wait_ms=8_000,
                     **dict.fromkeys(("features", "retrieval", "ranking", "rules", "events"), PATIENT),
                 ),
                 retrieval=RetrievalConfig(model=PATIENT, sample_share=1.0),
@@ -29,7 +31,8 @@ class Virtual:
             ),
         )  # fmt: skip
         self.fabric, self.recorder = self.stack.fabric, self.stack.recorder
-        consenting = np.flatnonzero(self.stack.catalogue.user_personalised)
+        catalogue = self.stack.catalogue
+        consenting = np.flatnonzero(catalogue.user_personalised & (catalogue.user_region == REGIONS.index("EU")))
         profiles = self.stack.materialiser._snapshot["user_id"]
         self.user = int(np.intersect1d(consenting, profiles)[0])
         self._n = 0

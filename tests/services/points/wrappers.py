@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from sandbox.base.catalogue import REGIONS
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import Status, unpack_many
 from services.proto.recsys.v1 import rules_pb2
 from services.skeleton.room import Room
 
+UK = REGIONS.index("UK")
 NOBODY = 10**9  # a user of whom there are no rows
 DELAY_S = 0.4  # wall seconds: more than anything here takes by itself
 
@@ -145,6 +147,13 @@ HOW = {
     },
     ("fetch", "features", "redis", "GetUser"): {
         "change": of_nobody, "answer": all_gone, "code": "STORE-001", "drop": nothing_read,
+    },
+    ("consent", "features", "ledger", "GetConsent"): {
+        "change": lambda asked: {**asked, "at": 0.0}, "answer": lambda said: (False, *said[1:]), "code": "STORE-001",
+        "drop": lambda call: (False, 0.0, ""),
+    },
+    ("region", "gateway", "region", "tag"): {
+        "change": lambda home: UK, "answer": lambda region: UK, "code": "WIRE-005", "drop": lambda call: UK,
     },
     ("index", "retrieval", None, "search"): {
         "change": lambda vector: vector * 0, "answer": nothing_found, "code": "MODEL-003", "drop": nothing_found,

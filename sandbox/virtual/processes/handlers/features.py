@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import numpy as np
 
+from sandbox.base.config import Config
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Rows, Status
 from sandbox.base.rows import row_of
-from sandbox.virtual.answers.later import Later, known
+from sandbox.virtual.answers.content import Content
+from sandbox.virtual.answers.later import Gathering, Later, known
 from sandbox.virtual.answers.request import Request
-from sandbox.virtual.machine.fabric import CallError, Context
+from sandbox.virtual.machine.fabric import CallError, Context, Fabric
 from sandbox.virtual.processes.handlers.service import Service, chosen
+from sandbox.virtual.processes.store import Store
+from services.features.consents import Said, Withdrawn, answered, consent_call, load, said_of
 from services.features.core import batches, rows_of
 from services.features.fetch import Wanted, fetch_call, fetched, wanted_by
 from services.features.server import packed, read_row, served_rows
 from services.gateway.stages import VIEWS, Candidates, UserRows
 from services.skeleton.seams import Call
 
+_CONSENT_SHARE = 0.4  # of the work of GetUser
 USER_VIEWS: tuple[FeatureView, ...] = (USER_PROFILE, USER_SESSION, USER_SEEN)
 
 
 class Features(Service):
-    """GetUser and GetItems."""
+    """GetUser, GetItems and GetConsent."""
+
+    def __init__(
+        self, fabric: Fabric, content: Content, store: Store, gathering: Gathering, config: Callable[[], Config]
+    ) -> None:
+        super().__init__(fabric, content, store, gathering, config)
+        self.withdrawn = Withdrawn(self.content.catalogue, self.config().features.withdrawals)
+
+    def heed(self, config: Config) -> None:
+        """Writes down withdrawals that settings bring with them."""
+        record = self.fabric.record
+        for row in self.withdrawn.heed(config.features.withdrawals, self.now()):
+            if record is not None:
+                record("features", "consent_ledger", row)
+
+    async def get_consent(self, user: int, context: Context) -> Said:
+        """What the ledger says of the user, through the consent seam where that is armed."""
+        # No round trip to the store: less work than a read of features.
+        await self.fabric.work("features.GetUser", context, share=_CONSENT_SHARE)
+        call = consent_call(user, self.now(), context.session, context.depth, context.region)
+        seam = self.fabric.seams["features"].consent
+        return said_of(await self.fabric.through(seam, call, self._said)) if seam else await self._said(call)
+
+    async def _said(self, call: Call) -> Said:
+        if self.withdrawn.ledger is None:
+            content = self.content
+            self.withdrawn.attach(load(content.world_dir / "public" / "consent_ledger.parquet", content.catalogue))
+        assert self.withdrawn.ledger is not None
+        return answered(self.withdrawn.ledger, call)
 
     async def get_user(self, asked: Request, context: Context) -> UserRows:
         """The user's rows as the gateway unpacks them."""

@@ -4,7 +4,18 @@ What is checked of a request, and how an answer is unpacked, is the services' ow
 """
 
 from sandbox.virtual.processes.wires.appends import Append, AppendImpressions
-from sandbox.virtual.processes.wires.lookups import EncodeUser, GetItems, GetUser, Score
+from sandbox.virtual.processes.wires.lookups import EncodeUser, GetConsent, GetItems, GetUser, Score
 from sandbox.virtual.processes.wires.stages import Apply, Rank, Retrieve
 
-__all__ = ["Append", "AppendImpressions", "Apply", "EncodeUser", "GetItems", "GetUser", "Rank", "Retrieve", "Score"]
+__all__ = [
+    "Append",
+    "AppendImpressions",
+    "Apply",
+    "EncodeUser",
+    "GetConsent",
+    "GetItems",
+    "GetUser",
+    "Rank",
+    "Retrieve",
+    "Score",
+]

@@ -12,6 +12,7 @@ from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows
 from sandbox.virtual.answers.later import Later, known
 from sandbox.virtual.answers.request import Request
 from sandbox.virtual.processes.wires.packing import Handler, array, candidates_of, not_loaded, refused, row
+from services.features.consents import PURPOSE, Said
 from services.features.core import MAX_VIEWS, asked_items, asked_views, rows_of
 from services.features.server import packed
 from services.gateway.stages import VIEWS, Candidates, UserRows
@@ -55,6 +56,30 @@ class GetUser:
 
     def value(self, answer: Any) -> UserRows:
         return UserRows.of(answer, self.asked.now)
+
+
+@dataclass(frozen=True)
+class GetConsent:
+    features: Features
+    user: int
+    callee, op = "features", "GetConsent"
+
+    def request(self) -> Any:
+        return features_pb2.GetConsentRequest(user_id=self.user, purpose=PURPOSE)
+
+    def handler(self, request: Any) -> Handler:
+        async def handle(context: Context) -> Said:
+            if request.purpose != PURPOSE:
+                raise refused("GetConsent.purpose", request.purpose)
+            return await self.features.get_consent(request.user_id, context)
+
+        return handle
+
+    def answer(self, value: Said) -> Any:
+        return features_pb2.GetConsentResponse(granted=value.granted, since_ts=value.since_ts, signal=value.signal)
+
+    def value(self, answer: Any) -> Said:
+        return Said(answer.granted, answer.since_ts, answer.signal)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18recsys/v1/features.proto\x12\trecsys.v1\"\x84\x01\n\nPackedRows\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x11\n\tn_columns\x18\x03 \x01(\r\x12\x0e\n\x06values\x18\x04 \x01(\x0c\x12\x10\n\x08\x65vent_ts\x18\x05 \x01(\x0c\x12\x0e\n\x06status\x18\x06 \x01(\x0c\x12\x12\n\nwriter_run\x18\x07 \x01(\x0c\"0\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\r\n\x05views\x18\x02 \x03(\t\"6\n\x0fGetUserResponse\x12#\n\x04rows\x18\x01 \x03(\x0b\x32\x15.recsys.v1.PackedRows\"1\n\x0fGetItemsRequest\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x10\n\x08item_ids\x18\x02 \x01(\x0c\"7\n\x10GetItemsResponse\x12#\n\x04rows\x18\x01 \x01(\x0b\x32\x15.recsys.v1.PackedRows2\x91\x01\n\x08\x46\x65\x61tures\x12@\n\x07GetUser\x12\x19.recsys.v1.GetUserRequest\x1a\x1a.recsys.v1.GetUserResponse\x12\x43\n\x08GetItems\x12\x1a.recsys.v1.GetItemsRequest\x1a\x1b.recsys.v1.GetItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18recsys/v1/features.proto\x12\trecsys.v1\"\x84\x01\n\nPackedRows\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x11\n\tn_columns\x18\x03 \x01(\r\x12\x0e\n\x06values\x18\x04 \x01(\x0c\x12\x10\n\x08\x65vent_ts\x18\x05 \x01(\x0c\x12\x0e\n\x06status\x18\x06 \x01(\x0c\x12\x12\n\nwriter_run\x18\x07 \x01(\x0c\"0\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\r\n\x05views\x18\x02 \x03(\t\"6\n\x0fGetUserResponse\x12#\n\x04rows\x18\x01 \x03(\x0b\x32\x15.recsys.v1.PackedRows\"1\n\x0fGetItemsRequest\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x10\n\x08item_ids\x18\x02 \x01(\x0c\"7\n\x10GetItemsResponse\x12#\n\x04rows\x18\x01 \x01(\x0b\x32\x15.recsys.v1.PackedRows\"5\n\x11GetConsentRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0f\n\x07purpose\x18\x02 \x01(\t\"G\n\x12GetConsentResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x08\x12\x10\n\x08since_ts\x18\x02 \x01(\x01\x12\x0e\n\x06signal\x18\x03 \x01(\t2\xdc\x01\n\x08\x46\x65\x61tures\x12@\n\x07GetUser\x12\x19.recsys.v1.GetUserRequest\x1a\x1a.recsys.v1.GetUserResponse\x12\x43\n\x08GetItems\x12\x1a.recsys.v1.GetItemsRequest\x1a\x1b.recsys.v1.GetItemsResponse\x12I\n\nGetConsent\x12\x1c.recsys.v1.GetConsentRequest\x1a\x1d.recsys.v1.GetConsentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETITEMSREQUEST']._serialized_end=329
   _globals['_GETITEMSRESPONSE']._serialized_start=331
   _globals['_GETITEMSRESPONSE']._serialized_end=386
-  _globals['_FEATURES']._serialized_start=389
-  _globals['_FEATURES']._serialized_end=534
+  _globals['_GETCONSENTREQUEST']._serialized_start=388
+  _globals['_GETCONSENTREQUEST']._serialized_end=441
+  _globals['_GETCONSENTRESPONSE']._serialized_start=443
+  _globals['_GETCONSENTRESPONSE']._serialized_end=514
+  _globals['_FEATURES']._serialized_start=517
+  _globals['_FEATURES']._serialized_end=737
 # @@protoc_insertion_point(module_scope)

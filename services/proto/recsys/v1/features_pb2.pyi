@@ -51,3 +51,21 @@ class GetItemsResponse(_message.Message):
     ROWS_FIELD_NUMBER: _ClassVar[int]
     rows: PackedRows
     def __init__(self, rows: _Optional[_Union[PackedRows, _Mapping]] = ...) -> None: ...
+
+class GetConsentRequest(_message.Message):
+    __slots__ = ("user_id", "purpose")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    user_id: int
+    purpose: str
+    def __init__(self, user_id: _Optional[int] = ..., purpose: _Optional[str] = ...) -> None: ...
+
+class GetConsentResponse(_message.Message):
+    __slots__ = ("granted", "since_ts", "signal")
+    GRANTED_FIELD_NUMBER: _ClassVar[int]
+    SINCE_TS_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    granted: bool
+    since_ts: float
+    signal: str
+    def __init__(self, granted: _Optional[bool] = ..., since_ts: _Optional[float] = ..., signal: _Optional[str] = ...) -> None: ...

@@ -45,6 +45,11 @@ class FeaturesStub:
                 request_serializer=recsys_dot_v1_dot_features__pb2.GetItemsRequest.SerializeToString,
                 response_deserializer=recsys_dot_v1_dot_features__pb2.GetItemsResponse.FromString,
                 _registered_method=True)
+        self.GetConsent = channel.unary_unary(
+                '/recsys.v1.Features/GetConsent',
+                request_serializer=recsys_dot_v1_dot_features__pb2.GetConsentRequest.SerializeToString,
+                response_deserializer=recsys_dot_v1_dot_features__pb2.GetConsentResponse.FromString,
+                _registered_method=True)
 
 
 class FeaturesServicer:
@@ -65,6 +70,13 @@ class FeaturesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConsent(self, request, context):
+        """What one user has said to one purpose, out of the consent ledger.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FeaturesServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_FeaturesServicer_to_server(servicer, server):
                     servicer.GetItems,
                     request_deserializer=recsys_dot_v1_dot_features__pb2.GetItemsRequest.FromString,
                     response_serializer=recsys_dot_v1_dot_features__pb2.GetItemsResponse.SerializeToString,
+            ),
+            'GetConsent': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsent,
+                    request_deserializer=recsys_dot_v1_dot_features__pb2.GetConsentRequest.FromString,
+                    response_serializer=recsys_dot_v1_dot_features__pb2.GetConsentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class Features:
             '/recsys.v1.Features/GetItems',
             recsys_dot_v1_dot_features__pb2.GetItemsRequest.SerializeToString,
             recsys_dot_v1_dot_features__pb2.GetItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/recsys.v1.Features/GetConsent',
+            recsys_dot_v1_dot_features__pb2.GetConsentRequest.SerializeToString,
+            recsys_dot_v1_dot_features__pb2.GetConsentResponse.FromString,
             options,
             channel_credentials,
             insecure,
