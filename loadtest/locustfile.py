@@ -70,7 +70,7 @@ def _start(environment: Any, **_: Any) -> None:
     if traffic.led:
         environment.follow.start()
     else:
-        traffic.orders.start()
+        traffic.take_orders()
 
 
 @events.test_stop.add_listener
@@ -129,7 +129,7 @@ class SlateUser(User):
         request_id = answer.request_id if answer is not None else None
         wait_ms = (started - intended) / traffic.run.speed * 1000
         traffic.rows.add(row_of.locust(
-            ts=started, user_class=type(self).__name__, request_id=request_id, intended_ts=intended,
+            ts=started, user_class=visit.script.user_class if visit.script else type(self).__name__, request_id=request_id, intended_ts=intended,
             started_ts=started, wait_ms=wait_ms, rt_ms=rt_ms, ok=error is None, n_items=len(items),
         ))  # fmt: skip
         reactions = visit.answer(traffic.behaviour, items, rt_ms)

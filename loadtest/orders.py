@@ -13,6 +13,7 @@ from gevent.server import StreamServer
 
 from loadtest.schedule import Schedule
 from sandbox.base.clock import Clock
+from sandbox.runtime import load_test
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
 
@@ -24,7 +25,11 @@ class Orders:
         self._path, self._armoury, self._schedule, self._world = path, armoury, schedule, world
         self._server: StreamServer | None = None
 
-    def start(self) -> None:
+    def start(self) -> bool:
+        """Takes orders, unless another load of the run does: that of a drill, beside which one of the lab comes.
+        Whether it does."""
+        if self._taken():
+            return False
         self._path.unlink(missing_ok=True)
         listener = socket.socket(AF_UNIX)
         mask = os.umask(0o177)
@@ -35,11 +40,22 @@ class Orders:
         listener.listen()
         self._server = StreamServer(listener, self._converse)
         self._server.start()
+        return True
 
     def stop(self) -> None:
         if self._server is not None:
             self._server.stop()
             self._path.unlink(missing_ok=True)
+
+    def _taken(self) -> bool:
+        """Whether somebody listens there. What a load left that died is nobody."""
+        with socket.socket(AF_UNIX) as line:
+            line.settimeout(control.PATIENCE_S)
+            try:
+                line.connect(str(self._path))
+            except OSError:
+                return False
+        return True
 
     def _converse(self, line: Any, _: Any) -> None:
         line.settimeout(control.PATIENCE_S)
@@ -49,6 +65,9 @@ class Orders:
                 file.flush()
 
     def _answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        if order["op"] == load_test.ORDER:
+            self._schedule.test(load_test.of(order["test"]), self._world.now())
+            return {}
         answer = self._armoury.answer(order)
         if order["op"] in ("arm", "disarm"):
             self._schedule.redraw(self._world.now())

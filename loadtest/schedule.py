@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.scripts import Clicks, Script
+from loadtest.scripts import TESTER, Clicks, Script
 from loadtest.sessions import requests_per_session
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
-from sandbox.base.load import TrafficShape
+from sandbox.base.load import LoadTest, TrafficShape
 from sandbox.base.streams import seed_of, uniforms
 from sandbox.world.behaviour import Behaviour
 from services.skeleton.seams import Call, Seam
@@ -23,6 +23,7 @@ Share = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 WINDOW_S = 60.0  # world seconds drawn at a time: so much later a wrapper of `traffic` may show
 _EXTRA = 1 << 44  # the world's own session ids stay below it
 _LANES = 1 << 10
+_TEST = "load-test"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,13 @@ class Arrivals:
         factor = requests_share * requests_per_session(self.behaviour) / pages
         return self.more(start_ts, end_ts, factor, name, users)
 
+    def tested(self, start_ts: float, end_ts: float, rate_per_s: float) -> Sessions:
+        """The visits of a load test, `rate_per_s` per world second, whatever the hour: one request each."""
+        self.scripts[_lane(_TEST)] = Script(1, 1.0, user_class=TESTER)
+        seed = seed_of(self.seed, f"traffic/{_TEST}")
+        ts, user, session = self.behaviour.arrivals(start_ts, end_ts, rate_per_s, seed)
+        return Sessions(ts, user, session + _lane(_TEST) * _EXTRA)
+
     def _drawn(self, start_ts: float, end_ts: float, rate: float, seed: int) -> Sessions:
         ts, user, session = self.behaviour.arrivals(start_ts, end_ts, rate, seed, shaped=self.shaped)
         if self.share is None:
@@ -107,7 +115,8 @@ class Schedule:
     """An endless, deterministic row of sessions, drawn window by window through the seam `traffic`.
 
     rate_per_s: sessions per world second. seed: of who comes. shaped: follow the hours of the day.
-    seam: None for one of its own, on which nothing is ever put. share: as in Arrivals.
+    seam: None for one of its own, on which nothing is ever put. share: as in Arrivals. speed: world seconds per
+    wall second, by which the rate of a load test counts.
     """
 
     @classmethod
@@ -125,18 +134,21 @@ class Schedule:
 
         return cls(
             behaviour, start_ts, peak, seed, shaped=traffic.shape == "daily", catalogue=catalogue, seam=seam,
-            share=None if traffic.to_per_s is None else share,
+            share=None if traffic.to_per_s is None else share, speed=speed,
         )  # fmt: skip
 
     def __init__(
         self, behaviour: Behaviour, start_ts: float, rate_per_s: float, seed: int, *, shaped: bool,
         catalogue: Catalogue | None = None, seam: Seam | None = None, share: Share | None = None,
+        speed: float = 60.0,
     ) -> None:  # fmt: skip
         self._arrivals = Arrivals(behaviour, catalogue, rate_per_s, seed, shaped=shaped, share=share)
         self._until = start_ts
         self._seam = Seam("traffic") if seam is None else seam  # an unarmed one is false
         self._ahead: deque[tuple[float, int, int]] = deque()
         self.failed = 0  # windows whose wrapper failed
+        self._speed = speed
+        self._test: LoadTest | None = None
 
     def take(self) -> tuple[float, int, int]:
         """(world time, user, session) of the next session to begin."""
@@ -170,12 +182,20 @@ class Schedule:
         if self._until > now_ts:
             self._draw(now_ts, self._until)
 
+    def test(self, test: LoadTest | None, now_ts: float) -> None:
+        """From now on that load test, in the place of one that is under way; None ends it."""
+        self._test = test
+        self.redraw(now_ts)
+
     def _draw(self, start_ts: float, end_ts: float) -> None:
         call = Call(
             "traffic", "load", "arrivals", "draw", session=int(start_ts // WINDOW_S),
             payload=(start_ts, end_ts), attributes={"arrivals": self._arrivals},
         )  # fmt: skip
         drawn = self._through(call) if self._seam else self._arrivals.usual(start_ts, end_ts)
+        if self._test is not None:
+            window = self._test.within(start_ts, end_ts)
+            drawn = drawn.with_(self._arrivals.tested(*window, self._test.rate_per_s / self._speed))
         rows = zip(drawn.ts.tolist(), drawn.user.tolist(), drawn.session.tolist(), strict=True)
         self._ahead.extend(rows)
         self._until = end_ts

@@ -13,18 +13,21 @@ from sandbox.world.behaviour import SlateResponse
 
 Clicks = Literal["none", "random", "targets"]
 DWELL_S = 1.0  # on what it clicks, world seconds
+USER, TESTER = "SlateUser", "LoadTest"  # `user_class` in the lake: of people and who poses as them, of a load test
 RANDOM_SHARE = 0.1  # of the places, where it clicks at random
 
 
 @dataclass(frozen=True)
 class Script:
     """pages: requests of a visit. gap_s: world seconds from an answer to the next request. clicks: on nothing,
-    on a tenth of the places, or on the `targets` (item ids) alone."""
+    on a tenth of the places, or on the `targets` (item ids) alone. user_class: what the lake calls it; a program that
+    poses as a user is called what users are."""
 
     pages: int
     gap_s: float
     clicks: Clicks = "none"
     targets: frozenset[int] = frozenset()
+    user_class: str = USER
 
     def play(
         self, response: SlateResponse, row: int, items: NDArray[np.int64], user: int, session: int, depth: int

@@ -28,6 +28,7 @@ from loadtest.summary import Summary
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
 from sandbox.base.load import TrafficShape
+from sandbox.runtime import load_test
 from sandbox.runtime.arming.armoury import Armoury
 from sandbox.world.behaviour import Behaviour
 from services.skeleton.seams import Seams
@@ -76,7 +77,7 @@ class Traffic:
         per_world_s = options.rate / self.run.speed / requests_per_session(self.behaviour)
         return Schedule(
             self.behaviour, self.clock.now(), per_world_s, options.load_seed, shaped=options.diurnal,
-            catalogue=catalogue, seam=seams.traffic,
+            catalogue=catalogue, seam=seams.traffic, speed=self.run.speed,
         )  # fmt: skip
 
     def sleep_until(self, ts: float) -> None:
@@ -107,6 +108,11 @@ class Traffic:
         while not self._mine(session := self.schedule.take()):
             pass
         return session
+
+    def take_orders(self) -> None:
+        """Where it is the load that is told things, it goes on with a load test that outlived the load before it."""
+        if self.orders.start():
+            self.schedule.test(load_test.read(self.run), self.clock.now())
 
     def leave(self) -> None:
         """Begins nothing more."""

@@ -182,6 +182,14 @@ class Canary(Document):
     until_ts: float  # world seconds; from then on the live version answers everybody, watched or not
 
 
+class Beat(Document):
+    """Batches by the clock: one goes every_ms after the one before it, or after its first call where none waited. It
+    takes `calls` of them; further ones keep their places, in a line that has no bound."""
+
+    every_ms: float = Field(ge=1, le=200)
+    calls: int = Field(1, ge=1, le=64)
+
+
 class ModelConfig(Scaled):
     ranker: str = "rk-1"  # active version
     two_tower: str = "tt-1"  # active version of the user tower
@@ -190,6 +198,7 @@ class ModelConfig(Scaled):
     canary: Canary | None = Field(None, exclude_if=lambda canary: canary is None)
     max_batch: int = Field(1024, ge=1, le=8192)  # rows in one forward pass
     max_wait_ms: float = Field(1.0, ge=0, le=50)  # a batch waits no longer for company
+    beat: Beat | None = Field(None, exclude_if=lambda beat: beat is None)  # in place of both
 
 
 class Rule(Document):

@@ -65,3 +65,24 @@ class TrafficShape(BaseModel, extra="forbid", frozen=True):
             return np.where((at_s >= self.at_s) & (at_s < self.until_s), self.to_per_s, usual)
         part = np.clip((at_s - self.at_s) / (self.until_s - self.at_s), 0.0, 1.0)
         return usual + (self.to_per_s - self.rate_per_s) * part
+
+
+class LoadTest(BaseModel, extra="forbid", frozen=True):
+    """Visits of a program beside the users', to see what the stack bears: rate_per_s requests per wall second from
+    start_ts to until_ts, world seconds since the epoch. Each visit is one request, so that they come whether the
+    ones before them were answered or not."""
+
+    rate_per_s: float = Field(gt=0, le=120)  # some times what drills have, and one generator's worth
+    start_ts: float
+    until_ts: float
+
+    @model_validator(mode="after")
+    def _lasts(self) -> LoadTest:
+        if self.until_ts <= self.start_ts:
+            raise ValueError(f"until_ts: after start_ts, {self.start_ts:g}")
+        return self
+
+    def within(self, start_ts: float, end_ts: float) -> tuple[float, float]:
+        """The part of a window in which it goes on: as long as nothing where it does not."""
+        start = max(start_ts, self.start_ts)
+        return start, max(start, min(end_ts, self.until_ts))

@@ -478,7 +478,7 @@ _ALL = (
     """),
     _table("locust", "request sent by the load generator", "load", """
         ts TIMESTAMP world time of the send
-        user_class VARCHAR kind of simulated client
+        user_class VARCHAR kind of simulated client: SlateUser, or LoadTest for the visits of a load test
         request_id VARCHAR request, NULL where none was answered
         intended_ts TIMESTAMP world time at which the schedule wanted it sent
         started_ts TIMESTAMP world time at which it was sent

@@ -18,7 +18,7 @@ from sandbox.base import artefacts, paths
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import processes, service_of
-from sandbox.base.load import TrafficShape
+from sandbox.base.load import LoadTest, TrafficShape
 from sandbox.base.rows import row_of
 from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.base.worlds import load_manifest, world_dir
@@ -241,6 +241,9 @@ class VirtualStack:
 
     def versions_of(self, artifact: str) -> list[str]:
         return artefacts.names(self.run.registries, artifact)
+
+    def load_test(self, test: LoadTest | None) -> None:
+        self._schedule.test(test, self.world.now())
 
     # -- beginning -----------------------------------------------------------------------------------
 

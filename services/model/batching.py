@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.base.clock import Clock
+from sandbox.base.config import Beat
 from sandbox.base.errors import SandboxError
 
 Forward = Callable[[Any, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]], NDArray[np.float32]]
@@ -45,7 +46,8 @@ class Batcher:
     model's jobs at once.
 
     A job that finds the server idle (nothing waiting, no batch within the last `max_wait_s`) does
-    not wait for company: it goes as soon as the calls that are already here have been collected.
+    not wait for company: it goes as soon as the calls that are already here have been collected. With a
+    `beat` all wait for it instead, in one line, in which a caller that gave up keeps its place.
     `forward` runs on the event loop: at these sizes a thread costs more than it saves.
     """
 
@@ -53,6 +55,7 @@ class Batcher:
     wall: Clock
     max_rows: int
     max_wait_s: float
+    beat: Beat | None = None
     _waiting: list[Job] = field(default_factory=list)
     _rows: int = 0
     _timer: asyncio.Handle | None = None
@@ -66,7 +69,9 @@ class Batcher:
         job = Job(model, users, items, inputs, now, loop.create_future())
         self._waiting.append(job)
         self._rows += len(items)
-        if self._rows >= self.max_rows:
+        if self.beat is not None:
+            self._timer = self._timer or loop.call_later(self.beat.every_ms / 1000, self._run)
+        elif self._rows >= self.max_rows:
             self._run()
         elif self._timer is None:
             busy = now - self._last_end < self.max_wait_s
@@ -75,13 +80,18 @@ class Batcher:
 
     def drain(self) -> None:
         """Runs what is waiting, now."""
+        self.beat = None
         self._run()
 
     def _run(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting, self._waiting, self._rows = self._waiting, [], 0
+        n = len(self._waiting) if self.beat is None else self.beat.calls
+        waiting, self._waiting = self._waiting[:n], self._waiting[n:]
+        self._rows = sum(len(job.items) for job in self._waiting)
+        if self.beat is not None and self._waiting:
+            self._timer = asyncio.get_running_loop().call_later(self.beat.every_ms / 1000, self._run)
         groups: dict[int, list[Job]] = {}
         for job in waiting:
             if not job.answer.done():  # a caller that gave up

@@ -59,7 +59,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
         torch.set_num_threads(1)  # batches are small: a second thread costs more than it brings
         self.host, config = host, host.config.model
         self.registries = host.run.registries
-        self.batcher = Batcher(score, host.wall, config.max_batch, config.max_wait_ms / 1000)
+        self.batcher = Batcher(score, host.wall, config.max_batch, config.max_wait_ms / 1000, config.beat)
         self.versions = Versions({}, {}, {}, "", "")
         self.beside = Beside(host)
         self.bad_cells = 0
@@ -78,6 +78,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
         self.versions = await asyncio.to_thread(self._load, config.model)
         self.batcher.max_rows = config.model.max_batch
         self.batcher.max_wait_s = config.model.max_wait_ms / 1000
+        self.batcher.beat = config.model.beat
 
     async def stop(self) -> None:
         self.batcher.drain()

@@ -63,6 +63,7 @@ def _lists(draft: Draft) -> Iterator[tuple[Place, list[Any], bool]]:
     for place, texts in draft.accepted():
         yield place, texts, True
     yield ("penalise",), draft.raw_list("penalise"), False
+    yield ("probes",), draft.raw_list("probes"), False
     for n, step in enumerate(draft.raw_list("timeline")):
         if isinstance(step, dict) and isinstance(step.get("ends_on"), list):
             yield ("timeline", n, "ends_on"), step["ends_on"], True
@@ -139,7 +140,7 @@ def _tried(
                           "an exact index searches everything, whatever nprobe says")  # fmt: skip
         return
     moved = before.model_copy(update={"version": 0}) != aside.config.model_copy(update={"version": 0})
-    if not moved and pattern.op not in _MOVES_NOTHING:
+    if not moved and pattern.op not in _MOVES_NOTHING and at[0] in ("accept", "truth"):
         yield draft.error("no-effect", at, text, "an action after which something is otherwise",
                           "it is so already; name the value that puts it right")  # fmt: skip
     done = rollout.actions_of(aside.operations, BEGAN_TS + _FAR_S)[-1]

@@ -20,6 +20,7 @@ from sandbox.base.clock import VirtualClock
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import VIEWS
+from sandbox.base.load import LoadTest
 from sandbox.base.run import RunInfo
 from sandbox.drill.authoring.armed import kind_of
 from sandbox.drill.authoring.place import Place as World
@@ -73,6 +74,9 @@ class StillPlatform:
 
     def versions_of(self, artifact: str) -> list[str]:
         return sorted(self.versions[artifact])
+
+    def load_test(self, test: LoadTest | None) -> None:
+        del test
 
 
 Refusal = tuple[str, object, str, list[str]]  # service.setting, what stands there, expected, names there are

@@ -44,8 +44,11 @@ class Deed:
 
     @property
     def blame(self) -> float:
-        """0 for what helps, and for what is accepted where nothing shows that it was in vain."""
+        """0 for what helps, for what is accepted where nothing shows that it was in vain, and for a look: what that costs
+        is counted beside."""
         if self.helped or (self.accepted and not self.known):
+            return 0.0
+        if self.action.looks and not self.penalised:
             return 0.0
         return PENALISED if self.penalised else NEEDLESS
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sandbox.drill.play.journal import Entry, first
 from sandbox.drill.scenario.patterns import ActionPattern, parse_action
 from sandbox.drill.scenario.scenario import Scenario
+from sandbox.runtime.operate.actions import ACTIONS
 
 HINT_PRICE = 0.03  # of the whole score, for each hint taken
 
@@ -27,6 +28,12 @@ class ActionTaken:
         typed = " ".join((op, *(f"{k}={v}" for k, v in arguments.items() if k not in ("target", "key"))))
         forms = [(op, dict(arguments)), *(parse_action(text) for text in effects)]
         return cls(at_s, typed, tuple((o, tuple(sorted(a.items()))) for o, a in forms))
+
+    @property
+    def looks(self) -> bool:
+        """Whether it was only to see something by."""
+        kind = ACTIONS.get(self.forms[0][0])
+        return kind is not None and kind.looks
 
     def is_one_of(self, patterns: Iterable[str]) -> bool:
         """True when a form of it matches one of the patterns."""

@@ -142,6 +142,9 @@ def _investigate(
             if paged is None:
                 desk.wait(min(desk.now() + EVERY_S / 4, deadline))
                 continue
+            for probe in scenario.probes:
+                say(f"looking: {probe}")
+                desk.act(probe)
             say("paged; asking for the evidence")
         times = {"began": began_ts, "paged": paged, "now": desk.now()}
         _ask_all(scenario.evidence, desk, times, finding)

@@ -24,6 +24,7 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.predicate import Predicate
 from sandbox.drill.scenario.queries import TIMES, unknown_times
 from sandbox.drill.scenario.truth import Cause, Part, Pattern, Truth
+from sandbox.runtime.operate.actions import ACTIONS
 from services.skeleton.points import STAGES
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -281,7 +282,8 @@ class Scenario(Part):
     """A whole scenario. minutes: of the trainee's time, wall. evidence_by_s: until then the scripted
     responder waits for its evidence. world_rate: world seconds per wall second. vary_s: by up to how many
     world seconds everything that happens is later, drawn from the seed. replicas: instances of a service when the
-    drill begins, 1 where none is said. settings: other settings in force then, by service. claims: what `prove` holds
+    drill begins, 1 where none is said. probes: actions that somebody must do for the evidence to show, once paged: a
+    load test. settings: other settings in force then, by service. claims: what `prove` holds
     the sentences of title, briefing, page and explanation against. spoken: those of them that claim nothing."""
 
     id: str = Field(pattern=SLUG, max_length=60)
@@ -300,6 +302,7 @@ class Scenario(Part):
     truth: Truth
     evidence: tuple[Evidence, ...] = Field(min_length=1, max_length=10)
     evidence_by_s: float = Field(gt=0)
+    probes: tuple[Pattern, ...] = Field((), max_length=4, exclude_if=lambda probes: not probes)
     vary_s: float = Field(0.0, ge=0)
     claims: tuple[ClaimCheck, ...] = Field((), max_length=40)
     spoken: Spoken = Spoken()
@@ -378,6 +381,11 @@ class Scenario(Part):
                     f"{name}: {at_s:g} s, and {self.vary_s:g} s later by seed, is past the drill's {self.length_s:g} s"
                 )
         self._require_causes()
+        for text in self.probes:
+            pattern = ActionPattern.parse(text)
+            if not pattern.concrete or pattern.op not in ACTIONS or not ACTIONS[pattern.op].looks:
+                there = ", ".join(name for name, kind in ACTIONS.items() if kind.looks)
+                raise ValueError(f"probes: {text!r} is no action that only looks, without wildcards, as {there}")
         if len({e.id for e in self.evidence}) < len(self.evidence):
             raise ValueError("evidence: an id is used twice")
         return self

@@ -36,7 +36,7 @@ def words(world: str) -> AuthorsWords:
         "settings": services,
         "look_alikes.[]": list(faults),
         "truth.causes.[].accept.[]": list(actions),
-        "accept.[]": list(actions), "penalise.[]": list(actions), "timeline.[].ends_on.[]": list(actions),
+        "accept.[]": list(actions), "penalise.[]": list(actions), "probes.[]": list(actions), "timeline.[].ends_on.[]": list(actions),
     }  # fmt: skip
     for place in _CAUSES:
         values |= {

@@ -57,7 +57,8 @@ class Kind:
     """One kind of action. arguments: name -> what it is. optional: those of them that may be left out.
     plan raises DRILL-007 for a bad value. legal: argument -> (its values or range in words, what is in
     force now). ranges: argument that is a number -> least and most. settings: (service, field) of the documents that
-    it may bring any value of. keys: (target, key) of its entries in the change log, where it can be reverted."""
+    it may bring any value of. keys: (target, key) of its entries in the change log, where it can be reverted. looks: it
+    repairs nothing and is there to see something by; what it costs is counted as of any action."""
 
     name: str
     summary: str
@@ -68,6 +69,7 @@ class Kind:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     settings: tuple[tuple[str, str], ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    looks: bool = False
 
     def explained(self, operations: Operations) -> list[Explained]:
         """Its arguments on that stack, in order."""

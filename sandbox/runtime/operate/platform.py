@@ -12,8 +12,9 @@ from grpc import aio
 from sandbox.base import artefacts
 from sandbox.base.config import Config
 from sandbox.base.instances import SCALABLE
+from sandbox.base.load import LoadTest
 from sandbox.base.run import SERVICES, STREAM, RunInfo
-from sandbox.runtime import event_stream
+from sandbox.runtime import event_stream, load_test
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
@@ -33,6 +34,7 @@ class Platform(Protocol):
     def skip(self) -> int: ...
     def replay(self, minutes: float) -> None: ...
     def versions_of(self, artifact: str) -> list[str]: ...  # that could be promoted, in order
+    def load_test(self, test: LoadTest | None) -> None: ...  # beside the users, from now on; None ends it
 
 
 class LivePlatform:
@@ -94,3 +96,6 @@ class LivePlatform:
 
     def versions_of(self, artifact: str) -> list[str]:
         return artefacts.names(self.run.registries, artifact)
+
+    def load_test(self, test: LoadTest | None) -> None:
+        load_test.begin(self.run, test)

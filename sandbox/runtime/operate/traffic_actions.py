@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from sandbox.base.config import Concurrency, Config
+from sandbox.base.load import LoadTest
+from sandbox.base.run import SERVICES
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import (
     Arguments,
@@ -17,11 +19,14 @@ from sandbox.runtime.operate.planning import (
     one_of,
     validated,
 )
+from services.skeleton.points import LOAD
 
 _OFF = "off"
 _LIMITED = ("gateway", "model")  # where all comes in, and what two callers share
 _MODES = (_OFF, "gradient", "vegas")
 _BOUNDS = ("least", "most")
+USUAL_MINUTES = "5"
+_TEST_RANGES = {"rate": (1.0, 120.0), "minutes": (1.0, 60.0)}
 
 
 def _limit(ops: Operations, a: Arguments) -> Plan:
@@ -112,6 +117,51 @@ def _concurrency_legal(ops: Operations) -> dict[str, tuple[str, str]]:
     }
 
 
+def _load_test(ops: Operations, a: Arguments) -> Plan:
+    if a["rate"] == _OFF:
+        return _end_of_test(ops, a)
+    rate, minutes = (
+        number("load-test", "rate", a["rate"]),
+        number("load-test", "minutes", a.get("minutes", USUAL_MINUTES)),
+    )
+    for name, value in (("rate", rate), ("minutes", minutes)):
+        low, high = _TEST_RANGES[name]
+        if not low <= value <= high:
+            raise bad_argument("load-test", name, a[name], f"{low:g} to {high:g}")
+
+    def carry_out(actor: str) -> Record:
+        now = ops.platform.now()
+        ops.platform.load_test(LoadTest(rate_per_s=rate, start_ts=now, until_ts=now + minutes * 60))
+        return ops.note(actor=actor, op="load-test", arguments=a, target=LOAD, key="load-test", old="-",
+                        new=f"{rate:g} a second for {minutes:g} minutes")  # fmt: skip
+
+    summary = (
+        f"{rate:g} requests a second (wall) on top of the users' for {minutes:g} world minutes, by programs that click "
+        "nothing (`locust.user_class` LoadTest); one that is under way ends"
+    )
+    warning = (
+        "users stand in the same lines: beyond what the stack bears theirs are slow or stand-ins until it is over, and "
+        "what they lose by it counts; rate=off ends it"
+    )
+    return Plan(Preview(summary, list(SERVICES), 1.0, False, warning), carry_out)
+
+
+def _end_of_test(ops: Operations, a: Arguments) -> Plan:
+    if "minutes" in a:
+        raise bad_argument("load-test", "minutes", a["minutes"], "none with rate=off")
+
+    def carry_out(actor: str) -> Record:
+        ops.platform.load_test(None)
+        return ops.note(actor=actor, op="load-test", arguments=a, target=LOAD, key="load-test", old="-", new=_OFF)
+
+    return Plan(Preview("the load test ends at once", list(SERVICES), 0.0, False), carry_out)
+
+
+def _load_test_legal(_: Operations) -> dict[str, tuple[str, str]]:
+    told = {name: f"{low:g} to {high:g}" for name, (low, high) in _TEST_RANGES.items()}
+    return {"rate": (f"{told['rate']}, or {_OFF}", ""), "minutes": (told["minutes"], f"{USUAL_MINUTES} unless given")}
+
+
 KINDS = (
     Kind("limit", "Let in so many requests of one user a minute, and refuse the others",
          {"per_minute": "requests within 60 world seconds, or off"}, _limit, _legal,
@@ -122,4 +172,7 @@ KINDS = (
          _concurrency, _concurrency_legal, frozenset((*_BOUNDS, "feedback")), ranges=dict.fromkeys(_BOUNDS, (1, 1024)),
          settings=tuple((service, "concurrency") for service in _LIMITED),
          keys=tuple((service, "concurrency") for service in _LIMITED)),
+    Kind("load-test", "Send requests of programs beside the users' for a while, to see what the stack bears",
+         {"rate": "requests per wall second, or off", "minutes": "how long, world minutes (optional)"},
+         _load_test, _load_test_legal, frozenset({"minutes"}), looks=True),
 )  # fmt: skip

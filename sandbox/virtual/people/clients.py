@@ -12,6 +12,7 @@ import numpy as np
 
 from loadtest.feedback import GATHER_S, LEAD_S
 from loadtest.schedule import Schedule
+from loadtest.scripts import USER
 from sandbox.base.rows import row_of
 from sandbox.virtual.answers.request import Request
 from sandbox.virtual.machine.fabric import CallError, Context, Dice, Fabric, dice
@@ -123,8 +124,9 @@ class Clients:
     def _note(self, of: Finished, intended_ts: float, started: float) -> None:
         record, late_ms = self.fabric.record, (started - intended_ts) / self.world.speed * 1000
         assert record is not None
+        who = USER if of.visit.script is None else of.visit.script.user_class
         self.gateway.later(lambda: record(LOAD, "locust", row_of.locust(
-            ts=started, user_class="SlateUser", request_id=of.request_id, intended_ts=intended_ts,
+            ts=started, user_class=who, request_id=of.request_id, intended_ts=intended_ts,
             started_ts=started, wait_ms=late_ms, rt_ms=of.rt_ms, ok=of.served is not None,
             n_items=len(of.items),
         )))  # fmt: skip

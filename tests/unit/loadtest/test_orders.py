@@ -8,6 +8,7 @@ import pytest
 from loadtest.orders import Orders
 from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
+from sandbox.base.load import LoadTest
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.armoury import Armoury
 from sandbox.runtime.arming.endpoint import Endpoint
@@ -18,10 +19,13 @@ class Redrawn:
     """A schedule that notes when it was drawn anew."""
 
     def __init__(self):
-        self.times = []
+        self.times, self.tests = [], []
 
     def redraw(self, now_ts):
         self.times.append(now_ts)
+
+    def test(self, test, now_ts):
+        self.tests.append((now_ts, test))
 
 
 @pytest.fixture
@@ -60,6 +64,7 @@ def test_a_crowd_is_put_on_and_taken_off_and_each_time_the_schedule_is_drawn_ane
         ("FLT-002", {"op": "arm", "id": "w1", "fault": "flash-crowd", "params": {"multiplier": 0}}),
         ("FLT-001", {"op": "arm", "id": "w1", "fault": "flash-mob"}),
         ("CFG-003", {"op": "explode"}),
+        ("CFG-003", {"op": "load-test", "test": {"rate_per_s": -1, "start_ts": 0, "until_ts": 60}}),
     ],
 )
 def test_an_order_that_cannot_be_is_refused_and_nothing_is_armed(load, code, order):
@@ -70,3 +75,36 @@ def test_an_order_that_cannot_be_is_refused_and_nothing_is_armed(load, code, ord
 
     assert not seams.traffic
     assert schedule.times == []
+
+
+def test_a_load_test_begins_and_ends_by_order(load):
+    path, _, schedule = load
+    wanted = LoadTest(rate_per_s=30, start_ts=1000.0, until_ts=1300.0)
+
+    ask(path, "load-test", test=wanted.model_dump())
+    ask(path, "load-test", test=None)
+
+    assert schedule.tests == [(1000.0, wanted), (1000.0, None)]
+
+
+def test_a_load_of_the_lab_beside_that_of_a_drill_leaves_it_the_orders(load):
+    path, seams, _ = load
+    clock = VirtualClock(start=1000.0)
+    labs = Orders(path, Armoury("load", Seams(clock, clock)), Redrawn(), clock)
+
+    assert not labs.start()
+    labs.stop()
+
+    ask(path, "arm", id="w1", fault="flash-crowd", params={"multiplier": 3})
+    assert len(seams.traffic.wrappers) == 1, "the drill's load was told, and still listens"
+    ask(path, "disarm", id="w1")
+
+
+def test_what_a_load_that_died_left_behind_is_nobody(tmp_path):
+    clock = VirtualClock(start=1000.0)
+    (tmp_path / "load.sock").touch()
+    orders = Orders(tmp_path / "load.sock", Armoury("load", Seams(clock, clock)), Redrawn(), clock)
+
+    assert orders.start()
+    assert ask(tmp_path / "load.sock", "list") == {"ids": []}
+    orders.stop()

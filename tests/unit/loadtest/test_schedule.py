@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from loadtest.schedule import WINDOW_S, Arrivals, Schedule
+from loadtest.scripts import TESTER
 from sandbox.base.catalogue import Catalogue
-from sandbox.base.load import TrafficShape
+from sandbox.base.load import LoadTest, TrafficShape
 from sandbox.world.behaviour import Behaviour
 from services.skeleton.seams import Seam
 
@@ -155,3 +156,43 @@ def test_a_crowd_comes_on_top_of_a_shape(behaviour, catalogue):
     )
     for twice, once in zip(counts(doubled, 3_600, 7_200), plain, strict=True):
         assert 1.7 < twice / once < 2.3
+
+
+def of_the_test(row: Schedule, sessions) -> list[tuple[float, int, int]]:
+    return [s for s in sessions if (script := row.script_of(s[2])) and script.user_class == TESTER]
+
+
+def test_a_load_test_brings_its_own_visits_for_its_time_and_leaves_the_users_as_they_were(behaviour):
+    usual, row = schedule(behaviour), schedule(behaviour)
+    row.due(START_TS + 100)
+    begun, ended = START_TS + 100, START_TS + 100 + 600
+
+    row.test(LoadTest(rate_per_s=60, start_ts=begun, until_ts=ended), START_TS + 100)
+    found = row.due(START_TS + 1_000)
+
+    test = of_the_test(row, found)
+    assert abs(len(test) - 600) < 5 * np.sqrt(600), "60 a wall second are one a world second"
+    assert all(begun <= ts < ended for ts, _, _ in test)
+    assert row.script_of(test[0][2]).pages == 1, "an open loop: nobody waits for an answer to ask again"
+    usual.due(START_TS + 100)
+    assert sorted(set(found) - set(test)) == sorted(usual.due(START_TS + 1_000))
+
+
+def test_a_load_test_that_is_ended_or_replaced_brings_nothing_more(behaviour):
+    row = schedule(behaviour)
+    row.test(LoadTest(rate_per_s=60, start_ts=START_TS, until_ts=START_TS + 3_600), START_TS)
+    row.due(START_TS + 90)
+
+    row.test(LoadTest(rate_per_s=6, start_ts=START_TS + 90, until_ts=START_TS + 690), START_TS + 90)
+    fewer = of_the_test(row, row.due(START_TS + 390))
+    row.test(None, START_TS + 390)
+    none = of_the_test(row, row.due(START_TS + 690))
+
+    assert 10 < len(fewer) < 60
+    assert none == []
+
+
+@pytest.mark.parametrize("times", [(5.0, 5.0), (5.0, 4.0)])
+def test_a_load_test_that_ends_before_it_begins_is_none(times):
+    with pytest.raises(ValueError, match="after start_ts"):
+        LoadTest(rate_per_s=5, start_ts=times[0], until_ts=times[1])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.base.clock import WallClock
+from sandbox.base.config import Beat
 from sandbox.base.errors import SandboxError
 from services.model.batching import Batcher
 
@@ -103,3 +104,36 @@ async def test_a_caller_that_gave_up_costs_nobody_anything():
     assert forward.sizes == [1, 1]
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_by_a_beat_a_lone_call_waits_and_many_go_few_at_a_time_in_the_order_in_which_they_came():
+    forward = Recorder()
+    to = batcher(forward)
+    to.beat = Beat(every_ms=20, calls=2)
+
+    lone = await submit(to, 0, [0])
+    answers = await asyncio.gather(*(submit(to, u, [u]) for u in range(1, 6)))
+
+    assert lone.wait_ms >= 15, "nobody else came, and it waited all the same"
+    assert forward.sizes == [1, 2, 2, 1]
+    waits = [answer.wait_ms for answer in answers]
+    assert waits[2] > waits[0] + 15, "a beat later"
+    assert waits[4] > waits[2] + 15
+
+
+async def test_in_a_line_by_a_beat_who_gave_up_keeps_the_place_and_without_a_beat_all_go():
+    forward = Recorder()
+    to = batcher(forward)
+    to.beat = Beat(every_ms=20)
+    first, gone, last = (asyncio.create_task(submit(to, u, [u])) for u in (1, 2, 3))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert (await last).wait_ms > (await first).wait_ms + 30
+    assert forward.sizes == [1, 1]
+
+    rest = [asyncio.create_task(submit(to, u, [u])) for u in (4, 5)]
+    await asyncio.sleep(0)
+    to.drain()
+    await asyncio.gather(*rest)
+    assert forward.sizes == [1, 1, 2]

@@ -128,6 +128,52 @@ def test_programs_crowd_the_counters_and_not_the_ledger_and_a_limit_turns_them_a
     assert abs(int(before.sum()) - n) < 0.1 * n  # people, no programs; they come with their own luck
 
 
+def test_a_load_test_is_marked_in_the_lake_and_counts_for_nobody_in_the_ledger(home: Path, tmp_path: Path) -> None:
+    tested, again = (VirtualStack("tiny", tmp_path / name, seed=3, rate_per_s=5.0) for name in ("tested", "again"))
+    for stack in (tested, again):
+        stack.advance(stack.began_ts + 2 * MINUTE)
+        begun = stack.now()
+        Action.parse(["load-test", "rate=20", "minutes=4"]).run(stack.operations, "operator")
+        stack.advance(stack.began_ts + 5 * MINUTE)
+        Action.parse(["load-test", "rate=off"]).run(stack.operations, "operator")
+        stack.advance(stack.began_ts + 8 * MINUTE)
+        stack.flush()
+    assert lake_hash(tested.run.lake) == lake_hash(again.run.lake)
+    with connect(tested.run.lake) as lake:
+        kinds = dict(lake.execute("SELECT user_class, count(*) FROM locust GROUP BY 1").fetchall())
+        first, last, answered = lake.execute("""
+            SELECT epoch(min(l.ts)), epoch(max(l.ts)), count(r.request_id) FROM locust l
+            LEFT JOIN requests r USING (request_id) WHERE user_class = 'LoadTest'""").fetchone()
+        told = lake.execute("SELECT new FROM changes WHERE target = 'load' ORDER BY ts").fetchall()
+    assert 35 < kinds["LoadTest"] < 90, "3 minutes of 20 a second"
+    assert answered == kinds["LoadTest"], "each is a request like any"
+    assert begun <= first
+    assert last < begun + 3 * MINUTE + 20
+    assert told == [("20 a second for 4 minutes",), ("off",)]
+    assert len(tested.ledger.requests.ts) == kinds["SlateUser"]
+
+
+@pytest.mark.parametrize(
+    ("words", "argument"),
+    [
+        ("rate=0", "rate"), ("rate=1000", "rate"), ("rate=much", "rate"), ("rate=5 minutes=0", "minutes"),
+        ("rate=5 minutes=600", "minutes"), ("rate=off minutes=5", "minutes"),
+    ],
+)  # fmt: skip
+def test_a_load_test_that_cannot_be_is_refused_before_anything_is_sent(stack: VirtualStack, words, argument) -> None:
+    with pytest.raises(SandboxError, match=f"act load-test, {argument}"):
+        Action.parse(["load-test", *words.split()]).preview(stack.operations)
+
+
+def test_the_preview_of_a_load_test_says_whom_it_touches_and_how_to_end_it(stack: VirtualStack) -> None:
+    told = Action.parse(["load-test", "rate=20"]).preview(stack.operations).told()
+
+    assert "20 requests a second (wall) on top of the users' for 5 world minutes" in told
+    assert "gateway" in told
+    assert "100% of requests" in told
+    assert "rate=off ends it" in told
+
+
 def test_the_tables_fit_together(stack: VirtualStack) -> None:
     stack.advance(stack.began_ts + 5 * MINUTE)
     stack.flush()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.base.config import Beat
 from sandbox.base.rows import row_of
 from sandbox.virtual.answers.later import Later
 from sandbox.virtual.answers.request import Request
@@ -20,10 +21,23 @@ from services.skeleton.seams import Call
 
 @dataclass
 class Batches:
-    """Of one model process, wall seconds. ended: its latest batch; at: when the one that gathers begins."""
+    """Of one model process, wall seconds. ended: its latest batch; at: when the one that gathers begins. beat_at: of
+    batches by a beat, when the last one that somebody waits for goes; joined: calls that it takes so far."""
 
     ended: float = float("-inf")
     at: float = float("-inf")
+    beat_at: float = float("-inf")
+    joined: int = 0
+
+    def place(self, now: float, beat: Beat) -> float:
+        """Takes the next place in line; when its batch goes."""
+        every_s = beat.every_ms / 1000
+        if now >= self.beat_at:
+            self.beat_at, self.joined = now + every_s, 0
+        elif self.joined >= beat.calls:
+            self.beat_at, self.joined = self.beat_at + every_s, 0
+        self.joined += 1
+        return self.beat_at
 
 
 @dataclass
@@ -84,7 +98,11 @@ class Model(Service):
 
     async def _join_batch(self, batches: Batches) -> None:
         """A job that finds the model busy waits for company, no longer than the configuration says."""
-        loop, longest = self.fabric.loop, self.config().model.max_wait_ms / 1000
+        loop, config = self.fabric.loop, self.config().model
+        if config.beat is not None:
+            await loop.sleep_until(batches.place(loop.now, config.beat))
+            return
+        longest = config.max_wait_ms / 1000
         if loop.now >= batches.at and loop.now - batches.ended >= longest:
             return
         if loop.now >= batches.at:  # opens the next batch

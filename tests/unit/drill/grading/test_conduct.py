@@ -42,6 +42,19 @@ def test_saving_half_is_worth_half():
     assert share == pytest.approx(0.5, abs=0.12)
 
 
+def test_a_look_is_no_shot_in_the_dark_unless_the_scenario_forbids_it():
+    look = deed(4_500, "load-test rate=30 minutes=5")
+
+    assert judged(look, RIGHT) == (pytest.approx(1.0), 1.0)
+    forbidden = replace_penalised("load-test rate=[3-9]?")
+    played = played_of(look, RIGHT)
+    assert mitigation(forbidden, played, twin_of(look, RIGHT))[0] == pytest.approx(0.5)
+
+
+def replace_penalised(pattern: str):
+    return scenario().model_copy(update={"penalise": (pattern,)})
+
+
 def test_what_chance_took_from_a_repair_is_not_missed():
     twin = twin_of(RIGHT)
     noisy = {m: replace(could, estimate=could.estimate - 0.9 * could.se) for m, could in twin.reachable.items()}

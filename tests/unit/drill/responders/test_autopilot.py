@@ -46,6 +46,17 @@ def test_unconvinced_it_reports_that_nothing_is_wrong_and_touches_nothing():
     assert at.clock >= BEGAN + 9_000, "it has waited as long as evidence may take"
 
 
+def test_where_the_evidence_needs_a_look_it_looks_first_and_once_as_soon_as_it_is_paged():
+    looking = scenario().model_copy(update={"probes": ("load-test rate=30 minutes=5",)})
+    at = desk(lambda s: 0 if s < 3_000 else 900)
+
+    report, _ = respond(looking, at, BEGAN)
+
+    assert [action for _, action in at.acted] == ["load-test rate=30 minutes=5", "restart service=stream"]
+    assert BEGAN + 2_000 <= at.acted[0][0] < BEGAN + 2_100
+    assert list(report.actions) == ["restart service=stream"]
+
+
 def test_one_lucky_answer_does_not_convince():
     at = desk(lambda s: 900 if 3_000 <= s < 3_100 else 0)
 
