@@ -239,6 +239,14 @@ class StreamConfig(Hosted):
     linger_ms: int = Field(100, ge=0, le=5000)  # between batches: one round trip for many entries
 
 
+class RedisConfig(Document):
+    """Of the store itself. What it does once its memory is full: refuse writes (noeviction), or let keys go, those that
+    nobody has used for longest: of all (allkeys-lru), or of those that have an end (volatile-lru)."""
+
+    maxmemory_mb: int = Field(512, ge=8, le=8192)  # the laptop world's rows take some 25; a runaway must not take all
+    policy: Literal["noeviction", "allkeys-lru", "volatile-lru"] = "noeviction"
+
+
 class Config(BaseModel, extra="forbid"):
     """All documents, and a version that grows with every change."""
 
@@ -251,6 +259,7 @@ class Config(BaseModel, extra="forbid"):
     rules: RulesConfig = RulesConfig()
     events: EventsConfig = EventsConfig()
     stream: StreamConfig = StreamConfig()
+    redis: RedisConfig = RedisConfig()
 
     @property
     def replicas(self) -> dict[str, int]:

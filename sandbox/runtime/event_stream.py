@@ -18,13 +18,13 @@ _MOST_COUNTED = 100_000  # entries; a longer backlog counts as this many
 
 def backlog(run: RunInfo) -> int:
     """Entries that are not processed yet. Raises STORE-001."""
-    with _store(run) as store:
+    with store_of(run) as store:
         return _backlog(store)
 
 
 def skip(run: RunInfo) -> int:
     """Has the processor go on from now. Returns the entries it will never see. Raises STORE-001."""
-    with _store(run) as store:
+    with store_of(run) as store:
         n = _backlog(store)
         store.xgroup_setid(STREAM, GROUP, "$")
         return n
@@ -33,7 +33,7 @@ def skip(run: RunInfo) -> int:
 def replay(run: RunInfo, minutes: float) -> None:
     """Has the processor go over the last `minutes` world minutes again. Raises STORE-001."""
     wall_ms = int(minutes * 60_000 / run.speed)
-    with _store(run) as store:
+    with store_of(run) as store:
         time: Any = store.time()
         seconds, micros = time
         start = max(0, seconds * 1000 + micros // 1000 - wall_ms)
@@ -50,7 +50,8 @@ def _backlog(store: redis.Redis) -> int:
 
 
 @contextmanager
-def _store(run: RunInfo) -> Iterator[redis.Redis]:
+def store_of(run: RunInfo) -> Iterator[redis.Redis]:
+    """For a few commands of an operator. Raises STORE-001."""
     client = redis.Redis(**run.redis_kwargs(), socket_timeout=TIMEOUT_S)
     try:
         yield client

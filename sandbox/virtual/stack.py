@@ -81,10 +81,13 @@ class VirtualStack:
         self.fabric.instances.balancing = lambda caller: self.config.balancing(caller)
         self.fleet = Fleet(self.fabric, self._event)
         self.fleet.configure(self.config)
-        self.store, self.stream = Store(self.catalogue, lambda: self.loop.now), Stream()
+        self.stream = Stream()
+        self.store = Store(self.catalogue, lambda: self.loop.now, self.world.now, lambda: len(self.stream.entries))
         self.store.views = views_with(self.config.features.max_age_s)
+        self.store.configure(self.config.redis)
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
+        self.store.settle = self.gathering.settle
         self.handlers = handlers = Handlers(self.fabric, self.content, self.store, self.gathering, lambda: self.config)
         intake = Intake(self.fabric, self.store, self.stream, self.catalogue)
         gateway = Gateway(self.fabric, handlers, lambda: self.config, intake.append)
@@ -193,6 +196,7 @@ class VirtualStack:
         self.gathering.settle()
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
+        self.store.configure(config.redis)
         self.config = config
         self.fleet.configure(config)
         self.handlers.features.heed(config)
@@ -296,7 +300,7 @@ class VirtualStack:
             self.materialiser.run()
 
     def _tend(self) -> None:
-        """Once a second. Nothing that is computed later follows from it."""
+        """Once a second. What is computed later follows from none of it but keys that the store lets go (`Store.settle`)."""
         if self._is_up(MATERIALISER):
             self.upkeep.once()
         self.loop.at(self.loop.now + UPKEEP_EVERY_S, self._tend)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
+from sandbox.base.config import RedisConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, VIEWS, Status, key
 from sandbox.base.jobs import ROWS_PER_WRITE
@@ -24,6 +25,7 @@ from tests.services.harness import N_ITEMS, N_USERS, WORLD_START, catalogue, mak
 from tests.services.waiting import until
 
 NOW = WORLD_START
+N_KEPT = 2_000  # rows in a store that becomes full
 EVERY_VIEW = pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
 
 
@@ -39,6 +41,12 @@ def rows_of(view, n, value=0.5):
 async def fill(store, view, numbers, ts=NOW - 60, run=7, value=0.5, lives_s=None):
     rows = rows_of(view, len(numbers), value)
     await store.write(view, numbers, rows, np.full(len(numbers), ts), run, lives_s=lives_s)
+
+
+async def there(store, numbers):
+    """Whether each has a row that is seen, bool [n]. A few at a time: answers under way take memory of the store, too."""
+    parts = [await store.read(USER_SEEN, part, NOW) for part in np.array_split(numbers, len(numbers) // 50)]
+    return np.concatenate([rows.status for rows in parts]) == Status.PRESENT
 
 
 async def refused(doing):
@@ -172,6 +180,36 @@ class Contract:
         assert rows.values[0, 0] == 0.5
         assert (await backend.store.read(view, ids(2), NOW)).status.tolist() == [Status.PRESENT]
 
+    async def test_a_full_store_lets_the_rows_go_that_nobody_used_for_longest(self, backend):
+        used, unused = np.arange(N_KEPT // 2), np.arange(N_KEPT // 2, N_KEPT)
+        await fill(backend.store, USER_SEEN, np.arange(N_KEPT))
+        await backend.a_while()
+        await backend.store.read(USER_SEEN, used, backend.ts())
+        backend.leave_room_for(0.7, "allkeys-lru")
+
+        await fill(backend.store, ITEM_STATS, ids(1))
+        kept = [await there(backend.store, of) for of in (used, unused)]
+
+        assert kept[0].mean() > 0.95, "Redis looks at a few keys of all, and takes the oldest of these"
+        assert kept[1].mean() < 0.6
+        assert backend.evicted() == N_KEPT - sum(map(np.count_nonzero, kept))
+
+    async def test_where_only_rows_with_an_end_may_go_the_others_stay_and_then_no_write_is_taken(self, backend):
+        await fill(backend.store, USER_SEEN, np.arange(N_KEPT // 2))
+        await fill(backend.store, USER_SEEN, np.arange(N_KEPT // 2, N_KEPT), lives_s=3_600.0)
+        backend.leave_room_for(0.7, "volatile-lru")
+        await fill(backend.store, ITEM_STATS, ids(1))
+        at_first = await there(backend.store, np.arange(N_KEPT))
+        backend.leave_room_for(0.0, "volatile-lru")
+
+        writing = await refused(fill(backend.store, ITEM_STATS, ids(2)))
+        at_last = await there(backend.store, np.arange(N_KEPT))
+
+        assert at_first[: N_KEPT // 2].all()
+        assert 0 < at_first[N_KEPT // 2 :].mean() < 0.6
+        assert writing.kind.code == "STORE-004"
+        assert np.flatnonzero(at_last).tolist() == list(range(N_KEPT // 2))
+
 
 @dataclass
 class Watched(Store):
@@ -219,6 +257,25 @@ class OnRedis:
 
     def hang(self):
         self.process.send_signal(signal.SIGSTOP)
+
+    def ts(self):
+        return NOW
+
+    async def a_while(self):
+        with redis.Redis(**self.run.redis_kwargs()) as direct:
+            await until(lambda: direct.object("idletime", key(USER_SEEN, 0)) >= 2)
+
+    def leave_room_for(self, share, policy):
+        """Of what is held now, beyond what Redis itself takes."""
+        with redis.Redis(**self.run.redis_kwargs()) as direct:
+            memory = direct.info("memory")
+            own = memory["used_memory_startup"]
+            direct.config_set("maxmemory-policy", policy)
+            direct.config_set("maxmemory", int(own + share * (memory["used_memory"] - own)))
+
+    def evicted(self):
+        with redis.Redis(**self.run.redis_kwargs()) as direct:
+            return direct.info("stats")["evicted_keys"]
 
     def refuse_writes(self):
         with redis.Redis(**self.run.redis_kwargs()) as direct:
@@ -291,7 +348,9 @@ class TestRedisSpreadOverNodes(TestRedis):
 class Virtual:
     def __init__(self):
         self.now = 100.0
-        self.store: FeatureStore = VirtualStore(catalogue(), lambda: self.now)
+        self.store: FeatureStore = VirtualStore(
+            replace(catalogue(), user_region=np.zeros(N_KEPT, np.int8)), lambda: self.now, self.ts
+        )
 
     def empty(self):
         self.store.clear()
@@ -308,12 +367,27 @@ class Virtual:
 
     hang = die
 
+    def ts(self):
+        return NOW + self.now - 100.0
+
+    async def a_while(self):
+        self.now += 2.0
+
+    def leave_room_for(self, share, policy):
+        memory = self.store.memory
+        own = memory.used_bytes({}, 0)
+        limit = own + share * (self.store.used_bytes - own)
+        self.store.configure(RedisConfig(policy=policy).model_copy(update={"maxmemory_mb": limit / 2**20}))
+
+    def evicted(self):
+        return self.store.memory.n_evicted
+
     def refuse_writes(self):
-        self.store.refuses_writes = True
+        self.leave_room_for(0.0, "noeviction")
 
     def recover(self):
         self.now = max(self.now, self.store.down_until)
-        self.store.refuses_writes = False
+        self.store.configure(RedisConfig())
 
 
 class TestVirtual(Contract):

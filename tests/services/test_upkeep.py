@@ -8,11 +8,15 @@ import redis
 
 from faults.arming import Spec, wrapper
 from sandbox.base.clock import WallClock
+from sandbox.base.config import RedisConfig
+from sandbox.base.schema import TABLES
+from sandbox.runtime.store_settings import put_in_force
 from sandbox.runtime.upkeep import Upkeep
 from sandbox.telemetry.redis_probe import RedisLink, RedisProbe
 from services.skeleton.seams import Seams
 from services.skeleton.store import Store
 from tests.services.harness import make_run, redis_at
+from tests.services.waiting import wait_for
 
 
 def rounds(address, seams, n):
@@ -62,3 +66,36 @@ def test_a_store_that_is_away_is_said_and_the_next_round_tries_again(tmp_path):
         return said
 
     assert asyncio.run(play()) == [("error", "upkeep of the store failed", {"code": "STORE-001"})]
+
+
+def test_drafts_push_rows_out_of_a_full_store_and_the_probe_says_so(tmp_path):
+    run, clock = make_run(tmp_path), WallClock()
+    seams = Seams(clock, clock)
+    pressing = Spec(fault="redis-eviction-pressure", params={"mb_per_s": 8.0, "lives_s": 600})
+    seams.store.put(wrapper(pressing, clock, clock))
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        put_in_force(run, RedisConfig(maxmemory_mb=8, policy="allkeys-lru"))
+        rows = [f"f:user_profile:{{{user}}}" for user in range(40)]
+        for row in rows:
+            store.set(row, b"x" * 168)
+        wait_for(lambda: store.object("idletime", rows[-1]) >= 2)
+
+        async def play():
+            client, link = Store(run.redis, timeout_s=10.0), RedisLink(run.redis)
+            upkeep, probe = Upkeep(client, seams, lambda *line, **fields: None), RedisProbe(link)
+            before = await probe.stats(0.0, 1.0)
+            for _ in range(3):
+                await upkeep.once()
+            after = await probe.stats(1.0, 1.0)
+            link.close()
+            await client.close()
+            return before, after
+
+        before, after = (dict(zip(TABLES["redis_stats"].names, row, strict=True)) for row in asyncio.run(play()))
+
+        assert sum(bool(store.exists(row)) for row in rows) < 8, (
+            "Redis looks at a few keys, and takes the oldest of these"
+        )
+    assert (before["evicted"], before["maxmemory_mb"]) == (0, 8.0)
+    assert after["evicted"] >= 16 * 16, "24 MiB of drafts do not fit into 8"
+    assert 7.5 < after["used_mb"] < 8.5

@@ -109,6 +109,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "defaults-mask-errors": "defaults stand in for rows that failed to load",
         "non-finite": "numbers that are none (NaN, infinity) among inputs or scores",
         "rows-expired": "rows run out before they are renewed",
+        "rows-evicted": "a full store lets rows go that were still wanted",
     },
     "training-data": {
         "group-undersampled": "the training set holds too few rows of one group",

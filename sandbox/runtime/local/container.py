@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from sandbox.base.config import Config
+from sandbox.base.config import Config, RedisConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.instances import SCALABLE, service_of
 from sandbox.base.run import CONTROLLED, GRPC_PROCESSES, RunInfo
@@ -95,7 +95,8 @@ def run_redis(settings: ContainerSettings) -> None:
     executable = find_redis()
     # Reachable from the other containers only: the compose file publishes no port of it.
     place = ["--bind", host, "--port", port, "--protected-mode", "no"]
-    os.execv(executable, [executable, *place, *settings_of(Path(os.environ.get("TMPDIR", "/tmp")))])
+    own = settings_of(Path(os.environ.get("TMPDIR", "/tmp")), RedisConfig())  # it may start before there is a run
+    os.execv(executable, [executable, *place, *own])
 
 
 _said: set[str] = set()

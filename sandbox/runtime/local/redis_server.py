@@ -6,9 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sandbox.base.config import Config, RedisConfig
 from sandbox.base.errors import SandboxError
-
-MAXMEMORY_MB = 512  # the laptop world's rows take about 40 MB; a runaway stream must not take the machine
 
 
 def find_redis() -> str:
@@ -47,14 +46,14 @@ def _bundled() -> str | None:
 
 
 def command(executable: str, run_dir: Path, socket: str) -> list[str]:
-    """redis-server on a unix socket only."""
+    """redis-server on a unix socket only, with the run's settings."""
     place = ["--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"]
-    return [executable, *place, *settings_of(run_dir)]
+    return [executable, *place, *settings_of(run_dir, Config.load(run_dir).redis)]
 
 
-def settings_of(directory: Path) -> list[str]:
-    """Without persistence, since a run's rows are made anew; refusing writes when memory is full."""
+def settings_of(directory: Path, settings: RedisConfig) -> list[str]:
+    """Without persistence, since a run's rows are made anew."""
     return [
         "--dir", str(directory), "--save", "", "--appendonly", "no", "--daemonize", "no",
-        "--maxmemory", f"{MAXMEMORY_MB}mb", "--maxmemory-policy", "noeviction",
+        "--maxmemory", f"{settings.maxmemory_mb}mb", "--maxmemory-policy", settings.policy,
     ]  # fmt: skip

@@ -11,7 +11,14 @@ import difflib
 from dataclasses import dataclass
 
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.operate import edge_actions, model_actions, privacy_actions, process_actions, traffic_actions
+from sandbox.runtime.operate import (
+    edge_actions,
+    model_actions,
+    privacy_actions,
+    process_actions,
+    store_actions,
+    traffic_actions,
+)
 from sandbox.runtime.operate.edge_actions import EDGES
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import Explained, Kind, Plan, Preview, bad_argument
@@ -24,6 +31,7 @@ FAMILIES = {
     "privacy": privacy_actions.KINDS,
     "versions and sources": model_actions.KINDS,
     "processes": process_actions.KINDS,
+    "the store": store_actions.KINDS,
 }
 # The one table of what there is to do: command line, shells, patterns of scenarios and their check follow from it.
 ACTIONS = {kind.name: kind for kinds in FAMILIES.values() for kind in kinds}

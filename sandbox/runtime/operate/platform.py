@@ -14,7 +14,7 @@ from sandbox.base.config import Config
 from sandbox.base.instances import SCALABLE
 from sandbox.base.load import LoadTest
 from sandbox.base.run import SERVICES, STREAM, RunInfo
-from sandbox.runtime import event_stream, load_test
+from sandbox.runtime import event_stream, load_test, store_settings
 from sandbox.runtime.rows import send_rows
 from sandbox.runtime.stack import Stack
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc
@@ -53,7 +53,10 @@ class LivePlatform:
         Raises what a service answers, or what kept an instance from starting: then the old configuration stays in
         force there.
         """
+        services = list(services)
         wanted = [s for s in services if s in (*SERVICES, STREAM)]
+        if "redis" in services:
+            store_settings.put_in_force(self.run, Config.load(self.run.path).redis)
         if scaled := [s for s in wanted if s in SCALABLE]:
             self._scale(scaled)
         run = RunInfo.load(self.run.path)

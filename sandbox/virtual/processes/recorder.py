@@ -155,13 +155,14 @@ class Recorder:
         n_keys = store.n_keys
         since = {
             "commands": store.n_commands, "reads": store.n_reads, "misses": store.n_misses, "expired": store.n_expired,
-            "in": len(stream.entries), "out": stream.done,
+            "evicted": store.memory.n_evicted, "in": len(stream.entries), "out": stream.done,
         }  # fmt: skip
         change = {k: max(0, v - self._sampled.get(k, 0)) for k, v in since.items()}
         self._sampled = since
         self(COLLECTOR, "redis_stats", row_of.redis_stats(
             ts=now, node=named("redis"), ops=(change["commands"] + change["in"]) / wall_s,
-            used_mb=n_keys * 4.0e-4, maxmemory_mb=512.0, evicted=0, expired=change["expired"], hits=change["reads"] - change["misses"],
+            used_mb=store.used_bytes / 2**20, maxmemory_mb=float(store.memory.settings.maxmemory_mb),
+            evicted=change["evicted"], expired=change["expired"], hits=change["reads"] - change["misses"],
             misses=change["misses"], fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
         ))  # fmt: skip
         self(COLLECTOR, "stream_stats", row_of.stream_stats(

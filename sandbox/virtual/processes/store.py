@@ -6,12 +6,15 @@ import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.config import RedisConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, VIEWS, FeatureView, Rows, Status
+from sandbox.virtual.processes.memory import BESIDE, Key, Memory
 from services.events.core import Entry
 from services.gateway.stages import UserRows
 
@@ -33,6 +36,7 @@ class _Table:
     values: np.ndarray
     event_ts: np.ndarray
     run: np.ndarray
+    n: int = 0  # rows there are
 
     @classmethod
     def empty(cls, view: FeatureView, n: int) -> _Table:
@@ -45,13 +49,23 @@ class _Table:
 
     def put(self, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int) -> None:
         self.values[ids], self.event_ts[ids], self.run[ids] = values, event_ts, run
+        self.n = int(np.count_nonzero(np.isfinite(self.event_ts)))
+
+    def drop(self, id: int) -> bool:
+        """Whether there was such a row."""
+        if math.isnan(self.event_ts[id]):
+            return False
+        self.event_ts[id] = np.nan
+        self.n -= 1
+        return True
 
 
 @dataclass
 class Store:
     """All rows of one run: a `services.skeleton.feature_store.FeatureStore`, and what the virtual services read
-    without waiting. down_until: wall seconds until which it does not answer. refuses_writes: it answers, and
-    takes none, as one whose memory is full. wall: seconds of the run so far.
+    without waiting. down_until: wall seconds until which it does not answer. wall: seconds of the run so far. world:
+    world seconds, by which it tells when a key was last used. n_entries: of the event stream, which lies there too.
+    settle: has all that is open computed, before a key is let go that somebody may be about to read.
 
     What a user's rows become is worked out when somebody reads them: most are written several times before.
     work_out: puts them, by the batches of a user's entries that were committed; the stream processor's.
@@ -60,8 +74,10 @@ class Store:
 
     catalogue: Catalogue
     wall: Callable[[], float] = lambda: 0.0
+    world: Callable[[], float] = lambda: 0.0
+    n_entries: Callable[[], int] = lambda: 0
+    settle: Callable[[], None] = lambda: None
     down_until: float = 0.0
-    refuses_writes: bool = False
     n_reads: int = 0  # keys read, for redis_stats
     n_commands: int = 0
     n_misses: int = 0  # keys read under which nothing lay
@@ -70,6 +86,9 @@ class Store:
     views: Mapping[str, FeatureView] = field(default_factory=lambda: dict(VIEWS))
 
     def __post_init__(self) -> None:
+        users, items = self.catalogue.n_users, self.catalogue.n_items
+        n_of = {view.name: items if view.entity == "item" else users for view in VIEWS.values()}
+        self.memory = Memory(n_of, lambda: self.world())
         self.clear()
 
     def clear(self) -> None:
@@ -81,31 +100,52 @@ class Store:
         self.lists: dict[str, int] = {}  # beside the rows: how many elements each has
         self._streamed: dict[str, dict[int, Written]] = {USER_SESSION.name: {}, USER_SEEN.name: {}}
         self._owed: dict[int, list[list[Entry]]] = {}
-        self._ends: dict[tuple[str, int], float] = {}  # of the rows that have one: wall seconds
-        self._next_ends: list[tuple[float, str, int]] = []  # the same and what was so before, as a heap
+        self._ends: dict[Key, float] = {}  # of the keys that have one: wall seconds
+        self._next_ends: list[tuple[float, str, Any]] = []  # the same and what was so before, as a heap
+        self.memory.clear()
+
+    def configure(self, settings: RedisConfig) -> None:
+        """What does not fit any more goes at once."""
+        self.memory.settings = settings
+        self.memory.forget_order()
+        self._let_go()
+        self._make_room()
 
     @property
     def n_keys(self) -> int:
-        """Rows held."""
+        """Rows held, and keys beside them."""
         self._let_go()
-        for user in list(self._owed):
-            self.work_out(user, self._owed.pop(user))
-        batch = sum(int(np.isfinite(t.event_ts).sum()) for t in self._batch.values())
-        return batch + sum(len(rows) for rows in self._streamed.values())
+        self._work_out_all()
+        return sum(self._n_rows().values()) + len(self.memory.blobs)
+
+    @property
+    def used_bytes(self) -> int:
+        """Of memory."""
+        return self.memory.used_bytes(self._n_rows(), self.n_entries())
 
     def refusal(self, *, writing: bool = False) -> str:
         """Code of the error that whoever asks now is told, empty where there is none."""
         if self.wall() < self.down_until:
             return "STORE-001"
-        return "STORE-004" if writing and self.refuses_writes else ""
+        return "STORE-004" if writing and not self._make_room() else ""
+
+    def keep(self, name: str, n_bytes: int, lives_s: float | None) -> None:
+        """A key beside the rows. lives_s: as of `write`. Raises as `write`."""
+        self.require("write", writing=True)
+        if not self.memory.is_watched:
+            self._work_out_all()
+        self.memory.keep(name, n_bytes)
+        self._end(BESIDE, name, lives_s)
+        self._make_room()
 
     async def read(self, view: FeatureView, ids: np.ndarray, now: float) -> Rows:
         self.require("read")
         self._let_go()
         if view.name not in self._batch:
-            rows = [self._row(view.name, self.streamed(view.name, i), now) for i in ids.tolist()]
+            rows = [self._row(view.name, self._used(view.name, i, now), now) for i in ids.tolist()]
             return _joined(view, rows)
         there = (ids >= 0) & (ids < len(self._batch[view.name].event_ts))
+        self.memory.touch(view.name, ids[there], now)
         found = self._of_table(view.name, np.where(there, ids, 0), now)
         found.values[~there], found.event_ts[~there] = view.default_row, np.nan
         found.status[~there], found.run[~there] = Status.MISSING, 0
@@ -128,9 +168,11 @@ class Store:
                 self.put_streamed(view.name, i, Written(row, ts, run), lives_s=lives_s)
             return
         self._batch[view.name].put(ids, values, event_ts, run)
+        self.memory.touch(view.name, ids)
         if self._ends or lives_s is not None:
             for i in ids.tolist():
                 self._end(view.name, i, lives_s)
+        self._make_room()
 
     def require(self, what: str, *, writing: bool = False) -> None:
         """Raises STORE-001 while it is away, STORE-004 for a write that it does not take."""
@@ -146,16 +188,55 @@ class Store:
     def put_streamed(self, view: str, user: int, row: Written, *, lives_s: float | None = None) -> None:
         """lives_s: as of `write`."""
         self._streamed[view][user] = row
+        # Where nobody counts, rows are put long after they would have been written.
+        self.memory.touch(view, user, None if self.memory.is_watched else row.event_ts)
         if self._ends or lives_s is not None:
             self._end(view, user, lives_s)
+        self._make_room()
 
     def put_later(self, user: int, entries: list[Entry]) -> None:
         """Commits what happened to a user; the rows that follow are put before anybody reads them."""
         self._owed.setdefault(user, []).append(entries)
-        if self._ends:  # of a row that may be gone by then, or live on by what is written now
+        # Of a row that may be gone by then, live on by what is written now, or need room.
+        if self._ends or self.memory.is_watched:
             self.work_out(user, self._owed.pop(user))
 
-    def _end(self, view: str, id: int, lives_s: float | None) -> None:
+    def _work_out_all(self) -> None:
+        for user in list(self._owed):
+            self.work_out(user, self._owed.pop(user))
+
+    def _n_rows(self) -> dict[str, int]:
+        streamed = {view: len(rows) for view, rows in self._streamed.items()}
+        return {**{view: table.n for view, table in self._batch.items()}, **streamed}
+
+    def _make_room(self) -> bool:
+        """Whether all fits; else keys go, as the policy has it, until it does."""
+        if not self.memory.is_watched or self.used_bytes <= self.memory.limit_bytes:
+            return True
+        self.settle()
+        while self.used_bytes > self.memory.limit_bytes:
+            key = self.memory.oldest(self._there, self._ends)
+            if key is None:
+                return False
+            self.memory.n_evicted += self._drop(*key)
+        return True
+
+    def _there(self) -> dict[str, np.ndarray]:
+        batch = {view: np.flatnonzero(np.isfinite(table.event_ts)) for view, table in self._batch.items()}
+        return {**batch, **{view: np.fromiter(rows, np.int64, len(rows)) for view, rows in self._streamed.items()}}
+
+    def _drop(self, view: str, id: Any) -> bool:
+        """Whether there was such a key."""
+        self._ends.pop((view, id), None)
+        if view == BESIDE:
+            was = id in self.memory.blobs
+            self.memory.drop(id)
+            return was
+        if view in self._batch:
+            return self._batch[view].drop(id)
+        return self._streamed[view].pop(id, None) is not None
+
+    def _end(self, view: str, id: Any, lives_s: float | None) -> None:
         self._ends.pop((view, id), None)
         if lives_s is not None:
             self._ends[view, id] = ends = self.wall() + lives_s
@@ -167,12 +248,7 @@ class Store:
             ends, view, id = heapq.heappop(self._next_ends)
             if self._ends.get((view, id)) != ends:
                 continue  # it was written again
-            del self._ends[view, id]
-            self.n_expired += 1
-            if view in self._batch:
-                self._batch[view].event_ts[id] = np.nan
-            else:
-                self._streamed[view].pop(id, None)
+            self.n_expired += self._drop(view, id)
 
     def streamed(self, view: str, user: int) -> Written | None:
         """The row as it stands, None where there is none."""
@@ -181,25 +257,35 @@ class Store:
             self.work_out(user, self._owed.pop(user))
         return self._streamed[view].get(user)
 
-    def items(self, ids: np.ndarray, now: float) -> Rows:
-        """Rows of item_stats. now: world seconds."""
+    def _used(self, view: str, user: int, now: float) -> Written | None:
+        """The same as somebody reads it. now: world seconds."""
+        row = self.streamed(view, user)
+        if row is not None:
+            self.memory.touch(view, user, now)
+        return row
+
+    def items(self, ids: np.ndarray, now: Any) -> Rows:
+        """Rows of item_stats. now: world seconds, one or float64 [n]."""
         self._let_go()
+        self.memory.touch(ITEM_STATS.name, ids, now)
         return self._of_table(ITEM_STATS.name, ids, now)
 
     def user(self, user: int, now: float) -> tuple[Rows, Rows, Rows]:
         """One row each of user_profile, user_session and user_seen. now: world seconds."""
         self._let_go()
+        self.memory.touch(USER_PROFILE.name, user, now)
         return (
             self._row(USER_PROFILE.name, self._batch[USER_PROFILE.name].row(user), now),
-            self._row(USER_SESSION.name, self.streamed(USER_SESSION.name, user), now),
-            self._row(USER_SEEN.name, self.streamed(USER_SEEN.name, user), now),
+            self._row(USER_SESSION.name, self._used(USER_SESSION.name, user, now), now),
+            self._row(USER_SEEN.name, self._used(USER_SEEN.name, user, now), now),
         )
 
     def user_rows(self, user: int, now: float) -> UserRows:
         """The same as the gateway unpacks them, where nothing on the way looks at a row."""
         self._let_go()
+        self.memory.touch(USER_PROFILE.name, user, now)
         profile = self._batch[USER_PROFILE.name].row(user)
-        session, seen = (self.streamed(view.name, user) for view in (USER_SESSION, USER_SEEN))
+        session, seen = (self._used(view.name, user, now) for view in (USER_SESSION, USER_SEEN))
         is_known, profile_values = self._valid(USER_PROFILE.name, profile, now)
         return UserRows.of_values(
             profile_values,

@@ -1,4 +1,4 @@
-"""The upkeep of a virtual store: commands on lists that lie beside the rows, and the time that each takes."""
+"""The upkeep of a virtual store: commands on keys that lie beside the rows, and the time that each takes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ class Upkeep:
         """Carries the command out; how long the store answers nobody else. Raises STORE-001 for one that this
         store does not have."""
         lists, cost = self._store.lists, self._fabric.timing.elements
-        name, key, *rest = [str(word) for word in words]
+        name, key = str(words[0]), str(words[1])
+        if name == "SET" and len(words) in (3, 5):  # with PX, or without an end
+            self._store.keep(key, len(words[2]), float(words[4]) / 1000 if len(words) == 5 else None)
+            return len(words[2]) / 1024 * cost.kept_us / 1e6
+        rest = [str(word) for word in words[2:]]
         if name == "RPUSH":
             lists[key] = lists.get(key, 0) + len(rest)
             return len(rest) * cost.pushed_us / 1e6
@@ -64,7 +68,7 @@ class Upkeep:
             "STORE-001",
             where="virtual store, upkeep",
             seen=name,
-            expected="RPUSH or SORT of a list, or LTRIM of all of it",
+            expected="SET of a value, RPUSH or SORT of a list, or LTRIM of all of it",
             fix="model the command there, with the time that it takes",
         )
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sandbox.base.config import Config, RedisConfig
+from sandbox.base.features import Status
 from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.lake import connect
 from sandbox.virtual.stack import VirtualStack
 
 HOUR, MINUTE = 3_600.0, 60.0
 HURRY = {"fault": "batch-job-collision", "params": {"passes": 5_000, "rows_per_write": 20_000}}
+DRAFTS = {"fault": "redis-eviction-pressure", "params": {"mb_per_s": 2.0}}
 BOARD = {"fault": "redis-key-hotspot", "params": {"elements": 400_000}}
 
 
@@ -80,6 +83,67 @@ def test_a_store_that_starts_again_has_forgotten_the_list(stack: VirtualStack) -
     stack.restart("redis")
 
     assert stack.store.lists == {}
+
+
+def test_drafts_push_the_rows_of_those_who_are_away_out_of_a_full_store(stack: VirtualStack) -> None:
+    act(stack, "store memory_mb=8 policy=allkeys-lru")
+    stack.advance(stack.began_ts + 5 * MINUTE)
+    before = stack.store.n_keys
+    stack.arm("materialiser", {"id": "f", **DRAFTS})
+    stack.advance(stack.began_ts + 20 * MINUTE)
+    away = np.setdiff1d(stack.materialiser._snapshot["user_id"], stack.ledger.requests.user)
+    assert profiles(stack, away) == {int(Status.MISSING)}
+
+    act(stack, "store policy=volatile-lru")
+    stack.advance(stack.began_ts + 65 * MINUTE)
+
+    assert profiles(stack, away) == {int(Status.PRESENT)}, "the hourly job wrote them anew, and only drafts go by now"
+    rows = asked(stack, f"""
+        SELECT sum(evicted) FILTER (ts < t), sum(evicted) FILTER (ts >= t), max(used_mb / maxmemory_mb), sum(expired), sum(misses)
+        FROM redis_stats, (SELECT to_timestamp({stack.began_ts + 5 * MINUTE})::TIMESTAMP AS t)""")  # fmt: skip
+    ((evicted_before, evicted, fill, expired, missed),) = rows
+    assert (evicted_before, expired) == (0, 0)
+    assert evicted > before
+    assert 0.95 < fill <= 1.0
+    assert missed > 0
+
+
+def test_where_no_key_may_go_drafts_fill_the_store_and_nobody_writes_any_more(stack: VirtualStack) -> None:
+    act(stack, "store memory_mb=8")
+    stack.arm("materialiser", {"id": "f", **DRAFTS})
+    stack.advance(stack.began_ts + 10 * MINUTE)
+    told = {code for (code,) in asked(stack, "SELECT fields FROM logs WHERE msg = 'upkeep of the store failed'")}
+
+    act(stack, "store memory_mb=512")
+    stack.advance(stack.began_ts + 12 * MINUTE)
+
+    assert told == {'{"code": "STORE-004"}'}
+    assert stack.stream.backlog == 0, "what waited is done once there is room"
+
+
+def test_how_a_run_is_looked_at_changes_nothing_of_what_is_let_go(home: Path, tmp_path: Path) -> None:
+    def played(folder: str, every: float) -> VirtualStack:
+        config = Config(redis=RedisConfig(maxmemory_mb=8, policy="allkeys-lru"))
+        stack = VirtualStack("tiny", tmp_path / folder, seed=3, rate_per_s=10.0, config=config)
+        stack.arm("materialiser", {"id": "f", **DRAFTS})
+        while stack.now() < stack.began_ts + 6 * MINUTE:
+            stack.advance(stack.now() + every)
+            stack.flush()
+        return stack
+
+    seldom, often = played("a", 6 * MINUTE), played("b", 15.0)
+
+    assert seldom.store.memory.n_evicted == often.store.memory.n_evicted > 0
+    assert np.array_equal(seldom.ledger.requests.clicks, often.ledger.requests.clicks)
+
+
+def profiles(stack: VirtualStack, users: np.ndarray) -> set[int]:
+    """What becomes of reading the profile of each."""
+    return {int(stack.store.user(user, stack.now())[0].status[0]) for user in users.tolist()}
+
+
+def act(stack: VirtualStack, line: str) -> None:
+    Action.parse(line.split()).run(stack.operations, "operator")
 
 
 def test_a_command_that_the_virtual_store_does_not_have_is_noted_and_ends_nothing(stack: VirtualStack) -> None:

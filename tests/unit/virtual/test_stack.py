@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sandbox.base.config import Config, Edge, GatewayConfig
+from sandbox.base.config import Config, Edge, GatewayConfig, RedisConfig
 from sandbox.base.errors import SandboxError
 from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.hash import lake_hash
@@ -210,11 +210,11 @@ def test_a_process_can_be_restarted_and_redis_loses_its_rows(stack: VirtualStack
 def test_a_store_that_refuses_writes_is_noted_and_readers_go_on(home: Path, tmp_path: Path) -> None:
     stack = VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=2.0)
     stack.advance(stack.began_ts + 2 * MINUTE)
-    stack.store.refuses_writes = True
+    stack.store.configure(RedisConfig().model_copy(update={"maxmemory_mb": 1 / 2**20}))
     done = len(stack.stream.entries)
     stack.advance(stack.began_ts + 62 * MINUTE)
     held = (len(stack.stream.entries), stack.stream.done)
-    stack.store.refuses_writes = False
+    stack.store.configure(RedisConfig())
     stack.advance(stack.began_ts + 64 * MINUTE)
     stack.flush()
 
