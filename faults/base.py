@@ -34,7 +34,7 @@ class Fault:
     """One failure mechanism at one seam.
 
     name: as in the catalogue. layer: the folder it lies in. seam: a point of services.skeleton.points.
-    services: the processes in which it can be armed; empty for stages. Subclasses override `around` or, where
+    services: the processes in which it can be armed; empty for stages. at: the stages of the pipeline that it wraps. Subclasses override `around` or, where
     the point is not awaited, `around_sync`; what they leave alone passes. draw: a number 0..1 for a
     place, the same for all attempts of one call and another in every drill: the only dice of a fault.
     """
@@ -43,6 +43,7 @@ class Fault:
     layer: ClassVar[str]
     seam: ClassVar[str]
     services: ClassVar[tuple[str, ...]] = ()
+    at: ClassVar[tuple[str, ...]] = ()
     moves: ClassVar[str]  # what a learner sees move
     stays: ClassVar[str]  # what does not
     look_alikes: ClassVar[tuple[str, ...]]

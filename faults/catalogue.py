@@ -48,6 +48,15 @@ def check(fault: type[Fault]) -> None:
             expected="none: it is a stage" if point.stage else f"some of {list(point.processes)}",
             fix=f"name processes in which {fault.seam} lies",
         )
+    passed = tuple(point.lies[point.name]) if point.name == "pipeline" else ()
+    if bool(fault.at) != bool(passed) or not set(fault.at) <= set(passed):
+        raise SandboxError(
+            "FLT-003",
+            where=f"{where}, at",
+            seen=list(fault.at),
+            expected=f"some of {list(passed)}" if passed else f"none: {fault.seam} is no stage of the pipeline",
+            fix="name the stages that it wraps",
+        )
     unused = "around_sync" if point.awaited else "around"
     if getattr(fault, unused) is not getattr(Fault, unused):
         raise SandboxError(

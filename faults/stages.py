@@ -1,40 +1,36 @@
-"""Faults of the offline plane at the stages of a training run."""
+"""Faults of the offline plane at the steps of a training run."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from faults.arming import Spec, wrapper
 from faults.catalogue import fault_named
+from sandbox.base import sources
 from sandbox.base.catalogue import CREATOR_GROUPS, Catalogue
 from sandbox.base.clock import VirtualClock
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.events import Log
+from sandbox.pipeline.stages.engine import Armed
+from sandbox.pipeline.stages.spec import Tally, Work
 from sandbox.pipeline.training_set import Stages
 from services.skeleton.seams import Call, Seam, payload_of
 
 TRAINING_LOG = "training_log"
+PIPELINE = "pipeline"
 _LONG_AFTER_S = 1e12
 
 
 def stages_for(spec: Spec, catalogue: Catalogue) -> Stages:
     """The stages of a training run with `spec` around the reading of the log.
 
-    Raises FLT-001, FLT-002, or FLT-003 for a fault that does not act on training.
+    Raises FLT-001, FLT-002, or FLT-003 for a fault that does not act there.
     """
-    if fault_named(spec.fault).seam != TRAINING_LOG:
-        raise SandboxError(
-            "FLT-003",
-            where="training run",
-            seen=spec.fault,
-            expected="a fault of training",
-            fix="see `sandbox fault list`",
-        )
-    clock = VirtualClock(start=_LONG_AFTER_S)  # every onset has come
-    stage = Seam(TRAINING_LOG)
-    stage.put(wrapper(spec.model_copy(update={"since": 0.0}), clock, clock))
+    stage = _seam(spec, TRAINING_LOG, "a fault of training")
     item_group = np.asarray(CREATOR_GROUPS)[catalogue.creator_group[catalogue.item_creator]]
 
     def read(log: Log) -> Log:
@@ -43,5 +39,38 @@ def stages_for(spec: Spec, catalogue: Catalogue) -> Stages:
         result: Log = stage.run_sync(call, payload_of)
         return result
 
-    key = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16]
-    return Stages(log=read, key=key)
+    return Stages(log=read, key=_key(spec))
+
+
+def armed_stages(spec: Spec) -> dict[str, Armed]:
+    """What the pipeline's engine puts around which stage. Raises FLT-001, FLT-002, or FLT-003 for a fault that does
+    not act there."""
+    seam = _seam(spec, PIPELINE, "a fault of the pipeline")
+
+    def around(name: str, run: Callable[[Work], Tally]) -> Callable[[Work], Tally]:
+        def passed(work: Work) -> Tally:
+            call = Call(PIPELINE, "pipeline", name, "run", payload=work, attributes={"seed": spec.seed})
+            tally: Tally = seam.run_sync(call, lambda call: run(call.payload))
+            return tally
+
+        return passed
+
+    return {name: Armed(partial(around, name), _key(spec)) for name in fault_named(spec.fault).at}
+
+
+def _seam(spec: Spec, point: str, expected: str) -> Seam:
+    """That point with the fault on it, its onset long past: a training run is over before its release goes out."""
+    if fault_named(spec.fault).seam != point:
+        raise SandboxError(
+            "FLT-003", where="training run", seen=spec.fault, expected=expected, fix="see `sandbox fault list`"
+        )
+    clock = VirtualClock(start=_LONG_AFTER_S)
+    seam = Seam(point)
+    seam.put(wrapper(spec.model_copy(update={"since": 0.0}), clock, clock))
+    return seam
+
+
+def _key(spec: Spec) -> str:
+    """Of what it does, for caches of what is trained behind it: its knobs, and its code."""
+    code = sources.code_hash(fault_named(spec.fault).__module__)
+    return hashlib.sha256(f"{spec.model_dump_json()}/{code}".encode()).hexdigest()[:16]

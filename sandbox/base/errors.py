@@ -104,6 +104,7 @@ _ALL = (
     Kind("PIPE-002", "ABORTED", True, "source changed while it was read"),
     Kind("PIPE-003", "INVALID_ARGUMENT", True, "pipeline configuration refused"),
     Kind("PIPE-004", "INVALID_ARGUMENT", True, "source cannot be used"),
+    Kind("PIPE-005", "FAILED_PRECONDITION", True, "check of the pipeline failed"),
     # LOAD: load generator
     Kind("LOAD-001", "UNAVAILABLE", False, "the load generator failed"),
 )

@@ -505,7 +505,7 @@ _ALL = (
         fields VARCHAR fields of the line, JSON
         trace_id VARCHAR=NULL request concerned, NULL where none
     """),
-    # The offline pipeline's own book, in a world's `pipeline/lake`.
+    # The offline pipeline's own book, in a world's `pipeline/lake`; in a drill's lake the run behind a release, dated then.
     _table("pipeline_runs", "run of the offline pipeline that came to an end", "pipeline", """
         run VARCHAR id of the run
         world VARCHAR world whose history was read

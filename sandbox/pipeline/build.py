@@ -180,7 +180,7 @@ class _Run:
         tensors, config = dump(model)
         files = {
             "model.safetensors": tensors,
-            "training_rows.safetensors": _sample(train, self.catalogue.user_personalised),
+            "training_rows.safetensors": training_sample(train, self.catalogue.user_personalised),
         }
         self._register(
             "ranker", files, _lineage(train.examples), metrics=metrics, inputs=list(INPUTS),
@@ -270,6 +270,22 @@ def take_pairs(pairs: Pairs, rows: np.ndarray) -> Pairs:
     return Pairs(pairs.user[rows], pairs.item[rows], pairs.profile[rows], pairs.recent[rows])
 
 
+def training_sample(joined: Joined, personalised: np.ndarray) -> bytes:
+    """A sample of the training set as safetensors: evenly over its rows. Of users who may not be known nothing was
+    joined to their rows, and their number is not kept either: -1. personalised: bool [users]."""
+    n = len(joined.examples)
+    rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, N_TRAINING_ROWS)).astype(np.int64))
+    e = joined.examples.take(rows)
+    return artefacts.pack_arrays(
+        {
+            "user_id": np.where(personalised[e.user], e.user, -1), "item_id": e.item, "position": e.position, "weight": e.weight,
+            "click": e.click.astype(np.uint8), "long_dwell": e.long_dwell.astype(np.uint8),
+            "conversion": e.conversion.astype(np.uint8), "event_ts": e.ts, "label_ts": e.label_ts,
+            "feature_as_of": joined.as_of[rows],
+        }
+    )  # fmt: skip
+
+
 def code_hash() -> str:
     """A hash of the source files that decide what comes out of a build, 16 digits."""
     return sources.code_hash(__name__)[:16]
@@ -309,22 +325,6 @@ def _lineage(examples: Examples) -> Lineage:
         label_window_h=training_set.LABEL_WINDOW_H,
         pos_rate=float(np.average(examples.click, weights=examples.weight)),
     )
-
-
-def _sample(joined: Joined, personalised: np.ndarray) -> bytes:
-    """A sample of the training set as safetensors: evenly over its rows. Of users who may not be known nothing was
-    joined to their rows, and their number is not kept either: -1. personalised: bool [users]."""
-    n = len(joined.examples)
-    rows = np.unique(np.linspace(0, max(n - 1, 0), min(n, N_TRAINING_ROWS)).astype(np.int64))
-    e = joined.examples.take(rows)
-    return artefacts.pack_arrays(
-        {
-            "user_id": np.where(personalised[e.user], e.user, -1), "item_id": e.item, "position": e.position, "weight": e.weight,
-            "click": e.click.astype(np.uint8), "long_dwell": e.long_dwell.astype(np.uint8),
-            "conversion": e.conversion.astype(np.uint8), "event_ts": e.ts, "label_ts": e.label_ts,
-            "feature_as_of": joined.as_of[rows],
-        }
-    )  # fmt: skip
 
 
 @contextmanager

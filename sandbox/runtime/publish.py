@@ -172,6 +172,9 @@ def version(
         send("train_runs", [train_run_row(artefact, ts)])
     if "training_rows.safetensors" in m.files:
         send("training_rows", training_rows(artefact))
+    if "users.safetensors" in m.files:
+        users = artefact.arrays("users.safetensors")["user_id"].tolist()
+        send("model_users", [row_of.model_users(model_version=m.version, user_id=user) for user in users])
 
 
 def metric_rows(artefact: Artefact, ts: float) -> list[Row]:

@@ -26,6 +26,11 @@ ANY = "(any)"  # a peer that is named when a run goes on: a version, a key
 LOAD = "load"  # the generator of traffic
 MATERIALISER = "materialiser"
 COLLECTOR = "collector"
+# Stages of the offline pipeline, in their order: those of sandbox.pipeline.stages.plan, which a test holds it to.
+PIPELINE = (
+    "ingest", "deduplicate", "bots", "privacy", "sensitivity", "labels", "features", "training_set", "train", "evaluate",
+    "gate", "register", "build_index",
+)  # fmt: skip
 # Parts of a scope, in the order in which they are told.
 PARTS = ("callee", "ops", "regions", "paths", "user_buckets", "items", "groups", "segments", "surfaces", "instances")
 _USER = ("regions", "user_buckets")
@@ -255,10 +260,19 @@ POINTS = {point.name: point for point in (
         share=False, onset=False, ends=False,
         why="a log is read once, before the release goes out", stage=True,
     ),
+    Point(
+        "pipeline", "a stage of the pipeline that trains", False, "as a release's models are made, stage by stage",
+        "a `sandbox.pipeline.stages.spec.Work`: the stage's own database, the files it reads, where it writes",
+        "a `Tally`: rows in, out, and dropped by reason", (), {"pipeline": dict.fromkeys(PIPELINE, ("run",))}, (),
+        {"seed": "of its draws"},
+        share=False, onset=False, ends=False,
+        why="a stage runs once, before the release goes out", stage=True,
+    ),
 )}  # fmt: skip
 
 SERVED = tuple(point.name for point in POINTS.values() if not point.stage)
 STAGES = tuple(point.name for point in POINTS.values() if point.stage)
+TRAINED = ("training_log", "pipeline")  # stages behind a release that retrains
 
 
 def fits(name: str, answer: Any) -> bool:

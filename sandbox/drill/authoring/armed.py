@@ -18,7 +18,7 @@ from sandbox.drill.scenario import taxonomy
 from sandbox.drill.scenario.draft import Draft, split
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.scenario import Step
-from services.skeleton.points import STAGES
+from services.skeleton.points import STAGES, TRAINED
 
 NO_SHARE = 0.001
 LEAST_SHARE = 0.01  # of calls: a rarer fault shows nothing in a drill
@@ -144,7 +144,7 @@ def _idle(draft: Draft, place: Place, step: Step, kind: type[Fault], params: Any
                     f"release {setting} there, as it should be",
                 )
                 return
-        if kind.seam == "training_log" and step.release.retrain is None:
+        if kind.seam in TRAINED and step.release.retrain is None:
             yield draft.error(
                 "no-effect",
                 (*place, "release"),

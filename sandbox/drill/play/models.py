@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 from faults.catalogue import fault_named
-from faults.stages import TRAINING_LOG, stages_for
+from faults.stages import PIPELINE, TRAINING_LOG, armed_stages, stages_for
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.progress import ProgressFn
 from sandbox.drill.play import rollout
 from sandbox.drill.scenario.scenario import Scenario, Step
 from sandbox.pipeline.ivf import register_inverted
+from sandbox.pipeline.stages.engine import Armed
 from sandbox.pipeline.training_set import Stages
 
 RELEASE_SEED = 1  # of the trainings behind releases: one cache for all drills of a world
@@ -25,6 +26,10 @@ def stage_models(scenario: Scenario, world_dir: Path, registry: Path, *, faults:
     MODEL-*, WORLD-*.
     """
     from sandbox.pipeline.build import train_release  # torch: only when a scenario needs it
+    from sandbox.pipeline.stages.release import train_for_release
+
+    def told(what: str, share: float | None) -> None:
+        progress(f"models: {what}", share)
 
     coming = registry / rollout.COMING
     shutil.rmtree(coming, ignore_errors=True)  # of a drill in this directory that ended before its release
@@ -38,12 +43,18 @@ def stage_models(scenario: Scenario, world_dir: Path, registry: Path, *, faults:
             register_inverted(places, how.of, version, coming, lists=how.lists, nprobe=how.nprobe)
         if step.release.retrain is None:
             continue
-        wanted = {name for fields in step.release.patches.values() for name in fields}
-        artifacts = tuple(a for a in ("two_tower", "ranker") if a in wanted)
+        settings = {name for fields in step.release.patches.values() for name in fields}
+        artifacts = tuple(a for a in ("two_tower", "ranker") if a in settings)
+        suffix = str(step.release.retrain)
+        if step.release.pipeline is not None:
+            train_for_release(
+                world_dir, suffix=suffix, artifacts=artifacts, into=coming, config=step.release.pipeline.config,
+                bypass=step.release.pipeline.bypass, armed=_armed(step) if faults else {}, progress=told,
+            )  # fmt: skip
+            continue
         train_release(
-            world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=coming,
-            stages=_stages(step, world_dir) if faults else Stages(), artifacts=artifacts,
-            progress=lambda what, share: progress(f"models: {what}", share),
+            world_dir, seed=RELEASE_SEED, suffix=suffix, registry_dir=coming,
+            stages=_stages(step, world_dir) if faults else Stages(), artifacts=artifacts, progress=told,
         )  # fmt: skip
 
 
@@ -53,3 +64,10 @@ def _stages(step: Step, world_dir: Path) -> Stages:
         return Stages()
     catalogue = Catalogue.load(world_dir / "public" / "catalogue.npz")
     return stages_for(step.spec(RELEASE_SEED), catalogue)
+
+
+def _armed(step: Step) -> dict[str, Armed]:
+    """The same of a training by the pipeline: what is wrapped around which of its stages."""
+    if step.fault is None or fault_named(step.fault.name).seam != PIPELINE:
+        return {}
+    return armed_stages(step.spec(RELEASE_SEED))

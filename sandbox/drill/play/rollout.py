@@ -9,6 +9,7 @@ from sandbox.base.clock import Clock
 from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.scenario.scenario import Step
 from sandbox.pipeline.rollout import Release
+from sandbox.pipeline.stages.release import told
 from sandbox.runtime import publish
 from sandbox.runtime.operate.operations import Operations
 from services.ranking.core import INPUTS
@@ -44,6 +45,7 @@ def _publish(step: Step, operations: Operations) -> None:
     if suffix is None and built is None:
         return
     now, there = operations.platform.now(), operations.run.path / "registry"
+    of_run = told(there / COMING, str(step.release.retrain), now)
     for made in artefacts.versions(there / COMING):
         m = made.manifest
         if m.version != built and not (suffix and m.version.endswith(suffix)):
@@ -52,6 +54,8 @@ def _publish(step: Step, operations: Operations) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         made.path.rename(place)
         publish.version(operations.platform.rows, artefacts.describe(there, m.artifact, m.version), now, "pipeline")
+    for table, rows in of_run.items():
+        operations.platform.rows(table, rows)
 
 
 def note(step: Step, operations: Operations) -> str:

@@ -24,8 +24,9 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.predicate import Predicate
 from sandbox.drill.scenario.queries import TIMES, unknown_times
 from sandbox.drill.scenario.truth import Cause, Part, Pattern, Truth
+from sandbox.pipeline.stages.settings import PipelineConfig
 from sandbox.runtime.operate.actions import ACTIONS
-from services.skeleton.points import STAGES
+from services.skeleton.points import STAGES, TRAINED
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -94,11 +95,34 @@ class InvertedFile(Part):
     nprobe: int = Field(16, ge=1, le=65_536)
 
 
+class Pipeline(Part):
+    """A training by the pipeline of stages (docs/pipeline.md), whose run is in the lake from the release on. settings:
+    of the pipeline, where others than the usual; bypass: check -> why it may fail."""
+
+    settings: dict[str, Any] = Field({})
+    bypass: dict[str, Line] = Field({})
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> Pipeline:
+        try:
+            _ = self.config
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"settings.{key}: {str(first['msg']).removeprefix('Value error, ')}") from error
+        return self
+
+    @property
+    def config(self) -> PipelineConfig:
+        return PipelineConfig.model_validate(self.settings)
+
+
 class Release(Part):
     """A release that really goes out: settings by service, as in sandbox.base.config.
 
     key: what is released; new: its version. retrain: generation of models to train for it (2 makes
-    tt-2, rk-2, ix-2); None needs none. inverted_file: how the index named by the patch
+    tt-2, rk-2, ix-2); None needs none. pipeline: they are trained by it, stage by stage; None: straight from the log.
+    inverted_file: how the index named by the patch
     `retrieval.index_version` is built; None: it is there, or is trained. An empty `ranking.contract` stands for the model's own inputs.
     """
 
@@ -106,6 +130,7 @@ class Release(Part):
     new: Line
     patches: dict[str, dict[str, Any]] = Field({})
     retrain: int | None = Field(None, ge=2, le=9)
+    pipeline: Pipeline | None = None
     inverted_file: InvertedFile | None = None
     note: str = Field("", max_length=400)
     actor: Line = "release-bot"
@@ -115,6 +140,8 @@ class Release(Part):
         configured(Config(), self.patches, "patches")
         if self.inverted_file is not None and self.index_version is None:
             raise ValueError("inverted_file: patches.retrieval.index_version gives it no name")
+        if self.pipeline is not None and self.retrain is None:
+            raise ValueError("pipeline: retrain says which generation it trains")
         return self
 
     @property
@@ -197,8 +224,15 @@ class Step(Part):
                 yield Unreachable(
                     "release.patches", ", ".join(there) or "none", f"a release of {setting}, which {kind.name} spoils"
                 )
-        if kind.seam == "training_log" and self.release is not None and self.release.retrain is None:
+        if kind.seam in TRAINED and self.release is not None and self.release.retrain is None:
             yield Unreachable("release.retrain", None, f"2 or more: {kind.name} spoils what is trained")
+        elif kind.seam in TRAINED and self.release is not None:
+            by_stages = kind.seam == "pipeline"
+            if by_stages != (self.release.pipeline is not None):
+                expected = "{}" if by_stages else "none"
+                yield Unreachable(
+                    "release.pipeline", self.release.pipeline, f"{expected}: {kind.name} sits at {kind.seam}"
+                )
 
     @property
     def harmful(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -40,7 +41,8 @@ class Armed:
 
 @dataclass
 class Engine:
-    """now: seconds, of whatever clock the run is told by; seconds: a clock that only measures. armed: by stage."""
+    """now: seconds, of whatever clock the run is told by; seconds: a clock that only measures. armed: by stage.
+    books: folder of a book apart, for runs that are none of the world's own; what stages made is kept in one place."""
 
     sources: Sources
     stages: Sequence[Stage]
@@ -49,10 +51,11 @@ class Engine:
     seconds: Callable[[], float]
     progress: ProgressFn = quiet
     armed: Mapping[str, Armed] | None = None
+    books: Path | None = None
 
     def __post_init__(self) -> None:
         root = self.sources.root / "pipeline"
-        self.store, self.book = Store(root), Book(root)
+        self.store, self.book = Store(root), Book(self.books or root)
 
     def run(self, config: PipelineConfig, *, until: str | None = None, bypass: Mapping[str, str] | None = None) -> Run:
         """A new run. until: the last stage; None for all. bypass: check -> why it may fail.

@@ -13,6 +13,7 @@ from faults.base import Fault
 from faults.catalogue import CATALOGUE
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Step
+from services.skeleton.points import TRAINED
 
 
 class Armable(BaseModel, frozen=True):
@@ -48,7 +49,7 @@ def armable() -> tuple[Armable, ...]:
 
 def _told(fault: type[Fault], example: dict[str, Any] | None) -> Armable:
     row = reach.document(fault)
-    trained = fault.seam == "training_log"
+    trained = fault.seam in TRAINED
     return Armable(
         name=row["name"], layer=row["layer"], summary=row["summary"], moves=row["moves"], repairs=row["repairs"],
         control=row["control"], knobs=row["knobs"], targets=row["targets"], needs=row["needs"], scope=row["scope"],

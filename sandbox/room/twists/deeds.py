@@ -13,6 +13,7 @@ from faults.catalogue import CATALOGUE
 from sandbox.drill.play.rollout import OPERATOR
 from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.scenario import Step
+from services.skeleton.points import TRAINED
 
 _MOST_BYTES = 8_192  # of a mapping, as JSON
 LONGEST_S = 1e6  # world seconds
@@ -127,7 +128,7 @@ class Arm(Deed):
             near = get_close_matches(self.fault, CATALOGUE, 3)
             raise ValueError(f"fault: one of `sandbox fault list`{', such as ' * bool(near)}{' or '.join(near)}")
         kind = CATALOGUE[self.fault]
-        if kind.seam == "training_log":
+        if kind.seam in TRAINED:
             raise ValueError(
                 f"fault: {self.fault} spoils what models are trained on, long before; a scenario brings it"
             )
