@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-from sandbox.base.config import Canary
+from sandbox.base.config import Canary, ModelConfig
 
 Arm = Literal["canary", "baseline", "rest"]
 
@@ -21,3 +21,11 @@ def arm_of(user: int, canary: Canary) -> Arm:
     known (below 0) is the rest."""
     lot = lot_of(user, canary.salt) if user >= 0 else 1.0
     return "canary" if lot < canary.share else "baseline" if lot < 2 * canary.share else "rest"
+
+
+def ranker_of(model: ModelConfig, user: int, now: float) -> str:
+    """The ranker that answers a user, -1 for one who is not known. now: world seconds."""
+    canary = model.canary
+    if canary is None or now >= canary.until_ts or arm_of(user, canary) != "canary":
+        return model.ranker
+    return canary.version

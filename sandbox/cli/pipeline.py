@@ -42,6 +42,12 @@ def run(
         list[str] | None,
         typer.Option(help="CHECK=REASON: lets a run go on where it fails; a change record tells of it."),
     ] = None,
+    served: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run directory of a stack of this world, or latest: what it served is compared with what is recomputed."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Run the pipeline over a world's history. What an earlier run made of the same inputs is not made again.
@@ -55,7 +61,10 @@ def run(
     wanted = wanted.model_copy(update={name: value for name, value in changes.items() if value is not None})
     reasons = dict(_reason(one) for one in bypass or [])
     with progress(json_) as show_progress:
-        done = _engine(world, show_progress).run(wanted, until=until, bypass=reasons)
+        engine = _engine(world, show_progress)
+        if served is not None:
+            engine.sources = engine.sources.handing_in(served=_served(served, world))
+        done = engine.run(wanted, until=until, bypass=reasons)
     _answer(done, json_)
 
 
@@ -127,6 +136,24 @@ def _engine(world: str, show_progress: ProgressFn | None = None) -> Engine:
     worlds.load_manifest(world)  # says which worlds there are when this one is not
     sources = of_world(worlds.world_dir(world))
     return Engine(sources, STAGES, check.standard(), time.time, time.perf_counter, show_progress or quiet)
+
+
+def _served(run_dir: Path, world: str) -> tuple[Path, ...]:
+    """Files of what a stack logged of the features that it served. Of one that goes on they may be merged meanwhile:
+    then PIPE-002 follows."""
+    from sandbox.base.run import RunInfo, latest_run
+    from sandbox.telemetry.manifest import read_manifest
+
+    run_ = RunInfo.load(latest_run() if str(run_dir) == "latest" else run_dir)
+    if run_.world != world:
+        raise SandboxError(
+            "CFG-004", where="--served", seen=f"a stack of world {run_.world}", expected=f"one of world {world}",
+            fix=f"name another run, or run the pipeline of that world: --world {run_.world}",
+        )  # fmt: skip
+    try:
+        return tuple(run_.lake / segment.file for segment in read_manifest(run_.lake).get("served_features", ()))
+    except (FileNotFoundError, ValueError):
+        return ()  # it has logged nothing yet
 
 
 def _answer(done: Run, json_: bool) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.base.errors import SandboxError
+
 TOP = 10
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,19 @@ class Likeness:
     shadow: float
 
 
-def likeness(live: NDArray[np.float32], shadow: NDArray[np.float32]) -> Likeness:
+def compared(live: Floats, shadow: Callable[[], Floats]) -> tuple[str, Likeness | None]:
+    """Status and likeness of one request. live: what was answered, float32 [n, 3]; shadow: scores the same rows. An
+    error of the shadow is a status and nothing else; a number that is none, of either, leaves nothing to compare."""
+    try:
+        said = shadow()
+    except (SandboxError, RuntimeError, ValueError) as error:
+        return (error.kind.code if isinstance(error, SandboxError) else "WIRE-006"), None
+    if live.shape != said.shape or not np.isfinite(said).all() or not np.isfinite(live).all():
+        return "MODEL-003", None
+    return "OK", likeness(live[:, 0], said[:, 0])
+
+
+def likeness(live: Floats, shadow: Floats) -> Likeness:
     """live, shadow: click probabilities [n] of the same candidates, n at least 1."""
     ranks = [np.argsort(np.argsort(-p, kind="stable"), kind="stable") for p in (live, shadow)]
     top = min(TOP, len(live))

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from sandbox.base import artefacts
-from sandbox.base.arms import arm_of
-from sandbox.base.config import Canary, Config, ModelConfig, Shadow
+from sandbox.base.arms import ranker_of
+from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import N_RECENT
 from sandbox.base.rows import row_of
@@ -38,17 +38,7 @@ class Versions:
     rankers: dict[str, Ranker]
     towers: dict[str, TwoTower]
     inputs: dict[str, list[str]]  # by ranker version: names of the columns it was trained with
-    ranker: str
-    two_tower: str
-    canary: Canary | None = None
-    shadow: Shadow | None = None
-
-    def ranker_for(self, user: int, now: float) -> str:
-        """The ranker that answers a user. now: world seconds."""
-        canary = self.canary
-        if canary is None or now >= canary.until_ts or arm_of(user, canary) != "canary":
-            return self.ranker
-        return canary.version
+    config: ModelConfig  # by which they were loaded
 
 
 class ModelServicer(model_pb2_grpc.ModelServicer):
@@ -60,7 +50,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
         self.host, config = host, host.config.model
         self.registries = host.run.registries
         self.batcher = Batcher(score, host.wall, config.max_batch, config.max_wait_ms / 1000, config.beat)
-        self.versions = Versions({}, {}, {}, "", "")
+        self.versions = Versions({}, {}, {}, config)
         self.beside = Beside(host)
         self.bad_cells = 0
         self._logged = float("-inf")
@@ -86,7 +76,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
 
     async def EncodeUser(self, request: Any, context: Context) -> Any:
         versions = self.versions
-        version = request.version or versions.two_tower
+        version = request.version or versions.config.two_tower
         tower = versions.towers.get(version)
         if tower is None:
             raise self._not_loaded("two_tower", version, versions)
@@ -111,7 +101,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
 
     async def Score(self, request: Any, context: Context) -> Any:
         versions = self.versions
-        version = request.version or versions.ranker_for(context.user, self.host.world.now())
+        version = request.version or ranker_of(versions.config, context.user, self.host.world.now())
         ranker = versions.rankers.get(version)
         if ranker is None:
             raise self._not_loaded("ranker", version, versions)
@@ -135,19 +125,19 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
                 dur_ms=(self.host.wall.now() - began) * 1000, queue_ms=scored.wait_ms, status="OK",
                 n_keys=len(items), batch_size=scored.batch_rows,
             ))  # fmt: skip
-        if versions.shadow is not None and version == versions.ranker:
-            self.beside.offer(
-                versions.shadow, versions.rankers[versions.shadow.version], version, users, items, inputs, p, context
-            )
+        shadow = versions.config.shadow
+        if shadow is not None and version == versions.config.ranker:
+            self.beside.offer(shadow, versions.rankers[shadow.version], version, users, items, inputs, p, context)
         return model_pb2.ScoreResponse(probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=version)
 
     async def ListVersions(self, request: Any, context: Context) -> Any:
         held = self.versions
         rows = [
-            model_pb2.ModelVersion(artifact="two_tower", version=v, active=v == held.two_tower) for v in held.towers
+            model_pb2.ModelVersion(artifact="two_tower", version=v, active=v == held.config.two_tower)
+            for v in held.towers
         ]
         rows += [
-            model_pb2.ModelVersion(artifact="ranker", version=v, active=v == held.ranker, inputs=held.inputs[v])
+            model_pb2.ModelVersion(artifact="ranker", version=v, active=v == held.config.ranker, inputs=held.inputs[v])
             for v in held.rankers
         ]
         return model_pb2.ListVersionsResponse(versions=rows)
@@ -232,7 +222,7 @@ class ModelServicer(model_pb2_grpc.ModelServicer):
             tensors = found.read("model.safetensors")
             towers[version] = load_two_tower(tensors, found.manifest.config)
             _warm_tower(towers[version])
-        return Versions(rankers, towers, inputs, config.ranker, config.two_tower, config.canary, config.shadow)
+        return Versions(rankers, towers, inputs, config)
 
     def _exists(self, artifact: str, version: str) -> bool:
         """`keep_loaded` lists versions of both artifacts in one list."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.base.config import Shadow
-from sandbox.base.errors import SandboxError
 from sandbox.base.rows import row_of
-from services.model.beside import likeness
+from services.model.beside import compared
 from services.model.core import Ranker, score
 from services.skeleton.context import Context, lot
 from services.skeleton.host import Host
@@ -48,15 +48,7 @@ class Beside:
         inputs: NDArray[np.float32], p: NDArray[np.float32], request_id: str,
     ) -> None:  # fmt: skip
         ts, began = self.host.world.now(), self.host.wall.now()
-        status, found = "OK", None
-        try:
-            said = await asyncio.to_thread(score, ranker, users, items, inputs)
-            if len(p) == len(items) and np.isfinite(said).all() and np.isfinite(p).all():
-                found = likeness(p[:, 0], said[:, 0])
-            else:
-                status = "MODEL-003"  # no number, of the one or the other: nothing to compare
-        except (SandboxError, RuntimeError, ValueError) as error:
-            status = error.kind.code if isinstance(error, SandboxError) else "WIRE-006"
+        status, found = await asyncio.to_thread(compared, p, partial(score, ranker, users, items, inputs))
         self.host.telemetry.row("shadow_scores", row_of.shadow_scores(
             ts=ts, request_id=request_id, live_version=live, shadow_version=version, status=status,
             n_items=len(items), overlap_10=found and found.overlap, rank_corr=found and found.rank_corr,

@@ -36,6 +36,7 @@ class Check(BaseModel, extra="forbid", frozen=True):
     p_at_most: float = Field(0.001, gt=0, lt=1)  # of drift: rarer than this by chance is a difference
     blocking: bool = True
     compares: bool = False
+    about: str | None = None  # dataset of what may not have happened yet: without rows there is nothing to measure
     why: str
 
     @model_validator(mode="after")
@@ -102,6 +103,9 @@ def _one(db: duckdb.DuckDBPyConnection, one: Check, before: Before | None, run: 
     }  # fmt: skip
     if one.compares and before is None:
         said = "there is no run before this one to compare with"
+        return Found(**common, value=None, verdict="not estimable", bypassed=False, reason=said)
+    if one.about and db.execute(f"SELECT 1 FROM {one.about} LIMIT 1").fetchone() is None:
+        said = f"there is nothing in {one.about} yet"
         return Found(**common, value=None, verdict="not estimable", bypassed=False, reason=said)
     try:
         rows = db.execute(one.sql, {"as_of": run.as_of} if "$as_of" in one.sql else None).fetchall()

@@ -127,7 +127,7 @@ class Engine:
         self._check(run, stage, made, before)
         if stage.publish and not run.blocked_by:
             files = {name: made[name].path for name in (*stage.reads, *stage.writes) if name in made}
-            rows = stage.publish(Made(self.sources.root, run.run, run.as_of, files, inputs))
+            rows = stage.publish(Made(self.sources.root, run.run, run.as_of, files, inputs, run.started))
             for table, of_table in rows.items():
                 self.book.segment(table, f"{stage.name}-{key}", of_table)
         self.book.write(run)

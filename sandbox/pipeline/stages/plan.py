@@ -11,8 +11,10 @@ from sandbox.pipeline.stages import (
     gate,
     ingest,
     labels,
+    monitor,
     privacy,
     register,
+    roll_out,
     sensitivity,
     train,
     training,
@@ -33,4 +35,6 @@ STAGES: tuple[Stage, ...] = (
     gate.STAGE,
     register.STAGE,
     build_index.STAGE,
+    roll_out.STAGE,
+    monitor.STAGE,
 )

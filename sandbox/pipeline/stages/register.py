@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from sandbox.base import artefacts
+from sandbox.base import artefacts, stages
 from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.rows import Row, row_of
 from sandbox.pipeline.stages.arrays import read_columns
@@ -59,6 +59,7 @@ def publish(made: Made) -> dict[str, list[Row]]:
         tensors = made.files[f"{name}.safetensors"].read_bytes()
         files = {"model.safetensors": tensors, "users.safetensors": packed, **(cards if name == "ranker" else {})}
         register(made, manifest, files)
+    _judge(made, manifests["ranker"].version)
     told = read_columns(made.files["slices"])
     figures = zip(told["slice"], told["metric"], told["value"], told["model"], strict=True)
     return {
@@ -86,6 +87,18 @@ def publish(made: Made) -> dict[str, list[Row]]:
             for m in manifests.values()
         ],
     }  # fmt: skip
+
+
+def _judge(made: Made, version: str) -> None:
+    """What the gate said stands with the version, once: what it did not pass goes to no canary and not live."""
+    registry, said = made.root / "registry", read_columns(made.files["gate"])
+    verdict = said["verdict"].tolist()[0]
+    if stages.read(registry).gates.get("ranker", {}).get(version) != verdict:
+        figures = {name: float(said[name][0]) for name in ("difference", "low", "high") if np.isfinite(said[name][0])}
+        stages.gate(
+            registry, "ranker", version, verdict, actor="pipeline", at=made.started, world_ts=made.as_of,
+            why=str(said["reason"][0]), evidence={"run": made.run, "against": str(said["against"][0]), **figures},
+        )  # fmt: skip
 
 
 def register(made: Made, manifest: Manifest, files: dict[str, bytes]) -> None:

@@ -93,6 +93,12 @@ class Gate(Section):
     least_auc: float = Field(0.55, ge=0.5, le=1)  # where none is in force
 
 
+class RollOut(Section):
+    """to: how far a version is moved in the registry that its gate has passed; candidate: not at all."""
+
+    to: Literal["candidate", "shadow", "live"] = "candidate"
+
+
 class PipelineConfig(Section):
     """as_of: world seconds; what was known later counts for nothing. None: the end of the history."""
 
@@ -104,6 +110,7 @@ class PipelineConfig(Section):
     labels: Labels = Labels()
     training: Training = Training()
     gate: Gate = Gate()
+    roll_out: RollOut = RollOut()
 
 
 def read_config(path: Path) -> PipelineConfig:

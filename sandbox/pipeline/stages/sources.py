@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from sandbox.base import stages
 from sandbox.base.errors import SandboxError
 from sandbox.pipeline.events import read_manifest
 from sandbox.pipeline.stages.store import digest_of, key_of
@@ -67,15 +68,16 @@ def of_world(world_dir: Path) -> Sources:
     files: dict[str, tuple[Path, ...]] = {}
     files |= {name: (public / f"{name}.parquet",) for name in ("impressions", "outcomes", "items")}
     files["catalogue"] = (public / "catalogue.npz",)
-    files["live"] = live_ranker(world_dir / "registry")
+    files["live"], files["served"] = live_ranker(world_dir / "registry"), ()
     return Sources(
         manifest.name, world_dir, files, consent_of(world_dir), manifest.history_end_ts, manifest.has_negatives
     )
 
 
 def live_ranker(registry: Path) -> tuple[Path, ...]:
-    """Manifest and tensors of the ranker that a world begins with; none where none was built."""
-    files = tuple(registry / "ranker" / "rk-1" / name for name in ("manifest.json", "model.safetensors"))
+    """Manifest and tensors of the ranker that is live in that registry; none where it is not there. Raises CFG-003."""
+    version = stages.read(registry).live("ranker")
+    files = tuple(registry / "ranker" / version / name for name in ("manifest.json", "model.safetensors"))
     return files if all(path.exists() for path in files) else ()
 
 

@@ -70,13 +70,15 @@ PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
 @dataclass(frozen=True)
 class Made:
-    """What is published. root: the world's folder; files: of each dataset read and written; parents: digest of each read."""
+    """What is published. root: the world's folder; files: of each dataset read and written; parents: digest of each read.
+    started: when the run was, by the engine's clock."""
 
     root: Path
     run: str
     as_of: float
     files: Mapping[str, Path]
     parents: Mapping[str, str]
+    started: float
 
 
 def file_name(dataset: str) -> str:

@@ -66,17 +66,12 @@ class Content:
         return self._loaded
 
     @property
-    def scorable(self) -> bool:
-        """Whether the model takes what the contract makes."""
-        return len(self.loaded.contract.columns) == len(self.loaded.ranker.config.inputs)
-
-    @property
     def encoder_version(self) -> str:
         return self.loaded.config.model.two_tower
 
-    @property
-    def model_version(self) -> str:
-        return self.loaded.config.model.ranker
+    def model_version(self, asked: Request) -> str:
+        """The ranker that answers this request."""
+        return self.loaded.ranker_of(asked.user, asked.now)
 
     @property
     def index_version(self) -> str:
@@ -118,7 +113,7 @@ class Content:
         x, p = self.inputs(asked, rows, candidates, stats), None
         with contextlib.suppress(SandboxError):
             p = self.score(asked, candidates, x)
-        ranked = self.rank(candidates, stats, p, rows)
+        ranked = self.rank(candidates, stats, p, rows, version=self.model_version(asked))
         slate = self.apply_rules(asked, rows, candidates, ranked)
         return Answer(rows, lambda: found, candidates, stats, x, p, ranked, slate)
 
@@ -200,20 +195,18 @@ class Content:
         user = asked.user if asked.personalised else -1
         return np.full(len(candidates.ids), user, np.int64), candidates.ids, finite(x)
 
-    def score(self, asked: Request, candidates: Candidates, x: Floats) -> Floats:
-        """Probabilities float32 [n, 3]. Raises MODEL-003 where the contract has other columns than the
-        model, WIRE-001 for no candidates: ranking falls back then."""
-        return self.score_raw(*self.score_inputs(asked, candidates, x))
-
-    def score_raw(self, users: Ints, items: Ints, x: Floats) -> Floats:
-        """float32 [n, 3] from `score_inputs`, changed or not. Raises MODEL-003."""
-        return self.loaded.scorer(users, items, x, [len(items)])
+    def score(self, asked: Request, candidates: Candidates, x: Floats, version: str | None = None) -> Floats:
+        """Probabilities float32 [n, 3]. version: of the ranker, None for the one that answers the request. Raises
+        MODEL-003 where the contract has other columns than the model, WIRE-001 for no candidates: ranking falls back
+        then."""
+        return self.loaded.score(version or self.model_version(asked), *self.score_inputs(asked, candidates, x))
 
     def rank(
-        self, candidates: Candidates, stats: Rows | None, probabilities: Floats | None, rows: UserRows | None = None
-    ) -> Ranked:
+        self, candidates: Candidates, stats: Rows | None, probabilities: Floats | None, rows: UserRows | None = None,
+        *, version: str,
+    ) -> Ranked:  # fmt: skip
         """The order of the candidates. Without usable probabilities the items' own click rate orders them;
-        rows: marks the answer as fallen back where a row is not finite."""
+        rows: marks the answer as fallen back where a row is not finite. version: that gave the probabilities."""
         n = len(candidates.ids)
         fell_back = stats is None or (rows is not None and not all(ok for _, ok in _fit(rows)))
         stats = no_rows(n) if stats is None else stats
@@ -225,7 +218,7 @@ class Content:
             p, scores = usable, combine(usable, self.loaded.weights)
         missing = np.count_nonzero(stats.status != Status.PRESENT) / max(n, 1)
         return Ranked(
-            by_score(scores), scores, p[:, 0], self.model_version if usable is not None else "",
+            by_score(scores), scores, p[:, 0], version if usable is not None else "",
             missing, fell_back or usable is None, p,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,6 +66,8 @@ class Batch:
         self.asked, self.rows, self.n_wanted = asked, rows, n_wanted
         self.catalogue = shelf.shelves.catalogue
         self.of = Requests.of(asked, rows, self.catalogue.user_language)
+        self.rankers = [loaded.ranker_of(a.user, a.now) for a in asked]
+        self.said = set[str]()  # those of them that took their rows
 
     def answers(self, item_rows: ItemRows) -> list[Answer | None]:
         """All stages; None for a request that no source has anything for."""
@@ -75,13 +78,13 @@ class Batch:
         spans = [slice(*span) for span in zip((ends - merged.n).tolist(), ends.tolist(), strict=True)]
         stats = item_rows(items, self.of.now[owner])
         x, fit_for_use = self._inputs(items, stats, owner)
-        p = self._probabilities(items, x, owner, merged.n.tolist())
+        p = self._probabilities(items, x, owner, merged.n)
         ranked = self._ranked(stats, p, fit_for_use, owner, spans)
         slates = self._slates(candidates, ranked)
         return [
             Answer(
                 self.rows[i], partial(self._found, found, i), candidates[i], part(stats, at), x[at],
-                p[at] if p is not None else None, ranked[i], slates[i],
+                p[at] if self.rankers[i] in self.said else None, ranked[i], slates[i],
             )
             if at.stop > at.start else None
             for i, at in enumerate(spans)
@@ -150,18 +153,23 @@ class Batch:
         x = self.builder.build(profile, session, stats, items, owner, self.loaded.contract)
         return x, fine & fine_too
 
-    def _probabilities(self, items: Ints, x: Floats, owner: Ints, sizes: list[int]) -> Floats | None:
-        """None where the model refuses: the contract has other columns than it was trained with."""
-        try:
-            return self.loaded.scorer(self.of.known[owner], items, finite(x), sizes)
-        except SandboxError:
-            return None
+    def _probabilities(self, items: Ints, x: Floats, owner: Ints, sizes: Ints) -> Floats:
+        """Of all rows, each by its request's ranker: the canary scores its users' rows. NaN where a model refuses: the
+        contract has other columns than it was trained with."""
+        users, x = self.of.known[owner], finite(x)
+        p = np.full((len(owner), len(OBJECTIVES)), np.nan, np.float32)
+        for version in dict.fromkeys(self.rankers):
+            mine = np.array([v == version for v in self.rankers])
+            rows = slice(None) if mine.all() else mine[owner]
+            with suppress(SandboxError):
+                p[rows] = self.loaded.rankers[version](users[rows], items[rows], x[rows], sizes[mine].tolist())
+                self.said.add(version)
+        return p
 
     def _ranked(
-        self, stats: Rows, p: Floats | None, fine: NDArray[np.bool_], owner: Ints, spans: list[slice]
+        self, stats: Rows, known: Floats, fine: NDArray[np.bool_], owner: Ints, spans: list[slice]
     ) -> list[Ranked]:
-        held, n = self.loaded, len(owner)
-        known = np.full((n, len(OBJECTIVES)), np.nan, np.float32) if p is None else p
+        held = self.loaded
         sizes = np.array([at.stop - at.start for at in spans], np.int64)
         fine_too, missing = kernels.tally(known, stats.status == Status.PRESENT, sizes)
         scored = fine_too.tolist()
@@ -171,14 +179,13 @@ class Batch:
             else stats.values[at, PRIOR] * held.weights[0]
             for at, ok in zip(spans, scored, strict=True)
         ]
-        version = held.config.model.ranker
         return [
             Ranked(
-                order, of, known[at, 0] if ok else np.zeros(len(of), np.float32), version if ok else "",
+                order, of, known[at, 0] if ok else np.zeros(len(of), np.float32), by if ok else "",
                 share, not (ok and rows_ok), known[at] if ok else None,
             )
-            for order, of, at, ok, share, rows_ok in zip(
-                ordered(scores), scores, spans, scored, missing.tolist(), fine.tolist(), strict=True
+            for order, of, at, ok, share, rows_ok, by in zip(
+                ordered(scores), scores, spans, scored, missing.tolist(), fine.tolist(), self.rankers, strict=True
             )
         ]  # fmt: skip
 

@@ -10,13 +10,14 @@ from typing import TypeVar
 import numpy as np
 
 from sandbox.base import artefacts
+from sandbox.base.arms import ranker_of
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config, ModelConfig
 from sandbox.base.errors import SandboxError
 from sandbox.virtual.answers.forward import RankerPass, TowerPass
 from sandbox.virtual.answers.nearest import Nearest
 from services.model.core import Ranker, TwoTower, load_ranker, load_two_tower
-from services.ranking.core import Contract, Floats
+from services.ranking.core import Contract, Floats, Ints
 from services.ranking.server import weights_of
 from services.retrieval.core import Covisit, Found, popular_by_region
 from services.retrieval.index import Index
@@ -44,11 +45,20 @@ class Loaded:
 
     @property
     def ranker(self) -> Ranker:
-        return self.scorer.model
+        """The live one."""
+        return self.rankers[self.config.model.ranker].model
 
-    @property
-    def scorer(self) -> RankerPass:
-        return self.rankers[self.config.model.ranker]
+    def ranker_of(self, user: int, now: float) -> str:
+        """The version that answers a user: the live one, or the canary. now: world seconds."""
+        return ranker_of(self.config.model, user, now)
+
+    def scorable(self, version: str) -> bool:
+        """Whether that ranker takes what the contract makes."""
+        return len(self.contract.columns) == len(self.rankers[version].model.config.inputs)
+
+    def score(self, version: str, users: Ints, items: Ints, x: Floats) -> Floats:
+        """Probabilities of one request's rows by that ranker, float32 [n, 3]. Raises MODEL-003."""
+        return self.rankers[version](users, items, x, [len(items)])
 
     @property
     def tower(self) -> TwoTower:
@@ -89,14 +99,6 @@ def load(
 
     Raises MODEL-001, MODEL-002, MODEL-003, CFG-001 and CFG-003, as the services' reload does.
     """
-    if config.model.canary is not None or config.model.shadow is not None:
-        raise SandboxError(
-            "CFG-001",
-            where="model.canary, model.shadow",
-            seen="one of them is set",
-            expected="neither, on the virtual backend",
-            fix="roll out on a stack that is live: sandbox up; see docs/rollout.md",
-        )
     rankers, towers = _models(config.model, held, registries)
     wanted = config.retrieval.index_version
     if held is not None and held.index.version == wanted:
@@ -116,7 +118,7 @@ def load(
 def _models(
     config: ModelConfig, held: Loaded | None, registries: Sequence[Path]
 ) -> tuple[dict[str, RankerPass], dict[str, TowerPass]]:
-    """The active versions and those that are held ready; `keep_loaded` lists both artifacts' versions."""
+    """The active versions, canary and shadow, and those that are held ready; `keep_loaded` lists both artifacts'."""
     kept: dict[str, list[str]] = {"ranker": [], "two_tower": []}
     for version in config.keep_loaded:
         there = [a for a in kept if _exists(registries, a, version)]
@@ -130,10 +132,11 @@ def _models(
             )
         for artifact in there:
             kept[artifact].append(version)
+    rolling = [rolled.version for rolled in (config.canary, config.shadow) if rolled is not None]
     rankers = held.rankers if held is not None else {}
     towers = held.towers if held is not None else {}
     return (
-        {v: rankers.get(v) or _ranker(registries, v) for v in (config.ranker, *kept["ranker"])},
+        {v: rankers.get(v) or _ranker(registries, v) for v in (config.ranker, *kept["ranker"], *rolling)},
         {v: towers.get(v) or _tower(registries, v) for v in (config.two_tower, *kept["two_tower"])},
     )
 

@@ -13,7 +13,7 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
+from itertools import cycle, repeat
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,8 @@ class CallError(SandboxError):
 
 # The noise of one request, drawn for its place in the world and for nothing else: normal and uniform numbers.
 Dice = Iterator[tuple[float, float]]
+
+_NO_LUCK: Dice = repeat((0.0, 1.0))
 
 
 def dice(seed: int, purpose: str, user: np.ndarray, session: np.ndarray, depth: np.ndarray) -> list[Dice]:
@@ -153,6 +155,10 @@ class Fabric:
         if uniform < self._tail_share:
             ms -= self._tail_ms * math.log(max(uniform / self._tail_share, 1e-9))
         return ms / 1000
+
+    def usual_seconds(self, op: str, n_keys: int) -> float:
+        """The same of work that belongs to no request, and draws no luck."""
+        return self.seconds(self._works[op][1], n_keys, _NO_LUCK)
 
     def handled_by(self, context: Context, service: str) -> Process:
         """The process in which a call is handled; the service's first where it has come to none."""

@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sandbox.base.arms import arm_of
 from sandbox.base.artefacts import pack_arrays
-from sandbox.base.config import Config, ModelConfig, RankingConfig, RetrievalConfig, RulesConfig, Shadow
+from sandbox.base.config import Canary, Config, ModelConfig, RankingConfig, RetrievalConfig, RulesConfig, Shadow
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SESSION, Rows, Status
 from sandbox.pipeline.index import dump
 from sandbox.pipeline.ivf import inverted
 from sandbox.virtual.answers.content import Content, Request
 from services.gateway.stages import UserRows
+from services.ranking.core import INPUTS
 from services.retrieval.core import popular_by_region
 from tests.services.artefacts import everything, ranker, register, two_tower
 from tests.services.harness import N_ITEMS, N_USERS, NO_CONSENT, WORLD_START, catalogue
@@ -105,7 +107,7 @@ def test_the_stages_alone_give_what_the_batch_gave(content):
         stats = item_rows(candidates.ids, a.now)
         x = content.inputs(a, r, candidates, stats)
         p = content.score(a, candidates, x)
-        ranked = content.rank(candidates, stats, p)
+        ranked = content.rank(candidates, stats, p, version="rk-1")
         slate = content.apply_rules(a, r, candidates, ranked)
         same(type(whole)(r, lambda found=found: found, candidates, stats, x, p, ranked, slate), whole)
 
@@ -121,16 +123,45 @@ def test_a_user_without_consent_is_answered_as_one_who_is_unknown(content):
     assert len(answer.slate.rows) == 10
 
 
+def test_a_canary_answers_its_users_as_if_it_were_live_and_nobody_else_notices(content):
+    canary = Canary(version="rk-2", share=0.4, salt="one", until_ts=REQUESTS[15].now)
+    before = content.healthy(REQUESTS, ROWS, item_rows)
+    content.configure(Config(model=ModelConfig(ranker="rk-2")))
+    were_it_live = content.healthy(REQUESTS, ROWS, item_rows)
+
+    content.configure(Config(model=ModelConfig(canary=canary, shadow=Shadow(version="rk-2"))))
+    found = content.healthy(REQUESTS, ROWS, item_rows)
+
+    its_users = {a.user for a in REQUESTS[:15] if arm_of(a.user, canary) == "canary"}
+    assert 3 <= len(its_users) <= 12
+    for a, r, answer, old, new in zip(REQUESTS, ROWS, found, before, were_it_live, strict=True):
+        same(answer, new if a.user in its_users else old)
+        same(answer, content.healthy([a], [r], item_rows)[0])
+        assert answer.ranked.model_version == ("rk-2" if a.user in its_users else "rk-1")
+        assert content.score(a, answer.candidates, answer.x).tobytes() == answer.probabilities.tobytes()
+
+
+def test_a_canary_that_takes_other_columns_falls_back_for_its_users_alone(content, registry):
+    ranker(registry, "rk-3", seed=3, inputs=INPUTS[:-1])
+    canary = Canary(version="rk-3", share=0.4, salt="one", until_ts=WORLD_START + 1e6)
+    content.configure(Config(model=ModelConfig(canary=canary)))
+
+    for a, answer in zip(REQUESTS, content.healthy(REQUESTS, ROWS, item_rows), strict=True):
+        refused = arm_of(a.user, canary) == "canary"
+        assert (answer.probabilities is None, answer.ranked.fell_back) == (refused, refused)
+        assert answer.ranked.model_version == ("" if refused else "rk-1")
+
+
 def test_without_item_rows_or_scores_the_answer_falls_back(content):
     a, r = REQUESTS[3], ROWS[3]
     (whole,) = content.healthy([a], [r], item_rows)
-    blind = content.rank(whole.candidates, None, whole.probabilities)
+    blind = content.rank(whole.candidates, None, whole.probabilities, version="rk-1")
     assert (blind.fell_back, blind.missing_share, blind.model_version) == (True, 1.0, "rk-1")
     stats = item_rows(whole.candidates.ids, a.now)
     spoiled = whole.probabilities.copy()
     spoiled[0, 0] = np.nan
     for p in (None, spoiled, whole.probabilities[:-1]):
-        prior = content.rank(whole.candidates, stats, p)
+        prior = content.rank(whole.candidates, stats, p, version="rk-1")
         assert (prior.fell_back, prior.model_version) == (True, "")
         assert prior.scores.tolist() == stats.values[:, ITEM_STATS.columns.index("ctr_28d")].tolist()
     assert whole.ranked.fell_back is False
@@ -143,7 +174,7 @@ def test_where_scores_that_are_no_numbers_pass_their_items_stand_last(content):
     spoiled = whole.probabilities.copy()
     spoiled[whole.ranked.order[:5]] = np.nan
 
-    ranked = content.rank(whole.candidates, item_rows(whole.candidates.ids, a.now), spoiled)
+    ranked = content.rank(whole.candidates, item_rows(whole.candidates.ids, a.now), spoiled, version="rk-1")
 
     content.configure(Config())
     assert (ranked.fell_back, ranked.model_version) == (False, "rk-1")
@@ -175,7 +206,7 @@ def test_a_configuration_is_taken_whole_or_not_at_all(content):
     before, model = content.loaded, content.loaded.rankers["rk-1"]
     for refused, code in (
         (Config(model=ModelConfig(ranker="rk-9")), "MODEL-001"),
-        (Config(model=ModelConfig(shadow=Shadow(version="rk-1"))), "CFG-001"),
+        (Config(model=ModelConfig(shadow=Shadow(version="rk-9"))), "MODEL-001"),
         (Config(model=ModelConfig(keep_loaded=["rk-9"])), "MODEL-001"),
         (Config(retrieval=RetrievalConfig(index_version="ix-9")), "MODEL-001"),
         (Config(ranking=RankingConfig(contract=["user_profile.nothing"])), "MODEL-003"),
@@ -188,7 +219,7 @@ def test_a_configuration_is_taken_whole_or_not_at_all(content):
         assert content.loaded is before
     content.configure(Config(retrieval=RetrievalConfig(index_version="ix-2"), model=ModelConfig(two_tower="tt-2")))
     (answer,) = content.healthy([REQUESTS[0]], [ROWS[0]], item_rows)
-    assert content.loaded.scorer is model
+    assert content.loaded.rankers["rk-1"] is model
     assert answer.ranked.model_version == "rk-1"
     assert (answer.candidates.encoder_version, answer.candidates.index_version) == ("tt-2", "ix-2")
 

@@ -13,6 +13,7 @@ from sandbox.base.rows import row_of
 from sandbox.virtual.answers.later import Later
 from sandbox.virtual.answers.request import Request
 from sandbox.virtual.machine.fabric import CallError, Context
+from sandbox.virtual.processes.handlers.beside import Beside
 from sandbox.virtual.processes.handlers.service import Service
 from services.gateway.stages import Candidates, UserRows
 from services.ranking.core import Floats
@@ -46,6 +47,9 @@ class Model(Service):
 
     _batches: defaultdict[str, Batches] = field(default_factory=lambda: defaultdict(Batches))  # by instance
 
+    def __post_init__(self) -> None:
+        self.beside = Beside(self)
+
     async def encode_user(self, asked: Request, rows: UserRows, context: Context) -> Floats | None:
         """None: as the batch has it. A vector where the model seam is armed."""
         await self.fabric.work("model.EncodeUser", context)
@@ -67,7 +71,8 @@ class Model(Service):
         """None: what the model makes of the inputs. Its answer where the model seam is armed."""
         fabric, content, loop = self.fabric, self.content, self.fabric.loop
         await fabric.work("model.Score", context)
-        began = loop.now
+        began, loaded = loop.now, content.loaded  # a call ends with what was in force when it came
+        version = loaded.ranker_of(context.user, asked.now)
         instance = fabric.handled_by(context, "model").instance
         batches = self._batches[instance]
         await self._join_batch(batches)
@@ -78,22 +83,24 @@ class Model(Service):
             fabric.record("model", "spans", row_of.spans(
                 ts=fabric.world.began_ts + began * fabric.world.speed, trace_id=context.trace_id,
                 span_id=fabric.span(), parent_id=context.span_id, service="model",
-                instance=instance, op="forward", kind="internal", peer=content.model_version,
+                instance=instance, op="forward", kind="internal", peer=version,
                 dur_ms=(loop.now - began) * 1000, queue_ms=waited_ms, status="OK", n_keys=n,
                 batch_size=n,
             ))  # fmt: skip
-        if not content.scorable:
+        if not loaded.scorable(version):
             raise CallError("MODEL-003")
         seam = fabric.seams["model"].model
-        if not seam:
-            return None
-        given = content.score_inputs(asked, candidates.get(), x.get())
-        call = _model_call("Score", content.model_version, given, context)
+        scored: Floats | None = None
+        if seam:
+            given = content.score_inputs(asked, candidates.get(), x.get())
+            call = _model_call("Score", version, given, context)
 
-        async def proceed(c: Call) -> Floats:
-            return content.score_raw(*c.payload)
+            async def proceed(c: Call) -> Floats:
+                return loaded.score(version, *c.payload)
 
-        scored: Floats = await fabric.through(seam, call, proceed)
+            scored = await fabric.through(seam, call, proceed)
+        if version == self.config().model.ranker:
+            self.beside.offer(asked, candidates, x, scored, n, context)
         return scored
 
     async def _join_batch(self, batches: Batches) -> None:

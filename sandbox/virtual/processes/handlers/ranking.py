@@ -79,17 +79,18 @@ class Ranking(Service):
         if same:
             ranked = answer.then(lambda a: a.ranked)
         else:
-            ranked = later(lambda: content.rank(candidates.get(), given.get(), p.get(), rows))
+            version = content.model_version(asked)
+            ranked = later(lambda: content.rank(candidates.get(), given.get(), p.get(), rows, version=version))
         if fabric.record is not None and chosen(context, config.ranking.sample_share):
             now = self.now()
             self.note("ranking", "model_inputs", lambda: _model_inputs(
-                content, x.get(), given.get(), rows, now, context.trace_id
+                content, x.get(), given.get(), rows, now, context.trace_id, ranked.get().model_version
             ) if ranked.get().model_version else ())  # fmt: skip
         return ranked, same
 
 
 def _model_inputs(
-    content: Content, x: Floats, stats: Rows | None, rows: UserRows, now: float, request_id: str
+    content: Content, x: Floats, stats: Rows | None, rows: UserRows, now: float, request_id: str, version: str
 ) -> Iterator[Row]:
     absent = absent_shares(
         np.array_equal(rows.profile, USER_PROFILE.default_row),
@@ -97,7 +98,8 @@ def _model_inputs(
         None if stats is None else stats.status,
     )
     loaded = content.loaded
+    ranker = loaded.rankers[version].model if version in loaded.rankers else loaded.ranker  # gone meanwhile
     return input_rows(
-        x, absent, loaded.ranker.config.inputs, loaded.contract, ts=now, request_id=request_id,
-        model_version=content.model_version,
+        x, absent, ranker.config.inputs, loaded.contract, ts=now, request_id=request_id,
+        model_version=version,
     )  # fmt: skip

@@ -171,10 +171,11 @@ class Score:
     def handler(self, request: Any) -> Handler:
         async def handle(context: Context) -> Floats:
             content = self.model.content
-            if request.version not in ("", content.model_version):
-                raise not_loaded(request.version, content.model_version)
+            version = content.model_version(self.asked)
+            if request.version not in ("", version):
+                raise not_loaded(request.version, version)
             ids = array(request.item_ids, "<i8", "Score.item_ids")
-            if request.n_columns != len(content.loaded.ranker.config.inputs):
+            if request.n_columns != len(content.loaded.rankers[version].model.config.inputs):
                 raise SandboxError(
                     "MODEL-003",
                     where="Score",
@@ -186,7 +187,7 @@ class Score:
             of, inputs = candidates_of(ids), x.reshape(len(ids), -1)
             asked = replace(self.asked, user=request.user_id, personalised=request.user_id >= 0)
             p = await self.model.score(asked, known(of), known(inputs), len(ids), context)
-            return content.score(asked, of, inputs) if p is None else p
+            return content.score(asked, of, inputs, content.model_version(self.asked)) if p is None else p
 
         return handle
 
@@ -194,7 +195,8 @@ class Score:
         content = self.model.content
         p = content.score(self.asked, self.candidates.get(), self.x.get()) if value is None else value
         return model_pb2.ScoreResponse(
-            probabilities=np.ascontiguousarray(p, "<f4").tobytes(), model_version=content.model_version
+            probabilities=np.ascontiguousarray(p, "<f4").tobytes(),
+            model_version=content.model_version(self.asked),
         )
 
     def value(self, answer: Any) -> Floats:
