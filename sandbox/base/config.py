@@ -141,6 +141,8 @@ class FeaturesConfig(Scaled):
     sample_share: float = Field(0.05, ge=0, le=1)  # of requests whose every feature is logged
     fetch_batch: int = Field(0, ge=0, le=1000)  # keys of one store round trip; 0: all
     withdrawals: list[Withdrawal] = Field([], exclude_if=lambda withdrawn: not withdrawn)
+    # Of the store itself, or of its replica (redis.replica), which takes reads off it and may be behind.
+    reads: Literal["primary", "replica"] = "primary"
 
 
 class RetrievalConfig(Scaled, Calling):
@@ -245,6 +247,7 @@ class RedisConfig(Document):
 
     maxmemory_mb: int = Field(512, ge=8, le=8192)  # the laptop world's rows take some 25; a runaway must not take all
     policy: Literal["noeviction", "allkeys-lru", "volatile-lru"] = "noeviction"
+    replica: bool = False  # kept for who reads (features.reads); who writes looks at once a write whether it is behind
 
 
 class Config(BaseModel, extra="forbid"):

@@ -185,6 +185,7 @@ _ALL = (
         fork_us BIGINT duration of the latest fork, microseconds
         net_out_kb DOUBLE bytes sent since the last sample, KiB
         keys BIGINT keys held
+        replica_lag_s DOUBLE=NULL how far what is read from the replica is behind, world seconds, NULL without one
     """),
     _table("redis_slowlog", "command that held the feature store for 10 ms or longer", "collector", """
         ts TIMESTAMP world time at which it was found

@@ -18,6 +18,7 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.clock import WallClock
+from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, FeatureView, Status, view_named
 from sandbox.base.instances import named
@@ -70,7 +71,8 @@ class Materialiser:
             "materialise": self._materialise_now,
         }
         self._stream = connect(run.redis, timeout_s=_TIMEOUT_S)
-        self._rows = RedisFeatures(Store(run.redis, timeout_s=_TIMEOUT_S), where="materialiser")
+        client, has_replica = Store(run.redis, timeout_s=_TIMEOUT_S), Config.load(run.path).redis.replica
+        self._rows = RedisFeatures(client, where="materialiser", has_replica=has_replica)
         self.upkeep = Upkeep(Store(run.redis, timeout_s=_TIMEOUT_S), self.seams, self.telemetry.log)
         self._n = 0  # runs so far: also the writer of the rows
         self._position = "-"  # in the event stream: what was read so far

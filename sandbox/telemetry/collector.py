@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from sandbox.base.clock import WallClock
+from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import GAUGES, Decoder, Frame
 from sandbox.base.rows import row_of
@@ -66,7 +67,8 @@ class Collector:
         self._alert_state = alerts.State()
         self._gauges = Gauges(self.settings.gauge_age_s)
         self._procs = ProcProbe(run.path, instance, self._gauges)
-        self._redis = RedisProbe(RedisLink(run.redis))
+        has_replica = Config.load(run.path).redis.replica
+        self._redis = RedisProbe(RedisLink(run.redis), run.speed if has_replica else None)
         self._redis_away = self._disk_full = False
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._senders: set[asyncio.Task[None]] = set()

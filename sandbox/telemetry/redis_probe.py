@@ -15,6 +15,7 @@ import hiredis
 from sandbox.base.instances import named
 from sandbox.base.rows import Row, row_of
 from services.events.core import GROUP, PROGRESS, STREAM
+from services.skeleton.replica import HELD
 
 _COUNT = "return #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2])"
 _TIMEOUT_S = 2.0
@@ -66,10 +67,11 @@ class RedisLink:
 
 
 class RedisProbe:
-    """Samples with what changed since the sample before."""
+    """Samples with what changed since the sample before. replica_speed: world seconds per wall second, None where
+    there is no replica."""
 
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
+    def __init__(self, link: RedisLink, replica_speed: float | None = None) -> None:
+        self._link, self._replica_speed = link, replica_speed
         self._before: dict[str, int] = {}
         self._tail = self._delivered = ""
         self._undelivered, self._slowest_id = 0, -1
@@ -96,8 +98,15 @@ class RedisProbe:
             maxmemory_mb=int(fields.get("maxmemory", 0)) / 2**20, evicted=since["evicted_keys"],
             expired=since["expired_keys"], hits=since["keyspace_hits"],
             misses=since["keyspace_misses"], fork_us=int(fields.get("latest_fork_usec", 0)),
-            net_out_kb=since["total_net_output_bytes"] / 1024, keys=keys,
+            net_out_kb=since["total_net_output_bytes"] / 1024, keys=keys, replica_lag_s=await self._replica_lag_s(),
         )  # fmt: skip
+
+    async def _replica_lag_s(self) -> float | None:
+        if self._replica_speed is None:
+            return None
+        held_ms, left_ms = await self._link.ask(["GET", HELD], ["PTTL", HELD])
+        behind_ms = 0.0 if held_ms is None else (_float(held_ms) or 0.0) - max(0, int(left_ms))
+        return behind_ms / 1000 * self._replica_speed
 
     async def slow(self, ts: float) -> list[Row]:
         """Rows of redis_slowlog: what Redis found slow since the time before."""

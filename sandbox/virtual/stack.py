@@ -84,7 +84,7 @@ class VirtualStack:
         self.stream = Stream()
         self.store = Store(self.catalogue, lambda: self.loop.now, self.world.now, lambda: len(self.stream.entries))
         self.store.views = views_with(self.config.features.max_age_s)
-        self.store.configure(self.config.redis)
+        self.store.configure(self.config.redis, self.config.features.reads)
         self.book = LedgerBook(self.began_ts)
         self.gathering = Gathering(self.content, self.store.items)
         self.store.settle = self.gathering.settle
@@ -196,7 +196,7 @@ class VirtualStack:
         self.gathering.settle()
         self.content.configure(config)
         self.store.views = views_with(config.features.max_age_s)
-        self.store.configure(config.redis)
+        self.store.configure(config.redis, config.features.reads)
         self.config = config
         self.fleet.configure(config)
         self.handlers.features.heed(config)
@@ -301,6 +301,7 @@ class VirtualStack:
 
     def _tend(self) -> None:
         """Once a second. What is computed later follows from none of it but keys that the store lets go (`Store.settle`)."""
+        self.store.tend()
         if self._is_up(MATERIALISER):
             self.upkeep.once()
         self.loop.at(self.loop.now + UPKEEP_EVERY_S, self._tend)

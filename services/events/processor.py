@@ -54,7 +54,8 @@ class StreamProcessor:
         self.erased = Watch(Path(host.run.world_dir))
         longest_block_s = 5.0  # of StreamConfig.block_ms: the read itself may take as long
         self.stream = Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
-        self.rows = RedisFeatures(Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S))
+        client = Store(host.run.redis, timeout_s=longest_block_s + TIMEOUT_S)
+        self.rows = RedisFeatures(client, has_replica=host.config.redis.replica)
         self.writer = zlib.crc32(f"{host.run.seed}/{host.instance}".encode())
         self.processed_ts = 0.0  # event time of the newest entry done, world seconds
         self.stopping = False
@@ -64,7 +65,8 @@ class StreamProcessor:
         self.task = asyncio.create_task(self._run())
 
     async def reconfigure(self, config: Config) -> None:
-        """Settings are read from the host at each batch."""
+        """Most settings are read from the host at each batch."""
+        self.rows.has_replica = config.redis.replica
 
     async def stop(self) -> None:
         """Lets a batch in progress end; one that is held longer is given up, and done by the next run."""

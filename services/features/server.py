@@ -46,6 +46,7 @@ class FeaturesServicer(features_pb2_grpc.FeaturesServicer):
         self.views = core.views_with(config.features.max_age_s)
         self.share = config.features.sample_share
         self.batch = config.features.fetch_batch
+        self.store.from_replica = config.features.reads == "replica"
 
     async def start(self) -> None:
         """The store may be away: calls then answer STORE-001 until it is back."""

@@ -17,6 +17,7 @@ import numpy as np
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import FeatureView, Rows, key, pack_many, unpack_many
 from sandbox.base.jobs import ROWS_PER_WRITE
+from services.skeleton import replica
 from services.skeleton.store import FAILURES, Store, Word, unreachable
 
 
@@ -52,11 +53,24 @@ class RedisFeatures:
     slot's command then goes out in the same round trip.
     """
 
-    def __init__(self, client: Store, *, spread: bool = False, where: str = "feature store") -> None:
+    def __init__(
+        self, client: Store, *, spread: bool = False, where: str = "feature store", has_replica: bool = False,
+        from_replica: bool = False,
+    ) -> None:  # fmt: skip
+        """has_replica: what is written may have to be left as it was, for who reads from the replica. from_replica:
+        reads are from it (services.skeleton.replica)."""
         self.client, self.spread, self._where = client, spread, where
+        self.has_replica, self.from_replica = has_replica, from_replica
 
     async def fetch(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """What lies under the keys, in their order, by one round trip. Raises FAILURES."""
+        """What lies under the keys, in their order, by one round trip; by a second one from a replica that is behind.
+        Raises FAILURES."""
+        if not self.from_replica:
+            return await self._fetch(keys)
+        held, *rows = await self._fetch([replica.HELD.encode(), *keys])
+        return rows if held is None else replica.as_seen(rows, await self._fetch([replica.older(k) for k in keys]))
+
+    async def _fetch(self, keys: Sequence[bytes]) -> list[bytes | None]:
         if not self.spread:
             answer: list[bytes | None] = await self.client.command("MGET", *keys)
             return answer
@@ -72,6 +86,8 @@ class RedisFeatures:
         if not rows:
             return
         groups = together(list(rows)) if self.spread else [list(rows)]
+        if self.has_replica:
+            await replica.leave(self.client, groups)
         commands: list[Sequence[Word]] = [
             ("MSET", *itertools.chain(*((name, rows[name]) for name in group))) for group in groups
         ]

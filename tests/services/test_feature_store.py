@@ -20,6 +20,7 @@ from sandbox.base.jobs import ROWS_PER_WRITE
 from sandbox.virtual.processes.store import Store as VirtualStore
 from services.events import core
 from services.skeleton.feature_store import FeatureStore, RedisFeatures, together
+from services.skeleton.replica import HELD, hold
 from services.skeleton.store import Store
 from tests.services.harness import N_ITEMS, N_USERS, WORLD_START, catalogue, make_run, redis_at
 from tests.services.waiting import until
@@ -210,6 +211,43 @@ class Contract:
         assert writing.kind.code == "STORE-004"
         assert np.flatnonzero(at_last).tolist() == list(range(N_KEPT // 2))
 
+    @EVERY_VIEW
+    async def test_who_reads_from_a_replica_that_is_held_sees_what_was_there_before(self, backend, view):
+        await fill(backend.store, view, ids(1, 2))
+        backend.with_replica()
+        await backend.hold_replica(600.0)
+        await fill(backend.store, view, ids(1, 3), value=5.0)
+        await fill(backend.store, view, ids(1), value=9.0)
+
+        behind = await backend.store.read(view, ids(1, 2, 3), NOW)
+        backend.read_from("primary")
+        now = await backend.store.read(view, ids(1, 2, 3), NOW)
+
+        assert behind.status.tolist() == [Status.PRESENT, Status.PRESENT, Status.MISSING]
+        assert behind.values[:2, 0].tolist() == [0.5, 1.5]
+        assert now.values[:, 0].tolist() == [9.0, 1.5, 6.0]
+
+    async def test_a_replica_catches_up_with_all_at_once_and_is_held_anew(self, backend):
+        backend.with_replica()
+        await backend.hold_replica(0.4)
+        await fill(backend.store, USER_SESSION, ids(1))
+        await fill(backend.store, ITEM_STATS, ids(7))
+        await backend.hold_replica(600.0)  # it is held already, and not for longer by this
+        before = [
+            (await backend.store.read(*of, NOW)).status[0] for of in ((USER_SESSION, ids(1)), (ITEM_STATS, ids(7)))
+        ]
+
+        await backend.replica_follows()
+        after = [
+            (await backend.store.read(*of, NOW)).status[0] for of in ((USER_SESSION, ids(1)), (ITEM_STATS, ids(7)))
+        ]
+        await backend.hold_replica(600.0)
+        await fill(backend.store, USER_SESSION, ids(1), value=7.0)
+
+        assert before == [Status.MISSING] * 2
+        assert after == [Status.PRESENT] * 2
+        assert (await backend.store.read(USER_SESSION, ids(1), NOW)).values[0, 0] == 0.5
+
 
 @dataclass
 class Watched(Store):
@@ -276,6 +314,18 @@ class OnRedis:
     def evicted(self):
         with redis.Redis(**self.run.redis_kwargs()) as direct:
             return direct.info("stats")["evicted_keys"]
+
+    def with_replica(self):
+        self.store.has_replica = self.store.from_replica = True
+
+    def read_from(self, place):
+        self.store.from_replica = place == "replica"
+
+    async def hold_replica(self, lag_s):
+        await self.client.command(*hold(round(lag_s * 1000)))
+
+    async def replica_follows(self):
+        await until(lambda: self._ask("exists", HELD) == 0)
 
     def refuse_writes(self):
         with redis.Redis(**self.run.redis_kwargs()) as direct:
@@ -381,6 +431,19 @@ class Virtual:
 
     def evicted(self):
         return self.store.memory.n_evicted
+
+    def with_replica(self):
+        self.store.configure(RedisConfig(replica=True), "replica")
+
+    def read_from(self, place):
+        self.store.configure(RedisConfig(replica=True), place)
+
+    async def hold_replica(self, lag_s):
+        self.store.hold_replica(lag_s)
+
+    async def replica_follows(self):
+        self.now = self.store.replica.until
+        self.store.tend()
 
     def refuse_writes(self):
         self.leave_room_for(0.0, "noeviction")

@@ -9,14 +9,17 @@ import pytest
 import redis
 from grpc import aio
 
-from sandbox.base.config import Config, Edge, FeaturesConfig
+from sandbox.base.config import Config, Edge, FeaturesConfig, RedisConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Status, key, pack
 from services.features.core import rows_of
 from services.features.server import REGISTRATION
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, features_pb2, features_pb2_grpc
 from services.skeleton.context import CURRENT, Context
+from services.skeleton.feature_store import RedisFeatures
 from services.skeleton.host import Host
+from services.skeleton.replica import hold
+from services.skeleton.store import Store
 from tests.services.harness import WORLD_START, make_run, redis_at, rows, serving
 
 EDGE = Edge(deadline_ms=1_000, attempts=1)
@@ -58,6 +61,32 @@ async def test_rows_come_in_order_with_their_status(run):
     assert got.values[0].tolist() == [0.0] * 16
     assert read[2:7] == ("ranking", "item_stats", 4, 1, 1)
     assert read[8] > 4 * 86_400
+
+
+async def test_rows_come_from_a_replica_that_is_held_until_reads_are_told_to_go_elsewhere(run):
+    config = Config(features=FeaturesConfig(reads="replica"), redis=RedisConfig(replica=True))
+    config.save(run.path)
+    asked = items(1, 7)
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+        fill(run)
+        async with serving(run, REGISTRATION):
+            callee, writer = caller(run), RedisFeatures(Store(run.redis), has_replica=True)
+            before = rows_of((await callee.call("GetItems", asked, EDGE)).rows)
+            store.execute_command(*hold(600_000))
+            await writer.write(
+                ITEM_STATS, np.array([1, 7]), np.full((2, 16), 0.9, np.float32), np.full(2, WORLD_START), 10
+            )
+            held = rows_of((await callee.call("GetItems", asked, EDGE)).rows)
+            config.features.reads = "primary"
+            config.save(run.path)
+            async with aio.insecure_channel(run.addresses["features"]) as channel:
+                await admin_pb2_grpc.AdminStub(channel).Reload(admin_pb2.ReloadRequest())
+            after = rows_of((await callee.call("GetItems", asked, EDGE)).rows)
+            await callee.close()
+            await writer.close()
+
+    assert before.status.tolist() == held.status.tolist() == [Status.PRESENT, Status.MISSING]
+    assert (held.run.tolist(), after.run.tolist()) == ([9, 0], [10, 10])
 
 
 async def test_a_client_that_reads_two_at_a_time_gets_the_same_rows_in_more_round_trips(run):

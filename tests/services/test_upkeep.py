@@ -13,10 +13,11 @@ from sandbox.base.schema import TABLES
 from sandbox.runtime.store_settings import put_in_force
 from sandbox.runtime.upkeep import Upkeep
 from sandbox.telemetry.redis_probe import RedisLink, RedisProbe
+from services.skeleton.replica import HELD
 from services.skeleton.seams import Seams
 from services.skeleton.store import Store
 from tests.services.harness import make_run, redis_at
-from tests.services.waiting import wait_for
+from tests.services.waiting import until, wait_for
 
 
 def rounds(address, seams, n):
@@ -99,3 +100,31 @@ def test_drafts_push_rows_out_of_a_full_store_and_the_probe_says_so(tmp_path):
     assert (before["evicted"], before["maxmemory_mb"]) == (0, 8.0)
     assert after["evicted"] >= 16 * 16, "24 MiB of drafts do not fit into 8"
     assert 7.5 < after["used_mb"] < 8.5
+
+
+def test_a_replica_that_is_held_back_is_behind_by_so_much_and_the_probe_says_so(tmp_path):
+    run, clock = make_run(tmp_path), WallClock()
+    seams = Seams(clock, clock)
+    seams.store.put(wrapper(Spec(fault="replica-lag-stale-read", params={"lag_s": 60}), clock, clock))
+    with redis_at(run), redis.Redis(unix_socket_path=run.redis) as store:
+
+        async def play():
+            client, link = Store(run.redis, timeout_s=10.0), RedisLink(run.redis)
+            upkeep, probe = Upkeep(client, seams, lambda *line, **fields: None), RedisProbe(link, 60.0)
+            rows = [await probe.stats(0.0, 1.0)]
+            await upkeep.once()
+            await until(lambda: store.pttl(HELD) < 59_900)
+            await upkeep.once()
+            rows.append(await probe.stats(1.0, 1.0))
+            link.close()
+            rows.append(await RedisProbe(link).stats(2.0, 1.0))
+            link.close()
+            await client.close()
+            return rows
+
+        lags = [row[TABLES["redis_stats"].names.index("replica_lag_s")] for row in asyncio.run(play())]
+
+        assert store.pttl(HELD) < 59_900, "what is held already is not held for longer"
+    assert lags[0] == 0.0
+    assert 6.0 < lags[1] < 60 * 60.0
+    assert lags[2] is None, "where there is none"

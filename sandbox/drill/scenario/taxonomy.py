@@ -100,6 +100,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "stream-lag": "the stream is processed too late",
         "materialisation-stalled": "a batch job no longer writes",
         "stale-input-reused": "a job runs on time on old input",
+        "replica-lag": "reads come from a copy that has not caught up with what was written",
         "index-outdated": "the index lacks what is new",
     },
     "feature-values": {

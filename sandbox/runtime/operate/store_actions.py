@@ -1,10 +1,10 @@
-"""Actions on the feature store: the memory that it has, and what it does once that is full."""
+"""Actions on the feature store: the memory that it has, what it does once that is full, and where it is read."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
-from sandbox.base.config import Config, RedisConfig
+from sandbox.base.config import Config, FeaturesConfig, RedisConfig
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import (
     Arguments,
@@ -19,6 +19,7 @@ from sandbox.runtime.operate.planning import (
 )
 
 _POLICIES: tuple[str, ...] = get_args(RedisConfig.model_fields["policy"].annotation)
+_PLACES: tuple[str, ...] = get_args(FeaturesConfig.model_fields["reads"].annotation)
 _FIELDS = {"maxmemory_mb": "memory_mb", "policy": "policy"}  # setting -> argument
 _FULL = {
     "noeviction": "once its memory is full it takes no writes",
@@ -64,9 +65,32 @@ def _legal(ops: Operations) -> dict[str, tuple[str, str]]:
     }
 
 
+def _reads(ops: Operations, a: Arguments) -> Plan:
+    config = Config.load(ops.run.path)
+    wanted, there = a["from"], _PLACES if config.redis.replica else _PLACES[:1]
+    one_of("reads", "from", wanted, there)
+
+    def carry_out(actor: str) -> Record:
+        return ops.apply({"features": {"reads": wanted}}, actor=actor, op="reads", arguments=a, target="features",
+                         key="reads", new=wanted)  # fmt: skip
+
+    warning = "a replica may be behind" if wanted == "replica" else "the store itself takes all reads"
+    summary = f"rows are read from the {wanted} in place of the {config.features.reads}"
+    return Plan(Preview(summary, ["features"], 0.0, True, warning), carry_out)
+
+
+def _reads_legal(ops: Operations) -> dict[str, tuple[str, str]]:
+    config = Config.load(ops.run.path)
+    there = _PLACES if config.redis.replica else _PLACES[:1]
+    return {"from": (", ".join(there), config.features.reads)}
+
+
 KINDS = (
     Kind("store", "Give the feature store other memory, or have it let other keys go once that is full",
          {"memory_mb": "its limit, MiB (optional)", "policy": "noeviction, allkeys-lru or volatile-lru (optional)"},
          _store, _legal, frozenset(("memory_mb", "policy")), ranges={"memory_mb": (8, 8192)},
          settings=(("redis", "maxmemory_mb"), ("redis", "policy")), keys=(("redis", "memory"),)),
+    Kind("reads", "Have rows read from the store itself, or from its replica where there is one",
+         {"from": "primary or replica"}, _reads, _reads_legal, settings=(("features", "reads"),),
+         keys=(("features", "reads"),)),
 )  # fmt: skip

@@ -43,7 +43,8 @@ class Memory:
     @property
     def is_watched(self) -> bool:
         """Whether it may become full; else nobody counts."""
-        return bool(self.blobs) or self.settings != _USUAL
+        asked = self.settings.maxmemory_mb, self.settings.policy
+        return bool(self.blobs) or asked != (_USUAL.maxmemory_mb, _USUAL.policy)
 
     @property
     def limit_bytes(self) -> int:

@@ -164,6 +164,7 @@ class Recorder:
             used_mb=store.used_bytes / 2**20, maxmemory_mb=float(store.memory.settings.maxmemory_mb),
             evicted=change["evicted"], expired=change["expired"], hits=change["reads"] - change["misses"],
             misses=change["misses"], fork_us=0, net_out_kb=change["reads"] * ITEM_STATS.row_bytes / 1024, keys=n_keys,
+            replica_lag_s=store.replica.behind_s(store.wall()) * self.world.speed if store.replica.is_there else None,
         ))  # fmt: skip
         self(COLLECTOR, "stream_stats", row_of.stream_stats(
             ts=now, stream=STREAM, consumer_group=GROUP, length=len(stream.entries),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import heapq
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,49 +14,10 @@ from sandbox.base.config import RedisConfig
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, USER_SEEN, USER_SESSION, VIEWS, FeatureView, Rows, Status
 from sandbox.virtual.processes.memory import BESIDE, Key, Memory
+from sandbox.virtual.processes.replica import Replica
+from sandbox.virtual.processes.tables import Table, Written, joined
 from services.events.core import Entry
 from services.gateway.stages import UserRows
-
-
-@dataclass(frozen=True)
-class Written:
-    """A row. values: float32 [columns]."""
-
-    values: np.ndarray
-    event_ts: float
-    run: int
-
-
-@dataclass
-class _Table:
-    """One view held densely: rows of a batch job. values: float32 [n, columns]; event_ts: float64 [n],
-    NaN where there is no row; run: uint64 [n]."""
-
-    values: np.ndarray
-    event_ts: np.ndarray
-    run: np.ndarray
-    n: int = 0  # rows there are
-
-    @classmethod
-    def empty(cls, view: FeatureView, n: int) -> _Table:
-        return cls(np.tile(view.default_row, (n, 1)), np.full(n, np.nan), np.zeros(n, np.uint64))
-
-    def row(self, id: int) -> Written | None:
-        """A copy of one row, None where there is none."""
-        ts = float(self.event_ts[id])
-        return None if math.isnan(ts) else Written(self.values[id].copy(), ts, int(self.run[id]))
-
-    def put(self, ids: np.ndarray, values: np.ndarray, event_ts: np.ndarray, run: int) -> None:
-        self.values[ids], self.event_ts[ids], self.run[ids] = values, event_ts, run
-        self.n = int(np.count_nonzero(np.isfinite(self.event_ts)))
-
-    def drop(self, id: int) -> bool:
-        """Whether there was such a row."""
-        if math.isnan(self.event_ts[id]):
-            return False
-        self.event_ts[id] = np.nan
-        self.n -= 1
-        return True
 
 
 @dataclass
@@ -88,14 +48,14 @@ class Store:
     def __post_init__(self) -> None:
         users, items = self.catalogue.n_users, self.catalogue.n_items
         n_of = {view.name: items if view.entity == "item" else users for view in VIEWS.values()}
-        self.memory = Memory(n_of, lambda: self.world())
+        self.memory, self.replica = Memory(n_of, lambda: self.world()), Replica()
         self.clear()
 
     def clear(self) -> None:
         """Everything is gone, as after a restart of Redis."""
         self._batch = {
-            USER_PROFILE.name: _Table.empty(USER_PROFILE, self.catalogue.n_users),
-            ITEM_STATS.name: _Table.empty(ITEM_STATS, self.catalogue.n_items),
+            USER_PROFILE.name: Table.empty(USER_PROFILE, self.catalogue.n_users),
+            ITEM_STATS.name: Table.empty(ITEM_STATS, self.catalogue.n_items),
         }
         self.lists: dict[str, int] = {}  # beside the rows: how many elements each has
         self._streamed: dict[str, dict[int, Written]] = {USER_SESSION.name: {}, USER_SEEN.name: {}}
@@ -103,10 +63,12 @@ class Store:
         self._ends: dict[Key, float] = {}  # of the keys that have one: wall seconds
         self._next_ends: list[tuple[float, str, Any]] = []  # the same and what was so before, as a heap
         self.memory.clear()
+        self.replica.clear()
 
-    def configure(self, settings: RedisConfig) -> None:
-        """What does not fit any more goes at once."""
+    def configure(self, settings: RedisConfig, reads: str = "primary") -> None:
+        """What does not fit any more goes at once. reads: where who serves reads, primary or replica."""
         self.memory.settings = settings
+        self.replica.is_there, self.replica.is_read = settings.replica, reads == "replica"
         self.memory.forget_order()
         self._let_go()
         self._make_room()
@@ -143,7 +105,7 @@ class Store:
         self._let_go()
         if view.name not in self._batch:
             rows = [self._row(view.name, self._used(view.name, i, now), now) for i in ids.tolist()]
-            return _joined(view, rows)
+            return joined(view, rows)
         there = (ids >= 0) & (ids < len(self._batch[view.name].event_ts))
         self.memory.touch(view.name, ids[there], now)
         found = self._of_table(view.name, np.where(there, ids, 0), now)
@@ -167,6 +129,7 @@ class Store:
             for i, row, ts in zip(ids.tolist(), values, event_ts.tolist(), strict=True):
                 self.put_streamed(view.name, i, Written(row, ts, run), lives_s=lives_s)
             return
+        self.replica.leave(view.name, self._batch[view.name])
         self._batch[view.name].put(ids, values, event_ts, run)
         self.memory.touch(view.name, ids)
         if self._ends or lives_s is not None:
@@ -187,6 +150,7 @@ class Store:
 
     def put_streamed(self, view: str, user: int, row: Written, *, lives_s: float | None = None) -> None:
         """lives_s: as of `write`."""
+        self.replica.leave_row(view, user, self._streamed[view].get(user))
         self._streamed[view][user] = row
         # Where nobody counts, rows are put long after they would have been written.
         self.memory.touch(view, user, None if self.memory.is_watched else row.event_ts)
@@ -197,9 +161,22 @@ class Store:
     def put_later(self, user: int, entries: list[Entry]) -> None:
         """Commits what happened to a user; the rows that follow are put before anybody reads them."""
         self._owed.setdefault(user, []).append(entries)
-        # Of a row that may be gone by then, live on by what is written now, or need room.
-        if self._ends or self.memory.is_watched:
+        # Of a row that may be gone by then, live on by what is written now, need room, or be read as it is without it.
+        if self._ends or self.memory.is_watched or self.replica.is_held:
             self.work_out(user, self._owed.pop(user))
+
+    def hold_replica(self, lag_s: float) -> None:
+        """It stands still from now on, wall seconds, unless it does already."""
+        self.require("write", writing=True)
+        if not self.replica.is_held:
+            self._work_out_all()
+            self.replica.hold(self.wall(), lag_s)
+
+    def tend(self) -> None:
+        """Once a wall second: a replica that was held for long enough catches up."""
+        if self.replica.is_held and self.wall() >= self.replica.until:
+            self.settle()
+            self.replica.clear()
 
     def _work_out_all(self) -> None:
         for user in list(self._owed):
@@ -262,7 +239,10 @@ class Store:
         row = self.streamed(view, user)
         if row is not None:
             self.memory.touch(view, user, now)
-        return row
+        return self.replica.row(view, user, row)
+
+    def _as_read(self, view: str) -> Table:
+        return self.replica.table(view, self._batch[view])
 
     def items(self, ids: np.ndarray, now: Any) -> Rows:
         """Rows of item_stats. now: world seconds, one or float64 [n]."""
@@ -275,7 +255,7 @@ class Store:
         self._let_go()
         self.memory.touch(USER_PROFILE.name, user, now)
         return (
-            self._row(USER_PROFILE.name, self._batch[USER_PROFILE.name].row(user), now),
+            self._row(USER_PROFILE.name, self._as_read(USER_PROFILE.name).row(user), now),
             self._row(USER_SESSION.name, self._used(USER_SESSION.name, user, now), now),
             self._row(USER_SEEN.name, self._used(USER_SEEN.name, user, now), now),
         )
@@ -284,7 +264,7 @@ class Store:
         """The same as the gateway unpacks them, where nothing on the way looks at a row."""
         self._let_go()
         self.memory.touch(USER_PROFILE.name, user, now)
-        profile = self._batch[USER_PROFILE.name].row(user)
+        profile = self._as_read(USER_PROFILE.name).row(user)
         session, seen = (self._used(view.name, user, now) for view in (USER_SESSION, USER_SEEN))
         is_known, profile_values = self._valid(USER_PROFILE.name, profile, now)
         return UserRows.of_values(
@@ -304,7 +284,7 @@ class Store:
         return False, spec.default_row
 
     def _of_table(self, view: str, ids: np.ndarray, now: float) -> Rows:
-        table, spec = self._batch[view], self.views[view]
+        table, spec = self._as_read(view), self.views[view]
         event_ts = table.event_ts[ids]
         there = np.isfinite(event_ts)
         expired = there & (now - event_ts > spec.max_age_s)
@@ -321,16 +301,3 @@ class Store:
         status = Status.PRESENT if is_valid else Status.MISSING if row is None else Status.EXPIRED
         ts, run = (np.nan, 0) if row is None else (row.event_ts, row.run)
         return Rows(values[None, :], np.array([ts]), np.array([status], np.uint8), np.array([run], np.uint64))
-
-
-def _joined(view: FeatureView, rows: Sequence[Rows]) -> Rows:
-    """Rows read one by one."""
-    if not rows:
-        empty = np.empty((0, len(view.columns)), np.float32)
-        return Rows(empty, np.empty(0), np.empty(0, np.uint8), np.empty(0, np.uint64))
-    return Rows(
-        np.concatenate([r.values for r in rows]),
-        np.concatenate([r.event_ts for r in rows]),
-        np.concatenate([r.status for r in rows]),
-        np.concatenate([r.run for r in rows]),
-    )

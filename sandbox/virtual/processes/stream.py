@@ -11,7 +11,8 @@ from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import USER_SEEN, USER_SESSION, FeatureView
 from sandbox.virtual.machine.loop import Loop, Signal, Task
-from sandbox.virtual.processes.store import Store, Written
+from sandbox.virtual.processes.store import Store
+from sandbox.virtual.processes.tables import Written
 from services.events import core
 from services.events.core import Entry, UserState
 from services.events.places import LIVES_S, Update, checked_update, noting, of_updates

@@ -14,6 +14,7 @@ from sandbox.virtual.machine.fabric import Fabric
 from sandbox.virtual.machine.loop import Task
 from sandbox.virtual.processes.store import Store
 from services.skeleton.points import MATERIALISER
+from services.skeleton.replica import HELD
 from services.skeleton.seams import Call
 
 SLOW_S = 0.01  # from here on a command stands in Redis' own log of slow ones
@@ -52,6 +53,9 @@ class Upkeep:
         store does not have."""
         lists, cost = self._store.lists, self._fabric.timing.elements
         name, key = str(words[0]), str(words[1])
+        if name == "SET" and key == HELD:
+            self._store.hold_replica(float(words[2]) / 1000)
+            return 0.0
         if name == "SET" and len(words) in (3, 5):  # with PX, or without an end
             self._store.keep(key, len(words[2]), float(words[4]) / 1000 if len(words) == 5 else None)
             return len(words[2]) / 1024 * cost.kept_us / 1e6

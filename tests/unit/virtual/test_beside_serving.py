@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sandbox.base.config import Config, RedisConfig
+from sandbox.base.config import Config, FeaturesConfig, RedisConfig
 from sandbox.base.features import Status
 from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.lake import connect
@@ -135,6 +135,28 @@ def test_how_a_run_is_looked_at_changes_nothing_of_what_is_let_go(home: Path, tm
 
     assert seldom.store.memory.n_evicted == often.store.memory.n_evicted > 0
     assert np.array_equal(seldom.ledger.requests.clicks, often.ledger.requests.clicks)
+
+
+def test_who_reads_from_a_replica_that_stands_still_knows_nothing_of_the_visit(home: Path, tmp_path: Path) -> None:
+    config = Config(redis=RedisConfig(replica=True), features=FeaturesConfig(reads="replica"))
+    stack = VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=5.0, config=config)
+    stack.advance(stack.began_ts + 5 * MINUTE)
+    stack.arm("materialiser", {"id": "f", "fault": "replica-lag-stale-read", "params": {"lag_s": 20}})
+    stack.advance(stack.began_ts + 45 * MINUTE)
+    act(stack, "reads from=primary")
+    stack.advance(stack.began_ts + 55 * MINUTE)
+
+    ages = asked(stack, f"""
+        SELECT CASE WHEN ts < t THEN 'before' WHEN ts < t + INTERVAL 40 MINUTE THEN 'held' ELSE 'after' END, avg((coalesce(session_age_s, 86400) > 300)::INT)
+        FROM requests, (SELECT to_timestamp({stack.began_ts + 5 * MINUTE})::TIMESTAMP AS t) WHERE depth >= 3 GROUP BY 1""")  # fmt: skip
+    old = dict(ages)
+    assert old["held"] > 0.8 > 0.4 > old["after"]
+    ((most_s, before_s, backlog),) = asked(stack, f"""
+        SELECT max(replica_lag_s), max(replica_lag_s) FILTER (ts < to_timestamp({stack.began_ts + 5 * MINUTE})::TIMESTAMP),
+               (SELECT max(backlog) FROM stream_stats) FROM redis_stats""")  # fmt: skip
+    assert before_s == 0
+    assert 18 * MINUTE <= most_s <= 21 * MINUTE
+    assert backlog < 100
 
 
 def profiles(stack: VirtualStack, users: np.ndarray) -> set[int]:

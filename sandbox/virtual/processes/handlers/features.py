@@ -115,8 +115,12 @@ class Features(Service):
                 stats = known(passed)
         if fabric.record is not None:
             given = stats
-            self.gathering.later(lambda: self._note_read(ITEM_STATS, candidates.get().ids, given.get(), now, context))
+            self.gathering.later(lambda: self._note_items(candidates.get().ids, given.get(), now, context))
         return stats
+
+    def _note_items(self, ids: np.ndarray, rows: Rows, now: float, context: Context) -> None:
+        self.store.n_misses += int(np.count_nonzero(rows.status == Status.MISSING))
+        self._note_read(ITEM_STATS, ids, rows, now, context)
 
     async def _through_fetch(
         self, op: str, asked: Wanted, held: Sequence[Rows], n: int, read_ts: float, context: Context
