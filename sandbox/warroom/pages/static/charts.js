@@ -159,10 +159,10 @@ export function chartOf(columns, rows, marks = []) {
   if (numbers.length === 0) return null;
   if (time !== undefined) return overTime(columns, rows, time, numbers, names, marks);
   if (names.length === 0 && numbers.length < 2) return null;
-  const name = names[0] ?? numbers[0];
-  const value = numbers.find((i) => i !== name);
+  const by = names.length ? names : [numbers[0]];
+  const value = numbers.find((i) => !by.includes(i));
   if (value === undefined) return null;
-  return bars(`${columns[value]} by ${columns[name]}`, rows.map((row) => [text(row[name]), row[value]]));
+  return bars(`${columns[value]} by ${by.map((i) => columns[i]).join(", ")}`, rows.map((row) => [by.map((i) => text(row[i])).join(", "), row[value]]));
 }
 
 function overTime(columns, rows, time, numbers, names, marks) {

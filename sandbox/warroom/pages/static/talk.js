@@ -11,12 +11,13 @@ export function pager(model) {
   const element = h("section", { class: "pager card", "aria-label": "Pager" }, h("h2", {}, "Pager"), text, by, button);
   model.watch((state) => {
     const page = state.page;
-    const rings = Boolean(page && !page.acknowledged_by);
+    const over = ["over", "debrief"].includes(state.room.phase);
+    const rings = Boolean(page && !page.acknowledged_by && !over);
     element.classList.toggle("rings", rings);
     document.title = `${rings ? "PAGE · " : ""}${state.room.title}`;
     say(text, page ? page.text : "No page yet. Look around, divide the work.");
-    say(by, page ? `${page.ts.slice(11, 16)}, ${page.acknowledged_by ? `acknowledged by ${page.acknowledged_by}` : "nobody has it yet"}` : "");
-    button.hidden = !page || Boolean(page.acknowledged_by);
+    say(by, page ? `${page.ts.slice(11, 16)}, ${page.acknowledged_by ? `acknowledged by ${page.acknowledged_by}` : over ? "nobody acknowledged it" : "nobody has it yet"}` : "");
+    button.hidden = !rings;
     allow(button, model.why("acknowledge"));
   });
   return element;
