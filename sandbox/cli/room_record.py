@@ -112,22 +112,32 @@ def results(
     scenario: Annotated[str | None, typer.Option(help="Sessions of one scenario.")] = None,
     by: Annotated[By, typer.Option("--by", help="How to cut time.")] = By.week,
     sheet: Annotated[Path | None, typer.Option("--csv", help="Write a row for each session to this file too.")] = None,
+    people: Annotated[
+        Path | None, typer.Option("--people-csv", help="Write a row for each person in each session to this file too.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """What those who answered drills here can do, by skill, with intervals: rooms and terminals together."""
+    """What those who answered drills here can do, by skill, with intervals: rooms and terminals together. People by name: what the
+    journals of their rooms say that they did."""
     from sandbox.room.record.results import results as found_in
+    from sandbox.room.record.sheet import people_sheet
     from sandbox.room.record.sheet import sheet as rows_of
 
-    if sheet is not None:
-        require_writable(sheet, "sandbox room results --csv", ".csv")
+    sheets = [
+        (path, option, rows)
+        for path, option, rows in ((sheet, "--csv", rows_of), (people, "--people-csv", people_sheet))
+        if path is not None
+    ]
+    for path, option, _ in sheets:
+        require_writable(path, f"sandbox room results {option}", ".csv")
     found = found_in(since, scenario, by.value)
-    if sheet is not None:
-        sheet.write_text(rows_of(found), encoding="utf-8", newline="")
+    for path, _, rows in sheets:
+        path.write_text(rows(found), encoding="utf-8", newline="")
 
     def human() -> None:
         _tabulate(found)
-        if sheet is not None:
-            out.print(f"written: {sheet}", markup=False, soft_wrap=True)
+        for path, _, _ in sheets:
+            out.print(f"written: {path}", markup=False, soft_wrap=True)
 
     emit(found.model_dump(mode="json"), human, json_)
 
@@ -135,7 +145,7 @@ def results(
 def _tabulate(found: Results) -> None:
     skills = list(found.whole.skills)
     table = Table("", "n", "score", *skills, header_style="bold")
-    for group in (found.whole, *found.periods, *found.scenarios):
+    for group in (found.whole, *found.periods, *found.scenarios, *found.people):
         told = [_bounds(group.score), *(_bounds(group.skills[skill]) for skill in skills)]
         table.add_row(escape(group.name), str(group.n), *told)
     out.print(table)

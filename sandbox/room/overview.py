@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from sandbox.base.errors import SandboxError
+from sandbox.drill.scenario.queries import sql_time
+from sandbox.room.panels.asking import Asks
 from sandbox.room.room import Room
 
 SIGNALS = ("request_rate", "error_share", "degraded_share", "latency_p50_ms", "latency_p99_ms", "ctr")
@@ -20,46 +22,55 @@ VERSIONS = ("model_version", "index_version", "encoder_version", "rules_version"
 MOST_CHANGES = 20  # the latest
 MOST_ROWS = 9_000  # of all signals: a day of minutes
 _TEXT = 200  # characters of a text that somebody wrote
-_SHARE = 0.1  # of the desk's time that looking may take
-_MOST_S = (
-    12.0  # wall seconds that an overview is good for at most: one look that had to wait for others is no slow lake
-)
-SQL = f"""
+_SHARE = 0.25  # of the desk's time that looking may take
+_MOST_S = 6.0  # wall seconds that an overview is good for at most: one look that had to wait for others is no slow lake
+_FIGURES = 4  # of a number: more would be news each second of what nobody can see
+_LAST_S = 3_600.0  # world seconds in which the last point of a signal is looked for
+_AGAIN_S = 300.0  # world seconds of points that are read again: those of late rows come late, or change
+_ALL = f"""
     SELECT 'edge' AS what, caller AS name, callee AS other, sum(rps) / count(DISTINCT ts) AS a,
            sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
-    FROM rpc_edges WHERE ts > world_now() - INTERVAL 5 MINUTE GROUP BY ALL
+    FROM rpc_edges WHERE ts > {{now}} - INTERVAL 5 MINUTE{{by}} GROUP BY ALL
     UNION ALL BY NAME
     SELECT 'node' AS what, service AS name, '' AS other, avg(cpu_pct) AS a, avg(pool_queue) AS b, NULL AS c,
            count(DISTINCT instance) AS n
-    FROM procs WHERE ts > world_now() - INTERVAL 2 MINUTE GROUP BY ALL
+    FROM procs WHERE ts > {{now}} - INTERVAL 2 MINUTE{{by}} GROUP BY ALL
     UNION ALL BY NAME
     SELECT 'store' AS what, arg_max(node, ts) AS name, '' AS other, arg_max(ops, ts) AS a, arg_max(used_mb, ts) AS b,
            NULL AS c, count(DISTINCT node) AS n
-    FROM redis_stats HAVING count(*) > 0
+    FROM redis_stats WHERE true{{by}} HAVING count(*) > 0
     UNION ALL BY NAME
     SELECT 'stream' AS what, arg_max(stream, ts) AS name, '' AS other, arg_max(rate_out, ts) AS a,
            arg_max(backlog, ts) AS b, NULL AS c, 1 AS n
-    FROM stream_stats HAVING count(*) > 0
+    FROM stream_stats WHERE true{{by}} HAVING count(*) > 0
     UNION ALL BY NAME
     SELECT 'job' AS what, view AS name, arg_max(status, finished) AS other, epoch(max(finished)) AS a,
            arg_max(rows_written, finished) AS b, NULL AS c, count(*) AS n
-    FROM materialization_runs WHERE finished BETWEEN world_now() - INTERVAL 1 DAY AND world_now() GROUP BY view
+    FROM materialization_runs WHERE finished BETWEEN {{now}} - INTERVAL 1 DAY AND {{now}} GROUP BY view
     UNION ALL BY NAME
     SELECT 'version' AS what, name, other, count(*) AS a, NULL AS b, NULL AS c, 1 AS n
     FROM (SELECT unnest({list(VERSIONS)}) AS name, unnest([{", ".join(VERSIONS)}]) AS other
-          FROM requests WHERE ts > world_now() - INTERVAL 5 MINUTE) WHERE other IS NOT NULL GROUP BY name, other
+          FROM requests WHERE ts > {{now}} - INTERVAL 5 MINUTE{{by}}) WHERE other IS NOT NULL GROUP BY name, other
     UNION ALL BY NAME
     SELECT 'change' AS what, target AS name, concat(key, ': ', old, ' → ', new, ' (', actor, ')') AS other, epoch(ts) AS a,
            NULL AS b, NULL AS c, 1 AS n
-    FROM changes WHERE ts > world_now() - INTERVAL 1 HOUR
+    FROM changes WHERE ts > {{now}} - INTERVAL 1 HOUR{{by}}
     UNION ALL BY NAME
     SELECT 'alert' AS what, rule AS name, arg_max(summary, ts) AS other, epoch(max(ts)) AS a, NULL AS b, NULL AS c, 1 AS n
-    FROM alerts GROUP BY rule HAVING arg_max(state, ts) = 'firing'
+    FROM alerts WHERE true{{by}} GROUP BY rule HAVING arg_max(state, ts) = 'firing'
     UNION ALL BY NAME
     SELECT 'signal' AS what, name, '' AS other, epoch(ts) AS a, value AS b, NULL AS c, 1 AS n
-    FROM metrics WHERE label = 'all' AND name IN {SIGNALS}
+    FROM metrics WHERE label = 'all' AND name IN {SIGNALS} AND ts > {{after}}{{by}}
     ORDER BY what, name, a
 """  # a part each: one query is one round trip to the worker
+
+
+def sql(after_ts: float = 0.0, now_ts: float | None = None) -> str:
+    """The query of an overview. after_ts: world seconds; of the signals the points after that alone. now_ts: of a moment that is
+    past, as far as is known of it by now; None for now."""
+    moment = "world_now()" if now_ts is None else sql_time(now_ts)
+    by = "" if now_ts is None else f" AND ts <= {moment}"
+    return _ALL.format(after=sql_time(after_ts), now=moment, by=by)
 
 
 class Edge(BaseModel):
@@ -149,6 +160,12 @@ class Overview(BaseModel):
         later = {name: [p for p in points if p[0] > ts] for name, points in self.signals.items()}
         return self.model_copy(update={"signals": later})
 
+    def after(self, before: Overview) -> Overview:
+        """The same with the points that were known before, where it has no others for their times."""
+        names = dict.fromkeys([*before.signals, *self.signals])
+        points = {name: {**dict(before.signals.get(name, [])), **dict(self.signals.get(name, []))} for name in names}
+        return self.model_copy(update={"signals": {name: sorted(of.items()) for name, of in points.items()}})
+
 
 class Lookout:
     """A room's overview, looked for again once it is old. clock: monotonic seconds. every_s: of the clock, at least; more
@@ -177,10 +194,18 @@ class Lookout:
         """A lake that cannot be asked leaves what was seen last: it is no error of whoever watches."""
         began, settled = self._clock(), self._room.is_settled
         with suppress(SandboxError):
-            self._seen = told(self._room.look_up(SQL, MOST_ROWS)[0].rows, self._room.now())
+            last_ts = max((points[-1][0] for points in self._seen.signals.values()), default=_AGAIN_S)
+            rows = self._room.look_up(sql(last_ts - _AGAIN_S), MOST_ROWS)[0].rows
+            self._seen = told(rows, self._room.now()).after(self._seen)
             self._settled = settled
         self._at = self._clock()
         self._good_s = max(self._every_s, min(_MOST_S, (self._at - began) / _SHARE))
+
+
+def stack_at(lake: Asks, ts: float) -> Overview:
+    """What the overview would have shown at that world time, with the last point of each signal. Raises LAKE-001..004."""
+    seen = told(lake.query(sql(ts - _LAST_S, ts), max_rows=MOST_ROWS).rows, ts)
+    return seen.model_copy(update={"signals": {name: points[-1:] for name, points in seen.signals.items()}})
 
 
 def told(rows: list[list[Any]], world_ts: float) -> Overview:
@@ -218,5 +243,5 @@ def _finite(value: Any) -> float | None:
     """JSON has no word for what is not a number."""
     if value is None:
         return None
-    number = round(float(value), 6)
-    return number if abs(number) < 1e300 else None
+    number = float(value)
+    return float(f"{number:.{_FIGURES}g}") if abs(number) < 1e300 else None

@@ -22,8 +22,10 @@ from sandbox.room.room import Room
 from sandbox.room.twists.director import ORDERS
 from sandbox.warroom import callers, problems
 from sandbox.warroom.feed import dumped, feed, sse
+from sandbox.warroom.watch import Sight
 
 api = APIRouter(prefix="/api/v1")
+Watch = Annotated[bool, Query(description="whether the overview comes with it, each time that something in it is new")]
 After = Annotated[int, Query(ge=0, le=2**53, description="seq of the last event that was seen; 0 for all")]
 Caller = Callable[[HTTPConnection, str], tuple[Room, str]]
 _REFUSED = 4000  # of a WebSocket: its reason is the error's code
@@ -79,14 +81,15 @@ async def command(code: str, command: AnyCommand, request: Request) -> Done:
 
 
 @api.get("/rooms/{code}/events", tags=["participants"], response_class=StreamingResponse)
-async def events(code: str, request: Request, resume_from: After = 0) -> StreamingResponse:
-    """Server-sent events after `resume_from`, or after the header Last-Event-ID. The same over WebSocket."""
-    return _stream(request, *callers.participant(request, code), resume_from)
+async def events(code: str, request: Request, resume_from: After = 0, watch: Watch = False) -> StreamingResponse:
+    """Server-sent events after `resume_from`, or after the header Last-Event-ID. The same over WebSocket, where whoever sends
+    `watch` has the overview come with it from then on, and not any more who sends `rest`."""
+    return _stream(request, *callers.participant(request, code), resume_from, watch)
 
 
 @api.websocket("/rooms/{code}/events")
-async def events_socket(socket: WebSocket, code: str, resume_from: After = 0) -> None:
-    await _socket(socket, code, callers.participant, resume_from)
+async def events_socket(socket: WebSocket, code: str, resume_from: After = 0, watch: Watch = False) -> None:
+    await _socket(socket, code, callers.participant, resume_from, watch)
 
 
 @api.get("/instructor/rooms", tags=["instructor"])
@@ -109,14 +112,16 @@ async def instructor_command(code: str, command: AnyCommand, request: Request) -
 
 
 @api.get("/instructor/rooms/{code}/events", tags=["instructor"], response_class=StreamingResponse)
-async def instructor_events(code: str, request: Request, resume_from: After = 0) -> StreamingResponse:
+async def instructor_events(
+    code: str, request: Request, resume_from: After = 0, watch: Watch = False
+) -> StreamingResponse:
     """As a participant's, with what is the instructor's alone."""
-    return _stream(request, *callers.instructor(request, code), resume_from)
+    return _stream(request, *callers.instructor(request, code), resume_from, watch)
 
 
 @api.websocket("/instructor/rooms/{code}/events")
-async def instructor_socket(socket: WebSocket, code: str, resume_from: After = 0) -> None:
-    await _socket(socket, code, callers.instructor, resume_from)
+async def instructor_socket(socket: WebSocket, code: str, resume_from: After = 0, watch: Watch = False) -> None:
+    await _socket(socket, code, callers.instructor, resume_from, watch)
 
 
 async def _state(request: Request, room: Room, who: str) -> JSONResponse:
@@ -133,7 +138,7 @@ async def _submit(request: Request, room: Room, who: str, command: Any) -> Done:
     return Done(seq=await anyio.to_thread.run_sync(room.submit, who, command, limiter=limiter))
 
 
-def _stream(request: Request, room: Room, who: str, after: int) -> StreamingResponse:
+def _stream(request: Request, room: Room, who: str, after: int, watch: bool) -> StreamingResponse:
     at = callers.served(request)
     room.events_after(after, who, 0)  # refused before the answer has begun
     last = request.headers.get("last-event-id", "")
@@ -143,42 +148,46 @@ def _stream(request: Request, room: Room, who: str, after: int) -> StreamingResp
 
     async def lines() -> AsyncIterator[str]:
         with suppress(SandboxError), at.stream(room.code, who):  # ends for whoever leaves the room
-            async for event in feed(room, who, after, at.settings.clock_s):
+            async for event in feed(room, who, after, at.settings.clock_s, at.sight(room, on=watch)):
                 yield sse(*event)
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(lines(), media_type="text/event-stream", headers=headers)
 
 
-async def _socket(socket: WebSocket, code: str, caller: Caller, after: int) -> None:
-    """Each event as one text message {kind, seq, …}; nothing is read but the end."""
+async def _socket(socket: WebSocket, code: str, caller: Caller, after: int, watch: bool) -> None:
+    """Each event as one text message {kind, seq, …}; what is read is whether they watch the overview."""
     await socket.accept()
     at = callers.served(socket)
     try:
         room, who = caller(socket, code)
         with at.stream(room.code, who):
-            await _send(socket, feed(room, who, after, at.settings.clock_s))
+            sight = at.sight(room, on=watch)
+            await _send(socket, feed(room, who, after, at.settings.clock_s, sight), sight)
     except SandboxError as error:
         await _refuse(socket, error)
     except WebSocketDisconnect:
         return
 
 
-async def _send(socket: WebSocket, events: AsyncIterator[tuple[int | None, str, Any]]) -> None:
-    gone = asyncio.ensure_future(_gone(socket))
+async def _send(socket: WebSocket, events: AsyncIterator[tuple[int | None, str, str]], sight: Sight) -> None:
+    gone = asyncio.ensure_future(_hears(socket, sight))
     try:
-        async for _, kind, document in events:
+        async for _, _, text in events:
             if gone.done():
                 return
-            await socket.send_text(dumped({"kind": kind, **document}))
+            await socket.send_text(text)
     finally:
         gone.cancel()
 
 
-async def _gone(socket: WebSocket) -> None:
+async def _hears(socket: WebSocket, sight: Sight) -> None:
+    """Until they are gone. What is none of the two words is passed over."""
     with suppress(WebSocketDisconnect):
         while True:
-            await socket.receive_text()
+            word = await socket.receive_text()
+            if word in ("watch", "rest"):
+                sight.turn(word == "watch")
 
 
 async def _refuse(socket: WebSocket, error: SandboxError) -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from sandbox.room.debriefed import MEDIA, Form, file_of
-from sandbox.room.overview import Lookout, Overview
+from sandbox.room.overview import Overview
 from sandbox.room.room import Room
 from sandbox.room.words import Words
 from sandbox.room.words import words as all_words
@@ -71,6 +71,4 @@ async def _debrief(request: Request, room: Room, who: str, form: Form) -> Respon
 async def _seen(request: Request, room: Room, who: str, since: float) -> Overview:
     at = callers.reads(request, room, who)
     room.events_after(0, who, 0)  # refused for whoever is in the room no more
-    lookout = at.lookouts.setdefault(room.code, Lookout(room, at.clock, at.settings.overview_s))
-    seen = await anyio.to_thread.run_sync(lookout.seen, limiter=at.desk_threads)
-    return seen.since(since)
+    return (await at.overview(room)).since(since)

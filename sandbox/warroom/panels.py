@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from functools import wraps
+from typing import Annotated, Any, Protocol, TypeVar
 
 import anyio
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from sandbox.base.errors import SandboxError
+from sandbox.room.overview import Overview, stack_at
 from sandbox.room.panels import dashboards as of_boards
 from sandbox.room.panels import logs as of_logs
 from sandbox.room.panels import slates as of_slates
 from sandbox.room.panels import subjects as of_subjects
 from sandbox.room.panels import traces as of_traces
 from sandbox.room.panels.asking import MOST_PAGES, Asks, Window
-from sandbox.room.panels.keeper import Panels
+from sandbox.room.panels.keeper import Kept, Panels
+from sandbox.room.record.recordings import Recording
 from sandbox.room.room import Room
-from sandbox.warroom import callers
+from sandbox.warroom import callers, past
 from sandbox.warroom.rooms import PANEL_THREADS
 
 panels = APIRouter(prefix="/api/v1")
-_INSTRUCTORS = "/instructor"
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,18 +39,35 @@ Words = Annotated[str, Query(max_length=of_logs.MOST_MSG)]
 Number = Annotated[int | None, Query(ge=0, lt=2**53)]
 NumberInPath = Annotated[int, Path(ge=0, lt=2**53)]
 Id = Annotated[str, Path(max_length=80)]
+At = Annotated[int, Query(ge=1, le=2**53, description="seq of the event after which the stack is shown")]
+
+
+class Seer(Protocol):
+    """Who looks, and where."""
+
+    @property
+    def world_rate(self) -> float: ...
+    async def sees(self, key: Hashable, look: Callable[[Asks], T], panel: str, about: str = "") -> T:
+        """key: of the document beside `panel`. panel, about: what the room is told that they look at."""
+        ...
+
+    def window(self, minutes: float, to_ts: float | None) -> Window: ...
 
 
 @dataclass(frozen=True)
-class Seer:
-    """Who looks, and where."""
+class Here:
+    """Somebody who looks at a room's stack as it is now."""
 
     request: Request
     room: Room
     who: str
 
+    @property
+    def world_rate(self) -> float:
+        return self.room.world_rate
+
     async def sees(self, key: Hashable, look: Callable[[Asks], T], panel: str, about: str = "") -> T:
-        """panel, about: what the room is told that they look at. Raises ROOM-003..005 and what `look` raises."""
+        """Raises ROOM-003..005 and what `look` raises."""
         at = callers.reads(self.request, self.room, self.who)
         self.room.events_after(0, self.who, 0)  # refused for whoever is in the room no more
         at.rates.spend(("panel", self.room.code, self.who), at.settings.panels, "looks of one participant")
@@ -59,34 +79,114 @@ class Seer:
             if self.room.looks_elsewhere(self.who, panel, about):
                 at.rates.spend(("look", self.room.code, self.who), at.settings.looks, "looks that are told")
                 await anyio.to_thread.run_sync(self.room.look, self.who, panel, about)
-        return found
+        return _sent(self.request, found)
 
     def window(self, minutes: float, to_ts: float | None) -> Window:
         return Window.before(self.room.now() if to_ts is None else to_ts, minutes)
 
 
-def _seer(request: Request, code: str) -> Seer:
-    """By the path that was called."""
-    theirs = request.scope["route"].path.startswith(f"{panels.prefix}{_INSTRUCTORS}/")
-    return Seer(request, *(callers.instructor if theirs else callers.participant)(request, code))
+@dataclass(frozen=True)
+class AtThatTime:
+    """Somebody who looks at the stack of a recording, as it was after one of its events: what was written by then."""
+
+    request: Request
+    found: Recording
+    seq: int
+
+    @property
+    def world_rate(self) -> float:
+        return self.found.opened.world_rate
+
+    async def sees(self, key: Hashable, look: Callable[[Asks], T], panel: str, about: str = "") -> T:
+        """Raises ROOM-003 where its telemetry is gone, and what `look` raises."""
+        at, until_ts = callers.served(self.request), self._ts
+        found = await anyio.to_thread.run_sync(
+            at.lakes.seen, self.found, until_ts, (panel, key), look, limiter=at.past_threads
+        )
+        return _sent(self.request, found)
+
+    def window(self, minutes: float, to_ts: float | None) -> Window:
+        return Window.before(self._ts if to_ts is None else min(to_ts, self._ts), minutes)
+
+    @property
+    def _ts(self) -> float:
+        return self.found.event(self.seq).world_ts
 
 
-Who = Annotated[Seer, Depends(_seer)]
+def _participant(request: Request, code: str) -> Seer:
+    return Here(request, *callers.participant(request, code))
+
+
+def _instructor(request: Request, code: str) -> Seer:
+    return Here(request, *callers.instructor(request, code))
+
+
+def _debriefed(request: Request, code: str, seq: At) -> Seer:
+    room, who = callers.participant(request, code)
+    served = callers.served(request)
+    served.rates.spend(("panel", room.code, who), served.settings.panels, "looks of one participant")
+    return AtThatTime(request, past.debriefed(request, code), seq)
+
+
+def _recorded(request: Request, name: str, seq: At) -> Seer:
+    callers.require_instructor(request)
+    return AtThatTime(request, past.read(name), seq)
+
+
+Who = Annotated[Seer, Depends(_participant)]
+_PLACES: tuple[tuple[str, str, str, Callable[..., Seer]], ...] = (  # path, tag, name, who looks there
+    ("/rooms/{code}", "participants", "", _participant),
+    ("/instructor/rooms/{code}", "instructor", "instructor_", _instructor),
+    ("/rooms/{code}/replay", "participants", "replay_", _debriefed),
+    ("/instructor/replays/{name}", "instructor", "instructor_replay_", _recorded),
+)
+_SAME = {"": None, "instructor_": "The same."}
+_THEN = "The same, as it was after an event of the recording."
 
 
 def _panel(path: str) -> Callable[[F], F]:
-    """Serves one panel to both audiences."""
+    """Serves one panel to both audiences, of now and of a moment that is past."""
 
     def serve(panel: F) -> F:
-        name = panel.__name__
-        panels.get(f"/rooms/{{code}}{path}", tags=["participants"], name=name)(panel)
-        panels.get(
-            f"{_INSTRUCTORS}/rooms/{{code}}{path}", tags=["instructor"], name=f"instructor_{name}",
-            description="The same.",
-        )(panel)  # fmt: skip
+        for place, tag, name, seer in _PLACES:
+            panels.get(
+                f"{place}{path}", tags=[tag], name=f"{name}{panel.__name__}", description=_SAME.get(name, _THEN),
+                responses={304: {"description": "It says what it said: If-None-Match."}},
+            )(_by(seer, panel))  # fmt: skip
         return panel
 
     return serve
+
+
+def _by(seer: Callable[..., Seer], panel: Callable[..., Any]) -> Callable[..., Any]:
+    """The same panel, for whom that finds."""
+    signature = inspect.signature(panel, eval_str=True)
+    asked = [
+        one.replace(annotation=Annotated[Seer, Depends(seer)]) if one.name == "who" else one
+        for one in signature.parameters.values()
+    ]
+
+    @wraps(panel)
+    async def of(**given: Any) -> Any:
+        return await panel(**given)
+
+    of.__signature__ = signature.replace(parameters=asked)  # type: ignore[attr-defined]
+    return of
+
+
+def _sent(request: Request, found: Kept) -> Any:
+    """As it was made once for all; nothing for whoever has it already, a page that looks every second above all."""
+    headers = {"etag": f'"{found.tag}"'}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(found.body, media_type="application/json", headers=headers)
+
+
+@_panel("/stack")
+async def stack(who: Who, to_ts: To = None) -> Overview:
+    """The overview as it was at a world time that is past, with the last point of each signal before it."""
+    at_ts = who.window(1, to_ts).to_ts
+    return await who.sees(to_ts, lambda lake: stack_at(lake, at_ts), "stack")
 
 
 @_panel("/traces")
@@ -103,7 +203,7 @@ async def traces(
 @_panel("/traces/{trace}")
 async def trace(who: Who, trace: Id, against: Word = "") -> of_traces.TraceDocument:
     """One as a waterfall, by its request id, `latest` or `slowest`. against: another, or `usual`."""
-    speed = who.room.world_rate
+    speed = who.world_rate
     return await who.sees(
         ("one", trace, against), lambda lake: of_traces.opened(lake, trace, against, speed), "traces", trace
     )

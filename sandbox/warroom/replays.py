@@ -5,11 +5,8 @@ A recording is read from disk, so the room need not be served any more.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Literal
 
 import anyio
 from fastapi import APIRouter, Query, Request
@@ -17,23 +14,20 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from sandbox.room.documents import Moment
-from sandbox.room.record import recordings
 from sandbox.room.record.listing import RecordingLine, listed
 from sandbox.room.record.moments import Line
 from sandbox.room.record.recordings import Recording, Signals
 from sandbox.room.record.results import Period, Results, results
-from sandbox.room.record.sheet import sheet
-from sandbox.room.record.then import Then, then
-from sandbox.warroom import callers
+from sandbox.room.record.sheet import people_sheet, sheet
+from sandbox.room.record.then import Then
+from sandbox.warroom import callers, past
 
 replays = APIRouter(prefix="/api/v1")
 At = Annotated[int, Query(ge=1, le=2**53, description="seq of the event after which the room is shown")]
-_KEPT = 4  # recordings that are read once for many steps
-_KEPT_MOMENTS = 200
-T = TypeVar("T")
 
 
 Since = Annotated[datetime | None, Query(description="sessions that began since then; without a zone: UTC")]
+Rows = Annotated[Literal["sessions", "people"], Query(description="what a row is of")]
 Of = Annotated[str | None, Query(max_length=100, description="id of a scenario")]
 
 
@@ -64,14 +58,14 @@ async def recordings_there_are(request: Request) -> list[RecordingLine]:
 async def instructor_replay(name: str, request: Request) -> Replay:
     """All that happened, a line each, with what was really done to the stack."""
     callers.require_instructor(request)
-    return await anyio.to_thread.run_sync(lambda: _replay(_read(name), instructor=True))
+    return await anyio.to_thread.run_sync(lambda: _replay(past.read(name), instructor=True))
 
 
 @replays.get("/instructor/replays/{name}/moment", tags=["instructor"])
 async def instructor_moment(name: str, request: Request, seq: At) -> Moment:
     """The room as it was after that event, with what was really wrong by then."""
     callers.require_instructor(request)
-    return await anyio.to_thread.run_sync(lambda: _read(name).moment(seq, instructor=True))
+    return await anyio.to_thread.run_sync(lambda: past.read(name).moment(seq, instructor=True))
 
 
 @replays.get("/instructor/replays/{name}/then", tags=["instructor"])
@@ -80,35 +74,35 @@ async def instructor_then(name: str, request: Request, seq: At) -> Then:
     was kept."""
     callers.require_instructor(request)
     at = callers.served(request)
-    return await anyio.to_thread.run_sync(lambda: _then(_read(name), seq), limiter=at.past_threads)
+    return await anyio.to_thread.run_sync(lambda: past.then(past.read(name), seq, at.lakes), limiter=at.past_threads)
 
 
 @replays.get("/instructor/replays/{name}/signals", tags=["instructor"])
 async def instructor_replay_signals(name: str, request: Request) -> Signals:
     """The golden signals of the whole drill, name -> [world_ts, value] by minute; empty where its telemetry is gone."""
     callers.require_instructor(request)
-    return await anyio.to_thread.run_sync(lambda: _signals(_read(name)))
+    return await anyio.to_thread.run_sync(lambda: past.signals(past.read(name)))
 
 
 @replays.get("/rooms/{code}/replay", tags=["participants"])
 async def replay(code: str, request: Request) -> Replay:
     """As the instructor's, of one's own room, once it is in its debrief."""
-    found = await anyio.to_thread.run_sync(_debriefed, request, code)
+    found = await anyio.to_thread.run_sync(past.debriefed, request, code)
     return await anyio.to_thread.run_sync(lambda: _replay(found, instructor=False))
 
 
 @replays.get("/rooms/{code}/replay/moment", tags=["participants"])
 async def moment(code: str, request: Request, seq: At) -> Moment:
     """As the instructor's, of one's own room, once it is in its debrief."""
-    found = await anyio.to_thread.run_sync(_debriefed, request, code)
+    found = await anyio.to_thread.run_sync(past.debriefed, request, code)
     return await anyio.to_thread.run_sync(lambda: found.moment(seq, instructor=False))
 
 
 @replays.get("/rooms/{code}/replay/then", tags=["participants"])
 async def replay_then(code: str, request: Request, seq: At) -> Then:
     """As the instructor's, of one's own room, once it is in its debrief."""
-    at, found = callers.served(request), await anyio.to_thread.run_sync(_debriefed, request, code)
-    return await anyio.to_thread.run_sync(_then, found, seq, limiter=at.past_threads)
+    at, found = callers.served(request), await anyio.to_thread.run_sync(past.debriefed, request, code)
+    return await anyio.to_thread.run_sync(past.then, found, seq, at.lakes, limiter=at.past_threads)
 
 
 @replays.get("/instructor/results", tags=["instructor"])
@@ -121,27 +115,22 @@ async def instructor_results(
 
 
 @replays.get("/instructor/results.csv", tags=["instructor"], response_class=PlainTextResponse)
-async def instructor_sheet(request: Request, since: Since = None, scenario: Of = None) -> PlainTextResponse:
-    """A row for each session."""
+async def instructor_sheet(
+    request: Request, since: Since = None, scenario: Of = None, rows: Rows = "sessions"
+) -> PlainTextResponse:
+    """A row for each session, or for each person in each session."""
     callers.require_instructor(request)
-    text = await anyio.to_thread.run_sync(lambda: sheet(results(since, scenario)))
-    headers = {"content-disposition": 'attachment; filename="results.csv"', "x-content-type-options": "nosniff"}
+    write = people_sheet if rows == "people" else sheet
+    text = await anyio.to_thread.run_sync(lambda: write(results(since, scenario)))
+    headers = {"content-disposition": f'attachment; filename="{rows}.csv"', "x-content-type-options": "nosniff"}
     return PlainTextResponse(text, media_type="text/csv", headers=headers)
 
 
 @replays.get("/rooms/{code}/replay/signals", tags=["participants"])
 async def replay_signals(code: str, request: Request) -> Signals:
     """As the instructor's, of one's own room, once it is in its debrief."""
-    at, found = callers.served(request), await anyio.to_thread.run_sync(_debriefed, request, code)
-    return await anyio.to_thread.run_sync(_signals, found, limiter=at.past_threads)
-
-
-def _debriefed(request: Request, code: str) -> Recording:
-    """Raises ROOM-003 before the debrief: what is to be learned from looking back is not for now."""
-    room, who = callers.participant(request, code)
-    callers.reads(request, room, who)
-    room.events_after(0, who, 0)  # refused for whoever is in the room no more
-    return recordings.of_served(room)
+    at, found = callers.served(request), await anyio.to_thread.run_sync(past.debriefed, request, code)
+    return await anyio.to_thread.run_sync(past.signals, found, limiter=at.past_threads)
 
 
 def _replay(found: Recording, *, instructor: bool) -> Replay:
@@ -151,54 +140,3 @@ def _replay(found: Recording, *, instructor: bool) -> Replay:
         began_ts=opened.began_ts, length_s=opened.length_s, world_rate=opened.world_rate, n=len(found.events),
         lines=found.lines(instructor=instructor),
     )  # fmt: skip
-
-
-class _Kept:
-    """Recordings that were read, by their name, for as long as their files are as they were; of those
-    that are at an end."""
-
-    def __init__(self) -> None:
-        self._of: OrderedDict[str, tuple[object, Recording]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __call__(self, name: str) -> Recording:
-        sign = recordings.sign(name)
-        with self._lock:
-            kept = self._of.get(name)
-        if kept is not None and kept[0] == sign:
-            return kept[1]
-        found = recordings.recording(name)
-        if found.graded is None:  # what is done to its stack is news of no file here
-            return found
-        with self._lock:
-            self._of[name] = (sign, found)
-            self._of.move_to_end(name)
-            while len(self._of) > _KEPT:
-                self._of.popitem(last=False)
-        return found
-
-
-class _Asked(Generic[T]):
-    """What is asked of the lakes of recordings that are at an end, once however many look: each costs a process for a second,
-    and one is asked at a time. most: answers that are kept."""
-
-    def __init__(self, ask: Callable[..., T], most: int) -> None:
-        self._ask, self._most = ask, most
-        self._of: OrderedDict[object, T] = OrderedDict()
-        self._turn = threading.Lock()
-
-    def __call__(self, found: Recording, *more: int) -> T:
-        key = (found.name, found.lake, more)
-        with self._turn:
-            if found.graded is None:
-                return self._ask(found, *more)
-            if key not in self._of:
-                self._of[key] = self._ask(found, *more)
-                while len(self._of) > self._most:
-                    self._of.popitem(last=False)
-            return self._of[key]
-
-
-_read = _Kept()
-_signals = _Asked(lambda found: found.signals(), _KEPT)
-_then = _Asked(then, _KEPT_MOMENTS)

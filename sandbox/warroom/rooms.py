@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import anyio
 
@@ -16,14 +17,16 @@ from sandbox.room import house
 from sandbox.room.authoring.jobs import Jobs
 from sandbox.room.authoring.reader import Reader
 from sandbox.room.events import INSTRUCTOR
-from sandbox.room.overview import Lookout
+from sandbox.room.overview import Lookout, Overview
 from sandbox.room.panels.keeper import Panels
+from sandbox.room.record.lakes import Lakes
 from sandbox.room.room import Room
 from sandbox.room.several import CORES
 from sandbox.room.twists.harm_live import HarmWatch
 from sandbox.warroom import tokens
 from sandbox.warroom.rates import Rates
 from sandbox.warroom.settings import Secrets, Settings
+from sandbox.warroom.watch import Sight, Watched
 
 DESK_THREADS = 64  # that wait for desks at once, in all rooms
 ASK_THREADS = 32  # that wait for answers in SQL, in all rooms
@@ -42,11 +45,13 @@ class Served:
         self.rooms = {room.code: room for room in rooms}
         self.secrets, self.settings = secrets, settings or Settings()
         self.wall, self.clock, self.rates = wall, clock, Rates(clock)
-        self.lookouts: dict[str, Lookout] = {}
+        self._lookouts: dict[str, Lookout] = {}
+        self._watched: dict[str, Watched] = {}
         self.panels: dict[str, Panels] = {}
         self.panel_threads: dict[str, anyio.CapacityLimiter] = {}
         self.watches: dict[str, HarmWatch] = {}
         self.desk_threads, self.ask_threads = anyio.CapacityLimiter(DESK_THREADS), anyio.CapacityLimiter(ASK_THREADS)
+        self.lakes = Lakes()
         self.past_threads = anyio.CapacityLimiter(PAST_THREADS)
         self._streams: Counter[tuple[str, str]] = Counter()
         # For whoever writes scenarios; no process is started before one is asked for.
@@ -62,6 +67,16 @@ class Served:
             self.rates.spend("guesses", self.settings.guesses, "codes of no room")
             raise house.no_such(code)
         return room
+
+    async def overview(self, room: Room) -> Overview:
+        """Of now, or as it was seen a moment ago."""
+        lookout = self._lookouts.setdefault(room.code, Lookout(room, self.clock, self.settings.overview_s))
+        return await anyio.to_thread.run_sync(lookout.seen, limiter=self.desk_threads)
+
+    def sight(self, room: Room, *, on: bool = False) -> Sight:
+        """For one more stream of the room. on: whether it watches the overview from the beginning."""
+        made = Watched(partial(self.overview, room), self.settings.overview_s)
+        return Sight(self._watched.setdefault(room.code, made), on=on)
 
     @contextmanager
     def one_more_room(self) -> Iterator[None]:
@@ -88,7 +103,8 @@ class Served:
             }  # whoever goes through them meanwhile goes on with those of before
 
     def close(self) -> None:
-        """Ends the processes that were started for authors."""
+        """Ends the processes that were started for authors, and for those who look back."""
+        self.lakes.close()
         self.jobs.close()
         self.reader.close()
 

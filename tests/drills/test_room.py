@@ -345,12 +345,14 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     command("step_to", event=1)
     for path in (
         "state", "overview", "debrief", "nothing", "../../instructor/rooms", "replay", "replay/moment?seq=5", "replay/then?seq=5",
+        "replay/stack?seq=5", "replay/dashboards/requests?seq=5", "replay/traces?seq=5",
     ):  # fmt: skip
         client.get(f"/rooms/{code}/{path}")
     for path in (
         "/openapi.json", "/instructor/rooms", f"/instructor/rooms/{code}/state", "/instructor/view", "/instructor/faults",
         "/instructor/inject-sets", f"/instructor/rooms/{code}/harm", "/instructor/replays", f"/instructor/replays/{code}",
-        f"/instructor/replays/{code}/moment?seq=5", f"/instructor/replays/{code}/then?seq=5", "/instructor/results", "/instructor/results.csv",
+        f"/instructor/replays/{code}/moment?seq=5", f"/instructor/replays/{code}/then?seq=5",
+        f"/instructor/replays/{code}/dashboards/requests?seq=5", "/instructor/results", "/instructor/results.csv",
     ):  # fmt: skip
         client.get(path)
     _look_into_every_panel(client, code)
@@ -365,9 +367,10 @@ def _try_everything(client: httpx.Client, code: str, address: str, got: bytearra
     token = client.cookies[f"sandbox_room_{code}"]
     with connect(f"{address.replace('http', 'ws')}/api/v1/rooms/{code}/events?token={token}", max_size=None) as socket:
         seq = 0
+        socket.send("watch")
         upto = client.get(f"/rooms/{code}/state").json()["seq"]
         while seq < upto:
             text = socket.recv(10)
             got.extend(text.encode())
             told = json.loads(text)
-            seq = max(seq, 0 if told["kind"] == "clock" else told["seq"])
+            seq = max(seq, told["seq"] if told["kind"] not in ("clock", "overview") else 0)

@@ -3,7 +3,7 @@
 A line of JSON on stdin is an order, a line on stdout its answer; it ends with its stdin. Orders, by `do`:
 
 join    {address, codes, people}     all come in -> {}
-go      {seconds, rate, fetch}       they listen and look, and each room has `rate` commands a second -> see `Crowd.go`
+go      {seconds, rate, fetch}       they listen and watch, and each room has `rate` commands a second -> see `Crowd.go`
 hear    {address, n}                 n sockets on a bare server -> {}
 end     {late_s}                         what was heard of all there was -> see `Crowd.end`
 """
@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from sandbox.bench.warroom.heard import Missed, missed
 from sandbox.bench.warroom.mix import COUNTED_S, commands, role_of
 from sandbox.bench.warroom.page import fetched_ms
-from sandbox.bench.warroom.participant import LOOK_S, Participant, Tape
+from sandbox.bench.warroom.participant import Participant, Tape
 
 _UP_WITHIN_S = 30.0  # wall seconds: until everybody hears something
 _FETCHES = 4  # first pages while the others are at it
@@ -57,13 +57,13 @@ class Crowd:
 
     async def go(self, seconds: float, rate: float, fetch: bool) -> dict[str, Any]:
         """{wall_s, received: bytes of all, latencies_ms: by kind, refused: how many, refusals: some in words, tape: what the
-        first participant received, [seconds, text], pages_ms, pace: by room, world seconds that went by of those that were
-        due, busy_s: processor seconds of this process}.
+        first participant received, [seconds, text], pages_ms, seen_hz: how often a second the overview told somebody something
+        new, pace: by room, world seconds that went by of those that were due, busy_s: processor seconds of this process}.
         """
         loop, done, people = asyncio.get_running_loop(), _Done(), self._everybody()
         await self._listen()
-        looking = [asyncio.create_task(one.look(LOOK_S * n / len(people))) for n, one in enumerate(people)]
         before, worlds = sum(one.received for one in people), await self._worlds()
+        seen = sum(one.seen for one in people)
         self._tape.clear()
         began, busy_s = loop.time(), time.process_time()
         giving = [asyncio.create_task(self._give(code, began, seconds, rate, done)) for code in self.rooms]
@@ -74,14 +74,12 @@ class Crowd:
         await asyncio.sleep(max(0.0, began + seconds - loop.time()))
         wall_s, busy_s = loop.time() - began, time.process_time() - busy_s
         received, tape = sum(one.received for one in people) - before, list(self._tape)
-        for task in looking:
-            task.cancel()
+        seen_hz = (sum(one.seen for one in people) - seen) / wall_s / len(people)
         await asyncio.gather(*giving)
-        await asyncio.gather(*looking, return_exceptions=True)
         await self._hang_up()
         return {
             "wall_s": wall_s, "received": received, "busy_s": busy_s, "pages_ms": done.pages_ms,
-            "latencies_ms": done.latencies_ms, "refused": done.refused, "refusals": done.refusals,
+            "latencies_ms": done.latencies_ms, "refused": done.refused, "refusals": done.refusals, "seen_hz": seen_hz,
             "tape": [(at - began, text) for at, text in tape],
             "pace": _paces(worlds, await self._worlds()),
         }  # fmt: skip

@@ -78,7 +78,8 @@ def measure(plan: Plan, progress: ProgressFn, serving: Serving = served) -> Repo
     server and its consoles, worlds of virtual rooms with them, the live stack not; idle_cpu_share: the same with a world that
     runs and nobody who watches, while the broadcast has its turn. bytes_per_client_s: what messages and answers hold, before compression. first_page_ms: the
     page with all its files, over one connection, while the others are at work; first_page_browser_ms: until its form can be
-    used, in a browser. rss_bytes: the most that server and workers held. pace: world time that went by, of what was due.
+    used, in a browser. rss_bytes: the most that server and workers held. pace: world time that went by, of what was due. overview_hz:
+    how often a second something in the overview was new to each who watched.
     cpu_vs_broadcast: processor time for the participants (cpu_share less idle), over that of a bare WebSocket server that
     sends the same texts at the same times to as many, in turns with it.
     """
@@ -168,6 +169,7 @@ def _figures(goes: list[dict[str, Any]], shares: list[float], server: Measured, 
         "first_page_ms": stats.quantile([ms for gone in goes for ms in gone["pages_ms"]], 0.95),
         "rss_bytes": max(gone["rss_bytes"] for gone in goes),
         "pace": stats.quantile(paces, 0.0),
+        "overview_hz": stats.median([gone["seen_hz"] for gone in goes]),
         "clients_cpu_share": sum(gone["busy_s"] for gone in goes) / wall_s,
     }
 

@@ -1,4 +1,4 @@
-"""One participant as its page is: a socket for the events, a look at the overview every 2.5 s, commands with an id."""
+"""One participant as its page is: a socket for the events and for what is new in the overview, commands with an id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosed
 
 from sandbox.bench.warroom.wire import Http
 
-LOOK_S = 2.5  # wall seconds between two looks of a page (overview.js)
 TRIES = 40  # at joining, where joins are limited
 _AGAIN_S = 0.25
 _TOO_MANY = 429
@@ -26,7 +25,7 @@ Tape = list[tuple[float, str]]
 class Participant:
     """address: of the server. code: of the room. tape: where it keeps what came and when, None for nowhere; clock: its
     seconds. up: set while something comes over its socket. counted: first
-    numbers of the answers to queries that it heard of."""
+    numbers of the answers to queries that it heard of. seen: how often something in the overview was new."""
 
     address: str
     code: str
@@ -39,11 +38,11 @@ class Participant:
     reconnected: int = 0
     up: asyncio.Event = field(default_factory=asyncio.Event)
     counted: list[float] = field(default_factory=list)
+    seen: int = 0
 
     def __post_init__(self) -> None:
         self.http = Http(self.address)
         self._place = f"/api/v1/rooms/{self.code}"
-        self._since = 0.0
 
     @property
     def received(self) -> int:
@@ -64,8 +63,9 @@ class Participant:
         await self.state()
 
     async def listen(self) -> None:
-        """Hears the room until it is cancelled, through as many sockets as it takes, from where it was."""
-        url = f"{self.address.replace('http', 'ws', 1)}{self._place}/events?token={self._token}"
+        """Hears the room and watches its overview until it is cancelled, through as many sockets as it takes, from where it
+        was."""
+        url = f"{self.address.replace('http', 'ws', 1)}{self._place}/events?token={self._token}&watch=true"
         try:
             while True:
                 after = self.seqs[-1] if self.seqs else 0
@@ -74,18 +74,6 @@ class Participant:
                 self.reconnected += 1
         finally:
             self.up.clear()
-
-    async def look(self, after_s: float) -> None:
-        """Looks again and again until it is cancelled. after_s: wall seconds from now, for pages are not opened at once."""
-        await asyncio.sleep(after_s)
-        while True:
-            began = self.clock()
-            answer = await self.http.call("GET", f"{self._place}/overview?since={self._since}")
-            if answer.status == 200:
-                self._note(answer.body.decode())
-                points = [point for of in answer.json()["signals"].values() for point in of]
-                self._since = max([self._since, *(ts for ts, _ in points)])
-            await asyncio.sleep(max(0.0, began + LOOK_S - self.clock()))
 
     async def give(self, kind: str, fields: dict[str, Any]) -> tuple[int | None, str]:
         """(number of its event, "") or (None, what was said against it)."""
@@ -113,7 +101,9 @@ class Participant:
                 told = json.loads(text)
                 if told["kind"] == "problem":
                     raise ConnectionError(text[:300])
-                if told["kind"] != "clock":
+                if told["kind"] == "overview":
+                    self.seen += 1
+                elif told["kind"] != "clock":
                     self.seqs.append(int(told["seq"]))
                 if told["kind"] == "asked" and told["what"]["rows"]:
                     self.counted.append(float(told["what"]["rows"][0][0]))

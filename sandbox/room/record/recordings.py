@@ -50,6 +50,10 @@ class Recording:
             world_rate=1.0, held=False,
         )  # fmt: skip
 
+    def event(self, seq: int) -> Event:
+        """Of that number; the first or the last for one before or after all."""
+        return self.events[min(max(1, seq), len(self.events)) - 1]
+
     @property
     def graded(self) -> Graded | None:
         """The grade, and with it the truth, once it is nobody's secret."""

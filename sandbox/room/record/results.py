@@ -17,6 +17,7 @@ from sandbox.room.events import Event, Overridden, ReportFiled
 from sandbox.room.house import Deed
 from sandbox.room.record import skills
 from sandbox.room.record.intervals import LEVEL, Estimate, estimate
+from sandbox.room.record.persons import Person, persons, unattributed
 from sandbox.room.record.recordings import began_ts, grade_of, terminal_drills
 
 Period = Literal["day", "week", "month"]
@@ -30,7 +31,8 @@ _PERIODS: dict[str, Callable[[datetime], str]] = {
 
 class Session(BaseModel, frozen=True):
     """One drill that was answered and graded. kind: room or drill. began: by the wall clock (UTC). people: names of those
-    who were in it. score: with what the instructor gave instead. skills: 0..1, None where nothing was seen of one."""
+    who were in it. score: with what the instructor gave instead. skills: 0..1, None where nothing was seen of one. persons: what
+    of it is somebody's by name; unattributed: parts that are the team's alone, all of them in a terminal."""
 
     name: str
     kind: str
@@ -40,6 +42,8 @@ class Session(BaseModel, frozen=True):
     people: list[str]
     score: float
     skills: dict[str, float | None]
+    persons: list[Person] = []
+    unattributed: list[str] = []
 
 
 class Group(BaseModel, frozen=True):
@@ -53,7 +57,7 @@ class Group(BaseModel, frozen=True):
 
 class Results(BaseModel, frozen=True):
     """level: of the intervals. given_up: sessions without a report, which tell nothing of a skill. ungraded: without a grade
-    that was kept. periods: in order of time."""
+    that was kept. periods: in order of time. people: by name, of what is theirs in the sessions that they were in; score: the team's."""
 
     since: datetime | None
     scenario: str | None
@@ -62,6 +66,7 @@ class Results(BaseModel, frozen=True):
     whole: Group
     periods: list[Group]
     scenarios: list[Group]
+    people: list[Group]
     sessions: list[Session]
     given_up: int
     ungraded: int
@@ -91,6 +96,7 @@ def summed(
     return Results(
         since=since, scenario=scenario, level=LEVEL, method=METHOD, whole=_group("all", ordered),
         periods=_groups(ordered, lambda s: _PERIODS[by](s.began)), scenarios=_groups(ordered, lambda s: s.scenario),
+        people=_people(ordered),
         sessions=ordered, given_up=given_up, ungraded=ungraded,
     )  # fmt: skip
 
@@ -99,6 +105,15 @@ def _groups(sessions: list[Session], name_of: Callable[[Session], str]) -> list[
     return [
         _group(name, [s for s in sessions if name_of(s) == name]) for name in sorted({name_of(s) for s in sessions})
     ]
+
+
+def _people(sessions: list[Session]) -> list[Group]:
+    """Whoever was in a room, by the name that they typed."""
+    of: dict[str, list[Session]] = {}
+    for one in sessions:
+        for person in one.persons:
+            of.setdefault(person.name, []).append(one.model_copy(update={"skills": person.skills}))
+    return [_group(name, of[name]) for name in sorted(of)]
 
 
 def _group(name: str, sessions: list[Session]) -> Group:
@@ -159,8 +174,10 @@ def session(
     """grade: its document. events: of the room, none for a drill in a terminal. Pure."""
     happened = list(events)
     overrides = {e.what.item: e.what.score for e in happened if isinstance(e.what, Overridden)}
-    marks = skills.marks(grade["items"], overrides, happened)
+    marks = list(skills.marks(grade["items"], overrides, happened))
+    named = persons(marks, grade.get("looked") or {}, happened)
     return Session(
         name=name, kind=kind, scenario=scenario, backend=backend, began=began, people=people,
         score=overrides.get("score", float(grade["score"])), skills=skills.shares(marks),
+        persons=named, unattributed=unattributed(marks, named),
     )  # fmt: skip

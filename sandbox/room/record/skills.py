@@ -88,12 +88,15 @@ def _is_asked(event: Event) -> bool:
     return isinstance(what, StatusAsked)
 
 
-def _answered(events: Sequence[Event]) -> float | None:
-    asked = [e for e in events if _is_asked(e)]
+def answers(events: Sequence[Event]) -> list[Event | None]:
+    """Of each message from outside what somebody of the team said first after it, None where nobody did in time."""
     said = [e for e in events if isinstance(e.what, Chatted | StatusUpdated) and e.who != INSTRUCTOR]
-    if not asked:
-        return None
-    answered = [
-        any(a.seq < s.seq and s.world_ts - a.world_ts <= _ANSWER_S for s in said) for a in asked
+    return [
+        next((s for s in said if a.seq < s.seq and s.world_ts - a.world_ts <= _ANSWER_S), None)
+        for a in events if _is_asked(a)
     ]  # fmt: skip
-    return sum(answered) / len(asked)
+
+
+def _answered(events: Sequence[Event]) -> float | None:
+    asked = answers(events)
+    return sum(answer is not None for answer in asked) / len(asked) if asked else None

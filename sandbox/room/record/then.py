@@ -1,7 +1,4 @@
-"""What a stack looked like at a moment of a recording, from the lake that was kept: as it was written by then, and no later.
-
-Each moment costs a process for a second; whoever keeps what it found asks once.
-"""
+"""What a stack looked like at a moment of a recording, from the lake that was kept: as it was written by then, and no later."""
 
 from __future__ import annotations
 
@@ -11,10 +8,10 @@ from pydantic import BaseModel
 
 from sandbox.base.errors import SandboxError
 from sandbox.drill.scenario.queries import filled
-from sandbox.room import overview
 from sandbox.room.errands import fitting
 from sandbox.room.events import Asked, Event, PageCame
-from sandbox.room.overview import Overview
+from sandbox.room.overview import Overview, stack_at
+from sandbox.room.record.lakes import Lakes
 from sandbox.room.record.recordings import Recording
 from sandbox.telemetry.sql import SqlWorker
 
@@ -40,10 +37,10 @@ class Then(BaseModel):
     why: str
 
 
-def then(found: Recording, seq: int) -> Then:
+def then(found: Recording, seq: int, lakes: Lakes) -> Then:
     """The stack after that event of a recording, and what the event was answered where it is a question; the same for all who
     may look back."""
-    event = found.events[min(max(1, seq), len(found.events)) - 1]
+    event = found.event(seq)
     asked = event.what if isinstance(event.what, Asked) else None
     kept = (
         None
@@ -52,15 +49,13 @@ def then(found: Recording, seq: int) -> Then:
     )
     if found.lake is None or not found.lake.is_dir():
         return Then(seq=event.seq, stack=None, answer=kept, why="its telemetry is gone")
-    with SqlWorker(found.lake, until_ts=event.world_ts) as lake:
-        try:
-            rows = lake.query(overview.SQL, max_rows=overview.MOST_ROWS).rows
-            stack = overview.told(rows, event.world_ts)
+    try:
+        with lakes.asked(found.lake, event.world_ts) as lake:
+            stack = stack_at(lake, event.world_ts)
             answer = kept if kept is not None or asked is None else _again(lake, found, event, asked)
-        except SandboxError as error:
-            return Then(seq=event.seq, stack=None, answer=kept, why=f"{error.kind.code} {error.seen}"[:400])
-    last = {name: points[-1:] for name, points in stack.signals.items()}
-    return Then(seq=event.seq, stack=stack.model_copy(update={"signals": last}), answer=answer, why="")
+    except SandboxError as error:
+        return Then(seq=event.seq, stack=None, answer=kept, why=f"{error.kind.code} {error.seen}"[:400])
+    return Then(seq=event.seq, stack=stack, answer=answer, why="")
 
 
 def _again(lake: SqlWorker, found: Recording, event: Event, asked: Asked) -> Answer:

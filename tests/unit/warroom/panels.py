@@ -2,5 +2,5 @@
 
 PANELS = (
     "traces", "traces/{trace}", "slates", "slates/{request_id}", "users/{user}", "items/{item}", "logs", "logs/patterns",
-    "dashboards/{board}",
+    "dashboards/{board}", "stack",
 )  # fmt: skip

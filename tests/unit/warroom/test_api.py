@@ -244,7 +244,9 @@ def test_the_openapi_document_names_every_call_and_every_command(site: Site):
         "/instructor/replays/{name}/signals", "/rooms/{code}/replay/signals",
         "/instructor/replays/{name}/then", "/rooms/{code}/replay/then",
         "/rooms/{code}/failures", "/instructor/rooms/{code}/failures",
-    } | {f"{whose}/rooms/{{code}}/{panel}" for whose in ("", "/instructor") for panel in PANELS}  # fmt: skip
+    } | {f"{whose}/rooms/{{code}}/{panel}" for whose in ("", "/instructor") for panel in PANELS} | {
+        f"{whose}/{panel}" for whose in ("/rooms/{code}/replay", "/instructor/replays/{name}") for panel in PANELS
+    }  # fmt: skip
     body = document["paths"]["/api/v1/rooms/{code}/commands"]["post"]["requestBody"]["content"]["application/json"]
     assert {"chat", "ask", "act", "file_report"} <= set(body["schema"]["discriminator"]["mapping"])
 

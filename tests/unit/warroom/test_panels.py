@@ -106,7 +106,7 @@ def test_a_link_to_a_panel_goes_with_a_message(site: Site):
 def test_every_panel_answers_everybody_in_the_room_with_the_same(site: Site, tmp_path: Path):
     paths = (
         "traces", "traces/req-0070?against=usual", "slates", "slates/latest", f"users/{USER}", "items/3", "logs",
-        "logs/patterns", *(f"dashboards/{board}?by=region" for board in BOARDS),
+        "logs/patterns", "stack", *(f"dashboards/{board}?by=region" for board in BOARDS),
     )  # fmt: skip
     with SqlWorker(write_lake(tmp_path / "lake", end=site.scene.desk.clock)) as worker:
         site.scene.desk.lake = lambda: worker

@@ -5,7 +5,7 @@ import { percent, worldClock } from "./times.js";
 
 export function actions(model) {
   const field = h("input", {
-    type: "text", class: "sql", maxlength: 400, list: "known-actions", spellcheck: "false", autocomplete: "off",
+    type: "text", class: "sql whole", maxlength: 400, list: "known-actions", spellcheck: "false", autocomplete: "off",
     "aria-label": "Action", placeholder: "restart service=features", oninput: explain,
     onkeydown: (event) => { if (event.key === "Enter") preview(); },
   });

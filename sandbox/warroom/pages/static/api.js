@@ -13,14 +13,17 @@ export class Problem extends Error {
 const WAITS_MS = [300, 700, 1500, 3000, 5000, 8000, 10000];
 const AT_WORK = "the same command, which is at work still";
 
-/** One call. Raises Problem for what was refused, TypeError where the server could not be reached. */
-export async function call(path, { method = "GET", body = undefined, cache = "no-store" } = {}) {
+/**
+ * One call. tags: path -> what the last answer was called: where that is still so, the answer is null. Raises Problem for what
+ * was refused, TypeError where the server could not be reached.
+ */
+export async function call(path, { method = "GET", body = undefined, cache = "no-store", tags = null } = {}) {
   const answer = await fetch(path, {
     method, credentials: "same-origin", cache,
-    headers: body === undefined ? {} : { "content-type": "application/json" },
+    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...(tags?.[path] ? { "if-none-match": tags[path] } : {}) },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  if (answer.status === 204) return null;
+  if (answer.status === 204 || answer.status === 304) return null;
   const text = await answer.text();
   let document;
   try {
@@ -29,6 +32,7 @@ export async function call(path, { method = "GET", body = undefined, cache = "no
     document = { status: answer.status, detail: `the server answered ${answer.status}` };
   }
   if (!answer.ok) throw new Problem({ status: answer.status, ...document });
+  if (tags) tags[path] = answer.headers.get("etag");
   return document;
 }
 
@@ -63,7 +67,8 @@ const AGAIN_MS = [200, 500, 1000, 2000, 4000];
 
 /**
  * The events of a room, each once and in order, through as many connections as it takes.
- * on: {event(e), clock(c), up(), down(), refused(document)}. after: seq of the last that was seen.
+ * on: {event(e), clock(c), overview(o), up(), down(), refused(document)}. after: seq of the last that was seen.
+ * Returns `close()` and `watch(on)`: whether the overview comes with it.
  */
 export function stream(base, after, on) {
   let socket = null;
@@ -72,14 +77,21 @@ export function stream(base, after, on) {
   let silence = null;
   let ended = false;
   let up = false;
+  let watches = false;
 
   function open() {
-    const url = new URL(`${base}/events?resume_from=${seen}`, location.href);
+    const url = new URL(`${base}/events?resume_from=${seen}&watch=${watches}`, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(url);
     socket.onmessage = (message) => heard(JSON.parse(message.data));
     socket.onclose = again;
+    const asked = watches;
+    socket.onopen = () => { if (watches !== asked) tell(); }; // it was turned while the connection was made
     listen();
+  }
+
+  function tell() {
+    if (socket.readyState === WebSocket.OPEN) socket.send(watches ? "watch" : "rest");
   }
 
   function heard(told) {
@@ -94,6 +106,7 @@ export function stream(base, after, on) {
     up = true;
     tries = 0;
     if (told.kind === "clock") on.clock(told);
+    else if (told.kind === "overview") on.overview(told);
     else if (told.seq > seen) {
       seen = told.seq;
       on.event(told);
@@ -121,7 +134,14 @@ export function stream(base, after, on) {
   }
 
   open();
-  return { close() { ended = true; clearTimeout(silence); socket.close(); } };
+  return {
+    close() { ended = true; clearTimeout(silence); socket.close(); },
+    watch(on_) {
+      if (watches === on_) return;
+      watches = on_;
+      tell();
+    },
+  };
 }
 
 /** One event that is past. */
@@ -133,7 +153,7 @@ export function eventAt(base, seq) {
         if (event.seq === seq) resolve(event);
         else reject(new Error("there is no such event"));
       },
-      clock() {}, up() {}, down() {},
+      clock() {}, overview() {}, up() {}, down() {},
       refused(document) { reject(new Problem(document)); },
     });
   });

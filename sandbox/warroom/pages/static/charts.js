@@ -4,50 +4,80 @@ import { follow, h, s, say } from "./dom.js";
 import { figure, worldClock, worldTime } from "./times.js";
 
 const W = 340;
-const H = 130;
+const HEIGHT = 130;
 const FOOT = 14;
 const HEAD = 12;
 const MOST_LINES = 8;
 const MOST_BARS = 30;
 
-/** Lines over world time, with what happened marked; hovering tells when and how much. format: of a value, as text. */
-export function plot(title, format) {
+/**
+ * Lines over world time, with what happened marked; hovering, or the arrow keys, tell when and how much. format: of a value, as
+ * text. chosen: called with {from, to} where one clicks, or presses Enter; null for a chart in which no time is chosen. H: of
+ * the picture, on a width of W.
+ */
+export function plot(title, format, chosen = null, H = HEIGHT) {
   const drawn = s("g", {});
   const marks = s("g", {});
   const cursor = s("line", { class: "cursor", y1: HEAD, y2: H - FOOT, visibility: "hidden" });
+  const band = s("rect", { class: "span", y: HEAD, height: H - FOOT - HEAD, visibility: "hidden" });
   const top = s("text", { x: 2, y: 10, class: "axis" });
   const begin = s("text", { x: 2, y: H - 3, class: "axis" });
   const end = s("text", { x: W - 2, y: H - 3, class: "axis", "text-anchor": "end" });
   const legend = h("ul", { class: "legend" });
   const value = h("strong", {});
-  const picture = s("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": title, onmousemove: hover, onmouseleave: leave },
-    s("line", { class: "base", x1: 0, x2: W, y1: H - FOOT, y2: H - FOOT }), marks, drawn, cursor, top, begin, end);
+  const picture = s("svg", { viewBox: `0 0 ${W} ${H}`, class: "chart", role: "img", "aria-label": chosen ? `${title}; arrow keys step, Enter looks at that time` : title, tabindex: 0,
+    onmousemove: hover, onmouseleave: leave, onblur: leave, onkeydown: key, onclick: choose },
+    s("line", { class: "base", x1: 0, x2: W, y1: H - FOOT, y2: H - FOOT }), band, marks, drawn, cursor, top, begin, end);
   let shown = null;
+  let pointed = null; // the time under the cursor
+
+  const times = () => [...new Set(shown?.lines.flatMap((line) => line.points.map(([at]) => at)) ?? [])].sort((a, b) => a - b);
 
   function hover(event) {
     if (!shown) return;
     const box = picture.getBoundingClientRect();
-    const ts = shown.from + ((event.clientX - box.left) / box.width) * (shown.to - shown.from);
-    const times = shown.lines.flatMap((line) => line.points.map(([at]) => at));
-    if (times.length === 0) return;
-    const near = times.reduce((best, at) => (Math.abs(at - ts) < Math.abs(best - ts) ? at : best), times[0]);
+    point(shown.from + ((event.clientX - box.left) / box.width) * (shown.to - shown.from));
+  }
+
+  function key(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (event.key === "Enter") choose();
+    if (!step || !shown) return;
+    event.preventDefault();
+    const all = times();
+    const here = pointed === null ? (step > 0 ? -1 : all.length) : all.indexOf(pointed);
+    if (all.length) point(all[Math.max(0, Math.min(all.length - 1, here + step))]);
+  }
+
+  function choose() {
+    if (chosen && pointed !== null) chosen({ from: pointed, to: pointed });
+  }
+
+  function point(ts) {
+    const all = times();
+    if (all.length === 0) return;
+    const near = all.reduce((best, at) => (Math.abs(at - ts) < Math.abs(best - ts) ? at : best), all[0]);
+    pointed = near;
     cursor.setAttribute("x1", shown.at(near));
     cursor.setAttribute("x2", shown.at(near));
     cursor.setAttribute("visibility", "visible");
     const told = shown.marks.filter((mark) => Math.abs(shown.at(mark.ts) - shown.at(near)) < 4).map((mark) => mark.text);
-    say(value, [worldClock(near), ...told.slice(0, 2)].join(" · "));
-    name((line) => line.points.find(([at]) => at === near)?.[1]);
+    name((line) => line.points.find(([at]) => at === near)?.[1], [worldClock(near), ...told.slice(0, 2)].join(" · "));
   }
 
   function leave() {
+    pointed = null;
     cursor.setAttribute("visibility", "hidden");
-    say(value, "");
     if (shown) name((line) => line.points.findLast(([, y]) => y !== null)?.[1]);
   }
 
-  /** Lines by name, each with a value. */
-  function name(valueOf) {
-    follow(legend, shown.lines.map((line, i) => ({ line, i, value: valueOf(line) })), ({ i }) => i, ({ line, i, value: of }) =>
+  /** Lines by name, each with a value; that of one alone stands in the title. when: the time of it, empty for the last. */
+  function name(valueOf, when = "") {
+    const alone = shown.lines.length === 1 && !shown.lines[0].name;
+    const of = alone ? valueOf(shown.lines[0]) : undefined;
+    say(value, [alone ? (of === undefined || of === null ? "–" : format(of)) : "", when].filter(Boolean).join(" at "));
+    legend.hidden = alone;
+    follow(legend, (alone ? [] : shown.lines).map((line, i) => ({ line, i, value: valueOf(line) })), ({ i }) => i, ({ line, i, value: of }) =>
       h("li", {}, s("svg", { viewBox: "0 0 14 8", width: 14, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 14, y1: 4, y2: 4, class: kind(line) })),
         ` ${line.name}${line.name ? " " : ""}`, h("strong", {}, of === undefined || of === null ? "–" : format(of))), ({ line, value: of }) => JSON.stringify([line.name, of]));
   }
@@ -60,8 +90,9 @@ export function plot(title, format) {
     return `series ${colour(line)} ${line.beside ? "beside" : ""}`;
   }
 
-  /** lines: [{name, beside, points: [[ts, value or null]]}]. marks: [{ts, kind, text}]. from, to: world seconds. */
-  function draw({ lines, marks: told, from, to }) {
+  /** lines: [{name, beside, points: [[ts, value or null]]}]. marks: [{ts, kind, text}]. from, to, and of a span that is looked
+   * at: world seconds. */
+  function draw({ lines, marks: told, from, to, span = null }) {
     const all = lines.flatMap((line) => line.points.map(([, y]) => y)).filter((y) => y !== null);
     const highest = Math.max(0, ...all);
     const lowest = Math.min(0, ...all);
@@ -77,6 +108,11 @@ export function plot(title, format) {
     ([line]) => JSON.stringify([line.points, from, to, most]));
     follow(marks, within, (mark) => `${mark.kind} ${mark.ts} ${mark.text}`, (mark) =>
       s("line", { class: `mark ${mark.kind}`, x1: at(mark.ts), x2: at(mark.ts), y1: HEAD, y2: H - FOOT }, s("title", {}, `${worldClock(mark.ts)} ${mark.text}`)), (mark) => String(at(mark.ts)));
+    band.setAttribute("visibility", span ? "visible" : "hidden");
+    if (span) {
+      band.setAttribute("x", at(Math.max(from, span.from)));
+      band.setAttribute("width", Math.max(2, at(span.to) - at(Math.max(from, span.from))));
+    }
     say(top, all.length ? format(highest) : "nothing in this time");
     say(begin, worldClock(from));
     say(end, worldClock(to));
@@ -123,10 +159,10 @@ export function chartOf(columns, rows, marks = []) {
   if (numbers.length === 0) return null;
   if (time !== undefined) return overTime(columns, rows, time, numbers, names, marks);
   if (names.length === 0 && numbers.length < 2) return null;
-  const name = names[0] ?? numbers[0];
-  const value = numbers.find((i) => i !== name);
+  const by = names.length ? names : [numbers[0]];
+  const value = numbers.find((i) => !by.includes(i));
   if (value === undefined) return null;
-  return bars(`${columns[value]} by ${columns[name]}`, rows.map((row) => [text(row[name]), row[value]]));
+  return bars(`${columns[value]} by ${by.map((i) => columns[i]).join(", ")}`, rows.map((row) => [by.map((i) => text(row[i])).join(", "), row[value]]));
 }
 
 function overTime(columns, rows, time, numbers, names, marks) {

@@ -2,10 +2,10 @@
 
 import { ownMarks, plot } from "./charts.js";
 import { h, say } from "./dom.js";
-import { address, choice, panelLink, Reader, sharing, WINDOWS } from "./panels.js";
+import { address, choice, fit, panelLink, Reader, sharing, WINDOWS } from "./panels.js";
 import { figure, percent, worldTime } from "./times.js";
 
-const EVERY_MS = 3000;
+const EVERY_MS = 1000;
 const BOARDS = [
   ["requests", "Requests"], ["services", "Services"], ["quality", "Quality"], ["features", "Features"], ["versions", "Versions"],
   ["policy", "Policy"], ["business", "Business"],
@@ -13,19 +13,24 @@ const BOARDS = [
 const EARLIER = [["0", "nothing"], ["60", "1 h earlier"], ["180", "3 h earlier"], ["1440", "a day earlier"]];
 const FORMATS = { share: percent, ms: (value) => `${figure(value)} ms`, minutes: (value) => `${figure(value)} min` };
 
-/** shown: () -> whether anybody can see it now. */
-export function dashboards(model, toChat, shown) {
+let made = 0; // lists of values have names of their own, however many dashboards a page has
+
+/** shown: () -> whether anybody can see it now. toTime: called with {from, to} of what is chosen in a chart. */
+export function dashboards(model, toChat, shown, toTime = null) {
+  made += 1;
+  const id = `segment-values-${made}`;
   const wanted = { board: "requests", by: "", only: "", beside: "", earlier: "0", minutes: "60", to_ts: "" };
   const reader = new Reader(model);
   const charts = new Map();
   const place = h("div", { class: "charts" });
   let told = null;
+  let span = null; // that is looked at, {from, to}
   let busy = 0; // looks that are on their way: another one by itself would overtake them for ever
 
   const board = choice("Dashboard", BOARDS, wanted.board, (value) => { wanted.board = value; look(); });
   const by = choice("By", [["", "by nothing"]], "", (value) => { wanted.by = value; look(); });
-  const values = h("datalist", { id: "segment-values" });
-  const segment = (name, hint) => h("input", { type: "text", maxlength: 200, list: "segment-values", placeholder: hint, "aria-label": hint, size: 14,
+  const values = h("datalist", { id });
+  const segment = (name, hint) => h("input", { type: "text", maxlength: 200, list: id, placeholder: hint, "aria-label": hint, size: 14,
     onchange: (event) => { wanted[name] = event.target.value.trim(); look(); } });
   const only = segment("only", "only region=EU");
   const beside = segment("beside", "beside region=US");
@@ -58,13 +63,13 @@ export function dashboards(model, toChat, shown) {
     busy += 1;
     const found = await reader.read(path({}), quiet === true);
     busy -= 1;
-    if (!found) return;
+    if (!found) return draw(); // what the team did may be new
     told = found;
     if (by.options.length !== found.segments.length + 1) {
       by.replaceChildren(...["", ...found.segments].map((name) => h("option", { value: name }, name ? `by ${name.replaceAll("_", " ")}` : "by nothing")));
     }
     by.value = wanted.by;
-    draw();
+    return draw();
   }
 
   function draw() {
@@ -72,7 +77,7 @@ export function dashboards(model, toChat, shown) {
     const marks = [...told.marks.map((mark) => ({ ts: mark.world_ts, kind: mark.kind, text: mark.text })), ...ownMarks(model)];
     for (const chart of told.charts) {
       const key = `${told.board} ${chart.name} ${chart.split}`;
-      if (!charts.has(key)) charts.set(key, made(chart, told.board));
+      if (!charts.has(key)) charts.set(key, chartOf(chart, told.board));
       charts.get(key).draw(chart, marks);
     }
     const now = told.charts.map((chart) => charts.get(`${told.board} ${chart.name} ${chart.split}`).element);
@@ -81,8 +86,8 @@ export function dashboards(model, toChat, shown) {
     if (known.length) values.replaceChildren(...[...new Set(known)].map((value) => h("option", { value })));
   }
 
-  function made(chart, name) {
-    const one = plot(`${chart.title}${chart.split ? `, by ${chart.split.replaceAll("_", " ")}` : ""}`, FORMATS[chart.unit] ?? figure);
+  function chartOf(chart, name) {
+    const one = plot(`${chart.title}${chart.split ? `, by ${chart.split.replaceAll("_", " ")}` : ""}`, FORMATS[chart.unit] ?? figure, toTime);
     let last = chart;
     const share = sharing(model, toChat, () => ({
       sql: last.sql, what: `${last.title}, ${worldTime(told.from_ts)} to ${worldTime(told.to_ts).slice(11)}`,
@@ -93,7 +98,7 @@ export function dashboards(model, toChat, shown) {
     return { element: one.element, draw(now, marks) {
       last = now;
       say(more, now.more ? "the commonest alone" : "");
-      one.draw({ lines: now.lines, marks, from: Math.min(Math.max(told.from_ts, model.state.room.began_ts), told.to_ts), to: told.to_ts });
+      one.draw({ lines: now.lines, marks, span, from: Math.min(Math.max(told.from_ts, model.state.room.began_ts), told.to_ts), to: told.to_ts });
       share.draw();
     } };
   }
@@ -104,11 +109,20 @@ export function dashboards(model, toChat, shown) {
     element: h("div", { class: "stack" },
       h("div", { class: "row dash" }, board, by, only, values, earlier, beside, windows, back, until, on, reader.status), place),
     shown() { look(); },
+    /** chosen: {from, to, minutes, to_ts} of a time that is past, null for now. */
+    at(chosen) {
+      span = chosen;
+      Object.assign(wanted, span ? { minutes: String(span.minutes), to_ts: String(span.to_ts) } : { to_ts: "" });
+      fit(windows, wanted.minutes);
+      hold();
+      if (shown()) look();
+    },
     async go(id, asked) {
       Object.assign(wanted, { by: "", only: "", beside: "", earlier: "0", to_ts: "" });
       if (BOARDS.some(([name]) => name === id)) wanted.board = id;
       for (const name of ["by", "only", "beside", "earlier", "minutes", "to_ts"]) if (name in asked) wanted[name] = asked[name];
-      [board.value, by.value, only.value, beside.value, earlier.value, windows.value] = [wanted.board, wanted.by, wanted.only, wanted.beside, wanted.earlier, wanted.minutes];
+      [board.value, by.value, only.value, beside.value, earlier.value] = [wanted.board, wanted.by, wanted.only, wanted.beside, wanted.earlier];
+      fit(windows, wanted.minutes);
       hold();
       await look();
       const chart = told?.charts.find((one) => one.name === asked.chart);

@@ -3,31 +3,36 @@
 import { curves } from "./curves.js";
 import { follow, h, say } from "./dom.js";
 import { player } from "./replay.js";
+import { review } from "./review.js";
 import { told } from "./talk.js";
 import { figure, worldClock } from "./times.js";
 import { truth } from "./truth.js";
 
-/** tools: an element for each item that the instructor alone has, or null. */
-export function debrief(model, tools = () => null) {
+/** links: as for chat. tools: an element for each item that the instructor alone has, or null. */
+export function debrief(model, links, tools = () => null) {
   const score = h("p", { class: "score" });
   const notices = h("ul", { class: "quiet" });
   const items = h("tbody", {});
   const times = h("ol", { class: "activity" });
   const waiting = h("p", {});
   const harm = curves();
+  const more = review(model, links);
+  const steps = stepping(model);
   const graded = h("div", { class: "stack" }, h("div", { class: "halves marks" },
     h("div", { class: "stack" }, score,
       h("p", {}, h("a", { href: `${model.base}/debrief`, download: true }, "The debrief as a file"), h("span", { class: "quiet" }, " opens without network; also as "),
         [["md", "Markdown"], ["pdf", "PDF"], ["json", "JSON"]].map(([form, title]) => [h("a", { href: `${model.base}/debrief?form=${form}`, download: true }, title), " "])), h("table", {}, h("thead", {}, h("tr", {}, ["item", "score", "of", "why", ""].map((name) => h("th", { scope: "col" }, name)))), items), notices),
     h("div", { class: "stack" }, h("h3", {}, "What happened"), times)),
-    harm.element, stepping(model),
+    harm.element, more.element, steps,
     h("details", {}, h("summary", {}, "What was really wrong"), truth(model, (state) => state.grade?.truth)));
   const element = h("div", {}, waiting, graded);
+  element.step = steps.step;
   model.watch((state) => {
     waiting.hidden = state.grade !== null;
     say(waiting, state.room.phase === "over" ? "The drill is over and is being graded …" : "The debrief comes when the drill is over.");
     graded.hidden = state.grade === null;
     if (!state.grade) return;
+    more.show();
     const { document } = state.grade;
     const overrides = state.overrides ?? {};
     harm.draw(document.twin, state.room, model.log.find((event) => event.kind === "page_came")?.world_ts);
@@ -53,6 +58,7 @@ function stepping(model) {
   const since = model.state.seq; // what was led before this page was opened is past
   let sent = 0;
   let shown = null; // made when it is first looked at
+  let wanted = null; // a time that was asked for before
   const onStep = (seq) => {
     if (!leads.checked || Date.now() - sent < STEP_MS) return;
     sent = Date.now();
@@ -63,7 +69,9 @@ function stepping(model) {
     if (!element.open) return shown?.stop();
     if (!shown) element.append(shown = player(place, { onStep }));
     await shown.load();
-    if (follows.checked && model.state.shown) shown.go(model.state.shown);
+    if (wanted) shown.goTo(wanted.to);
+    else if (follows.checked && model.state.shown) shown.go(model.state.shown);
+    wanted = null;
   } }, h("summary", {}, "Step through it"), h("div", { class: "row" }, h("label", {}, follows, " look with whoever leads"), lead));
   model.watch(() => { lead.hidden = model.why("step_to") !== null; });
   model.onEvent.add((event) => {
@@ -71,6 +79,13 @@ function stepping(model) {
     if (!element.open) element.open = true;
     else shown?.go(event.what.event);
   });
+  /** Goes to what had happened by the end of {from, to}. */
+  element.step = (span) => {
+    element.scrollIntoView({ block: "start" });
+    if (element.open && shown) return shown.goTo(span.to);
+    wanted = span;
+    element.open = true;
+  };
   return element;
 }
 

@@ -57,15 +57,19 @@ export function follow(parent, items, key, make, sign = JSON.stringify) {
   parent.followed = now;
 }
 
-/** Whether a scrolled element shows its end; then `stick` keeps it there. */
-export function atEnd(element) {
-  return element.scrollHeight - element.scrollTop - element.clientHeight < 40;
-}
+const NEAR_PX = 40;
 
+/** Has a scrolled element show its end, whatever comes and however its room changes, until somebody scrolls away from it. */
 export function stick(element, change) {
-  const was = atEnd(element);
+  if (element.sticks === undefined) {
+    const toEnd = () => { if (element.sticks) element.scrollTop = element.scrollHeight; };
+    element.sticks = true;
+    // Who scrolls is the reader: a change of its room alone moves nothing by itself.
+    element.addEventListener("scroll", () => { element.sticks = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX; });
+    new ResizeObserver(toEnd).observe(element);
+  }
   change();
-  if (was) element.scrollTop = element.scrollHeight;
+  if (element.sticks) element.scrollTop = element.scrollHeight;
 }
 
 /** Asks before something is done. Resolves to whether it may be, or to the text where one is asked for. */
@@ -98,15 +102,15 @@ export function toast(text, kind = "info") {
   if (kind !== "bad") setTimeout(() => line.remove(), 5000);
 }
 
-/** Tabs by the pattern of ARIA: arrows move between them. tabs: [{id, title, panel}]. */
-export function tabs(label, list, onShow = () => {}) {
+/** Tabs by the pattern of ARIA: arrows move between them. tabs: [{id, title, panel}]. prefix: of ids, where a page has others. */
+export function tabs(label, list, onShow = () => {}, prefix = "") {
   const buttons = list.map((tab) => h("button", {
-    type: "button", role: "tab", id: `tab-${tab.id}`, "aria-controls": `panel-${tab.id}`,
+    type: "button", role: "tab", id: `${prefix}tab-${tab.id}`, "aria-controls": `${prefix}panel-${tab.id}`,
     onclick: () => show(tab.id),
   }, tab.title));
   const bar = h("div", { role: "tablist", "aria-label": label, class: "tabs", onkeydown: move }, buttons);
   const panels = list.map((tab) => h("section", {
-    role: "tabpanel", id: `panel-${tab.id}`, "aria-labelledby": `tab-${tab.id}`, class: "panel", hidden: true,
+    role: "tabpanel", id: `${prefix}panel-${tab.id}`, "aria-labelledby": `${prefix}tab-${tab.id}`, class: "panel", hidden: true,
   }, tab.panel));
   function move(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

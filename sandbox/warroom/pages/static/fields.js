@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 
 let lists = 0;
 
-/** cells: [{kind: text|long|select, label, hint, options, list}]. read: texts -> entry. show: entry -> texts. */
+/** cells: [{kind: text|number|long|select, label, hint, options, list}]. read: texts -> entry. show: entry -> texts. */
 export function rows(cells, read, show, what) {
   const place = h("ol", { class: "rows" });
   const editor = { write: () => {} };
@@ -40,6 +40,7 @@ function input(cell, value) {
     return select;
   }
   if (cell.kind === "long") return h("textarea", { ...label, rows: 2, class: "sql", maxlength: 4000, value });
+  if (cell.kind === "number") return h("input", { ...label, type: "text", inputmode: "decimal", class: "number", maxlength: 40, value });
   return h("input", { ...label, type: "text", maxlength: 400, list: cell.id, value });
 }
 

@@ -8,12 +8,14 @@ import { harmLive } from "./harm.js";
 import { header } from "./header.js";
 import { looking } from "./looking.js";
 import { Model } from "./model.js";
+import { moment } from "./moment.js";
 import { overview } from "./overview.js";
 import { roomsView } from "./rooms_view.js";
 import { activity, chat, pager, told } from "./talk.js";
 import { truth } from "./truth.js";
 import { twists } from "./twists.js";
 import { figure, span, wallClock, worldClock } from "./times.js";
+import { inWords } from "./words.js";
 import { workbench } from "./workbench.js";
 
 const page = document.getElementById("page");
@@ -113,11 +115,16 @@ function draw(rooms) {
 
 function roomOf(room, code) {
   let at = "team";
-  const links = { event: (seq) => { center.show("sql"); bench.open(Number(seq)); }, query: () => center.show("sql"), time: () => {}, trace: (id) => looks.trace(id), panel: (link) => looks.go(link) };
+  const links = { event: (seq) => { center.show("sql"); bench.open(Number(seq)); }, query: () => center.show("sql"), time: (span) => when.go(span), trace: (id) => looks.trace(id), panel: (link) => looks.go(link) };
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
-  const seen = overview(room, () => at === "overview", (link) => looks.go(link));
-  const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at);
+  const when = moment(room, (link) => talk.attach(link), {
+    looked: (span) => { seen.at(span); looks.look(span); },
+    show: (tab) => center.show(tab), at: () => at, past: (span) => back.step(span),
+  });
+  const seen = overview(room, () => at === "overview", (link) => looks.go(link), when.go);
+  const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at, when.go);
+  const back = debrief(room, links, (item) => override(room, item));
   const hand = twists(room);
   const harm = harmLive(room, () => at === "harm");
   const center = tabs("Console", [
@@ -128,7 +135,7 @@ function roomOf(room, code) {
     { id: "overview", title: "Overview", panel: seen.element },
     ...looks.tabs,
     { id: "sql", title: "SQL", panel: bench.element },
-    { id: "debrief", title: "Debrief", panel: debrief(room, (item) => override(room, item)) },
+    { id: "debrief", title: "Debrief", panel: back },
   ], (id) => { at = id; if (id === "overview") seen.look(); if (id === "harm") harm.look(); if (id === "twists") hand.look(); looks.shown(id); });
   const side = tabs("Say", [
     { id: "say", title: "Say", panel: saying(room) },
@@ -139,7 +146,7 @@ function roomOf(room, code) {
   room.watch((state) => center.mark("twists", (state.plans ?? []).some((plan) => plan.waits) ? "!" : ""));
   return [header(room, code, [controls(room)]), h("div", { class: "room inner" },
     h("div", { class: "left" }, pager(room), talk),
-    h("div", { class: "center" }, center.bar, center.panels),
+    h("div", { class: "center" }, center.bar, when.element, center.panels),
     h("div", { class: "right" }, side.bar, side.panels))];
 }
 
@@ -199,7 +206,7 @@ function team(room, links) {
 function progress(room) {
   const list = h("ul", { class: "board", "aria-label": "The report so far" });
   room.watch((state) => follow(list, Object.entries(state.report ?? {}), ([name]) => name, ([name, field]) =>
-    h("li", {}, h("strong", {}, name.replaceAll("_", " ")), ` (${field.by}) `, h("span", { class: "pre" }, typeof field.value === "string" ? field.value : JSON.stringify(field.value)))));
+    h("li", {}, h("strong", {}, name.replaceAll("_", " ")), ` (${field.by}) `, h("span", { class: "pre" }, inWords(field.value)))));
   return h("div", {}, h("h3", {}, "The report so far"), list);
 }
 

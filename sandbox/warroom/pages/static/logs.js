@@ -1,14 +1,14 @@
 // Logs: searched, and counted by pattern; a click on one shows its lines.
 
 import { follow, h, say } from "./dom.js";
-import { address, choice, pages, panelLink, Reader, sharing, WINDOWS } from "./panels.js";
+import { address, choice, hold, pages, panelLink, Reader, sharing, windowOf } from "./panels.js";
 import { worldClock, worldTime } from "./times.js";
 
 const LEVELS = [["", "any level"], ["error", "error"], ["warn", "warn"], ["info", "info"], ["debug", "debug"]];
 
 /** openTrace: called with a trace id. */
 export function logs(model, toChat, openTrace) {
-  const wanted = { text: "", service: "", level: "", trace: "", minutes: "60", msg: "", page: 0 };
+  const wanted = { text: "", service: "", level: "", trace: "", minutes: "60", to_ts: "", msg: "", page: 0 };
   const counts = new Reader(model);
   const lines = new Reader(model);
   let counted = null;
@@ -17,9 +17,9 @@ export function logs(model, toChat, openTrace) {
   const search = h("input", { type: "text", maxlength: 200, placeholder: "Text", "aria-label": "Text in messages and fields" });
   const service = choice("Service", [["", "any service"]], "", (value) => { wanted.service = value; look(); });
   const level = choice("Level", LEVELS, "", (value) => { wanted.level = value; look(); });
-  const windows = choice("Window", WINDOWS, wanted.minutes, (value) => { wanted.minutes = value; look(); });
+  const windows = windowOf(wanted, () => look());
   const form = h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); wanted.text = search.value.trim(); look(); } },
-    search, service, level, windows, h("button", { type: "submit" }, "Search"));
+    search, service, level, windows.element, h("button", { type: "submit" }, "Search"));
   const found = h("tbody", {});
   const rows = h("tbody", {});
   const turn = pages((page) => examples(wanted.msg, page));
@@ -71,10 +71,12 @@ export function logs(model, toChat, openTrace) {
       h("div", { class: "list" }, h("table", {}, head(["n", "service", "level", "pattern", "from – to"]), found)),
       h("div", { class: "row" }, which, turn.element, lines.status), h("table", {}, head(["world time", "instance", "level", "message", "fields", "trace"]), rows)),
     shown() { if (!counted) look(); },
+    at: (span, here) => hold(wanted, span, windows, counted && here ? look : () => { counted = null; }),
     async go(_, asked) {
-      Object.assign(wanted, { text: "", service: "", level: "", trace: "" });
-      for (const name of ["text", "service", "level", "trace", "minutes"]) if (name in asked) wanted[name] = asked[name];
-      [search.value, level.value, windows.value] = [wanted.text, wanted.level, wanted.minutes];
+      Object.assign(wanted, { text: "", service: "", level: "", trace: "", to_ts: "" });
+      for (const name of ["text", "service", "level", "trace", "minutes", "to_ts"]) if (name in asked) wanted[name] = asked[name];
+      [search.value, level.value] = [wanted.text, wanted.level];
+      windows.draw();
       await look();
       if (asked.msg) await examples(asked.msg);
     },

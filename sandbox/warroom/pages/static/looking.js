@@ -7,14 +7,17 @@ import { parted } from "./panels.js";
 import { slates } from "./slates.js";
 import { traces } from "./traces.js";
 
+const TABS = ["dashboards", "traces", "logs", "slates"];
+
 /**
- * toChat: called with a link. show: brings a tab to the front. at: () -> the tab that is there.
- * Returns the tabs, `shown(tab)`, and `go(link)` and `trace(id)` for links.
+ * toChat: called with a link. show: brings a tab to the front. at: () -> the tab that is there. toTime: called with {from, to}
+ * of what is chosen in a chart. Returns the tabs, `shown(tab)`, `go(link)` and `trace(id)` for links, and `look(span)` for
+ * {minutes, to_ts} of a time that is past, null for now.
  */
-export function looking(model, toChat, show, at) {
+export function looking(model, toChat, show, at, toTime = null) {
   const why = slates(model, toChat, (id) => trace(id));
   const looks = {
-    dashboards: dashboards(model, toChat, () => at() === "dashboards"),
+    dashboards: dashboards(model, toChat, () => at() === "dashboards", toTime),
     traces: traces(model, toChat, (id) => go(`slates/${encodeURIComponent(id)}`)),
     logs: logs(model, toChat, (id) => trace(id)),
     slates: why, users: why.user, items: why.item,
@@ -37,5 +40,6 @@ export function looking(model, toChat, show, at) {
       .map(([id, title]) => ({ id, title, panel: looks[id].element })),
     shown: (id) => looks[id]?.shown(),
     go, trace,
+    look(span) { for (const id of TABS) looks[id].at(span, at() === id); },
   };
 }

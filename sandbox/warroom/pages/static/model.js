@@ -3,6 +3,7 @@
 import { call, command, eventAt, Problem, stream } from "./api.js";
 import { fold } from "./fold.js";
 import { toast } from "./dom.js";
+import { seen } from "./sight.js";
 import { WorldClock } from "./times.js";
 
 const BEFORE = 300; // events from before the page was opened that the activity shows
@@ -23,6 +24,8 @@ export class Model {
     this.isUp = false;
     this.watchers = new Set();
     this.onEvent = new Set();
+    this.onSight = new Set();
+    this.sight = null; // the overview as far as it was told
     this.answers = new Map();
     this.drawing = null;
     this.fetching = null;
@@ -36,6 +39,7 @@ export class Model {
     this.stream = stream(this.base, Math.max(0, this.state.seq - BEFORE), {
       event: (event) => this.heard(event),
       clock: (clock) => this.ticked(clock),
+      overview: (told) => this.sees(told),
       up: () => this.turned(true),
       down: () => this.turned(false),
       refused: (document) => this.out(new Problem(document)),
@@ -47,6 +51,11 @@ export class Model {
     this.stream?.close();
     this.isClosed = true;
     for (const timer of this.timers) clearInterval(timer);
+  }
+
+  /** The address of a panel's document. */
+  place(path) {
+    return `${this.base}/${path}`;
   }
 
   /** Has something done again and again while the room is shown. */
@@ -137,6 +146,16 @@ export class Model {
     }
     for (const listener of this.onEvent) listener(event);
     this.draw();
+  }
+
+  /** on: whether the overview comes with the stream; `onSight` is called with each that came. */
+  watches(on) {
+    this.stream?.watch(on);
+  }
+
+  sees(told) {
+    this.sight = seen(this.sight, told);
+    for (const look of this.onSight) look(this.sight);
   }
 
   ticked(clock) {

@@ -2,6 +2,7 @@
 
 import { call, Problem } from "./api.js";
 import { allow, ask, h, say } from "./dom.js";
+import { worldClock } from "./times.js";
 
 /** A path with what is wanted of it; what is empty is left out. */
 export function address(path, wanted = {}) {
@@ -30,15 +31,20 @@ export class Reader {
     this.model = model;
     this.status = h("span", { class: "quiet", role: "status" });
     this.n = 0;
+    this.tags = {};
   }
 
-  /** The document, null where it was refused or another was asked for meanwhile. quiet: says nothing of how it goes. */
+  /**
+   * The document, null where it was refused, or another was asked for meanwhile, or it says what it said. quiet: says nothing
+   * of how it goes, and wants only what is new.
+   */
   async read(path, quiet = false) {
     this.n += 1;
     const mine = this.n;
     if (!quiet) say(this.status, "looking …");
     try {
-      const found = await patient(`${this.model.base}/${path}`, () => mine === this.n, () => say(this.status, "the desk is busy; once more …"));
+      if (!quiet) this.tags = {};
+      const found = await patient(this.model.place(path), this.tags, () => mine === this.n, () => say(this.status, "the desk is busy; once more …"));
       if (mine !== this.n) return null;
       say(this.status, "");
       return found;
@@ -54,10 +60,10 @@ export class Reader {
 const AGAIN_MS = [1000, 2000, 3000, 4000, 5000];
 
 /** The call, once more after a while where there are too many. wanted: whether somebody still wants it. */
-async function patient(path, wanted, onWait) {
+async function patient(path, tags, wanted, onWait) {
   for (let n = 0; ; n += 1) {
     try {
-      return await call(path);
+      return await call(path, { tags });
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 429 || n >= AGAIN_MS.length || !wanted()) throw error;
       onWait();
@@ -95,6 +101,33 @@ export function choice(label, options, value, onchange) {
 }
 
 export const WINDOWS = [["15", "15 min"], ["60", "1 h"], ["180", "3 h"], ["720", "12 h"]];
+
+/** Has a choice of WINDOWS show that many minutes, whether or not they are among them. */
+export function fit(select, minutes) {
+  const value = String(minutes);
+  if (![...select.options].some((option) => option.value === value)) select.append(h("option", { value }, `${value} min`));
+  select.value = value;
+}
+
+/** The window of a list, by now or by a time that is past. wanted: {minutes, to_ts}, texts. look: called when it is another. */
+export function windowOf(wanted, look) {
+  const select = choice("Window", WINDOWS, wanted.minutes, (value) => { wanted.minutes = value; look(); });
+  const live = h("button", { type: "button", title: "back to now", onclick: () => { wanted.to_ts = ""; draw(); look(); } });
+  function draw() {
+    fit(select, wanted.minutes);
+    live.hidden = wanted.to_ts === "";
+    say(live, wanted.to_ts === "" ? "" : `until ${worldClock(Number(wanted.to_ts))} ×`);
+  }
+  draw();
+  return { element: h("span", { class: "row" }, select, live), draw };
+}
+
+/** Puts such a window where all look. span: {minutes, to_ts} of a time that is past, null for now. look: called then. */
+export function hold(wanted, span, windows, look) {
+  Object.assign(wanted, span ? { minutes: String(span.minutes), to_ts: String(span.to_ts) } : { to_ts: "" });
+  windows.draw();
+  look();
+}
 
 /** Back and on through the pages of a list. turned: called with the number of a page. */
 export function pages(turned) {

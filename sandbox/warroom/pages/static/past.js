@@ -1,8 +1,10 @@
 // A room at a moment that is past, for the panels that show one: as model.js has it, but that nothing can be done.
 
-import { follow, h, s, say } from "./dom.js";
+import { follow, h, s, say, toast } from "./dom.js";
 import { figure, worldClock } from "./times.js";
+import { inWords } from "./words.js";
 
+const SETTLED_MS = 600; // whoever steps fast asks for nothing on the way
 const WHY = "this is how it was; nothing can be done here";
 
 export class Past {
@@ -15,16 +17,24 @@ export class Past {
     this.lines = [];
     this.watchers = new Set();
     this.onEvent = new Set();
+    this.again = new Set();
+    this.seq = 1;
+    this.settling = null;
+    this.clock = { now: () => this.state?.room.world_ts ?? 0 };
   }
 
   watch(watcher) {
     this.watchers.add(watcher);
   }
 
-  /** From now on it is that moment. lines: of the timeline up to it. */
-  is(state, lines) {
+  /** From now on it is that moment, after the event of number `seq`. lines: of the timeline up to it. */
+  is(state, lines, seq) {
     this.state = state;
     this.lines = lines;
+    this.log = lines.map(({ seq: of, kind, world_ts }) => ({ seq: of, kind, world_ts, what: {} }));
+    this.seq = seq;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => { for (const work of this.again) work(); }, SETTLED_MS);
     for (const watcher of this.watchers) watcher(state);
   }
 
@@ -36,7 +46,18 @@ export class Past {
     return null;
   }
 
-  every() {}
+  /** Has something done again with each moment, once it stays a while. */
+  every(_, work) {
+    this.again.add(work);
+  }
+
+  place(path) {
+    return `${this.base}/${path}${path.includes("?") ? "&" : "?"}seq=${this.seq}`;
+  }
+
+  tell(error) {
+    toast(error.message, "bad");
+  }
 
   refresh() {}
 }
@@ -72,7 +93,7 @@ export function activityOf(past) {
     follow(done, state.actions, (action) => action.change, (action) => h("li", {}, h("span", {}, h("time", {}, worldClock(action.world_ts)), ` ${action.by}: ${action.action}`)));
     follow(asked, state.queries.slice(-8), (query) => query.seq, (query) => h("li", {}, h("span", {}, h("time", {}, worldClock(query.world_ts)), ` ${query.by}`), h("span", { class: "sql pre" }, query.sql)));
     follow(report, Object.entries(state.report), ([name]) => name, ([name, field]) => h("li", {}, h("strong", {}, name.replaceAll("_", " ")),
-      h("span", { class: "pre" }, `${field.by}: ${typeof field.value === "string" ? field.value : JSON.stringify(field.value)}`)));
+      h("span", { class: "pre" }, `${field.by}: ${inWords(field.value)}`)));
   });
   return [h("h3", {}, "Actions"), done, h("h3", {}, "Last queries"), asked, h("h3", {}, "The report"), report];
 }

@@ -2,12 +2,13 @@
 
 import { call } from "./api.js";
 import { hypotheses, tasks } from "./boards.js";
-import { follow, h, say } from "./dom.js";
+import { follow, h, say, tabs } from "./dom.js";
 import { activityOf, chartsOf, Past } from "./past.js";
 import { chat, pager } from "./talk.js";
 import { then } from "./then.js";
+import { looking } from "./looking.js";
 import { truth } from "./truth.js";
-import { span, worldTime } from "./times.js";
+import { span, spanOf, worldTime } from "./times.js";
 
 const TICK_MS = 100;
 const SPEEDS = [1, 2, 5, 10, 30, 100, 1000];
@@ -40,7 +41,9 @@ export function player(place, { onStep = () => {} } = {}) {
   const stack = then(place);
   const bar = h("div", { class: "row player" }, button("◀", "One step back", () => choose(at - 1)), plays, button("▶|", "One step on", () => choose(at + 1)),
     speed, slide, clock, where);
-  const element = h("section", { class: "replay stack past", "aria-label": "Replay" }, bar, now, refusal, charts, stack, h("div", { class: "moment" }, list, room(past)));
+  const panels = panelsOf(past);
+  const links = { event: (seq) => element.go(Number(seq)), time: (span) => { const found = typeof span === "string" ? spanOf(span) : span; if (found) element.goTo(found.to); }, query() {}, trace: (id) => panels.trace(id), panel: (link) => panels.go(link) };
+  const element = h("section", { class: "replay stack past", "aria-label": "Replay" }, bar, now, refusal, charts, stack, panels.element, h("div", { class: "moment" }, list, room(past, links)));
 
   async function load() {
     say(refusal, "");
@@ -94,7 +97,7 @@ export function player(place, { onStep = () => {} } = {}) {
         return say(refusal, error.message);
       }
     }
-    if (wanted === chosen.seq) past.is(known.get(chosen.seq), told.lines.slice(0, at + 1));
+    if (wanted === chosen.seq) past.is(known.get(chosen.seq), told.lines.slice(0, at + 1), chosen.seq);
   }
 
   function play() {
@@ -120,6 +123,13 @@ export function player(place, { onStep = () => {} } = {}) {
 
   element.load = load;
   element.stop = stop;
+  /** Shows what had happened by that world time. */
+  element.goTo = (ts) => {
+    if (!told) return;
+    stop();
+    const found = told.lines.findLastIndex((line) => line.world_ts < ts + 60);
+    choose(Math.max(0, found));
+  };
   /** Shows what somebody else has chosen. */
   element.go = (seq) => {
     if (!told) return;
@@ -130,7 +140,18 @@ export function player(place, { onStep = () => {} } = {}) {
   return element;
 }
 
-function room(past) {
+/** Dashboards, traces, logs and slates as they were at that moment. */
+function panelsOf(past) {
+  let at = "dashboards";
+  const looks = looking(past, () => {}, (tab) => { element.open = true; bar.show(tab); }, () => (element.open ? at : ""));
+  const bar = tabs("Panels at that moment", looks.tabs, (id) => { at = id; if (element.open) looks.shown(id); }, "then-");
+  const element = h("details", { class: "then-panels", ontoggle: () => { if (element.open) bar.show(at); } },
+    h("summary", {}, "Panels at that moment"), bar.bar, bar.panels);
+  past.every(0, () => { looks.look(null); });
+  return { element, go: looks.go, trace: looks.trace };
+}
+
+function room(past, links) {
   const people = h("p", {});
   const phase = h("span", { class: "phase" });
   past.watch((state) => {
@@ -138,7 +159,6 @@ function room(past) {
     say(phase, state.room.phase.replace("_", " "));
     say(people, ` ${state.participants.map((person) => `${person.name} (${person.role.replaceAll("_", " ")})`).join(", ")}`);
   });
-  const links = { event() {}, query() {}, time() {}, trace() {} };
   const known = truth(past, (state) => (state.truth.truth ? state.truth : null));
   const element = h("div", { class: "then" },
     h("div", { class: "stack" }, h("div", { class: "row" }, phase, people), pager(past), chat(past, links)),

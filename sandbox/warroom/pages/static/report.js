@@ -93,7 +93,8 @@ export function missing(draft) {
     list.push([causes.length > 0 && causes.every((cause) => cause.component && cause.mechanism), "component and mechanism of each"]);
     list.push([causes.length > 0 && causes.every((cause) => cause.started_at), "when each began"]);
     list.push([Boolean(value("detected_at")), "when it was noticed"]);
-    list.push([Object.keys(value("impact") ?? {}).length > 0, "how great the harm is"]);
+    const sizes = Object.values(value("impact") ?? {});
+    list.push([sizes.length > 0 && sizes.every((size) => typeof (size?.estimate ?? size) === "number"), "how great the harm is"]);
   }
   list.push([(value("evidence") ?? []).length > 0, "evidence: a query that shows it"]);
   list.push([(value("ruled_out") ?? []).length > 0, "what it was not"]);
@@ -169,12 +170,12 @@ function lines(model) {
 function impact(sized) {
   const list = rows([
     { kind: "select", label: "metric", options: [["", "metric …"], ...sized.map((name) => [name, name])] },
-    { kind: "text", label: "estimate" }, { kind: "text", label: "low" }, { kind: "text", label: "high" }],
+    { kind: "number", label: "estimate" }, { kind: "number", label: "low" }, { kind: "number", label: "high" }],
   ([name, estimate, low, high]) => {
     const at = number(estimate, "an estimate");
     return [name, { estimate: at, low: low === "" ? at : number(low, "a number"), high: high === "" ? at : number(high, "a number") }];
   },
-  ([name, claim]) => (typeof claim === "number" ? [name, String(claim), "", ""] : [name, String(claim.estimate), String(claim.low ?? ""), String(claim.high ?? "")]), "a size");
+  ([name, claim]) => (typeof claim === "number" ? [name, String(claim), "", ""] : [name, String(claim.estimate ?? ""), String(claim.low ?? ""), String(claim.high ?? "")]), "a size");
   return {
     ...list,
     element: list.element,

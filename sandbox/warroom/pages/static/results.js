@@ -12,7 +12,8 @@ const scenario = h("select", { "aria-label": "Scenario", onchange: look }, h("op
 const by = h("select", { "aria-label": "Periods", onchange: look }, BY.map((name) => h("option", { value: name }, `by ${name}`)));
 by.value = "week";
 const refusal = h("p", { class: "refusal", role: "alert" });
-const sheet = h("a", { download: "results.csv" }, "CSV");
+const sheet = h("a", { download: "sessions.csv" }, "CSV of sessions");
+const people = h("a", { download: "people.csv" }, "CSV of people");
 const raw = h("a", { download: "results.json" }, "JSON");
 const told = h("div", { class: "stack" });
 
@@ -27,11 +28,22 @@ function bar(of) {
     h("small", {}, `${two(of.mean)} (${two(of.low)}–${two(of.high)})`));
 }
 
-function groups(title, list) {
+function groups(title, list, name = (text) => text) {
   const skills = Object.keys(list[0]?.skills ?? {});
   return [h("h2", {}, title), h("div", { class: "wide-table" }, h("table", {}, h("thead", {}, h("tr", {}, ["", "n", "score", ...skills].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", {}, list.map((group) => h("tr", {}, h("th", { scope: "row" }, group.name), h("td", { class: "number" }, group.n),
+    h("tbody", {}, list.map((group) => h("tr", {}, h("th", { scope: "row" }, name(group.name)), h("td", { class: "number" }, group.n),
       h("td", {}, bar(group.score)), skills.map((skill) => h("td", {}, bar(group.skills[skill]))))))))];
+}
+
+/** By name, what the journals of their rooms say that they did; the score is their teams'. */
+function persons(found) {
+  if (found.people.length === 0) return [];
+  const of = (name) => found.sessions.flatMap((one) => one.persons.filter((person) => person.name === name).map((person) => ({ one, person })));
+  const open = (name) => h("details", {}, h("summary", {}, name), h("ul", {}, of(name).map(({ one, person }) => h("li", {}, `${one.name}, ${person.roles.map((role) => role.replaceAll("_", " ")).join(", ") || "no role"}: `,
+    person.shares.map((share) => `${share.how} ${share.part.replaceAll("_", " ")} ${two(share.share)}`).join("; ") || "nothing that is theirs by name"))));
+  const left = [...new Set(found.sessions.filter((one) => one.persons.length).flatMap((one) => one.unattributed))];
+  return [...groups("By person", found.people, open), h("p", { class: "quiet" },
+    `Of a person is what the journal names them for: who first asked a query that the report quotes, who alone acted, who wrote that part of the report last, who acknowledged, who answered. Who wrote a part need not have found it out. Names are as people typed them. The team's alone: ${left.map((part) => part.replaceAll("_", " ")).join(", ") || "nothing"}. The score is their teams'.`)];
 }
 
 function sessions(list) {
@@ -47,6 +59,7 @@ async function look() {
   if (since.value) asked.set("since", since.value);
   if (scenario.value) asked.set("scenario", scenario.value);
   sheet.href = `/api/v1/instructor/results.csv?${asked}`;
+  people.href = `/api/v1/instructor/results.csv?${new URLSearchParams([...asked, ["rows", "people"]])}`;
   asked.set("by", by.value);
   raw.href = `/api/v1/instructor/results?${asked}`;
   try {
@@ -55,7 +68,7 @@ async function look() {
     const known = new Set([...scenario.options].map((option) => option.value));
     for (const { name } of found.scenarios) if (!known.has(name)) scenario.append(h("option", { value: name }, name));
     told.replaceChildren(...(found.sessions.length
-      ? [...groups("Over all", [found.whole]), ...groups("Over time", found.periods), ...groups("By scenario", found.scenarios), ...sessions(found.sessions)]
+      ? [...groups("Over all", [found.whole]), ...groups("Over time", found.periods), ...groups("By scenario", found.scenarios), ...persons(found), ...sessions(found.sessions)]
       : [h("p", {}, "No session that was graded.")]),
     h("p", { class: "quiet" }, `Mean and ${found.level * 100} % interval: ${found.method}. Left out: ${found.given_up} given up, ${found.ungraded} without a grade that was kept.`));
   } catch (error) {
@@ -65,5 +78,5 @@ async function look() {
 }
 
 page.replaceChildren(h("div", { class: "stack results" }, h("div", { class: "row" }, h("a", { href: "/instructor" }, "Rooms"), h("a", { href: "/instructor/replay" }, "Recordings"), h("h1", {}, "Results")),
-  h("div", { class: "row" }, "since", since, scenario, by, sheet, raw), refusal, told));
+  h("div", { class: "row" }, "since", since, scenario, by, sheet, people, raw), refusal, told));
 look();

@@ -9,6 +9,7 @@ import { header } from "./header.js";
 import { joining } from "./join.js";
 import { looking } from "./looking.js";
 import { Model } from "./model.js";
+import { moment } from "./moment.js";
 import { overview } from "./overview.js";
 import { report } from "./report.js";
 import { activity, chat, pager, people } from "./talk.js";
@@ -49,22 +50,27 @@ function draw(room, code) {
   const links = {
     query: (sql) => { center.show("sql"); bench.element.querySelector("textarea").value = sql; },
     event: (seq) => { center.show("sql"); bench.open(Number(seq)); },
-    time: (text) => toast(`world time ${text}`),
+    time: (span) => { if (!when.go(span)) toast("a link to no time of this drill", "warn"); },
     trace: (id) => looks.trace(id),
     panel: (link) => looks.go(link),
   };
   let at = "overview";
   const talk = chat(room, links);
   const bench = workbench(room, (link) => talk.attach(link));
-  const seen = overview(room, () => at === "overview", (link) => looks.go(link));
-  const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at);
+  const when = moment(room, (link) => talk.attach(link), {
+    looked: (span) => { seen.at(span); looks.look(span); },
+    show: (tab) => center.show(tab), at: () => at, past: (span) => back.step(span),
+  });
+  const seen = overview(room, () => at === "overview", (link) => looks.go(link), when.go);
+  const looks = looking(room, (link) => talk.attach(link), (tab) => center.show(tab), () => at, when.go);
+  const back = debrief(room, links);
   const center = tabs("Work", [
     { id: "overview", title: "Overview", panel: seen.element },
     ...looks.tabs,
     { id: "sql", title: "SQL", panel: bench.element },
     { id: "actions", title: "Actions", panel: actions(room) },
     { id: "report", title: "Report", panel: report(room) },
-    { id: "debrief", title: "Debrief", panel: debrief(room) },
+    { id: "debrief", title: "Debrief", panel: back },
   ], (id) => { at = id; if (id === "overview") seen.look(); looks.shown(id); });
   const side = tabs("Board", [
     { id: "hypotheses", title: "Hypotheses", panel: hypotheses(room, bench.sql, links) },
@@ -76,7 +82,7 @@ function draw(room, code) {
   page.replaceChildren(h("div", { class: "room" },
     header(room, code, [hints(room), leaving(room, code)]),
     h("div", { class: "left" }, pager(room), status(room), talk),
-    h("div", { class: "center" }, center.bar, center.panels),
+    h("div", { class: "center" }, center.bar, when.element, center.panels),
     h("div", { class: "right" }, people(room), side.bar, side.panels)));
   let phase = "";
   room.watch((state) => {

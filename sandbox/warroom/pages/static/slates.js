@@ -1,7 +1,7 @@
 // One recommendation explained; a user and an item with their histories.
 
 import { follow, h, s, say } from "./dom.js";
-import { address, choice, pages, panelLink, Reader, sharing, WINDOWS } from "./panels.js";
+import { address, hold, pages, panelLink, Reader, sharing, windowOf } from "./panels.js";
 import { table } from "./tables.js";
 import { figure, percent, span, worldTime } from "./times.js";
 
@@ -10,7 +10,7 @@ const UNLIKE = 0.02; // share by which a value that was served may differ from t
 
 /** openTrace: called with a request id. */
 export function slates(model, toChat, openTrace) {
-  const wanted = { user: "", item: "", in_full: true, minutes: "60", page: 0 };
+  const wanted = { user: "", item: "", in_full: true, minutes: "60", to_ts: "", page: 0 };
   const list = new Reader(model);
   const one = new Reader(model);
   let listed = null;
@@ -20,9 +20,10 @@ export function slates(model, toChat, openTrace) {
   const [user, item] = [number("user", "user"), number("item", "item")];
   const full = h("input", { type: "checkbox" });
   full.checked = true;
+  const windows = windowOf(wanted, () => look());
   const form = h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } },
     h("label", {}, "user ", user), h("label", {}, "item ", item), h("label", {}, full, " explained in full"),
-    choice("Window", WINDOWS, wanted.minutes, (value) => { wanted.minutes = value; look(); }), h("button", { type: "submit" }, "Find"),
+    windows.element, h("button", { type: "submit" }, "Find"),
     h("button", { type: "button", onclick: () => user.value !== "" && open(`users/${Number(user.value)}`) }, "User's page"),
     h("button", { type: "button", onclick: () => item.value !== "" && open(`items/${Number(item.value)}`) }, "Item's page"));
   const turn = pages((page) => look(page));
@@ -58,6 +59,7 @@ export function slates(model, toChat, openTrace) {
     element: h("div", { class: "stack" }, form, h("div", { class: "row" }, turn.element, share.element, list.status, one.status),
       h("div", { class: "list" }, h("table", {}, h("thead", {}, h("tr", {}, ["request", "world time", "user", "region", "ms", "status", "items", "clicks", "model"].map((name) => h("th", { scope: "col" }, name)))), rows)), found),
     shown() { if (!listed) look(); },
+    at: (span, here) => hold(wanted, span, windows, listed && here ? look : () => { listed = null; }),
     go: (id, asked) => {
       if ("user" in asked) user.value = asked.user;
       if ("item" in asked) item.value = asked.item;

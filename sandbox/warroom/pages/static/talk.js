@@ -1,7 +1,7 @@
 // What people say and what has happened: pager, chat, activity.
 
 import { allow, ask, follow, h, say, stick } from "./dom.js";
-import { figure, percent, wallClock, worldClock, worldTime } from "./times.js";
+import { clocksIn, figure, percent, wallClock, worldClock, worldTime } from "./times.js";
 
 /** The page that woke them, and who has it. */
 export function pager(model) {
@@ -11,12 +11,13 @@ export function pager(model) {
   const element = h("section", { class: "pager card", "aria-label": "Pager" }, h("h2", {}, "Pager"), text, by, button);
   model.watch((state) => {
     const page = state.page;
-    const rings = Boolean(page && !page.acknowledged_by);
+    const over = ["over", "debrief"].includes(state.room.phase);
+    const rings = Boolean(page && !page.acknowledged_by && !over);
     element.classList.toggle("rings", rings);
     document.title = `${rings ? "PAGE · " : ""}${state.room.title}`;
     say(text, page ? page.text : "No page yet. Look around, divide the work.");
-    say(by, page ? `${page.ts.slice(11, 16)}, ${page.acknowledged_by ? `acknowledged by ${page.acknowledged_by}` : "nobody has it yet"}` : "");
-    button.hidden = !page || Boolean(page.acknowledged_by);
+    say(by, page ? `${page.ts.slice(11, 16)}, ${page.acknowledged_by ? `acknowledged by ${page.acknowledged_by}` : over ? "nobody acknowledged it" : "nobody has it yet"}` : "");
+    button.hidden = !rings;
     allow(button, model.why("acknowledge"));
   });
   return element;
@@ -59,7 +60,8 @@ export function chat(model, links) {
     return h("li", { class: outside ? "outside" : "" },
       h("span", { class: "who" }, message.sender, message.kind === "hint_given" ? " (hint)" : message.kind === "status_updated" ? " (status update)" : ""),
       h("time", { title: `${worldTime(message.world_ts)} world time, ${wallClock(message.wall_ts)} here` }, worldClock(message.world_ts)),
-      h("p", { class: "pre" }, message.text),
+      h("p", { class: "pre" }, clocksIn(message.text, message.world_ts).map((part) => (typeof part === "string" ? part
+        : h("button", { type: "button", class: "link", title: "look at that time", onclick: () => links.time?.(part) }, part.text)))),
       message.links.map((link) => h("button", { type: "button", class: "link", onclick: () => links[link.kind]?.(link.value) },
         `${link.kind}: ${link.value.slice(0, 60)}`)));
   }
@@ -114,10 +116,12 @@ export function activity(model, links) {
   function line(event) {
     const [text, link] = told(event, model);
     return h("li", { class: event.kind },
-      h("time", { title: `${worldTime(event.world_ts)} world time, ${wallClock(event.wall_ts)} here` }, worldClock(event.world_ts)),
+      h("time", { title: `${worldTime(event.world_ts)} world time, ${wallClock(event.wall_ts)} here` }, atTime(event.world_ts)),
       h("span", { class: "who" }, model.names.get(event.who) ?? event.who),
       link ? h("button", { type: "button", class: "link", onclick: () => links[link.kind]?.(link.value) }, text) : h("span", {}, text));
   }
+
+  const atTime = (ts) => h("button", { type: "button", class: "link", title: "look at that time", onclick: () => links.time?.({ from: ts, to: ts }) }, worldClock(ts));
 
   function written(entry) {
     const edit = h("button", { type: "button", class: "link", onclick: async () => {
@@ -125,7 +129,7 @@ export function activity(model, links) {
       if (text) model.send("timeline_edit", { entry: entry.entry, text });
     } }, "edit");
     allow(edit, model.why("timeline_edit"));
-    return h("li", {}, h("time", { title: worldTime(entry.at_ts) }, worldClock(entry.at_ts)), h("span", {}, entry.text), h("small", {}, entry.by), edit);
+    return h("li", {}, h("time", { title: worldTime(entry.at_ts) }, atTime(entry.at_ts)), h("span", {}, entry.text), h("small", {}, entry.by), edit);
   }
 
   model.watch((state) => {

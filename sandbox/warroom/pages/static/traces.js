@@ -1,14 +1,14 @@
 // Traces: which there are, one as a waterfall, and one beside another.
 
 import { follow, h, s, say } from "./dom.js";
-import { address, choice, pages, panelLink, Reader, sharing, WINDOWS } from "./panels.js";
+import { address, choice, hold, pages, panelLink, Reader, sharing, windowOf } from "./panels.js";
 import { figure, percent, worldTime } from "./times.js";
 
 const WIDE = 260;
 
 /** toChat: called with a link. explain: called with a request id. */
 export function traces(model, toChat, explain) {
-  const wanted = { order: "slowest", service: "", op: "", kind: "", minutes: "60", page: 0 };
+  const wanted = { order: "slowest", service: "", op: "", kind: "", minutes: "60", to_ts: "", page: 0 };
   const list = new Reader(model);
   const one = new Reader(model);
   let listed = null;
@@ -20,6 +20,7 @@ export function traces(model, toChat, explain) {
     look();
   } });
   const order = choice("Which", [["slowest", "slowest"], ["failed", "failed"], ["latest", "latest"]], wanted.order, (value) => { wanted.order = value; look(); });
+  const windows = windowOf(wanted, () => look());
   const turn = pages((page) => look(page));
   const rows = h("tbody", {});
   const found = h("div", { class: "trace" });
@@ -72,7 +73,7 @@ export function traces(model, toChat, explain) {
 
   const after = h("div", { class: "row", hidden: true }, usual, earlier, why, one.status);
   const element = h("div", { class: "stack" },
-    h("div", { class: "row" }, order, span, choice("Window", WINDOWS, wanted.minutes, (value) => { wanted.minutes = value; look(); }),
+    h("div", { class: "row" }, order, span, windows.element,
       h("button", { type: "button", onclick: () => look(wanted.page) }, "Refresh"), turn.element, share.element, list.status),
     h("div", { class: "list" }, h("table", {}, h("thead", {}, h("tr", {},
       ["trace", "world time", "ms", "span ms", "status", "fallback", "region", "user"].map((name) => h("th", { scope: "col" }, name)))), rows)),
@@ -82,11 +83,13 @@ export function traces(model, toChat, explain) {
     /** Looks for the list, if that was not done yet. */
     shown() { if (!listed) look(); },
     open,
+    at: (span, here) => hold(wanted, span, windows, listed && here ? look : () => { listed = null; }),
     /** As a link has it. */
     async go(id, asked) {
       if (id) { open(id, asked.against ?? ""); return; }
       for (const name of Object.keys(wanted)) if (name in asked) wanted[name] = name === "page" ? Number(asked.page) || 0 : asked[name];
       order.value = wanted.order;
+      windows.draw();
       await look(wanted.page);
     },
   };

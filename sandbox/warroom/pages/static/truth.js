@@ -2,6 +2,7 @@
 
 import { follow, h, say } from "./dom.js";
 import { worldClock } from "./times.js";
+import { inWords } from "./words.js";
 
 const REFRESH_MS = 5000;
 
@@ -16,6 +17,11 @@ function byHandOf(entry) {
     case "note": return `${entry.actor}: ${entry.target} ${entry.key} ${entry.old} → ${entry.new}`;
     default: return `${entry.sender}: ${entry.text}`;
   }
+}
+
+/** A step that the scenario has planned. */
+function stepOf({ at_s: _, target, ...rest }) {
+  return `${target}: ${inWords(rest)}`;
 }
 
 /** of: state -> the truth, null while this page may not know it. */
@@ -40,9 +46,9 @@ export function truth(model, of = (state) => state.truth) {
     if (element.hidden) return;
     say(text, known.explanation);
     say(teaches, known.teaches);
-    follow(causes, Object.entries(known.truth), ([name]) => name, ([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", { class: "pre" }, typeof value === "string" ? value : JSON.stringify(value, null, 1))));
-    follow(steps, known.timeline.map((step, i) => ({ step, i })), (one) => one.i, ({ step }) => h("li", {}, h("time", {}, worldClock(state.room.began_ts + step.at_s)), h("span", { class: "pre" }, JSON.stringify(step))));
-    follow(done, known.done, (entry) => JSON.stringify(entry), ({ world_ts, what, ...entry }) => h("li", {}, h("time", {}, worldClock(world_ts)), h("strong", {}, what), h("span", {}, Object.entries(entry).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join("; "))));
+    follow(causes, Object.entries(known.truth), ([name]) => name, ([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", { class: "pre" }, inWords(value))));
+    follow(steps, known.timeline.map((step, i) => ({ step, i })), (one) => one.i, ({ step }) => h("li", {}, h("time", {}, worldClock(state.room.began_ts + step.at_s)), h("span", { class: "pre" }, stepOf(step))));
+    follow(done, known.done, (entry) => JSON.stringify(entry), ({ world_ts, what, ...entry }) => h("li", {}, h("time", {}, worldClock(world_ts)), h("strong", {}, what), h("span", {}, Object.entries(entry).map(([name, value]) => `${name.replaceAll("_", " ")}: ${inWords(value)}`).join("; "))));
     const deeds = [...(known.by_hand ?? []), ...(known.herrings ?? []).map((one) => ({ ...one, do: "red herring" }))].sort((a, b) => a.world_ts - b.world_ts);
     byHand.hidden = deeds.length === 0;
     follow(hand, deeds, (entry) => JSON.stringify(entry), (entry) => h("li", {}, h("time", {}, worldClock(entry.world_ts)), h("strong", {}, HAND[entry.do] ?? entry.do), h("span", {}, byHandOf(entry))));

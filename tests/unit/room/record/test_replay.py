@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sandbox.room import house
 from sandbox.room.events import KINDS
 from sandbox.room.house import Deed
 from sandbox.room.record import moments, recordings
+from sandbox.room.record.lakes import Lakes
 from sandbox.room.record.listing import listed
 from sandbox.room.record.moments import Line, due_s
 from sandbox.room.record.telling import UNTOLD
@@ -175,7 +177,8 @@ def test_the_stack_is_shown_as_it_had_been_written_by_each_moment(opened: Scene)
         "A", "room", "", "virtual", opened.room.events, {}, Path(opened.desk.drill.plan.run_dir) / "lake"
     )
 
-    early, late = (then(found, seq) for seq in (first, last))
+    with closing(Lakes()) as lakes:
+        early, late = (then(found, seq, lakes) for seq in (first, last))
 
     assert early.stack is not None
     assert late.stack is not None
@@ -196,8 +199,9 @@ def test_an_answer_that_was_kept_nowhere_is_asked_for_again_of_the_lake_of_then(
     found = recordings.recording(drill.plan.drill)
     asked, wrong = (event.seq for event in found.events if event.kind == "asked")
 
-    told, refused = (then(found, seq) for seq in (asked, wrong))
-    gone = then(replace(found, lake=None), asked)
+    with closing(Lakes()) as lakes:
+        told, refused = (then(found, seq, lakes) for seq in (asked, wrong))
+        gone = then(replace(found, lake=None), asked, lakes)
 
     assert told.answer is not None
     assert (told.answer.columns, told.answer.rows, told.answer.asked_again) == (["n"], [[2]], True)
