@@ -24,7 +24,7 @@ from sandbox.drill.scenario.patterns import ActionPattern
 from sandbox.drill.scenario.predicate import Predicate
 from sandbox.drill.scenario.queries import TIMES, unknown_times
 from sandbox.drill.scenario.truth import Cause, Part, Pattern, Truth
-from services.skeleton.points import STAGES
+from services.skeleton.points import POINTS, STAGES
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -93,12 +93,17 @@ class InvertedFile(Part):
     nprobe: int = Field(16, ge=1, le=65_536)
 
 
+MADE = ("retrain", "inverted_file", "fresh_index")  # keys of a release for which something is trained or built
+
+
 class Release(Part):
     """A release that really goes out: settings by service, as in sandbox.base.config.
 
     key: what is released; new: its version. retrain: generation of models to train for it (2 makes
     tt-2, rk-2, ix-2); None needs none. inverted_file: how the index named by the patch
-    `retrieval.index_version` is built; None: it is there, or is trained. An empty `ranking.contract` stands for the model's own inputs.
+    `retrieval.index_version` is built; None: it is there, or is trained. fresh_index: the user tower of whose item
+    vectors that index is built anew. first_try_rows: the ranker is trained on so few rows first; it goes out if the gate
+    passes it, else it is trained on all. An empty `ranking.contract` stands for the model's own inputs.
     """
 
     key: Line
@@ -106,6 +111,8 @@ class Release(Part):
     patches: dict[str, dict[str, Any]] = Field({})
     retrain: int | None = Field(None, ge=2, le=9)
     inverted_file: InvertedFile | None = None
+    fresh_index: Line | None = None
+    first_try_rows: int | None = Field(None, ge=500, le=100_000)
     note: str = Field("", max_length=400)
     actor: Line = "release-bot"
 
@@ -114,6 +121,10 @@ class Release(Part):
         configured(Config(), self.patches, "patches")
         if self.inverted_file is not None and self.index_version is None:
             raise ValueError("inverted_file: patches.retrieval.index_version gives it no name")
+        if self.fresh_index is not None and (self.index_version is None or self.inverted_file is not None):
+            raise ValueError("fresh_index: patches.retrieval.index_version gives it a name, and inverted_file none")
+        if self.first_try_rows is not None and self.retrain is None:
+            raise ValueError("first_try_rows: nothing is trained without retrain")
         return self
 
     @property
@@ -121,6 +132,13 @@ class Release(Part):
         """The index that it brings, None for none."""
         version: str | None = self.patches.get("retrieval", {}).get("index_version")
         return version
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Artefacts that `retrain` trains: those that its patches bring, live or to some."""
+        wanted = {name for fields in self.patches.values() for name in fields}
+        ways = {"two_tower": {"two_tower"}, "ranker": {"ranker", "canary", "shadow"}}
+        return tuple(artifact for artifact, names in ways.items() if wanted & names)
 
 
 class FaultUse(Part):
@@ -196,8 +214,9 @@ class Step(Part):
                 yield Unreachable(
                     "release.patches", ", ".join(there) or "none", f"a release of {setting}, which {kind.name} spoils"
                 )
-        if kind.seam == "training_log" and self.release is not None and self.release.retrain is None:
-            yield Unreachable("release.retrain", None, f"2 or more: {kind.name} spoils what is trained")
+        made_by = POINTS[kind.seam].made_by
+        if made_by and self.release is not None and getattr(self.release, made_by) is None:
+            yield Unreachable(f"release.{made_by}", None, f"something that is made: {kind.name} spoils it")
 
     @property
     def harmful(self) -> bool:
