@@ -58,7 +58,8 @@ def place(fault: type[Fault]) -> str:
     """For people: where it is armed."""
     if fault.seam in STAGES:
         needs = f" that brings {' and '.join(fault.needs)}" if fault.needs else ""
-        return f"a release{needs}" if fault.seam == "release" else "a release that retrains"
+        made_by = POINTS[fault.seam].made_by
+        return f"a release with `{made_by}`" if made_by else f"a release{needs}"
     return ", ".join(targets(fault))
 
 

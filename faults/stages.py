@@ -1,10 +1,11 @@
-"""Faults of the offline plane at the steps of a training run."""
+"""Faults of the offline plane: at the steps of a training run, and where a release's index and verdict are made."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,7 @@ from sandbox.pipeline.stages.spec import Tally, Work
 from sandbox.pipeline.training_set import Stages
 from services.skeleton.seams import Call, Seam, payload_of
 
-TRAINING_LOG = "training_log"
-PIPELINE = "pipeline"
+TRAINING_LOG, PIPELINE, INDEX_ROWS, GATE = "training_log", "pipeline", "index_rows", "gate"
 _LONG_AFTER_S = 1e12
 
 
@@ -56,6 +56,15 @@ def armed_stages(spec: Spec) -> dict[str, Armed]:
         return passed
 
     return {name: Armed(partial(around, name), _key(spec)) for name in fault_named(spec.fault).at}
+
+
+def made(spec: Spec | None, point: str, peer: str, op: str, payload: Any, **attributes: Any) -> Any:
+    """What is made of a payload at a stage of the offline plane: what the fault of `spec` makes of it where it acts at
+    that point, else the payload. Raises FLT-001, FLT-002, and WIRE-006 for a wrapper that failed."""
+    if spec is None or fault_named(spec.fault).seam != point:
+        return payload
+    call = Call(point, "pipeline", peer, op, payload=payload, attributes=attributes)
+    return _seam(spec, point, f"a fault at {point}").run_sync(call, payload_of)
 
 
 def _seam(spec: Spec, point: str, expected: str) -> Seam:

@@ -151,7 +151,7 @@ def _served(run_dir: Path, world: str) -> tuple[Path, ...]:
             fix=f"name another run, or run the pipeline of that world: --world {run_.world}",
         )  # fmt: skip
     try:
-        return tuple(run_.lake / segment.file for segment in read_manifest(run_.lake).get("served_features", ()))
+        return tuple(run_.lake / segment.file for segment in read_manifest(run_.lake).get("served_features") or [])
     except (FileNotFoundError, ValueError):
         return ()  # it has logged nothing yet
 

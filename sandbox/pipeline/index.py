@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import faiss
@@ -15,6 +16,18 @@ from services.model.core import encode_items, load_two_tower
 FLAT_BELOW = 50_000  # items; exact search of so many 64-wide vectors takes about 1 ms
 _NPROBE = 16
 N_PROBES = 200  # vectors searched with themselves to measure recall
+
+
+@dataclass(frozen=True)
+class IndexRows:
+    """What an index is filled with. ids: int64 [n], the item of each row; vectors: float32 [n, dim]."""
+
+    ids: np.ndarray
+    vectors: np.ndarray
+
+    def take(self, kept: np.ndarray) -> IndexRows:
+        """Those rows of them: bool or int64 [m]."""
+        return IndexRows(self.ids[kept], np.ascontiguousarray(self.vectors[kept]))
 
 
 def build(vectors: np.ndarray, *, seed: int) -> faiss.Index:
@@ -39,11 +52,12 @@ def dump(index: faiss.Index) -> bytes:
 
 
 def artefact(
-    vectors: np.ndarray, *, encoder_version: str, version: str, like: Manifest
+    vectors: np.ndarray, *, encoder_version: str, version: str, like: Manifest, ids: np.ndarray | None = None
 ) -> tuple[Manifest, dict[str, bytes]]:
     """Manifest and files of the index over a two-tower version's item vectors.
 
-    like: the manifest that gives seed, lineage, code and time: the two-tower's own.
+    like: the manifest that gives seed, lineage, code and time: the two-tower's own. ids: int64 [n], the item of each
+    row; None: the row's number is the item's.
     """
     built = build(vectors, seed=like.seed)
     probes = vectors[np.linspace(0, len(vectors) - 1, min(N_PROBES, len(vectors))).astype(int)]
@@ -57,18 +71,30 @@ def artefact(
         seed=like.seed, data=like.data, parents={"two_tower": encoder_version}, config=config,
         metrics={"recall@50_vs_exact": recall(built, vectors, probes)},
     )  # fmt: skip
-    return manifest, {"index.faiss": dump(built), "vectors.safetensors": pack_arrays({"vectors": vectors})}
+    files = {"index.faiss": dump(built), "vectors.safetensors": pack_arrays({"vectors": vectors})}
+    if ids is not None and not np.array_equal(ids, np.arange(len(ids))):
+        files["ids.safetensors"] = pack_arrays({"ids": ids.astype(np.int64)})
+    return manifest, files
 
 
-def rebuild(registries: Sequence[Path], encoder_version: str, version: str, target: Path) -> Artefact:
+def _all_rows(rows: IndexRows) -> IndexRows:
+    return rows
+
+
+def rebuild(
+    registries: Sequence[Path], encoder_version: str, version: str, target: Path,
+    filled: Callable[[IndexRows], IndexRows] = _all_rows,
+) -> Artefact:  # fmt: skip
     """A fresh index of a registered two-tower version, registered as `version` in `target`.
 
-    Raises MODEL-001, MODEL-002.
+    filled: what becomes of its rows on their way into it. Raises MODEL-001, MODEL-002.
     """
     towers = find(registries, "two_tower", encoder_version)
     model = load_two_tower(towers.read("model.safetensors"), towers.manifest.config)
+    vectors = encode_items(model)
+    rows = filled(IndexRows(np.arange(len(vectors)), vectors))
     manifest, files = artefact(
-        encode_items(model), encoder_version=encoder_version, version=version, like=towers.manifest
+        rows.vectors, encoder_version=encoder_version, version=version, like=towers.manifest, ids=rows.ids
     )
     return register(target, manifest, files)
 

@@ -13,6 +13,7 @@ from sandbox.base.artefacts import Artefact
 from sandbox.base.errors import SandboxError
 from services.retrieval.core import Found
 
+IDS_FILE = "ids.safetensors"
 N_PROBED = 50  # depth of the recall probes, the column's name says it
 faiss.omp_set_num_threads(1)  # one query at a time: a team of threads costs more than it saves
 
@@ -20,7 +21,8 @@ faiss.omp_set_num_threads(1)  # one query at a time: a team of threads costs mor
 @dataclass(frozen=True)
 class Index:
     """version: of the artefact. encoder_version: two-tower version that made the vectors.
-    lists, lists_searched: of an inverted file; 0 for a flat index, which searches everything."""
+    lists, lists_searched: of an inverted file; 0 for a flat index, which searches everything. ids: int64 [n], the
+    item of each row; None: the row's number is the item's."""
 
     version: str
     encoder_version: str
@@ -28,6 +30,7 @@ class Index:
     vectors: NDArray[np.float32]
     lists: int
     lists_searched: int
+    ids: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, artefact: Artefact) -> Index:
@@ -42,7 +45,10 @@ class Index:
         if (index.ntotal, index.d) != vectors.shape:
             raise _damaged(artefact, f"{index.ntotal} x {index.d} beside {vectors.shape}")
         lists, searched = getattr(index, "nlist", 0), getattr(index, "nprobe", 0)
-        return cls(manifest.version, manifest.parents.get("two_tower", ""), index, vectors, lists, searched)
+        ids = artefact.arrays(IDS_FILE)["ids"] if IDS_FILE in manifest.files else None
+        if ids is not None and ids.shape != (index.ntotal,):
+            raise _damaged(artefact, f"{len(ids)} ids of {index.ntotal} rows")
+        return cls(manifest.version, manifest.parents.get("two_tower", ""), index, vectors, lists, searched, ids)
 
     def searching(self, nprobe: int | None) -> Index:
         """The same index, searching so many lists of an inverted file; None: as many as it was built for."""
@@ -71,6 +77,18 @@ class Index:
 
     def search_many(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and ids [q, n], id -1 where fewer were found."""
+        scores, rows = self.search_rows(queries, n)
+        return scores, self.items_of(rows)
+
+    def items_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The items of rows, -1 for -1."""
+        if self.ids is None:
+            return rows
+        found: NDArray[np.int64] = np.where(rows >= 0, self.ids[rows], -1)
+        return found
+
+    def search_rows(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The same with rows in place of ids."""
         how: Any = None
         if self.lists:
             how = faiss.SearchParametersIVF()
@@ -81,7 +99,7 @@ class Index:
     def nearest_exactly(self, queries: NDArray[np.float32]) -> NDArray[np.int64]:
         """int64 [q, N_PROBED]: what there is to find, by comparing with every vector."""
         scores = queries @ self.vectors.T
-        return np.argpartition(-scores, min(N_PROBED, scores.shape[1] - 1), axis=1)[:, :N_PROBED]
+        return self.items_of(np.argpartition(-scores, min(N_PROBED, scores.shape[1] - 1), axis=1)[:, :N_PROBED])
 
 
 def _damaged(artefact: Artefact, seen: str) -> SandboxError:

@@ -61,6 +61,7 @@ class Point:
     why: str = ""
     stage: bool = False
     knows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # peer -> parts, where peers differ
+    made_by: str = ""  # key of a scenario's release by which what passes here is made before the drill begins
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -258,7 +259,22 @@ POINTS = {point.name: point for point in (
         "the log", "the log", (), {"training_log": {"log": ("read",)}}, (),
         {"item_group": "the creator group of every item", "seed": "of its draws"},
         share=False, onset=False, ends=False,
-        why="a log is read once, before the release goes out", stage=True,
+        why="a log is read once, before the release goes out", stage=True, made_by="retrain",
+    ),
+    Point(
+        "index_rows", "what an index is filled with", False, "before the index of a release is built",
+        "a `sandbox.pipeline.index.IndexRows`: ids int64 [n], vectors float32 [n, dim]", "the same",
+        (), {"index_rows": {ANY: ("build",)}}, (),
+        {"published_ts": "float64 by item: when each was published, world seconds", "now": "world seconds: when it is built"},
+        share=False, onset=False, ends=False,
+        why="an index is built once, before the release goes out", stage=True, made_by="fresh_index",
+    ),
+    Point(
+        "gate", "what a gate says", False, "when a version was trained for a release, and compared with the live one",
+        "pass, fail or hold", "the verdict that counts",
+        (), {"gate": {ANY: ("judge",)}}, (str,), {"difference": "of AUC on held-out rows: new minus live"},
+        share=False, onset=False, ends=False,
+        why="a gate speaks once, before the release goes out", stage=True, made_by="first_try_rows",
     ),
     Point(
         "pipeline", "a stage of the pipeline that trains", False, "as a release's models are made, stage by stage",
@@ -266,13 +282,12 @@ POINTS = {point.name: point for point in (
         "a `Tally`: rows in, out, and dropped by reason", (), {"pipeline": dict.fromkeys(PIPELINE, ("run",))}, (),
         {"seed": "of its draws"},
         share=False, onset=False, ends=False,
-        why="a stage runs once, before the release goes out", stage=True,
+        why="a stage runs once, before the release goes out", stage=True, made_by="pipeline",
     ),
 )}  # fmt: skip
 
 SERVED = tuple(point.name for point in POINTS.values() if not point.stage)
 STAGES = tuple(point.name for point in POINTS.values() if point.stage)
-TRAINED = ("training_log", "pipeline")  # stages behind a release that retrains
 
 
 def fits(name: str, answer: Any) -> bool:

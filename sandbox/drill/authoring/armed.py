@@ -18,7 +18,7 @@ from sandbox.drill.scenario import taxonomy
 from sandbox.drill.scenario.draft import Draft, split
 from sandbox.drill.scenario.finding import Finding, guess, listed
 from sandbox.drill.scenario.scenario import Step
-from services.skeleton.points import STAGES, TRAINED
+from services.skeleton.points import POINTS, STAGES
 
 NO_SHARE = 0.001
 LEAST_SHARE = 0.01  # of calls: a rarer fault shows nothing in a drill
@@ -144,13 +144,14 @@ def _idle(draft: Draft, place: Place, step: Step, kind: type[Fault], params: Any
                     f"release {setting} there, as it should be",
                 )
                 return
-        if kind.seam in TRAINED and step.release.retrain is None:
+        made_by = POINTS[kind.seam].made_by
+        if made_by and getattr(step.release, made_by) is None:
             yield draft.error(
                 "no-effect",
                 (*place, "release"),
-                "nothing is trained",
-                "retrain: 2 or more",
-                f"{kind.name} spoils what a release trains",
+                f"no {made_by}",
+                f"a release with {made_by}",
+                f"{kind.name} spoils what is made for it",
             )
             return
     try:

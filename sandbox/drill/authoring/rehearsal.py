@@ -79,6 +79,9 @@ class StillPlatform:
         del test
 
 
+_VERSIONS = (
+    "model.ranker", "model.two_tower", "model.canary", "model.shadow", "model.keep_loaded", "retrieval.index_version",
+)  # fmt: skip
 Refusal = tuple[str, object, str, list[str]]  # service.setting, what stands there, expected, names there are
 
 
@@ -93,6 +96,9 @@ def refusals(config: Config, versions: dict[str, set[str]], topics: Sequence[str
         wanted, there = getattr(getattr(config, service), name), sorted(versions[artefact])
         if wanted not in there:
             yield setting, wanted, listed(there), there
+    for name, rolled in (("canary", config.model.canary), ("shadow", config.model.shadow)):
+        if rolled is not None:
+            yield from _strangers(f"model.{name}", [rolled.version], sorted(versions["ranker"]))
     both = sorted(versions["ranker"] | versions["two_tower"])
     yield from _strangers("model.keep_loaded", config.model.keep_loaded, both)
     yield from _strangers("retrieval.quotas", config.retrieval.quotas, SOURCES)
@@ -199,16 +205,17 @@ def _learn(step: Step, stack: Rehearsal) -> None:
     """The versions that are made for a release are there before it goes out."""
     assert step.release is not None
     release = step.release
-    settings = {name for fields in release.patches.values() for name in fields}
     if release.retrain is not None:
-        if "two_tower" in settings:
+        if "two_tower" in release.trained:
             stack.platform.versions["two_tower"].add(f"tt-{release.retrain}")
             stack.platform.versions["index"].add(f"ix-{release.retrain}")
-        if "ranker" in settings:
+        if "ranker" in release.trained:
             stack.platform.versions["ranker"].add(f"rk-{release.retrain}")
     if release.inverted_file is not None and release.index_version is not None:
         stack.platform.versions["index"].add(release.index_version)
         stack.lists[release.index_version] = release.inverted_file.lists
+    if release.fresh_index is not None and release.index_version is not None:
+        stack.platform.versions["index"].add(release.index_version)
 
 
 def _roll(draft: Draft, n: int, step: Step, stack: Rehearsal) -> Iterator[Finding]:
@@ -220,6 +227,10 @@ def _roll(draft: Draft, n: int, step: Step, stack: Rehearsal) -> Iterator[Findin
         there = sorted(stack.platform.versions["index"])
         yield draft.error("unknown-version", (*place, "inverted_file", "of"), built.of, listed(there),
                           guess(built.of, there, "name an index that is there by then"))  # fmt: skip
+    tower, towers = step.release.fresh_index, stack.platform.versions["two_tower"]
+    if tower is not None and tower not in towers:
+        yield draft.error("unknown-version", (*place, "fresh_index"), tower, listed(sorted(towers)),
+                          guess(tower, sorted(towers), "name a user tower that is there by then"))  # fmt: skip
     if built is not None and built.nprobe > built.lists:
         yield draft.error("bad-value", (*place, "inverted_file", "nprobe"), built.nprobe,
                           f"at most {built.lists}, the lists", "search fewer lists")  # fmt: skip
@@ -227,11 +238,7 @@ def _roll(draft: Draft, n: int, step: Step, stack: Rehearsal) -> Iterator[Findin
     for setting, seen, expected, names in _refused(step, before, stack):
         told = True
         service, *rest = setting.split(".")
-        code = (
-            "unknown-version"
-            if setting in ("model.ranker", "model.two_tower", "retrieval.index_version", "model.keep_loaded")
-            else "unknown-setting"
-        )
+        code = "unknown-version" if setting in _VERSIONS else "unknown-setting"
         yield draft.error(code, (*place, "patches", service, *rest), seen, expected,
                           guess(seen, names, "see sandbox scenario show --settings"))  # fmt: skip
     if told:
@@ -247,6 +254,11 @@ def _roll(draft: Draft, n: int, step: Step, stack: Rehearsal) -> Iterator[Findin
         return
     stack.rolled[n] = stack.operations.records()[-1]
     yield from _moved(draft, n, step, before, stack)
+
+
+def _version(value: Any) -> Any:
+    """The version that a setting names: of a canary or a shadow, the one in its document."""
+    return value.get("version") if isinstance(value, dict) else value
 
 
 def _clock(stack: Rehearsal) -> VirtualClock:
@@ -303,7 +315,7 @@ def _moved(draft: Draft, n: int, step: Step, before: Config, stack: Rehearsal) -
         yield draft.error("unknown-name", ("timeline", n, "target"), step.target, listed(patches),
                           "the target of a release is a service whose settings it changes")  # fmt: skip
     if step.release.retrain is not None and not any(
-        str(v).endswith(f"-{step.release.retrain}") for fields in patches.values() for v in fields.values()
+        str(_version(v)).endswith(f"-{step.release.retrain}") for fields in patches.values() for v in fields.values()
     ):
         yield draft.error("no-effect", (*place, "retrain"), step.release.retrain,
                           "a patch that brings one of the trained versions", f"patch model.ranker: rk-{step.release.retrain}, or take it out")  # fmt: skip

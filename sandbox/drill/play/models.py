@@ -5,12 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from faults.catalogue import fault_named
-from faults.stages import PIPELINE, TRAINING_LOG, armed_stages, stages_for
+from faults.stages import GATE, INDEX_ROWS, PIPELINE, TRAINING_LOG, armed_stages, made, stages_for
+from sandbox.base import artefacts, stages
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.config import ModelConfig
 from sandbox.base.progress import ProgressFn
 from sandbox.drill.play import rollout
 from sandbox.drill.scenario.scenario import Scenario, Step
+from sandbox.pipeline.events import read_manifest
 from sandbox.pipeline.ivf import register_inverted
 from sandbox.pipeline.stages.engine import Armed
 from sandbox.pipeline.training_set import Stages
@@ -41,20 +46,22 @@ def stage_models(scenario: Scenario, world_dir: Path, registry: Path, *, faults:
             assert version is not None  # the scenario was checked
             places = (coming, registry, world_dir / "registry")
             register_inverted(places, how.of, version, coming, lists=how.lists, nprobe=how.nprobe)
+        if step.release.fresh_index is not None:
+            _fresh_index(step, world_dir, (coming, registry, world_dir / "registry"), faults)
         if step.release.retrain is None:
             continue
-        settings = {name for fields in step.release.patches.values() for name in fields}
-        artifacts = tuple(a for a in ("two_tower", "ranker") if a in settings)
-        suffix = str(step.release.retrain)
+        suffix, trained = str(step.release.retrain), step.release.trained
         if step.release.pipeline is not None:
             train_for_release(
-                world_dir, suffix=suffix, artifacts=artifacts, into=coming, config=step.release.pipeline.config,
+                world_dir, suffix=suffix, artifacts=trained, into=coming, config=step.release.pipeline.config,
                 bypass=step.release.pipeline.bypass, armed=_armed(step) if faults else {}, progress=told,
             )  # fmt: skip
             continue
+        if step.release.first_try_rows is not None and _first_try(step, world_dir, coming, faults, told):
+            continue
         train_release(
             world_dir, seed=RELEASE_SEED, suffix=suffix, registry_dir=coming,
-            stages=_stages(step, world_dir) if faults else Stages(), artifacts=artifacts, progress=told,
+            stages=_stages(step, world_dir) if faults else Stages(), artifacts=trained, progress=told,
         )  # fmt: skip
 
 
@@ -71,3 +78,51 @@ def _armed(step: Step) -> dict[str, Armed]:
     if step.fault is None or fault_named(step.fault.name).seam != PIPELINE:
         return {}
     return armed_stages(step.spec(RELEASE_SEED))
+
+
+def _fresh_index(step: Step, world_dir: Path, places: tuple[Path, ...], faults: bool) -> None:
+    """Builds the index that the release names, of all items that are published, or of what the step's fault leaves."""
+    from sandbox.pipeline.index import IndexRows, rebuild
+
+    release = step.release
+    assert release is not None
+    assert release.fresh_index is not None
+    assert release.index_version is not None
+    catalogue, manifest = Catalogue.load(world_dir / "public" / "catalogue.npz"), read_manifest(world_dir)
+
+    def filled(rows: IndexRows) -> IndexRows:
+        found: IndexRows = made(
+            step.spec(RELEASE_SEED) if faults and step.fault is not None else None, INDEX_ROWS, str(release.index_version),
+            "build", rows, published_ts=np.nan_to_num(catalogue.item_published_ts), now=manifest.history_end_ts,
+        )  # fmt: skip
+        return found
+
+    rebuild(places, release.fresh_index, release.index_version, places[0], filled)
+
+
+def _first_try(step: Step, world_dir: Path, coming: Path, faults: bool, progress: ProgressFn) -> bool:
+    """Trains the ranker on few rows, and has the gate compare it with the live one. False where that does not pass it,
+    and it is gone again; its verdict stays with the version where it goes out."""
+    from sandbox.pipeline.build import Recipe, train_release
+    from sandbox.pipeline.stages.gate import judge
+    from sandbox.pipeline.stages.settings import Gate
+    from sandbox.pipeline.training_set import Sampling
+
+    assert step.release is not None
+    assert step.release.first_try_rows is not None
+    tried = train_release(
+        world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=coming, artifacts=("ranker",),
+        recipe=Recipe(sampling=Sampling(max_rows=step.release.first_try_rows)),
+        progress=progress,
+    )  # fmt: skip
+    version = tried.versions["ranker"]
+    live = artefacts.describe(world_dir / "registry", "ranker", ModelConfig().ranker)
+    difference = tried.artefact("ranker").manifest.metrics["auc"] - live.manifest.metrics["auc"]
+    own = judge(difference, difference, Gate().margin)
+    spec = step.spec(RELEASE_SEED) if faults and step.fault is not None else None
+    counts = made(spec, GATE, version, "judge", own, difference=difference)
+    if counts != "pass":
+        artefacts.discard(coming, "ranker", version)
+        return False
+    stages.gate(coming, "ranker", version, own, actor="gate", at=0.0, evidence={"auc_difference": difference})
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faults.arming import wrapper
 from faults.catalogue import fault_named
-from sandbox.base import artefacts
+from sandbox.base import artefacts, stages
 from sandbox.base.clock import Clock
 from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.scenario.scenario import Step
@@ -41,11 +41,12 @@ def _publish(step: Step, operations: Operations) -> None:
     """
     assert step.release is not None
     suffix = f"-{step.release.retrain}" if step.release.retrain else None
-    built = step.release.index_version if step.release.inverted_file else None
+    built = step.release.index_version if step.release.inverted_file or step.release.fresh_index else None
     if suffix is None and built is None:
         return
     now, there = operations.platform.now(), operations.run.path / "registry"
     of_run = told(there / COMING, str(step.release.retrain), now)
+    gates = stages.read(there / COMING).gates
     for made in artefacts.versions(there / COMING):
         m = made.manifest
         if m.version != built and not (suffix and m.version.endswith(suffix)):
@@ -53,7 +54,10 @@ def _publish(step: Step, operations: Operations) -> None:
         place = there / m.artifact / m.version
         place.parent.mkdir(parents=True, exist_ok=True)
         made.path.rename(place)
-        publish.version(operations.platform.rows, artefacts.describe(there, m.artifact, m.version), now, "pipeline")
+        said = gates.get(m.artifact, {}).get(m.version, "pass")
+        publish.version(
+            operations.platform.rows, artefacts.describe(there, m.artifact, m.version), now, "pipeline", said
+        )
     for table, rows in of_run.items():
         operations.platform.rows(table, rows)
 

@@ -26,7 +26,7 @@ from sandbox.drill.scenario.queries import TIMES, unknown_times
 from sandbox.drill.scenario.truth import Cause, Part, Pattern, Truth
 from sandbox.pipeline.stages.settings import PipelineConfig
 from sandbox.runtime.operate.actions import ACTIONS
-from services.skeleton.points import STAGES, TRAINED
+from services.skeleton.points import POINTS, STAGES
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -117,13 +117,18 @@ class Pipeline(Part):
         return PipelineConfig.model_validate(self.settings)
 
 
+MADE = ("retrain", "inverted_file", "fresh_index")  # keys of a release for which something is trained or built
+
+
 class Release(Part):
     """A release that really goes out: settings by service, as in sandbox.base.config.
 
     key: what is released; new: its version. retrain: generation of models to train for it (2 makes
     tt-2, rk-2, ix-2); None needs none. pipeline: they are trained by it, stage by stage; None: straight from the log.
     inverted_file: how the index named by the patch
-    `retrieval.index_version` is built; None: it is there, or is trained. An empty `ranking.contract` stands for the model's own inputs.
+    `retrieval.index_version` is built; None: it is there, or is trained. fresh_index: the user tower of whose item
+    vectors that index is built anew. first_try_rows: the ranker is trained on so few rows first; it goes out if the gate
+    passes it, else it is trained on all. An empty `ranking.contract` stands for the model's own inputs.
     """
 
     key: Line
@@ -132,6 +137,8 @@ class Release(Part):
     retrain: int | None = Field(None, ge=2, le=9)
     pipeline: Pipeline | None = None
     inverted_file: InvertedFile | None = None
+    fresh_index: Line | None = None
+    first_try_rows: int | None = Field(None, ge=500, le=100_000)
     note: str = Field("", max_length=400)
     actor: Line = "release-bot"
 
@@ -142,6 +149,10 @@ class Release(Part):
             raise ValueError("inverted_file: patches.retrieval.index_version gives it no name")
         if self.pipeline is not None and self.retrain is None:
             raise ValueError("pipeline: retrain says which generation it trains")
+        if self.fresh_index is not None and (self.index_version is None or self.inverted_file is not None):
+            raise ValueError("fresh_index: patches.retrieval.index_version gives it a name, and inverted_file none")
+        if self.first_try_rows is not None and self.retrain is None:
+            raise ValueError("first_try_rows: nothing is trained without retrain")
         return self
 
     @property
@@ -149,6 +160,13 @@ class Release(Part):
         """The index that it brings, None for none."""
         version: str | None = self.patches.get("retrieval", {}).get("index_version")
         return version
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Artefacts that `retrain` trains: those that its patches bring, live or to some."""
+        wanted = {name for fields in self.patches.values() for name in fields}
+        ways = {"two_tower": {"two_tower"}, "ranker": {"ranker", "canary", "shadow"}}
+        return tuple(artifact for artifact, names in ways.items() if wanted & names)
 
 
 class FaultUse(Part):
@@ -224,15 +242,13 @@ class Step(Part):
                 yield Unreachable(
                     "release.patches", ", ".join(there) or "none", f"a release of {setting}, which {kind.name} spoils"
                 )
-        if kind.seam in TRAINED and self.release is not None and self.release.retrain is None:
-            yield Unreachable("release.retrain", None, f"2 or more: {kind.name} spoils what is trained")
-        elif kind.seam in TRAINED and self.release is not None:
-            by_stages = kind.seam == "pipeline"
-            if by_stages != (self.release.pipeline is not None):
-                expected = "{}" if by_stages else "none"
-                yield Unreachable(
-                    "release.pipeline", self.release.pipeline, f"{expected}: {kind.name} sits at {kind.seam}"
-                )
+        made_by = POINTS[kind.seam].made_by
+        if made_by and self.release is not None and getattr(self.release, made_by) is None:
+            yield Unreachable(f"release.{made_by}", None, f"something that is made: {kind.name} spoils it")
+        if kind.seam == "training_log" and self.release is not None and self.release.pipeline is not None:
+            yield Unreachable(
+                "release.pipeline", self.release.pipeline, f"none: {kind.name} sits where it is not asked"
+            )
 
     @property
     def harmful(self) -> bool:

@@ -12,8 +12,8 @@ from faults import reach
 from faults.base import Fault
 from faults.catalogue import CATALOGUE
 from sandbox.drill.scenario import library
-from sandbox.drill.scenario.scenario import Step
-from services.skeleton.points import TRAINED
+from sandbox.drill.scenario.scenario import MADE, Step
+from services.skeleton.points import POINTS
 
 
 class Armable(BaseModel, frozen=True):
@@ -49,12 +49,12 @@ def armable() -> tuple[Armable, ...]:
 
 def _told(fault: type[Fault], example: dict[str, Any] | None) -> Armable:
     row = reach.document(fault)
-    trained = fault.seam in TRAINED
+    made = bool(POINTS[fault.seam].made_by)
     return Armable(
         name=row["name"], layer=row["layer"], summary=row["summary"], moves=row["moves"], repairs=row["repairs"],
         control=row["control"], knobs=row["knobs"], targets=row["targets"], needs=row["needs"], scope=row["scope"],
         share=row["share"], onset=row["onset"], ends=row["until_s"], release=fault.seam == "release",
-        why_not="it spoils what models are trained on, long before: a scenario brings it" if trained else "",
+        why_not="it spoils what is trained or built long before: a scenario brings it" if made else "",
         example=example,
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def _examples() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for scenario in library.load_all().values():
         for step in scenario.timeline:
-            if step.fault is None or (step.release and (step.release.retrain or step.release.inverted_file)):
+            if step.fault is None or (step.release and any(getattr(step.release, key) for key in MADE)):
                 continue
             found.setdefault(step.fault.name, _deed(step))
     return found

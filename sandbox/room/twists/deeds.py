@@ -12,8 +12,8 @@ from faults.arming import params_of
 from faults.catalogue import CATALOGUE
 from sandbox.drill.play.rollout import OPERATOR
 from sandbox.drill.scenario.patterns import ActionPattern
-from sandbox.drill.scenario.scenario import Step
-from services.skeleton.points import TRAINED
+from sandbox.drill.scenario.scenario import MADE, Step
+from services.skeleton.points import POINTS
 
 _MOST_BYTES = 8_192  # of a mapping, as JSON
 LONGEST_S = 1e6  # world seconds
@@ -128,11 +128,9 @@ class Arm(Deed):
             near = get_close_matches(self.fault, CATALOGUE, 3)
             raise ValueError(f"fault: one of `sandbox fault list`{', such as ' * bool(near)}{' or '.join(near)}")
         kind = CATALOGUE[self.fault]
-        if kind.seam in TRAINED:
-            raise ValueError(
-                f"fault: {self.fault} spoils what models are trained on, long before; a scenario brings it"
-            )
-        if (self.release or {}).get("retrain") or (self.release or {}).get("inverted_file"):
+        if POINTS[kind.seam].made_by:
+            raise ValueError(f"fault: {self.fault} spoils what is trained or built long before; a scenario brings it")
+        if any((self.release or {}).get(key) for key in MADE):
             raise ValueError(
                 "release: nothing that has to be trained or built for it, which takes minutes; a scenario brings it"
             )

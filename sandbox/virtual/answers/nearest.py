@@ -55,8 +55,8 @@ class Nearest:
         alike = np.flatnonzero((scores[:, 1:] == scores[:, :-1]).any(axis=1))
         scores, ids = np.ascontiguousarray(scores[:, :n]), np.ascontiguousarray(ids[:, :n])
         if len(alike):  # which of them comes first, and which is left out, is the index's to say
-            scores[alike], ids[alike] = self.index.search_many(queries[alike], n)
-        return scores, ids
+            scores[alike], ids[alike] = self.index.search_rows(queries[alike], n)
+        return scores, self.index.items_of(ids)
 
     def searching(self, nprobe: int | None) -> Nearest:
         """As `Index.searching`."""

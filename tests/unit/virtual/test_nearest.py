@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import faiss
 import numpy as np
 import pytest
@@ -47,6 +49,20 @@ def test_scores_and_ids_are_the_indexs(items: np.ndarray, n_queries: int, lists:
     expected_scores, expected_ids = one_by_one(index, queries, 50)
     assert (ids == expected_ids).all()
     assert (scores == expected_scores).all()
+
+
+@pytest.mark.parametrize("lists", [0, 8])
+def test_rows_that_stand_for_other_items_are_told_by_their_items(items: np.ndarray, lists: int) -> None:
+    plain, queries = index_of(items, lists), normal("queries", 19)
+    shifted = replace(plain, ids=np.roll(np.arange(len(items)), 7))
+
+    scores, ids = Nearest(shifted)(queries, 50)
+
+    expected_scores, rows = one_by_one(plain, queries, 50)
+    assert (ids == (rows - 7) % len(items)).all()
+    assert (scores == expected_scores).all()
+    assert (shifted.search_many(queries[:1], 50)[1] == ids[:1]).all()
+    assert {int(n) for n in shifted.nearest_exactly(queries[:1])[0]} == {int(n) for n in ids[0]}
 
 
 @pytest.mark.parametrize("n", [1, 125, 126, 2_005, 3_000])
