@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from loadtest.lab.plan import Plan
 from sandbox.base.errors import SandboxError
-from sandbox.base.load import TrafficShape
+from sandbox.base.load import MOST_TESTED, TrafficShape
 from sandbox.base.run import RunInfo, write_atomically
 from sandbox.runtime.local.ports import pick
 from sandbox.runtime.tether import tether
@@ -84,7 +84,9 @@ class Load:
         if plan is not None:
             several = 1 if crew is None else crew.size
             clients = min(MOST_CLIENTS, math.ceil(plan.peak_per_s * (TIMEOUT_S + SPARE_S)) + 20 * several)
-        clients = clients or max(60, int(rate * 6 * 60 / min(run.speed, 60.0)))
+        # Beside a drill's visits those of a load test may come, which wait for nobody.
+        tested = 0 if shape is None else math.ceil(MOST_TESTED * (TIMEOUT_S + SPARE_S))
+        clients = clients or max(60, int(rate * 6 * 60 / min(run.speed, 60.0))) + tested
         self._command = [
             sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary",
             "-u", str(clients), "-r", str(clients), "--run-dir", run.run_dir, "--rate", str(rate),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
+MOST_TESTED = 120.0  # requests per wall second of a load test: some times what drills have, and one generator's worth
 # What a shape needs beside its name and the usual rate; the rest has no say.
 SETTINGS: dict[str, tuple[str, ...]] = {
     "steady": (),
@@ -72,7 +73,7 @@ class LoadTest(BaseModel, extra="forbid", frozen=True):
     start_ts to until_ts, world seconds since the epoch. Each visit is one request, so that they come whether the
     ones before them were answered or not."""
 
-    rate_per_s: float = Field(gt=0, le=120)  # some times what drills have, and one generator's worth
+    rate_per_s: float = Field(gt=0, le=MOST_TESTED)
     start_ts: float
     until_ts: float
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from sandbox.base.config import Concurrency, Config
-from sandbox.base.load import LoadTest
+from sandbox.base.load import MOST_TESTED, LoadTest
 from sandbox.base.run import SERVICES
 from sandbox.runtime.operate.operations import Operations, Record
 from sandbox.runtime.operate.planning import (
@@ -26,7 +26,7 @@ _LIMITED = ("gateway", "model")  # where all comes in, and what two callers shar
 _MODES = (_OFF, "gradient", "vegas")
 _BOUNDS = ("least", "most")
 USUAL_MINUTES = "5"
-_TEST_RANGES = {"rate": (1.0, 120.0), "minutes": (1.0, 60.0)}
+_TEST_RANGES = {"rate": (1.0, MOST_TESTED), "minutes": (1.0, 60.0)}
 
 
 def _limit(ops: Operations, a: Arguments) -> Plan:
