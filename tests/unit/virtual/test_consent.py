@@ -16,6 +16,8 @@ from sandbox.runtime.operate.actions import Action
 from sandbox.telemetry.lake import connect
 from sandbox.virtual.stack import VirtualStack
 
+pytestmark = pytest.mark.slow  # six stacks
+
 EU = REGIONS.index("EU")
 
 
