@@ -38,6 +38,17 @@ FROM alerts GROUP BY rule HAVING state = 'firing' ORDER BY since""",
 FROM ic JOIN items USING (item_id) GROUP BY ALL ORDER BY ALL""",
     ),
     (
+        "Who was answered by what is known of them although they had said no, under which law, how long after?",
+        """SELECT c.jurisdiction, c.signal, count(DISTINCT r.user_id) AS people, count(*) AS requests,
+       round(median(epoch(r.ts) - epoch(c.effective_ts)) / 3600, 1) AS hours_after,
+       list(DISTINCT r.model_version) AS models, min(r.ts) AS since
+FROM requests AS r ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') AS c
+  ON c.user_id = r.user_id AND c.effective_ts <= r.ts
+WHERE c.state = 'denied' AND (coalesce(r.encoder_version, '') <> '' OR r.feature_age_s IS NOT NULL
+                              OR r.session_age_s IS NOT NULL)
+GROUP BY ALL ORDER BY people DESC""",
+    ),
+    (
         "Where does the time of one hop go? Client spans beside the server spans they caused",
         """SELECT c.service AS caller, c.peer AS callee, c.op, count(*) AS calls,
        round(median(c.dur_ms), 2) AS client_ms, round(median(s.dur_ms), 2) AS server_ms,

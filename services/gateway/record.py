@@ -49,7 +49,7 @@ class Record:
 
     def write(self, telemetry: Telemetry, request: RequestLike, context: Context, latency_ms: float) -> None:
         fell = self.ordered_fallbacks()
-        ms = self.stage_ms.get
+        ms, said = self.stage_ms.get, self.consent
         telemetry.row("requests", row_of.requests(
             ts=self.ts, request_id=context.trace_id, session_id=_text(self.session),
             user_id=request.user_id, region=self.region, segment=self.segment,
@@ -63,7 +63,8 @@ class Record:
             missing_share=self.missing_share, arm=ARM, model_version=self.model_version or None,
             encoder_version=self.encoder_version or None,
             index_version=self.index_version or None, rules_version=self.rules_version or None,
-            payload_bytes=self.payload_bytes, **_told(self.consent, self.ts),
+            payload_bytes=self.payload_bytes, consent=said and ("granted" if said.granted else "denied"),
+            consent_from=said and said.source, consent_age_s=said and max(0.0, self.ts - said.ts),
         ))  # fmt: skip
 
 
@@ -102,13 +103,6 @@ def write_explain(
             model_rank=rank if ranked.model_version else None, score=float(ranked.scores[row]),
             position=place, dropped_by=reason,
         ))  # fmt: skip
-
-
-def _told(consent: Decided | None, now: float) -> dict[str, Any]:
-    if consent is None:
-        return {}
-    state = "granted" if consent.granted else "denied"
-    return {"consent": state, "consent_from": consent.source, "consent_age_s": max(0.0, now - consent.ts)}
 
 
 def _text(session: int | None) -> str | None:
