@@ -29,7 +29,8 @@ _SHOWN_IN: dict[str, str] = {
     "ranker": "model_version model_inputs p_click score model_rank training_rows train_runs eval_metrics "
     "registry_events",
     "model": "model_version encoder_version batch_size registry_events p_click score",
-    "training_set": "training_rows train_runs eval_metrics model_version creator_group",
+    "training_set": "training_rows train_runs eval_metrics model_version creator_group pipeline_runs pipeline_stages "
+    "pipeline_drops pipeline_datasets data_checks artefact_parents model_users",
     "rules": "rule_decisions explain rules_ms rules_version dropped_by randomised propensity sensitivity "
     "sens_score age_rating",
     "sensitivity_list": "rule_decisions sens_score sensitivity sens_labelled_ts rules_version dropped_by",

@@ -45,7 +45,7 @@ def _publish(step: Step, operations: Operations) -> None:
     if suffix is None and built is None:
         return
     now, there = operations.platform.now(), operations.run.path / "registry"
-    of_run = told(there / COMING, str(step.release.retrain), now)
+    of_run = told(there / COMING, str(step.release.retrain), now) if step.release.retrain else {}
     gates = stages.read(there / COMING).gates
     for made in artefacts.versions(there / COMING):
         m = made.manifest

@@ -64,3 +64,10 @@ def test_a_release_without_a_training_fault_is_trained_as_ever(tmp_path):
     step = next(s for s in scenario.timeline if s.release and s.release.retrain)
 
     assert models._stages(step, tmp_path) == models.Stages()
+
+
+def test_a_fault_of_the_pipeline_is_put_around_the_stages_that_it_names():
+    step = next(s for s in library.named("best-model-yet").timeline if s.release and s.release.retrain)
+
+    assert set(models._armed(step)) == {"training_set"}
+    assert models._armed(next(s for s in library.named("all-new").timeline if s.release and s.release.retrain)) == {}

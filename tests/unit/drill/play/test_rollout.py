@@ -14,6 +14,8 @@ from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.schema import TABLES
 from sandbox.drill.play import rollout
 from sandbox.drill.scenario import library
+from sandbox.pipeline.stages.book import Book, StageRun
+from sandbox.pipeline.stages.settings import PipelineConfig
 
 BEGAN, RELEASED = 1_000_000.0, 1_002_400.0
 
@@ -83,3 +85,21 @@ def test_a_release_without_new_versions_brings_no_rows(operations):
     rollout._publish(step, operations)
 
     assert operations.taken == []
+
+
+def test_the_run_of_the_pipeline_behind_a_release_is_told_with_it_and_dated_then(operations):
+    step = next(s for s in library.named("best-model-yet").timeline if s.release and s.release.retrain)
+    book = Book(operations.run.path / "registry" / rollout.COMING / ".book-2")
+    run = book.open("laptop", "gate", PipelineConfig().model_dump(mode="json"), BEGAN, {}, now=0.0)
+    stage = StageRun(
+        stage="labels", key="0", cached=True, rows_in=9, rows_out=7, dropped={"no_impression": 2}, inputs={}, outputs={},
+        rows={}, newest_ts=BEGAN - 60, started=1.0, finished=2.0, seconds=0.0,
+    )  # fmt: skip
+    book.write(run.model_copy(update={"status": "done", "stages": [stage]}))
+
+    rollout._publish(step, operations)
+
+    rows = {table: dict(zip(TABLES[table].names, row, strict=True)) for table, row in operations.taken}
+    assert rows["pipeline_drops"] == {"run": "p-2", "stage": "labels", "reason": "no_impression", "rows": 2}
+    assert rows["pipeline_runs"]["run"] == "p-2"
+    assert rows["pipeline_stages"]["finished"] == rows["pipeline_runs"]["finished"] == RELEASED
