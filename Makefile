@@ -7,6 +7,9 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-comp
 # dozen processes would compile torch for itself, six seconds of it. A package that will not compile is passed over.
 COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 
+# The same of ours, where it has changed: tests start hundreds of processes.
+COMPILE_OURS = $(BIN)/python -m compileall -q -j 0 sandbox services faults loadtest >/dev/null 2>&1 || true
+
 # Debian's chromium, for tests that look at pages; where it cannot be had they say how to get it.
 BROWSER = for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
   echo "· installing chromium for the tests of the pages" >&2; \
@@ -40,11 +43,13 @@ drill: setup
 	  else exec $(BIN)/sandbox drill start --gentlest; fi
 
 test: develop
+	@$(COMPILE_OURS)
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
 # What takes minutes: whole drills of every scenario, live and virtual, people's terminals, pages in a browser, the
 # docs' programs.
 test-slow: develop
+	@$(COMPILE_OURS)
 	@$(BROWSER)
 	@$(BIN)/python -m pytest -n 2 -m slow
 

@@ -22,7 +22,7 @@ _ATTEMPTS = 3  # a file can vanish under a reader that held a manifest for longe
 
 
 class Lake:
-    """Views over one lake. `refresh` brings them up to the manifest of now.
+    """Views over one lake. `refresh` brings them up to the manifest of now, `comment` puts the schema's comments on.
 
     root: the lake's folder, which need not exist yet: then every table is empty.
     until_ts: only what had been written by then, world seconds since the epoch; None for all.
@@ -47,9 +47,11 @@ class Lake:
         # Who asks tells of progress, where anybody does: a bar of DuckDB's own would write over that.
         self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         self._files: dict[str, list[str]] = {}
+        self._commented = False
         for table in TABLES.values():
             self._create(table, has_rows=False)
-        self._create_ic()
+        self.connection.execute(IC_VIEW)
+        self.connection.execute(WORLD_NOW)
         if locked:
             self.connection.execute(f"SET allowed_directories = {_literal([str(self.root)])}")
             self.connection.execute("SET enable_external_access = false")
@@ -71,6 +73,15 @@ class Lake:
                 self._create(table, has_rows=bool(files))
             self._files[name] = files
 
+    def comment(self) -> None:
+        """Views and columns tell what they hold to whoever asks the catalogue. Few do, and opening a lake would
+        take three times as long with it: so it is done when somebody asks, and once."""
+        if not self._commented:
+            self._commented = True
+            for table in TABLES.values():
+                self._comment_on(table.name, f"one row per {table.row}", _comments(table))
+            self._comment_on("ic", IC_COMMENT, _comments(TABLES["impressions"]) | IC_COLUMNS)
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query on the lake of now."""
         for attempt in range(_ATTEMPTS):
@@ -90,13 +101,13 @@ class Lake:
         casts = ", ".join(f'{c.name if has_rows else "NULL"}::{c.type} AS "{c.name}"' for c in table.columns)
         source = f"read_parquet(getvariable('files_{table.name}'))" if has_rows else "(SELECT 1)"
         where = self._where(table) if has_rows else " WHERE false"
-        comments = "".join(
-            f'COMMENT ON COLUMN {table.name}."{c.name}" IS {_literal(c.comment)};' for c in table.columns
-        )
-        self.connection.execute(
-            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {casts} FROM {source}{where};"
-            f"COMMENT ON VIEW {table.name} IS {_literal(f'one row per {table.row}')};{comments}"
-        )
+        self.connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS SELECT {casts} FROM {source}{where}")
+        if self._commented:
+            self._comment_on(table.name, f"one row per {table.row}", _comments(table))
+
+    def _comment_on(self, view: str, whole: str, columns: dict[str, str]) -> None:
+        each = "".join(f'COMMENT ON COLUMN {view}."{name}" IS {_literal(text)};' for name, text in columns.items())
+        self.connection.execute(f"COMMENT ON VIEW {view} IS {_literal(whole)};{each}")
 
     def _where(self, table: Table) -> str:
         """Tables without a time of writing say what was there from the beginning."""
@@ -105,23 +116,19 @@ class Lake:
             return ""
         return f" WHERE {written} < make_timestamp({round(self._until_ts * 1e6)})"
 
-    def _create_ic(self) -> None:
-        self.connection.execute(IC_VIEW)
-        self.connection.execute(f"COMMENT ON VIEW ic IS {_literal(IC_COMMENT)}")
-        comments = {c.name: c.comment for c in TABLES["impressions"].columns} | IC_COLUMNS
-        for name, comment in comments.items():
-            self.connection.execute(f'COMMENT ON COLUMN ic."{name}" IS {_literal(comment)}')
-        self.connection.execute(WORLD_NOW)
-
 
 def connect(lake_dir: Path) -> duckdb.DuckDBPyConnection:
     """A connection with a view for every table of the schema, and `ic`, as the lake is now.
 
-    Segments it refers to stay on disk for 30 s; to follow a lake that grows, keep a `Lake`.
+    Segments it refers to stay on disk for 30 s; to follow a lake that grows, or for the comments, keep a `Lake`.
     """
     lake = Lake(lake_dir)
     lake.refresh()
     return lake.connection
+
+
+def _comments(table: Table) -> dict[str, str]:
+    return {column.name: column.comment for column in table.columns}
 
 
 def _literal(value: str | list[str]) -> str:

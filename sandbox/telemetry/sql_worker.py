@@ -59,6 +59,8 @@ def serve(lake: Lake, requests: BinaryIO, answers: BinaryIO) -> None:
 def run(lake: Lake, sql: str, max_rows: int) -> dict[str, Any]:
     """Columns, types and at most max_rows rows. Raises LAKE-001, LAKE-003 or LAKE-004."""
     views = sqlguard.check(lake.connection, sql)
+    if sqlguard.asks_catalogue(sql):
+        lake.comment()
     for attempt in (1, 2):
         lake.refresh()
         try:

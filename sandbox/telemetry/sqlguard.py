@@ -74,6 +74,11 @@ def check(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     return views
 
 
+def asks_catalogue(sql: str) -> bool:
+    """Whether it may read what tables and columns say of themselves. By its text: it may be so for more than do."""
+    return "duckdb_" in sql.lower() or "information_schema" in sql.lower()
+
+
 def explain_failure(error: duckdb.Error, views: list[str]) -> SandboxError:
     """The typed error for SQL that DuckDB did not run, with the nearest column where one is missing."""
     text = str(error)

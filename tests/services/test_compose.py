@@ -35,8 +35,8 @@ from sandbox.runtime.local.unsupervised import Kept
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.settings import ContainerSettings
 from sandbox.runtime.stack import Stack
-from sandbox.telemetry.sql import query
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
+from tests.services.asking import asked_enough, query
 from tests.services.waiting import processes_of, wait_for
 
 pytestmark = pytest.mark.timeout(600)  # thirteen interpreters start, one health check after another
@@ -113,6 +113,7 @@ def containers(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             start(name)
         yield running
     finally:
+        asked_enough()
         for one in reversed(running.values()):
             one.process.send_signal(signal.SIGTERM)
         for one in running.values():

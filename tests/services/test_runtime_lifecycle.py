@@ -107,7 +107,9 @@ def test_ctrl_c_while_it_comes_up_takes_all_down(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_and_a_kill_in_the_foreground_take_all_down(tmp_path: Path, number: signal.Signals, code: int) -> None:
     up = subprocess.Popen(
         [*SANDBOX, "up", "--world", "tiny", "--run-dir", str(tmp_path), "--foreground", "--json"],
@@ -147,7 +149,7 @@ def test_a_damaged_model_stops_the_start_with_its_own_error(home: Path, tmp_path
     assert processes_of(tmp_path / "run") == []
 
 
-@pytest.mark.parametrize("name", ["catalogue.npz", "users.parquet"])
+@pytest.mark.parametrize("name", [pytest.param("catalogue.npz", marks=pytest.mark.slow), "users.parquet"])
 def test_a_damaged_world_stops_the_start_with_its_own_error(home: Path, tmp_path: Path, name: str) -> None:
     other = tmp_path / "home"
     shutil.copytree(home / "worlds" / "tiny", other / "worlds" / "tiny")

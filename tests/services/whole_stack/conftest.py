@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from sandbox.runtime.stack import Stack
+from tests.services.asking import asked_enough
 
 
 @pytest.fixture(scope="package")
 def stack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole stack on the tiny world."""
     with Stack.up("tiny", run_dir=tmp_path_factory.mktemp("run"), speed=60.0) as running:
-        yield running
+        try:
+            yield running
+        finally:
+            asked_enough()

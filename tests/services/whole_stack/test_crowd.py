@@ -7,7 +7,7 @@ import pytest
 from loadtest.runner import LOAD, Load
 from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
-from sandbox.telemetry.sql import query
+from tests.services.asking import query
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack

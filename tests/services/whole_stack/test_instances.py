@@ -17,7 +17,7 @@ from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import Operations
-from sandbox.telemetry.sql import query
+from tests.services.asking import query
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack

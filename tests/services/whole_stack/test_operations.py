@@ -12,8 +12,8 @@ from sandbox.base.run import GRPC_PROCESSES
 from sandbox.pipeline.rollout import Release
 from sandbox.runtime.operate.actions import Action
 from sandbox.runtime.operate.operations import Operations
-from sandbox.telemetry.sql import query
 from services.skeleton.seams import Seam
+from tests.services.asking import query
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack

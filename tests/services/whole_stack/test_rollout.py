@@ -17,8 +17,8 @@ from sandbox.cli.app import main
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.operate.staging import stages_of
 from sandbox.runtime.stack import Stack
-from sandbox.telemetry.sql import query
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
+from tests.services.asking import query
 from tests.services.ctrl_c import heard
 from tests.services.waiting import wait_for
 

@@ -18,7 +18,7 @@ from sandbox.runtime.arming import control
 from sandbox.runtime.arming.endpoint import Endpoint
 from sandbox.runtime.operate.operations import Operations
 from sandbox.runtime.stack import Stack
-from sandbox.telemetry.sql import query
+from tests.services.asking import query
 from tests.services.waiting import processes_of, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]  # the first test waits for the stack

@@ -6,11 +6,11 @@ import grpc
 import pytest
 
 from sandbox.base.features import N_RECENT, N_SEEN
-from sandbox.telemetry.sql import query
 from sandbox.virtual.processes import sizes
 from sandbox.virtual.processes.handlers import USER_VIEWS
 from services.proto.recsys.v1 import gateway_pb2, gateway_pb2_grpc
 from services.ranking.core import INPUTS
+from tests.services.asking import query
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.stack

@@ -26,18 +26,20 @@ def test_a_lake_that_does_not_exist_yet_has_every_table_empty_and_typed(tmp_path
 
 
 def test_types_and_comments_are_those_of_the_schema_once_there_are_rows(tmp_path):
-    store = SegmentStore(tmp_path, lambda: 0.0)
+    """Also where they were asked for before."""
+    store, lake = SegmentStore(tmp_path, lambda: 0.0), Lake(tmp_path)
+    lake.comment()
     for table in TABLES.values():
         store.add(table.name, [[None] * len(table.columns)])
     store.flush()
 
-    connection = connect(tmp_path)
+    lake.refresh()
 
     for table in TABLES.values():
-        described = connection.execute(f"DESCRIBE {table.name}").fetchall()
+        described = lake.connection.execute(f"DESCRIBE {table.name}").fetchall()
         assert [(row[0], row[1]) for row in described] == [(c.name, c.type) for c in table.columns]
     bare = "SELECT table_name, column_name FROM duckdb_columns() WHERE comment IS NULL AND NOT internal"
-    assert connection.execute(bare).fetchall() == []
+    assert lake.query(bare) == []
 
 
 def test_ic_tells_what_came_of_each_impression_and_counts_a_double_delivery_once(tmp_path):

@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from sandbox.base.errors import SandboxError
+from sandbox.base.schema import TABLES
 from sandbox.telemetry.segments import SegmentStore
 from sandbox.telemetry.sql import SqlWorker, query
 from tests.unit.telemetry.toy import START, request, write_toy
@@ -32,6 +33,20 @@ def test_an_answer_has_columns_types_and_python_values(worker):
 
 def test_numbers_beyond_64_bits_are_answered_and_not_an_error(worker):
     assert worker.query("SELECT 10::HUGEINT ** 30, 1.5::DECIMAL(4, 2)").rows == [[1e30, 1.5]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT comment FROM Duckdb_Columns() WHERE table_name = 'requests' AND column_name = 'region'",
+        """SELECT "COLUMN_COMMENT" FROM Information_Schema.columns
+        WHERE table_name = 'requests' AND column_name = 'region'""",
+    ],
+)
+def test_who_asks_the_catalogue_reads_what_a_column_holds(worker, sql):
+    (of_region,) = (column.comment for column in TABLES["requests"].columns if column.name == "region")
+
+    assert worker.query(sql).rows == [[of_region]]
 
 
 def test_a_row_written_later_is_seen_by_the_same_worker(tmp_path):
