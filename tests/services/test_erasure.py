@@ -13,7 +13,7 @@ import redis
 from sandbox.base import tombstones
 from sandbox.base.config import Edge
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import USER_PROFILE, USER_SEEN, key, pack
+from sandbox.base.features import USER_PROFILE, USER_SEEN, USER_SESSION, key, pack
 from sandbox.privacy.columns import Who
 from sandbox.privacy.redis_store import RedisStore
 from sandbox.runtime.materialiser import Materialiser
@@ -22,6 +22,7 @@ from services.events.server import REGISTRATION as EVENTS
 from services.proto.recsys.v1 import events_pb2_grpc, gateway_pb2
 from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host
+from services.skeleton.replica import older
 from tests.services.harness import N_USERS, WORLD_START, make_run, redis_at, rows, serving
 
 USER, OTHER = 3, 13
@@ -37,6 +38,7 @@ def up(tmp_path: Path):
             for view in (USER_PROFILE, USER_SEEN):
                 store.set(key(view, user), pack(view, np.ones(len(view.columns)), WORLD_START, 1))
             store.set(f"visit:{{{user}}}", b"7")
+            store.set(older(key(USER_SESSION, user).encode()), b"left for a replica")
             store.xadd(STREAM, {"e": Entry("click", user, 1, WORLD_START, (4,), event_id=f"e{user}").encode()})
         yield run, store
 
@@ -53,14 +55,15 @@ def test_keys_and_entries_of_the_erased_go_and_those_of_others_stay(up):
         f"f:user_profile:{{{USER}}}",
         f"f:user_seen:{{{USER}}}",
         f"visit:{{{USER}}}",
+        f"older:f:user_session:{{{USER}}}",
     }
     assert [row["event_id"] for row in told if "event_id" in row] == [f"e{USER}"]
     before = store.dbsize()
-    assert (place.count(WHO), place.by_user(WHO)) == (4, {USER: 4})
+    assert (place.count(WHO), place.by_user(WHO)) == (5, {USER: 5})
     place.erase(WHO)
     assert place.count(WHO) == 0
-    assert place.count(Who(np.array([OTHER]), N_USERS)) == 4
-    assert store.dbsize() == before - 3
+    assert place.count(Who(np.array([OTHER]), N_USERS)) == 5
+    assert store.dbsize() == before - 4
 
 
 def test_a_store_that_is_away_says_so(tmp_path):

@@ -30,6 +30,7 @@ ARMED = {step.fault.name for s in library.load_all().values() for step in s.time
 SHELLS = {  # of services: what they do is I/O
     "behind", "record", "server", "processor", "batching", "probe", "client", "host", "lines", "directory", "status", "store",
     "feature_store", "telemetry", "generate", "pool", "keeper", "burden", "other_work", "shadow", "journal", "trunk", "exchange",
+    "replica",
 }  # fmt: skip
 CORES_APART = {
     "services.model.core",

@@ -86,7 +86,7 @@ class Memory:
                 return view, id
 
     def forget_order(self) -> None:
-        """The keys that go next are looked for anew: after another policy, or once some are gone by themselves."""
+        """The keys that go next are looked for anew, as after a change of the policy."""
         self._pool = []
 
     def _last(self, view: str, id: Any) -> float:

@@ -67,6 +67,8 @@ class Store:
 
     def configure(self, settings: RedisConfig, reads: str = "primary") -> None:
         """What does not fit any more goes at once. reads: where who serves reads, primary or replica."""
+        if settings != self.memory.settings:
+            self._work_out_all()  # what was not counted may be from now on
         self.memory.settings = settings
         self.replica.is_there, self.replica.is_read = settings.replica, reads == "replica"
         self.memory.forget_order()
