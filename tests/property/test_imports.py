@@ -60,7 +60,7 @@ def read(folder: Path, lines: list[str], header: str, options: Options) -> Sourc
         return None
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=120, deadline=None, suppress_health_check=_QUIET)
 @given(
     rows=rows, widths=widths, delimiter=st.sampled_from(DELIMITERS),
     quote=st.sampled_from(["none", "all", "some"]), keep=st.booleans(),
@@ -93,7 +93,7 @@ def test_rows_in_are_interactions_and_skipped_rows(
     assert not np.isinf(log.value).any()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=80, deadline=None, suppress_health_check=_QUIET)
 @given(content=st.binary(max_size=600), start=st.sampled_from([
     b"", b"user,item,time\n", b"{", b"[{", b"PAR1", b"\x1f\x8b", b"BZh9", b"PK\x03\x04", b"\xfd7zXZ\x00",
     b"\xff\xfe", b"u\ti\t1/2/2021 1:00:00 PM\t\tN1-0 N2-1\n",
