@@ -39,13 +39,13 @@ FROM ic JOIN items USING (item_id) GROUP BY ALL ORDER BY ALL""",
     ),
     (
         "Who was answered by what is known of them although they had said no, under which law, how long after?",
-        """SELECT c.jurisdiction, c.signal, count(DISTINCT r.user_id) AS people, count(*) AS requests,
-       round(median(epoch(r.ts) - epoch(c.effective_ts)) / 3600, 1) AS hours_after,
-       list(DISTINCT r.model_version) AS models, min(r.ts) AS since
-FROM requests AS r ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') AS c
-  ON c.user_id = r.user_id AND c.effective_ts <= r.ts
-WHERE c.state = 'denied' AND (coalesce(r.encoder_version, '') <> '' OR r.feature_age_s IS NOT NULL
-                              OR r.session_age_s IS NOT NULL)
+        """SELECT said.jurisdiction, said.signal, count(DISTINCT requests.user_id) AS people, count(*) AS requests,
+       round(median(epoch(requests.ts) - epoch(said.effective_ts)) / 3600, 1) AS hours_after,
+       list(DISTINCT model_version) AS models, min(requests.ts) AS since
+FROM requests ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') AS said
+  ON said.user_id = requests.user_id AND said.effective_ts <= requests.ts
+WHERE said.state = 'denied' AND (coalesce(encoder_version, '') <> '' OR feature_age_s IS NOT NULL
+                              OR session_age_s IS NOT NULL)
 GROUP BY ALL ORDER BY people DESC""",
     ),
     (

@@ -137,7 +137,7 @@ def test_people_who_come_by_themselves_are_breaches_of_policy_where_they_had_sai
         target="features", key="k", old="", new="n",
     )  # fmt: skip
     since = stack.now()
-    stack.advance(since + 180)
+    stack.advance(since + 600)
 
     told = stack.ledger.requests
     asked = (told.ts >= since) & (told.region == EU) & stack.catalogue.user_personalised[told.user]
