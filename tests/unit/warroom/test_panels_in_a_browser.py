@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from pydantic import TypeAdapter
 
+from sandbox.room.commands import AnyCommand
 from sandbox.telemetry.sql import SqlWorker
 from tests.browser import Watched, browsing, joins
 from tests.unit.room.panels.toy import USER, write_lake
@@ -75,14 +78,14 @@ def test_an_answer_is_drawn_by_position_whatever_its_columns_are_called(watched:
     opens(page, "SQL")
     page.get_by_label("SQL; Ctrl and Enter run it").fill(CHART)
     page.get_by_label("SQL; Ctrl and Enter run it").press("Control+Enter")
-    expect(page.locator(".result th")).to_have_text(["t", "who", ":onmount"])
+    expect(page.locator(".result th")).to_have_text(["t", "who", ":onmount"], timeout=SLOW_MS)
 
     page.get_by_label("as chart").check()
     expect(page.locator(".result polyline")).to_have_count(1)
     expect(page.locator(".result .legend li")).to_contain_text([HOSTILE])
     page.get_by_label("SQL; Ctrl and Enter run it").fill(f"SELECT 'a' AS \"{'x' * 9}\", 3 AS n UNION ALL SELECT 'b', 1")
     page.get_by_label("SQL; Ctrl and Enter run it").press("Control+Enter")
-    expect(page.locator(".result rect")).to_have_count(2)
+    expect(page.locator(".result rect")).to_have_count(2, timeout=SLOW_MS)
     page.get_by_label("as chart").uncheck()
     expect(page.locator(".result td")).to_have_text(["a", "3", "b", "1"])
     assert page.evaluate("window.ran") is None
@@ -114,4 +117,36 @@ def test_a_link_in_chat_opens_what_was_looked_at_and_evidence_goes_into_the_repo
     bob.do("chat", text="look", links=[{"kind": "panel", "value": "../../evil?x=1"}])
     page.locator(".messages .link").nth(1).click()
     expect(page.get_by_text("a link to nothing that is here")).to_be_visible()
+    assert ann.wrong == []
+
+
+def test_a_time_in_a_message_and_in_a_chart_takes_everything_there_until_one_goes_back(watched: tuple[Site, Watched]):
+    site, ann = watched
+    page, looking = ann.page, ann.page.locator(".moment-bar")
+    at = datetime.fromtimestamp(site.scene.desk.clock - 600, UTC)
+    site.scene.room.submit(
+        "p1", TypeAdapter(AnyCommand).validate_python({"kind": "chat", "text": f"odd at {at:%H:%M}, is it not?"})
+    )
+
+    page.locator(".messages").get_by_role("button", name=f"{at:%H:%M}").click()
+    expect(looking).to_contain_text(f"Looking at {at:%Y-%m-%d %H:%M}")
+    expect(page.locator(".diagram.back-then")).to_be_visible()
+    opens(page, "Logs")
+    expect(page.locator("#panel-logs").get_by_role("button", name="until")).to_be_visible()
+    looking.get_by_role("button", name="Back to now").click()
+    expect(looking).to_be_hidden()
+
+    opens(page, "Dashboards")
+    chart = page.locator("#panel-dashboards svg.chart").first
+    expect(page.locator("#panel-dashboards polyline").first).to_be_attached(timeout=SLOW_MS)
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(looking).to_contain_text("Looking at")
+    looking.get_by_role("button", name="Show in chat").click()
+    page.get_by_label("Message", exact=True).fill("there")
+    page.get_by_label("Message", exact=True).press("Enter")
+    looking.get_by_role("button", name="Back to now").click()
+    page.locator(".messages").get_by_role("button", name="time: ").click()
+    expect(looking).to_be_visible()
     assert ann.wrong == []

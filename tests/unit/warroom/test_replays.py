@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from sandbox.room import house
 from sandbox.room.house import Deed
 from sandbox.room.record.recordings import Recording
 from tests.services.waiting import wait_for
-from tests.unit.warroom.conftest import Site
+from tests.unit.room.panels.toy import write_lake
+from tests.unit.warroom.conftest import Caller, Site
 from tests.unit.warroom.test_api import problem
 
 
@@ -76,3 +78,32 @@ def test_the_instructor_looks_back_at_any_room_there_is_and_a_team_at_no_others(
     assert boss.client.get(f"{place}/signals").json() == {}, "its telemetry is gone"
     for path in ("/instructor/replays", place, f"{place}/moment?seq=4", f"{place}/signals", f"{place}/then?seq=4"):
         problem(ann.client.get(path), 401, "ROOM-004")
+
+
+def test_panels_of_a_moment_show_the_lake_as_it_was_by_then_to_whoever_may_look_back(site: Site):
+    """The instructor of any recording, a team of its own in the debrief; each moment once, however many look."""
+    ann, boss, desk = site.joined("Ann", "commander"), site.instructor(), site.scene.desk
+    site.scene.pass_(20)
+    early = ann.do("chat", text="early").json()["seq"]
+    site.scene.pass_(30)
+    late = ann.do("chat", text="late").json()["seq"]
+    write_lake(Path(desk.drill.plan.run_dir) / "lake", end=site.scene.room.now() + 60)
+    place = f"/rooms/{site.code}/replay"
+    for panel in ("traces", "stack", "dashboards/requests", "logs", "slates"):
+        problem(ann.client.get(f"{place}/{panel}", params={"seq": late}), 409, "ROOM-003")
+        problem(ann.client.get(f"/instructor/replays/{site.code}/{panel}", params={"seq": late}), 401, "ROOM-004")
+    problem(ann.client.get(f"{place}/traces"), 400, "ROOM-006")
+    ann.do("end")
+    wait_for(lambda: site.scene.room.shared.grade is not None, within_s=10)
+    kept_on_disk(site)
+
+    def shown(who: Caller, place: str, seq: int) -> list[str]:
+        answer = who.client.get(f"{place}/traces", params={"seq": seq, "order": "latest"})
+        assert answer.status_code == 200, answer.text
+        return [line["trace"] for line in answer.json()["traces"]]
+
+    then, now = (shown(ann, place, seq) for seq in (early, late))
+    assert len(then) < len(now)
+    assert shown(boss, f"/instructor/replays/{site.code}", early) == then
+    assert ann.client.get(f"{place}/stack", params={"seq": late}).status_code == 200
+    assert [e for e in site.scene.room.events if e.kind == "looked"] == [], "nobody's business"

@@ -6,6 +6,8 @@ const LEFT = 8;
 const ROW = 34;
 const LETTER = 7.4; // width of a bold one, on average
 const TOP = 22;
+const STEPS_MIN = [5, 10, 20, 30, 60, 120, 360, 720, 1440]; // between two lines with a time
+const MOST_TICKS = 8;
 const NAMES = { change: "change", release: "release", fault: "fault", traffic: "traffic", page: "page", evidence: "evidence" };
 
 /** picture: {length_s, told, lines: [{kind, at_s, label, guilty, curve}]}, of the server. width: narrower where there is less room. */
@@ -13,11 +15,13 @@ export function timeline(picture, width = 900) {
   const { lines, length_s: length } = picture;
   const height = TOP + ROW * lines.length + 8;
   const x = (at) => LEFT + (width - 2 * LEFT) * Math.min(1, at / length);
-  const grid = Array.from({ length: 7 }, (_, i) => {
-    const at = (length * i) / 6;
-    const anchor = i === 0 ? "start" : i === 6 ? "end" : "middle";
+  const step = STEPS_MIN.find((minutes) => length / 60 / minutes <= MOST_TICKS) ?? STEPS_MIN.at(-1);
+  const last = Math.floor(length / 60 / step);
+  const grid = Array.from({ length: last + 1 }, (_, i) => {
+    const at = i * step * 60;
+    const anchor = i === 0 ? "start" : i === last ? "end" : "middle";
     return [s("line", { class: "base", x1: x(at), x2: x(at), y1: TOP - 6, y2: height }),
-      s("text", { class: "axis", x: x(at), y: 11, "text-anchor": anchor }, `${Math.round(at / 60)}${i === 6 ? " world min" : ""}`)];
+      s("text", { class: "axis", x: x(at), y: 11, "text-anchor": anchor }, `${i * step}${i === last ? " world min" : ""}`)];
   });
   const rows = lines.map((line, i) => row(line, TOP + ROW * i + 14, x, length, width));
   const told = lines.map((line) => `minute ${Math.round(line.at_s / 60)}: ${line.label}`).join("; ");
