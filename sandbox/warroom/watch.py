@@ -93,12 +93,12 @@ class Sight:
         self._watched.leave(self)
 
     def turn(self, on: bool) -> None:
-        """Whoever turns it on again sees all of it first, however little they missed."""
+        """Whoever turns it on again sees what they missed: nothing, where they missed nothing, so that turning it fast costs
+        nobody anything."""
         self._is_on = on
         if self._wake is None:
             return
         if on:
-            self._n = 0
             self._watched.join(self, self._wake)
             self._wake()
         else:

@@ -69,6 +69,20 @@ def test_nobody_looks_for_what_nobody_watches(site: Site):
     assert "overview" not in told
 
 
+def test_turning_it_on_again_and_again_brings_nothing_twice(site: Site):
+    ann = site.joined("Ann", "commander")
+    with socket_of(site, ann) as socket:
+        socket.send("watch")
+        first = seen(socket)
+        for _ in range(50):
+            socket.send("rest")
+            socket.send("watch")
+        passes(site)
+        again = seen(socket)
+
+    assert (again["whole"], again["n"]) == (False, first["n"] + 1)
+
+
 def test_the_same_comes_over_server_sent_events_where_it_is_asked_for(site: Site):
     ann = site.joined("Ann", "commander")
     with ann.client.stream("GET", f"{ann.place}/events", params={"resume_from": 9_999, "watch": True}) as stream:
