@@ -1,4 +1,4 @@
-"""What faults of the pipeline have in common: a stage's datasets with other rows, written by one query.
+"""What faults of training share: other rows for a stage's datasets, by one query, and knobs that name a group.
 
 Every process of a stack knows all faults, and none of the stack's runs the pipeline: what that needs is imported where
 it is used.
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field, field_validator
 
+from faults.base import FaultParams
 from sandbox.base.catalogue import CREATOR_GROUPS, REGIONS
 from sandbox.base.streams import uniforms
 
@@ -62,6 +64,25 @@ def throw_dice(work: Work, seed: int, purpose: str) -> None:
         return pa.array(uniforms(seed, purpose, a.to_numpy(), b.to_numpy()))
 
     work.db.create_function("luck", luck, ["BIGINT", "BIGINT"], "DOUBLE", type=PythonUDFType.ARROW)
+
+
+class OfGroup(FaultParams):
+    """Knobs of a fault that hits the items of one creator group."""
+
+    group: str = Field("B", description="creator group")
+
+    @field_validator("group")
+    @classmethod
+    def _there(cls, name: str) -> str:
+        require_known([name], CREATOR_GROUPS)
+        return name
+
+
+def require_known(names: Iterable[str], there: Iterable[str]) -> None:
+    """Raises ValueError for the first of these names that is none of those there are."""
+    for name in names:
+        if name not in there:
+            raise ValueError(f"{name!r} is none of {', '.join(there)}")
 
 
 def _query(work: Work, name: str, sql: str, files: Iterable[Path], values: dict[str, Any]) -> Path:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from faults.base import Fault, FaultParams
-from sandbox.base.catalogue import CREATOR_GROUPS
+from faults.base import Fault
+from faults.relations import OfGroup
 from sandbox.base.streams import uniforms
 from services.skeleton.seams import Call, ProceedSync
 
@@ -27,16 +27,8 @@ class GroupUnderrepresented(Fault):
     look_alikes = ("historical-label-bias", "sensitivity-overblock", "event-drop-mnar")
     repairs = "roll back to the version trained on the whole log; restore or weight the samples"
 
-    class Params(FaultParams):
-        group: str = Field("B", description="creator group")
+    class Params(OfGroup):
         keep_share: float = Field(0.05, ge=0.02, le=1, description="share of its impressions kept, 0..1")
-
-        @field_validator("group")
-        @classmethod
-        def _there(cls, name: str) -> str:
-            if name not in CREATOR_GROUPS:
-                raise ValueError(f"{name!r} is none of {', '.join(CREATOR_GROUPS)}")
-            return name
 
     @classmethod
     def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:

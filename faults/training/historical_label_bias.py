@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from faults import relations
-from faults.base import Fault, FaultParams
-from sandbox.base.catalogue import CREATOR_GROUPS
+from faults.base import Fault
+from faults.relations import OfGroup
 from services.skeleton.seams import Call, ProceedSync
 
 if TYPE_CHECKING:
@@ -39,16 +39,8 @@ class HistoricalLabelBias(Fault):
     look_alikes = ("group-underrepresented", "sensitive-proxy-feature", "rule-order-inversion")
     repairs = "roll back to the version before; labels of what people did themselves; a gate that looks at groups"
 
-    class Params(FaultParams):
-        group: str = Field("B", description="creator group")
+    class Params(OfGroup):
         refused_share: float = Field(0.6, ge=0, le=1, description="share of its clicks that count as none, 0..1")
-
-        @field_validator("group")
-        @classmethod
-        def _there(cls, name: str) -> str:
-            if name not in CREATOR_GROUPS:
-                raise ValueError(f"{name!r} is none of {', '.join(CREATOR_GROUPS)}")
-            return name
 
     @classmethod
     def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:

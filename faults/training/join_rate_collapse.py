@@ -42,7 +42,8 @@ class JoinRateCollapse(Fault):
         @field_validator("regions")
         @classmethod
         def _there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-            return require_regions(names)
+            relations.require_known(names, REGIONS)
+            return names
 
     @classmethod
     def idle(cls, params: Any, patches: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -62,11 +63,3 @@ class JoinRateCollapse(Fault):
         )
         given = {"regions": list(self.params.regions), "share": self.params.renamed_share}
         return proceed(replace(call, payload=relations.reading(work, "source.outcomes", sql, **given)))
-
-
-def require_regions(names: tuple[str, ...]) -> tuple[str, ...]:
-    """These names. Raises ValueError for one that no region has."""
-    for name in names:
-        if name not in REGIONS:
-            raise ValueError(f"{name!r} is none of {', '.join(REGIONS)}")
-    return names

@@ -75,11 +75,10 @@ def train_for_release(
 
 
 def told(into: Path, suffix: str, ts: float) -> dict[str, list[Row]]:
-    """Rows of the lake that tell of the run behind a generation that waits in `into`, by table; none where no
-    pipeline made it. All of it is dated
-    `ts`, world seconds: no row that tells of it is older than the moment at which it can be read. What was kept from
-    other runs counts as made in this one: a drill's world has seen no other. Who let a check go on is the release's
-    own change record."""
+    """Rows of the lake that tell of the run behind a generation that waits in `into`, by table; none where no pipeline
+    made it. All of it is dated `ts`, world seconds: no row that tells of it is older than the moment at which it can be
+    read. What was kept from other runs counts as made in this one: a drill's world has seen no other. Who let a check
+    go on is the release's own change record."""
     book = _book(into, suffix)
     if not book.exists():
         return {}
