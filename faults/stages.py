@@ -1,4 +1,4 @@
-"""Faults of the offline plane: at the stages of a training run, and where a release's index and verdict are made."""
+"""Faults of the offline plane: at the stages of a training run, and where a release's index is filled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.pipeline.events import Log
 from sandbox.pipeline.training_set import Stages
 from services.skeleton.seams import Call, Seam, payload_of
 
-TRAINING_LOG, INDEX_ROWS, GATE = "training_log", "index_rows", "gate"
+TRAINING_LOG, INDEX_ROWS = "training_log", "index_rows"
 _LONG_AFTER_S = 1e12
 
 

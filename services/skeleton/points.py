@@ -251,13 +251,6 @@ POINTS = {point.name: point for point in (
         share=False, onset=False, ends=False,
         why="an index is built once, before the release goes out", stage=True, made_by="fresh_index",
     ),
-    Point(
-        "gate", "what a gate says", False, "when a version was trained for a release, and compared with the live one",
-        "pass, fail or hold", "the verdict that counts",
-        (), {"gate": {ANY: ("judge",)}}, (str,), {"difference": "of AUC on held-out rows: new minus live"},
-        share=False, onset=False, ends=False,
-        why="a gate speaks once, before the release goes out", stage=True, made_by="first_try_rows",
-    ),
 )}  # fmt: skip
 
 SERVED = tuple(point.name for point in POINTS.values() if not point.stage)
