@@ -1,4 +1,4 @@
-"""Faults of the offline plane: at the steps of a training run, and where a release's index and verdict are made."""
+"""Faults of the offline plane: at the steps of a training run, and where a release's index is filled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sandbox.pipeline.stages.spec import Tally, Work
 from sandbox.pipeline.training_set import Stages
 from services.skeleton.seams import Call, Seam, payload_of
 
-TRAINING_LOG, PIPELINE, INDEX_ROWS, GATE = "training_log", "pipeline", "index_rows", "gate"
+TRAINING_LOG, PIPELINE, INDEX_ROWS = "training_log", "pipeline", "index_rows"
 _LONG_AFTER_S = 1e12
 
 

@@ -270,13 +270,6 @@ POINTS = {point.name: point for point in (
         why="an index is built once, before the release goes out", stage=True, made_by="fresh_index",
     ),
     Point(
-        "gate", "what a gate says", False, "when a version was trained for a release, and compared with the live one",
-        "pass, fail or hold", "the verdict that counts",
-        (), {"gate": {ANY: ("judge",)}}, (str,), {"difference": "of AUC on held-out rows: new minus live"},
-        share=False, onset=False, ends=False,
-        why="a gate speaks once, before the release goes out", stage=True, made_by="first_try_rows",
-    ),
-    Point(
         "pipeline", "a stage of the pipeline that trains", False, "as a release's models are made, stage by stage",
         "a `sandbox.pipeline.stages.spec.Work`: the stage's own database, the files it reads, where it writes",
         "a `Tally`: rows in, out, and dropped by reason", (), {"pipeline": dict.fromkeys(PIPELINE, ("run",))}, (),

@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from faults.catalogue import fault_named
-from faults.stages import GATE, INDEX_ROWS, PIPELINE, TRAINING_LOG, armed_stages, made, stages_for
-from sandbox.base import artefacts, stages
+from faults.stages import INDEX_ROWS, PIPELINE, TRAINING_LOG, armed_stages, made, stages_for
 from sandbox.base.catalogue import Catalogue
-from sandbox.base.config import ModelConfig
 from sandbox.base.progress import ProgressFn
 from sandbox.drill.play import rollout
 from sandbox.drill.scenario.scenario import Scenario, Step
@@ -57,8 +55,6 @@ def stage_models(scenario: Scenario, world_dir: Path, registry: Path, *, faults:
                 bypass=step.release.pipeline.bypass, armed=_armed(step) if faults else {}, progress=told,
             )  # fmt: skip
             continue
-        if step.release.first_try_rows is not None and _first_try(step, world_dir, coming, faults, told):
-            continue
         train_release(
             world_dir, seed=RELEASE_SEED, suffix=suffix, registry_dir=coming,
             stages=_stages(step, world_dir) if faults else Stages(), artifacts=trained, progress=told,
@@ -98,31 +94,3 @@ def _fresh_index(step: Step, world_dir: Path, places: tuple[Path, ...], faults: 
         return found
 
     rebuild(places, release.fresh_index, release.index_version, places[0], filled)
-
-
-def _first_try(step: Step, world_dir: Path, coming: Path, faults: bool, progress: ProgressFn) -> bool:
-    """Trains the ranker on few rows, and has the gate compare it with the live one. False where that does not pass it,
-    and it is gone again; its verdict stays with the version where it goes out."""
-    from sandbox.pipeline.build import Recipe, train_release
-    from sandbox.pipeline.stages.gate import judge
-    from sandbox.pipeline.stages.settings import Gate
-    from sandbox.pipeline.training_set import Sampling
-
-    assert step.release is not None
-    assert step.release.first_try_rows is not None
-    tried = train_release(
-        world_dir, seed=RELEASE_SEED, suffix=str(step.release.retrain), registry_dir=coming, artifacts=("ranker",),
-        recipe=Recipe(sampling=Sampling(max_rows=step.release.first_try_rows)),
-        progress=progress,
-    )  # fmt: skip
-    version = tried.versions["ranker"]
-    live = artefacts.describe(world_dir / "registry", "ranker", ModelConfig().ranker)
-    difference = tried.artefact("ranker").manifest.metrics["auc"] - live.manifest.metrics["auc"]
-    own = judge(difference, difference, Gate().margin)
-    spec = step.spec(RELEASE_SEED) if faults and step.fault is not None else None
-    counts = made(spec, GATE, version, "judge", own, difference=difference)
-    if counts != "pass":
-        artefacts.discard(coming, "ranker", version)
-        return False
-    stages.gate(coming, "ranker", version, own, actor="gate", at=0.0, evidence={"auc_difference": difference})
-    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faults.arming import wrapper
 from faults.catalogue import fault_named
-from sandbox.base import artefacts, stages
+from sandbox.base import artefacts
 from sandbox.base.clock import Clock
 from sandbox.drill.play.deeds import ActionTaken
 from sandbox.drill.scenario.scenario import Step
@@ -46,7 +46,6 @@ def _publish(step: Step, operations: Operations) -> None:
         return
     now, there = operations.platform.now(), operations.run.path / "registry"
     of_run = told(there / COMING, str(step.release.retrain), now) if step.release.retrain else {}
-    gates = stages.read(there / COMING).gates
     for made in artefacts.versions(there / COMING):
         m = made.manifest
         if m.version != built and not (suffix and m.version.endswith(suffix)):
@@ -54,10 +53,7 @@ def _publish(step: Step, operations: Operations) -> None:
         place = there / m.artifact / m.version
         place.parent.mkdir(parents=True, exist_ok=True)
         made.path.rename(place)
-        said = gates.get(m.artifact, {}).get(m.version, "pass")
-        publish.version(
-            operations.platform.rows, artefacts.describe(there, m.artifact, m.version), now, "pipeline", said
-        )
+        publish.version(operations.platform.rows, artefacts.describe(there, m.artifact, m.version), now, "pipeline")
     for table, rows in of_run.items():
         operations.platform.rows(table, rows)
 

@@ -127,8 +127,7 @@ class Release(Part):
     tt-2, rk-2, ix-2); None needs none. pipeline: they are trained by it, stage by stage; None: straight from the log.
     inverted_file: how the index named by the patch
     `retrieval.index_version` is built; None: it is there, or is trained. fresh_index: the user tower of whose item
-    vectors that index is built anew. first_try_rows: the ranker is trained on so few rows first; it goes out if the gate
-    passes it, else it is trained on all. An empty `ranking.contract` stands for the model's own inputs.
+    vectors that index is built anew. An empty `ranking.contract` stands for the model's own inputs.
     """
 
     key: Line
@@ -138,7 +137,6 @@ class Release(Part):
     pipeline: Pipeline | None = None
     inverted_file: InvertedFile | None = None
     fresh_index: Line | None = None
-    first_try_rows: int | None = Field(None, ge=500, le=100_000)
     note: str = Field("", max_length=400)
     actor: Line = "release-bot"
 
@@ -151,8 +149,6 @@ class Release(Part):
             raise ValueError("pipeline: retrain says which generation it trains")
         if self.fresh_index is not None and (self.index_version is None or self.inverted_file is not None):
             raise ValueError("fresh_index: patches.retrieval.index_version gives it a name, and inverted_file none")
-        if self.first_try_rows is not None and self.retrain is None:
-            raise ValueError("first_try_rows: nothing is trained without retrain")
         return self
 
     @property
