@@ -139,7 +139,7 @@ def test_how_a_run_is_looked_at_changes_nothing_of_what_is_let_go(home: Path, tm
 
 def test_who_reads_from_a_replica_that_stands_still_knows_nothing_of_the_visit(home: Path, tmp_path: Path) -> None:
     config = Config(redis=RedisConfig(replica=True), features=FeaturesConfig(reads="replica"))
-    stack = VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=5.0, config=config)
+    stack = VirtualStack("tiny", tmp_path / "run", seed=3, rate_per_s=10.0, config=config)
     stack.advance(stack.began_ts + 5 * MINUTE)
     stack.arm("materialiser", {"id": "f", "fault": "replica-lag-stale-read", "params": {"lag_s": 20}})
     stack.advance(stack.began_ts + 45 * MINUTE)
