@@ -138,7 +138,7 @@ def test_a_time_in_a_message_and_in_a_chart_takes_everything_there_until_one_goe
 
     opens(page, "Dashboards")
     chart = page.locator("#panel-dashboards svg.chart").first
-    expect(page.locator("#panel-dashboards polyline").first).to_be_attached(timeout=SLOW_MS)
+    expect(page.locator("#panel-dashboards :is(polyline, circle)").first).to_be_attached(timeout=SLOW_MS)
     chart.focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
