@@ -155,7 +155,6 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "events-doubled": "outcomes are counted twice",
         "dead-metric": "a metric no longer measures anything",
         "join-broken": "what was done is logged, and no longer finds what it was done with",
-        "misread-values": "values are read in another unit or type than they were written in",
         "sampling-bias": "what is sampled is not what happens",
     },
     "benign": {
