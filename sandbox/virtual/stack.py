@@ -46,6 +46,7 @@ from sandbox.virtual.processes.stream import Processor, Stream
 from sandbox.virtual.processes.upkeep import Upkeep
 from sandbox.world.behaviour import Behaviour
 from services.features.core import views_with
+from services.gateway.consent import Decisions
 from services.skeleton.points import MATERIALISER
 
 WINDOW_S = 0.25  # wall seconds: arrivals are drawn for so long at a time
@@ -227,6 +228,8 @@ class VirtualStack:
             self.stream.times.clear()
             self.stream.read = self.stream.done = 0
             self.materialiser.forget_position()
+        elif name == "gateway":
+            self.clients.gateway.decisions = Decisions()  # what it had in memory
         elif name == "stream":
             self.processor.stop()
         elif name == MATERIALISER:

@@ -96,6 +96,9 @@ def test_a_withdrawal_is_acted_on_when_what_is_kept_runs_out_or_is_forgotten(day
 
     assert day.ask(seen, unseen) == [True, False]
     assert day.audited()["served-without-consent"] == (1, 1)
+    day.act("restart service=gateway")
+    day.stack.advance(day.stack.now() + 600)
+    assert day.ask(seen) == [False], "what it kept was in its memory"
     day.act("consent keep_s=0")
     assert day.ask(seen, unseen) == [False, False]
 
