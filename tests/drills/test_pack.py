@@ -93,7 +93,7 @@ def test_a_vandal_fails_whatever_he_writes(scenario):
 def test_an_answer_without_looking_stays_well_behind(scenario):
     blind = baseline.blind_answer(scenario, baseline.planned(scenario), PACK.values()).score
 
-    assert 0 <= blind <= 0.5
+    assert 0 <= blind <= 0.6, "the component and the family of the mechanism by luck, and no more"
 
 
 def test_innocent_changes_stand_around_the_cause(scenario):
