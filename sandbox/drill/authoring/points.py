@@ -13,7 +13,7 @@ from sandbox.drill.scenario.finding import Finding
 from sandbox.drill.scenario.patterns import parse_action
 from sandbox.drill.scenario.scenario import Scenario
 
-ALL, NOTHING, LITTLE, BLIND = 0.95, 0.05, 0.35, 0.5
+ALL, NOTHING, LITTLE, BLIND = 0.95, 0.05, 0.35, 0.6
 _ACTS_AFTER_S, _REPORTS_AFTER_S = 900.0, 300.0
 HAVOC = ("restart service=redis", "restart service=model", "promote artifact=ranker version=rk-0",
          "disable-source source=ann", "skip-backlog")  # fmt: skip

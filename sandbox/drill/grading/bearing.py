@@ -14,12 +14,14 @@ from sandbox.drill.scenario import taxonomy
 
 # Component -> tables, columns and words of the lake in which it shows. Its own name shows it too.
 _SHOWN_IN: dict[str, str] = {
-    "gateway": "latency_ms fallback degraded deadline_ms grpc_status n_items rt_ms queue_ms pool_queue inflight",
+    "gateway": "latency_ms fallback degraded deadline_ms grpc_status n_items rt_ms queue_ms pool_queue inflight "
+    "region home_region",
     "retrieval": "candidates retrieval_ms n_candidates cand_source sources source source_score",
     "index": "index_stats recall_probe candidates index_version cand_source nprobe nlist recall_at_50",
     "two_tower": "encoder_version recall_probe training_rows train_runs eval_metrics registry_events",
+    "consent": "consent_ledger consent consent_from consent_age_s home_region encoder_version feature_age_s session_age_s",
     "features": "served_features feature_reads feature_age_s session_age_s missing_share features_ms",
-    "store": "redis_stats redis_slowlog served_features feature_reads missing_share store n_keys",
+    "store": "redis_stats redis_slowlog served_features feature_reads missing_share session_age_s store n_keys",
     "user_profile": "served_features feature_reads offline_features materialization_runs feature_age_s",
     "item_stats": "served_features feature_reads offline_features materialization_runs model_inputs",
     "user_session": "session_age_s stream_stats served_features feature_reads",

@@ -70,4 +70,4 @@ def test_a_look_alike_takes_the_place_of_the_fault_at_its_time():
     assert [d.step for d in lookalikes.meant("slow-edge", LAG, PACK)] == [step]
     assert lookalikes.meant("latency", slow, PACK) != [], "another of its family"
     assert lookalikes.meant("stream-lag", LAG, PACK) == [], "that is what it is"
-    assert lookalikes.meant("label-leakage", LAG, PACK) == [], "no scenario arms it"
+    assert lookalikes.meant("position-bias", LAG, PACK) == [], "no scenario arms it"
