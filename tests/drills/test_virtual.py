@@ -20,6 +20,7 @@ from sandbox.drill.responders.autopilot import respond
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.queries import sql_time
 from sandbox.drill.terminal.shell import Shell
+from sandbox.drill.twin import arm_runs
 from sandbox.drill.twin import story as twin
 from sandbox.drill.twin.arm_run import run_arm
 from sandbox.telemetry.hash import lake_hash
@@ -44,16 +45,21 @@ def quieter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scenario") / "slow-home.yaml"
     whole = (library.root() / "core" / "slow-home.yaml").read_text()
     assert "rate_per_s: 20" in whole
-    path.write_text(whole.replace("rate_per_s: 20", "rate_per_s: 12"))
+    path.write_text(whole.replace("rate_per_s: 20", "rate_per_s: 8"))
     return path
 
 
 @pytest.fixture(scope="module")
 def answered(home: Path, quieter: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """It, answered by the scripted responder on the smallest world."""
+    """It, answered by the scripted responder on the smallest world.
+
+    Its grading runs what it compares here: two processes that load torch anew would take longer, and twice the memory.
+    """
     run_dir = tmp_path_factory.mktemp("virtual") / "run"
-    graded = run("drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--autopilot",
-                 "--run-dir", str(run_dir))  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arm_runs, "_in_processes", lambda jobs, workers, told: arm_runs._in_turn(jobs, told))
+        graded = run("drill", "start", str(quieter), "--backend", "virtual", "--world", "tiny", "--autopilot",
+                     "--run-dir", str(run_dir))  # fmt: skip
     return run_dir, graded
 
 

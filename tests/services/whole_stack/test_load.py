@@ -34,7 +34,7 @@ def summary(stack) -> dict:
     """Of one load run by the command; what it left on record is there for every test."""
     told = io.StringIO()
     with pytest.raises(SystemExit) as left, contextlib.redirect_stdout(told):
-        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "25", "--duration", "6", "--json"])
+        main(["load", "run", "--run-dir", str(stack.run_dir), "--rate", "30", "--duration", "8", "--json"])
     assert not left.value.code
     return json.loads(told.getvalue())
 
@@ -83,7 +83,7 @@ def test_nothing_is_on_record_before_it_has_happened(stack, summary):
 def test_locust_alone_drives_the_stack_too(stack):
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "-u", "10", "-r", "10",
-         "-t", "5s", "--run-dir", str(stack.run_dir)],
+         "-t", "8s", "--run-dir", str(stack.run_dir)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
