@@ -27,7 +27,15 @@ LITTLE = Load(rate_per_s=2.0)
 # The smallest world is too small for what these are about: items born today, lists of an index, the many users of a job
 # or of an evening, the few whose no came in one way.
 WORLDS = dict.fromkeys(
-    ("low-priority", "new-everywhere", "on-the-hour", "one-odd-number", "signed-off", "smaller-languages", "test-report"),
+    (
+        "low-priority",
+        "new-everywhere",
+        "on-the-hour",
+        "one-odd-number",
+        "signed-off",
+        "smaller-languages",
+        "test-report",
+    ),
     "laptop",
 )
 

@@ -124,7 +124,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, list[tuple[str, str]]]] = [
     ('slow-home', {'title': 'The slow edge'}, 'warning', [('spoiler', 'title')]),
     ('slow-home', {'briefing': 'Look at gateway to features.'}, 'warning', [('spoiler', 'briefing')]),
     ('one-odd-number', {'id': 'nan-scores'}, 'warning', [('spoiler', 'id')]),
-    ('like-strangers', {'timeline.3.target': 'features', 'timeline.3.release.patches': {'features': {'sample_share': 0.06}}},
+    ('like-strangers', {'truth.mechanism': 'slow-callee', 'timeline.3.target': 'features', 'timeline.3.release.patches': {'features': {'sample_share': 0.06}}},
      'warning', [('points', 'truth')]),
     ('slow-home', {'hints.0': 'it is rpc-edge-latency'}, 'warning', [('spoiler', 'hints[0]')]),
     ('slow-home', {'timeline.0.change.note': 'inject fault'}, 'warning', [('spoiler', 'timeline[0].change.note')]),

@@ -62,7 +62,7 @@ def home(tmp_path, monkeypatch):
 
 
 def proven(**changes) -> Proof:
-    of = scenario(**{"evidence": ASKS, "look_alikes": ["sensitivity-overblock", "replica-lag-stale-read"], **changes})
+    of = scenario(**{"evidence": ASKS, "look_alikes": ["sensitivity-overblock", "memory-leak-gradual"], **changes})
     return prove(of, run=run_arm, opener=opened, workers=1, timeout_s=60)
 
 
@@ -100,7 +100,7 @@ def test_evidence_is_strong_under_the_incident_and_not_under_its_look_alike(proo
     assert lags["holds_under"] == []
     assert well["strength"] == 0.0, "it rules something out, and says so on any day"
     assert well["holds_under"] == ["sensitivity-overblock"]
-    assert proof.not_run == {"replica-lag-stale-read": "no such fault in the catalogue yet"}
+    assert proof.not_run == {"memory-leak-gradual": "no such fault in the catalogue yet"}
 
 
 def test_all_responders_play_it_and_gold_once_more_without_the_fault(proof):

@@ -35,10 +35,13 @@ def claims_of(
     con.execute(f"""
         CREATE TABLE v AS SELECT make_timestamp((ts * 1e6)::BIGINT) AS asked, * FROM r;
         CREATE TABLE requests AS
-            SELECT asked AS ts, id AS request_id, id AS session_id, ms AS latency_ms, 1 AS n_items FROM v;
+            SELECT asked AS ts, id AS request_id, id AS session_id, ms AS latency_ms, 1 AS n_items,
+                0 AS user_id, '' AS encoder_version, NULL::DOUBLE AS feature_age_s, NULL::DOUBLE AS session_age_s FROM v;
+        CREATE TABLE consent_ledger AS SELECT 0 AS user_id, 'personalisation' AS purpose, 'denied' AS state,
+            make_timestamp(0) AS effective_ts, 'GDPR' AS jurisdiction, 'ui' AS signal;
         CREATE TABLE ic AS SELECT id AS request_id, clicked, late AS item_id FROM v;
         CREATE TABLE impressions AS
-            SELECT asked AS ts, 0 AS user_id, if(forbidden, 2, late) AS item_id FROM v;
+            SELECT asked AS ts, id AS request_id, 0 AS user_id, if(forbidden, 2, late) AS item_id FROM v;
         CREATE TABLE users AS SELECT 0 AS user_id, 'EU' AS home_region, '25-34' AS age_band;
         CREATE TABLE items AS SELECT 0 AS item_id, 'A' AS creator_group, 'none' AS sensitivity, {PRICE} AS price,
             0.1 AS sens_score, 0 AS age_rating, 'EU,US' AS regions

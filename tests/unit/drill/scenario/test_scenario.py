@@ -104,7 +104,10 @@ def test_a_knob_out_of_range_is_named_with_its_line():
             {"timeline__2__fault": {"name": "sensitivity-overblock", "params": {"languages": ["de"]}}},
             "a release of rules.sensitivity, which sensitivity-overblock spoils",
         ),
-        ({"timeline__2__fault": {"name": "group-underrepresented"}}, "spoils what is trained"),
+        (
+            {"timeline__2__fault": {"name": "group-underrepresented"}},
+            "something that is made: group-underrepresented spoils it",
+        ),
         ({"timeline": []}, "timeline"),
         ({"truth__component": "the database"}, "taxonomy"),
         ({"truth__mechanism": "staleness"}, "taxonomy"),

@@ -69,7 +69,7 @@ def test_a_method_of_another_process_is_refused_where_it_is_armed_and_where_it_i
     spec = {"fault": "server-pool-starved", "params": {"slow_method": "Score"}}
 
     assert wrapper_for(spec, seams, "model")[0] == "process"
-    with pytest.raises(SandboxError, match="GetUser, GetItems"):
+    with pytest.raises(SandboxError, match="GetUser, GetConsent, GetItems"):
         wrapper_for(spec, seams, "features")
     with pytest.raises(ValueError, match="a method of features"):
         Step(at_s=1, target="features", fault={"name": spec["fault"], "params": spec["params"]})
