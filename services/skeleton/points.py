@@ -29,7 +29,7 @@ COLLECTOR = "collector"
 # Stages of the offline pipeline, in their order: those of sandbox.pipeline.stages.plan, which a test holds it to.
 PIPELINE = (
     "ingest", "deduplicate", "bots", "privacy", "sensitivity", "labels", "features", "training_set", "train", "evaluate",
-    "gate", "register", "build_index",
+    "gate", "register", "build_index", "roll_out", "monitor",
 )  # fmt: skip
 # Parts of a scope, in the order in which they are told.
 PARTS = ("callee", "ops", "regions", "paths", "user_buckets", "items", "groups", "segments", "surfaces", "instances")

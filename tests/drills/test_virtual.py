@@ -45,7 +45,7 @@ def quieter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scenario") / "slow-home.yaml"
     whole = (library.root() / "core" / "slow-home.yaml").read_text()
     assert "rate_per_s: 20" in whole
-    path.write_text(whole.replace("rate_per_s: 20", "rate_per_s: 8"))
+    path.write_text(whole.replace("rate_per_s: 20", "rate_per_s: 12"))
     return path
 
 

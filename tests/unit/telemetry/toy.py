@@ -57,7 +57,11 @@ def write_toy(lake: Path, more: int = 0) -> Path:
     """The toy lake in `lake`; every table that the examples read has rows. more: requests after them that
     are still under way. Returns `lake`."""
     store = SegmentStore(lake, lambda: 0.0)
-    store.add("requests", [request(1), request(2, latency_ms=60.0)])
+    store.add("requests", [request(1), request(2, latency_ms=60.0, feature_age_s=60.0)])
+    no = row(
+        "consent_ledger", user_id=7, purpose="personalisation", state="denied", effective_ts=START - 60, signal="ui"
+    )
+    store.add("consent_ledger", [no])
     store.add("spans", spans_of("req-0001") + spans_of("req-0002", slow_ms=40.0))
     for n, lacking in zip(range(3, 3 + more), (1, 5, 3, 2, 4), strict=False):
         store.add("requests", [request(n)])
