@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import anyio
 from fastapi import APIRouter, Query, Request
 
-from sandbox.room.overview import Lookout
 from sandbox.room.twists import catalogue, harm_live, sets, view
 from sandbox.room.twists.catalogue import Armable
 from sandbox.room.twists.harm_live import HarmNow, HarmWatch
@@ -47,9 +46,7 @@ async def harm(code: str, request: Request, since_minute: Since = 0) -> HarmNow:
     if room.drill.plan.backend == "virtual":
         watch = at.watches.setdefault(room.code, HarmWatch(room, at.clock))
         return await anyio.to_thread.run_sync(watch.seen, since_minute, limiter=at.desk_threads)
-    lookout = at.lookouts.setdefault(room.code, Lookout(room, at.clock, at.settings.overview_s))
-    seen = await anyio.to_thread.run_sync(lookout.seen, limiter=at.desk_threads)
-    return await anyio.to_thread.run_sync(harm_live.in_a_live_room, room, seen)
+    return await anyio.to_thread.run_sync(harm_live.in_a_live_room, room, await at.overview(room))
 
 
 def _instructors(request: Request) -> Any:
