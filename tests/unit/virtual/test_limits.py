@@ -14,6 +14,7 @@ from sandbox.base.errors import SandboxError
 from sandbox.base.schema import TABLES
 from sandbox.bench.overload import Point, point
 from sandbox.bench.overload_sides import Virtual
+from sandbox.runtime.building import ensure_built
 from sandbox.runtime.operate.actions import Action
 from sandbox.virtual.machine.fabric import dice
 from sandbox.virtual.stack import VirtualStack
@@ -128,6 +129,7 @@ def test_with_a_limit_a_crowd_costs_those_it_turns_away_and_nobody_else(twice: d
 def test_a_storm_of_retries_is_cut_short_where_fewer_are_let_in(home: Path, tmp_path: Path) -> None:
     """Load below the stable point lets what is down come up (Bronson et al., "Metastable failures in distributed systems",
     HotOS 2021). The client that makes storms is still there: they come again, and pass."""
+    ensure_built("laptop")
     stack = VirtualStack("laptop", tmp_path / "run", seed=41, rate_per_s=40.0)
 
     def stand_ins(minutes: float) -> float:

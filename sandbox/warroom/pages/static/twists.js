@@ -77,7 +77,7 @@ function deeds(room) {
 
 function fault() {
   const pick = h("select", { "aria-label": "Fault", onchange: choose });
-  const target = h("select", { "aria-label": "Where" });
+  const target = h("select", { "aria-label": "Where", onchange: move });
   const about = h("p", { class: "quiet" }, "reading the catalogue …");
   const knobs = h("div", { class: "stack" });
   const more = h("textarea", { class: "sql", rows: 4, spellcheck: "false", "aria-label": "Scope, onset and release, as JSON" });
@@ -86,6 +86,7 @@ function fault() {
   const ends = h("input", { type: "text", maxlength: 1200, placeholder: "actions that end it, separated by ;", "aria-label": "Actions that end it" });
   let known = new Map();
   let fields = new Map();
+  let written = "";
 
   async function fetch() {
     try {
@@ -111,8 +112,16 @@ function fault() {
     share.value = String(example.share ?? 1);
     minutes.disabled = !one.ends;
     ends.value = (example.ends_on ?? []).join("; ");
-    const { scope, onset, release } = example;
-    more.value = JSON.stringify({ ...(scope && { scope }), ...(onset && { onset }), ...(release && { release }) }, null, 1);
+    more.value = written = rest(example);
+  }
+
+  /** What the form begins with besides: whom an example means is of its own place, and elsewhere means nobody. */
+  function rest({ target: place, scope, onset, release }) {
+    return JSON.stringify({ ...(scope && target.value === place && { scope }), ...(onset && { onset }), ...(release && { release }) }, null, 1);
+  }
+
+  function move() {
+    if (more.value === written) more.value = written = rest(known.get(pick.value)?.example ?? {});
   }
 
   return {
