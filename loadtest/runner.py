@@ -105,7 +105,7 @@ class Load:
             self._command += ["--requests", str(self.requests_path), "--acknowledged", str(self.acknowledged_path)]
         self._workers_commands: list[list[str]] = []
         if crew is not None:
-            port = crew.port or pick(1, run.path)[0]
+            port = crew.port or pick(1, run.path / "load")[0]  # not one of the stack's own that nobody has bound yet
             self._command += [
                 "--master", "--master-bind-host", crew.host, "--master-bind-port", str(port),
                 "--expect-workers", str(crew.size), "--expect-workers-max-wait", str(crew.patience_s),
