@@ -91,7 +91,8 @@ def test_three_browsers_from_joining_to_the_debrief(served: tuple[Room, str]):
         for page in (ann.page, bob.page, boss.page):
             expect(page.locator(".score")).to_contain_text("of 1", timeout=120_000)
         ann.page.get_by_text("What was really wrong").click()
-        expect(ann.page.get_by_text(placed.teaches.split("\n")[0][:40]).first).to_be_visible()
+        lesson = ann.page.get_by_text(placed.teaches.split("\n")[0][:40])
+        expect(lesson.locator("visible=true").first).to_be_visible()  # it stands in what is folded as well
         with bob.page.expect_download() as download:
             bob.page.get_by_role("link", name="The debrief as a file").click()
         file = Path(download.value.path()).read_text()
