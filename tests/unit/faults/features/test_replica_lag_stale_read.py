@@ -1,19 +1,5 @@
-import asyncio
-
-from sandbox.runtime.upkeep import upkeep_call
 from services.skeleton.replica import HELD
-
-
-def round_of(armed, n=1):
-    """The commands that one round of upkeep comes to."""
-    commands = []
-
-    async def store(call):
-        commands.extend(call.payload)
-        return len(call.payload)
-
-    assert asyncio.run(armed.seam.run(upkeep_call(n), store)) == len(commands)
-    return commands
+from tests.unit.faults.rounds import round_of
 
 
 def test_every_round_holds_the_replica_back_unless_it_is_held_already(bench):

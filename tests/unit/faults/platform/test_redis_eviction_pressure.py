@@ -1,20 +1,6 @@
-import asyncio
-
-from sandbox.runtime.upkeep import upkeep_call
+from tests.unit.faults.rounds import round_of
 
 PARAMS = {"mb_per_s": 1.0, "lives_s": 60, "key": "page"}
-
-
-def round_of(armed, n=1):
-    """The commands that one round of upkeep comes to."""
-    commands = []
-
-    async def store(call):
-        commands.extend(call.payload)
-        return len(call.payload)
-
-    assert asyncio.run(armed.seam.run(upkeep_call(n), store)) == len(commands)
-    return commands
 
 
 def test_every_round_leaves_so_many_drafts_and_each_has_an_end(bench):

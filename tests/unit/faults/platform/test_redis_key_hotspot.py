@@ -1,25 +1,9 @@
-import asyncio
-
 import pytest
 
 from sandbox.base.errors import SandboxError
-from sandbox.runtime.upkeep import upkeep_call
+from tests.unit.faults.rounds import round_of
 
 PARAMS = {"key": "board", "elements": 25_000}
-
-
-def round_of(armed, n=1, fails=False):
-    """The commands that one round of upkeep comes to."""
-    commands = []
-
-    async def store(call):
-        if fails:
-            raise SandboxError("STORE-001", where="", seen="", expected="", fix="")
-        commands.extend(call.payload)
-        return len(call.payload)
-
-    assert asyncio.run(armed.seam.run(upkeep_call(n), store)) == len(commands)
-    return commands
 
 
 def elements(commands):
