@@ -48,17 +48,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """SANDBOX_HOME for the session, the tiny world built in it, once for all workers.
+    """SANDBOX_HOME for the session. Each worker has its own: "the latest run" and "what is still up" are asked of a
+    home, and the other worker's stacks would answer. Worlds and twins, dear to make, are all workers'; tiny is built.
 
-    $SANDBOX_TEST_HOME keeps its world from one session to the next."""
+    $SANDBOX_TEST_HOME keeps those from one session to the next."""
     kept = os.environ.get("SANDBOX_TEST_HOME")
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    place = Path(kept) if kept else shared / "home"
-    place.mkdir(parents=True, exist_ok=True)
+    shared = Path(kept) if kept else (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-home"
+    place = base / "home"
+    place.mkdir()
+    for name in ("worlds", "twins", "twins-in-use"):
+        (shared / name).mkdir(parents=True, exist_ok=True)
+        (place / name).symlink_to((shared / name).absolute())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX_HOME", str(place))
-        with (place / "tests.lock").open("w") as lock:
+        with (shared / "tests.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             ensure_built("tiny")
         yield place
