@@ -74,10 +74,22 @@ class VirtualRun:
         engine.tick(stack.now())
 
     def advance(self, until_ts: float) -> None:
-        while (now := self.stack.now()) < until_ts - 1e-6:
-            next_tick = now - (now - self.stack.began_ts) % TICK_S + TICK_S
-            self.stack.advance(min(until_ts, next_tick))
-            self.engine.tick(self.stack.now())
+        self.tick_up_to(until_ts)
+        if self.stack.now() < until_ts - 1e-6:
+            self._go_on(until_ts)
+
+    def tick_up_to(self, until_ts: float) -> None:
+        """As far as whole ticks go. Whoever stops here first and then advances finds what they would have without."""
+        while (next_ts := self._next_tick()) <= until_ts:
+            self._go_on(next_ts)
+
+    def _next_tick(self) -> float:
+        now = self.stack.now()
+        return now - (now - self.stack.began_ts) % TICK_S + TICK_S
+
+    def _go_on(self, until_ts: float) -> None:
+        self.stack.advance(until_ts)
+        self.engine.tick(self.stack.now())
 
     def act(self, text: str) -> Record:
         done = typed.act(text, self.stack.operations)

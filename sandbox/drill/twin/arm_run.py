@@ -9,18 +9,34 @@ from sandbox.drill.twin.arms import ArmPlan
 from sandbox.virtual.people.ledger import Ledger
 
 
-def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
-    """One run from its beginning to plan.until_s. The world and its models have to be there.
+class ArmRun:
+    """A run that is at its beginning, and goes on as it is told. run_dir: where its configuration and, with
+    telemetry, its lake lie. The world and its models have to be there. Raises WORLD-*, MODEL-*, RUN-005."""
 
-    run_dir: where its configuration and, with telemetry, its lake lie. Raises DRILL-005 and DRILL-007
-    for actions that there are not, WORLD-*, MODEL-*, RUN-005.
-    """
-    run = open_run(plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry)
-    began_ts = run.stack.began_ts
-    for at_s, text in sorted(plan.actions, key=lambda action: action[0]):
-        if at_s < plan.until_s:
-            run.advance(began_ts + at_s)
-            run.act(text)
-    run.advance(began_ts + plan.until_s)
-    run.stack.flush()
-    return run.stack.ledger
+    def __init__(self, plan: ArmPlan, run_dir: Path, telemetry: bool) -> None:
+        self._run = open_run(plan.scenario, plan.world, plan.seed, plan.faults, run_dir, Pages(), telemetry)
+        self._began_ts = self._run.stack.began_ts
+
+    def near(self, at_s: float) -> None:
+        """Almost to that time, world seconds since the drill began: so near that what comes at it, or later, comes
+        as if nobody had stopped."""
+        self._run.tick_up_to(self._began_ts + at_s)
+
+    def act(self, at_s: float, text: str) -> None:
+        """Raises DRILL-005 and DRILL-007 for an action that there is not."""
+        self._run.advance(self._began_ts + at_s)
+        self._run.act(text)
+
+    def ended(self, at_s: float) -> Ledger:
+        """Nothing can be done afterwards."""
+        self._run.advance(self._began_ts + at_s)
+        self._run.stack.flush()
+        return self._run.stack.ledger
+
+
+def run_arm(plan: ArmPlan, run_dir: Path, telemetry: bool) -> Ledger:
+    """One run from its beginning to plan.until_s. Raises as `ArmRun`."""
+    run = ArmRun(plan, run_dir, telemetry)
+    for at_s, text in plan.done:
+        run.act(at_s, text)
+    return run.ended(plan.until_s)

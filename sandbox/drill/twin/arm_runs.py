@@ -19,9 +19,9 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from sandbox.base.progress import ProgressFn, quiet
 from sandbox.drill.twin import cache as twin_cache
 from sandbox.drill.twin.arms import ArmPlan
 from sandbox.drill.twin.cache import root
+from sandbox.drill.twin.families import cost_s, families
 from sandbox.drill.twin.pace import Pace
 from sandbox.runtime.rundir import disk_error
 from sandbox.runtime.spawning import WithoutMain
@@ -41,9 +42,11 @@ from sandbox.runtime.threads import one_thread
 from sandbox.virtual.people.ledger import Ledger
 
 RunArm = Callable[[ArmPlan, Path, bool], Ledger]  # plan, run directory, telemetry
-_Job = tuple[str, ArmPlan, bool, Path, RunArm | None]  # key, plan, lake wanted, scratch, run
+_Plans = dict[str, ArmPlan]  # by key: in another process the code may by now hash to something else
+_Job = tuple[_Plans, bool, Path, RunArm | None]  # plans that begin alike, lake wanted, scratch, run
 
 WORKERS = 2
+LOOK_S = 1.0  # wall seconds between two looks at how many runs are done
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -53,13 +56,6 @@ class Finished:
 
     ledger: Ledger
     run_dir: Path | None
-
-
-def virtual() -> RunArm:
-    """The runs of the virtual backend."""
-    from sandbox.drill.twin.arm_run import run_arm  # torch: only where something is run
-
-    return run_arm
 
 
 def run_all(
@@ -81,15 +77,16 @@ def run_all(
     missing = [key for key in wanted if found[key] is None]
     if missing:
         with _scratch() as scratch:
-            jobs = [(key, wanted[key], key in with_lake, scratch, run) for key in missing]
+            jobs = _jobs([wanted[key] for key in missing], with_lake, scratch, run)
             pace = Pace([wanted[key] for key in missing], workers, root() / "pace.json")
 
-            def told(done: int) -> None:
-                progress(pace.told(done), done / len(jobs))
+            def told() -> None:
+                done = sum((root() / f"{key}.npz").exists() for key in missing)
+                progress(pace.told(done), done / len(missing))
 
             nested = multiprocessing.parent_process() is not None  # by who counts the cores already
-            if workers > 1 and len(jobs) > 1 and not nested:
-                told(0)
+            if workers > 1 and len(missing) > 1 and not nested:
+                told()
                 _in_processes(jobs, workers, told)
             else:
                 _in_turn(jobs, told)
@@ -113,41 +110,70 @@ def _known(key: str, lake: bool) -> Finished | None:
     return Finished(ledger, run_dir if lake else None)
 
 
-def _in_turn(jobs: list[_Job], told: Callable[[int], None]) -> None:
+def _jobs(plans: Sequence[ArmPlan], with_lake: set[str], scratch: Path, run: RunArm | None) -> list[_Job]:
+    """What takes longest first. Runs of a stand-in are made each by itself."""
+    parts = [[plan for plan in plans if (plan.key in with_lake) == lake] for lake in (True, False)]
+    found = [(of, n == 0) for n, part in enumerate(parts) for of in ([[p] for p in part] if run else families(part))]
+    found.sort(key=lambda job: cost_s(job[0]), reverse=True)
+    return [({plan.key: plan for plan in of}, lake, scratch, run) for of, lake in found]
+
+
+def _in_turn(jobs: list[_Job], told: Callable[[], None]) -> None:
     """In this process; what another process is at comes last, for by then it may be there."""
     left = list(jobs)
-    for wait in (False, True):
-        for job in list(left):
-            told(len(jobs) - len(left))
-            if _run_one(*job, wait=wait):
-                left.remove(job)
+    for to_the_end in (False, True):
+        for n, (plans, lake, scratch, run) in enumerate(left):
+            told()
+            others = _make(plans, lake, scratch, run, to_the_end=to_the_end)
+            left[n] = others, lake, scratch, run
+        left = [job for job in left if job[0]]
 
 
-def _run_one(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None, *, wait: bool = True) -> bool:
-    """Runs it and keeps it, unless another process is at it. Whether it is there now; with wait it is.
+def _make(plans: _Plans, lake: bool, scratch: Path, run: RunArm | None, *, to_the_end: bool = True) -> _Plans:
+    """Runs them and keeps them, but for those that another process is at, which it returns. to_the_end: those are
+    waited for."""
+    others: _Plans = {}
+    with _disk(), ExitStack() as held:
+        for key in sorted(plans):  # as everybody does, so that no two wait for each other
+            if not held.enter_context(twin_cache.alone(key, to_the_end)):
+                others[key] = plans[key]
+        missing = {k: plan for k, plan in plans.items() if k not in others and _known(k, lake) is None}
+        if missing:
+            _run(missing, lake, Path(tempfile.mkdtemp(dir=scratch)), run)
+    return others
 
-    key: handed in, for in another process the code may by now hash to something else."""
-    with _disk(), twin_cache.alone(key, wait) as mine:
-        if mine and _known(key, lake) is None:
-            _run_and_keep(key, plan, lake, scratch, run)
-    return mine
+
+def _run(plans: _Plans, lake: bool, place: Path, run: RunArm | None) -> None:
+    keys = {id(plan): key for key, plan in plans.items()}
+
+    def kept(plan: ArmPlan, run_dir: Path, ledger: Ledger) -> None:
+        _keep(keys[id(plan)], plan, run_dir if lake else None, ledger, place)
+
+    if run is None:
+        from sandbox.drill.twin import arm_run, branches  # torch: only where something is run
+
+        if len(plans) > 1 and branches.can_branch():
+            branches.run_family(list(plans.values()), place, lake, kept)
+            return
+        run = arm_run.run_arm
+    for plan in plans.values():
+        run_dir = Path(tempfile.mkdtemp(dir=place))
+        kept(plan, run_dir, run(plan, run_dir, lake))
 
 
-def _run_and_keep(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None) -> None:
-    """The ledger last: whoever sees that sees all of it."""
-    run = run or virtual()  # here, so that who only waits for others never loads torch
-    run_dir, kept, ledger = scratch / key, root() / f"{key}.run", scratch / f"{key}.npz"
+def _keep(key: str, plan: ArmPlan, run_dir: Path | None, ledger: Ledger, place: Path) -> None:
+    """The ledger last: whoever sees that sees all of it. place: on the same disk."""
+    file = place / f"{key}.npz"
     try:
-        run_dir.mkdir()
-        run(plan, run_dir, lake).save(ledger, world=plan.world)
-        if lake:
-            _keep(run_dir, kept)
-        ledger.replace(root() / f"{key}.npz")
+        ledger.save(file, world=plan.world)
+        if run_dir is not None:
+            _keep_lake(run_dir, root() / f"{key}.run")
+        file.replace(root() / f"{key}.npz")
     except OSError as error:
         raise disk_error(root(), error) from error
 
 
-def _keep(run_dir: Path, kept: Path) -> None:
+def _keep_lake(run_dir: Path, kept: Path) -> None:
     try:
         run_dir.rename(kept)
     except OSError:
@@ -155,8 +181,8 @@ def _keep(run_dir: Path, kept: Path) -> None:
             raise
 
 
-def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) -> None:
-    """ended: hears how many have."""
+def _in_processes(jobs: list[_Job], workers: int, told: Callable[[], None]) -> None:
+    """told: called now and then."""
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=WithoutMain(), initializer=_begin, initargs=(os.getpid(),)
@@ -164,10 +190,12 @@ def _in_processes(jobs: list[_Job], workers: int, ended: Callable[[int], None]) 
     try:
         with one_thread():  # this starts the processes
             futures = [pool.submit(_in_child, *job) for job in jobs]
-        for done, future in enumerate(as_completed(futures), 1):
-            ended(done)
-            if (told := future.result()) is not None:
-                raise SandboxError.of_json(told)
+        left = set(futures)
+        while left:
+            ended, left = wait(left, LOOK_S, FIRST_COMPLETED)
+            told()
+            for error in filter(None, (future.result() for future in ended)):
+                raise SandboxError.of_json(error)
     except BrokenProcessPool as error:
         raise SandboxError(
             "RUN-008",
@@ -192,10 +220,10 @@ def _begin(parent: int) -> None:
     tether(parent)
 
 
-def _in_child(key: str, plan: ArmPlan, lake: bool, scratch: Path, run: RunArm | None) -> dict[str, Any] | None:
+def _in_child(plans: _Plans, lake: bool, scratch: Path, run: RunArm | None) -> dict[str, Any] | None:
     """An error of ours comes back as its parts: it takes five, and unpickling would give it one."""
     try:
-        _run_one(key, plan, lake, scratch, run)
+        _make(plans, lake, scratch, run)
     except SandboxError as error:
         return error.as_json()
     return None

@@ -24,7 +24,7 @@ ARMS = ("incident", "without_faults", "without_actions", "best_response")
 MOST_STEPS = 4  # in which what was done is told apart: of more actions, several in a row are one step
 TOO_MANY = 12  # actions that nobody tells apart any more: then what is accepted decides
 AT_ONCE_S = 1.0  # world seconds after onset: the best response follows the fault, not the reverse
-_DECIDE = ("sandbox.drill.twin.arm_run", "faults")  # code that a run comes out of
+_DECIDE = ("sandbox.drill.twin.branches", "faults")  # code that a run comes out of
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class ArmPlan:
     faults: bool
     actions: tuple[tuple[float, str], ...]
     until_s: float
+
+    @property
+    def done(self) -> tuple[tuple[float, str], ...]:
+        """Its actions before it ends, in the order of their times."""
+        return tuple(sorted((a for a in self.actions if a[0] < self.until_s), key=lambda action: action[0]))
 
     @property
     def key(self) -> str:
