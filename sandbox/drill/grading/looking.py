@@ -72,8 +72,7 @@ class Looking:
         """The incident, its own day without the faults, and others: all with the same actions so far."""
         plan = self.story.plan
         actions = same_actions(plan, moment_s)
-        whole_s = self.story.played.filed_s if not actions else moment_s
-        until_s = min(plan.until_s, math.ceil(whole_s / STEP_S) * STEP_S)
+        until_s = self._until_s(moment_s) if actions else self._whole_s
         own_until_s = plan.until_s if not actions else until_s  # without any, an arm that is run anyway
         own = replace(plan, faults=False, actions=actions, until_s=own_until_s)
         others = other_healthy(replace(own, until_s=until_s), LEAST_HEALTHY - 1)
@@ -82,22 +81,33 @@ class Looking:
     def look_alikes(self, one: RuledOut, moment_s: float) -> list[ArmPlan]:
         """Runs with what the report rules out in place of the fault."""
         plan = self.story.plan
-        until_s = min(plan.until_s, math.ceil(self.story.played.filed_s / STEP_S) * STEP_S)
         return [
             replace(
                 plan,
                 scenario=lookalikes.variant(plan.scenario, donor.step),
-                until_s=until_s,
+                until_s=self._whole_s,
                 actions=same_actions(plan, moment_s),
             )
             for donor in lookalikes.meant(one.what, plan.scenario, self.pack)
         ]
 
-    def first_runs(self) -> list[ArmPlan]:
-        """Runs with a lake that will be wanted, so that they can be run beside others."""
-        moment_s = self.moments[0]
-        asked = [plan for one in self._quoted for plan in self.look_alikes(one, moment_s)]
-        return [*(self.days(moment_s) if self._bearing or asked or self._telling else []), *asked]
+    @property
+    def _whole_s(self) -> float:
+        """When runs end in which nobody did anything: all reports that are filed by when the evidence is there share
+        them, a proof's too."""
+        return self._until_s(max(self.story.played.filed_s, self.story.plan.scenario.evidence_by_s))
+
+    def _until_s(self, moment_s: float) -> float:
+        return min(self.story.plan.until_s, math.ceil(moment_s / STEP_S) * STEP_S)
+
+    def runs(self) -> list[ArmPlan]:
+        """Runs with a lake that will be wanted, or may be: all at once they cost little more than the first."""
+        found: list[ArmPlan] = []
+        for n, moment_s in enumerate(self.moments):
+            asked = [plan for one in self._quoted for plan in self.look_alikes(one, moment_s)]
+            wanted = self._bearing or asked or (n == 0 and self._telling)
+            found += [*(self.days(moment_s) if wanted else []), *asked]
+        return found
 
     def looked(self) -> Looked:
         """How strong what the report quotes is. Raises what a run raises."""

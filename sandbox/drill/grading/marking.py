@@ -27,6 +27,7 @@ from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
 from sandbox.drill.twin import story as twin
 from sandbox.drill.twin.arm_runs import RunArm
+from sandbox.drill.twin.arms import ArmPlan
 from sandbox.drill.twin.comparison import TwinResult
 
 DIED = "RUN-008"  # of a process that computes: nothing that a grade could do without
@@ -69,11 +70,8 @@ def marked(
         try:
             story, notices = twin.story_of(drill)
             looking = Looking(story, report, pack, run, workers, progress, asked)
-            # Of a day on which nothing was wrong, or was not noticed, what is quoted is not asked again.
-            told = story.onset_s is not None and report.incident
-            days = looking.first_runs() if told else []
-            found = twin.compare(story, telemetry=days, run=run, workers=workers, progress=progress)
-            looked = looking.looked() if told else Looked()
+            found = twin.compare(story, telemetry=_days(looking), run=run, workers=workers, progress=progress)
+            looked = looking.looked() if _is_asked(looking) else Looked()
         except SandboxError as error:
             if error.kind.code == DIED:
                 raise
@@ -89,6 +87,27 @@ def marked(
         write_atomically(drill.directory / "grade.json", json.dumps(document))
     drill.unseal()  # its debrief follows
     return document
+
+
+def wanted(drill: Drill) -> tuple[list[ArmPlan], list[ArmPlan]]:
+    """The runs that `marked` will ask for, and those that it will want with a lake, of a drill whose report is in.
+    Raises as `sandbox.drill.twin.story.story_of`."""
+    story, _ = twin.story_of(drill)
+    filed = first(drill.entries(), "report")
+    assert filed is not None
+    report = Report.model_validate(filed.fields["report"])
+    asked = unquoted(Notebook(drill.directory).asked(), report)
+    looking = Looking(story, report, tuple(library.load_all().values()), asked=asked)
+    return list(story.arms().values()), _days(looking)
+
+
+def _is_asked(looking: Looking) -> bool:
+    """Of a day on which nothing was wrong, or was not noticed, what is quoted is not asked again."""
+    return looking.story.onset_s is not None and looking.report.incident
+
+
+def _days(looking: Looking) -> list[ArmPlan]:
+    return looking.runs() if _is_asked(looking) else []
 
 
 def unquoted(queries: Sequence[str], report: Report) -> tuple[Statement, ...]:

@@ -58,13 +58,19 @@ def prove(
     asked, scenario = scenario, scenario.placed(scenario.seed)
     pack = tuple(library.load_all().values())
     runs = _Runs(scenario, world or scenario.world, pack, quick)
+    plans, lakes = [*runs.days, *runs.acted.values()], [*runs.days, *runs.strange_days]
+    trials = [] if quick else [
+        *(Trial(asked, responder, seed, world) for seed in seeds_of(asked.seed, n_seeds) for responder in SHIPPED),
+        Trial(asked, GOLD, asked.seed, world, faults=False),
+    ]  # fmt: skip
+    played = play_all(
+        trials, timeout_s=timeout_s, workers=workers, opener=opener, also=(plans, lakes),
+        progress=_named("responders play it", progress),
+    )  # fmt: skip
     done = run_all(
-        [*runs.days, *runs.acted.values()],
-        telemetry=[*runs.days, *runs.strange_days],
-        run=run,
-        workers=workers,
+        plans, telemetry=lakes, run=run, workers=workers,
         progress=_named("the incident, healthy days, actions", progress),
-    )
+    )  # fmt: skip
     days = [_Seen(done[plan.key], plan) for plan in runs.days]
     since_s = _since(scenario)
     harms = _harms(days, since_s)
@@ -76,15 +82,7 @@ def prove(
     )  # fmt: skip
     if quick:
         return proof()
-    seeds = seeds_of(asked.seed, n_seeds)
-    trials = [Trial(asked, responder, seed, world) for seed in seeds for responder in SHIPPED]
-    *played, quiet = play_all(
-        [*trials, Trial(asked, GOLD, asked.seed, world, faults=False)],
-        timeout_s=timeout_s,
-        workers=workers,
-        opener=opener,
-        progress=_named("responders play it", progress),
-    )
+    *played, quiet = played
     rows = rows_of(played)
     stopped = {row["responder"]: row["note"] for row in rows if row["note"]}
     if quiet.note:

@@ -247,8 +247,16 @@ def _not_now(what: str, seen: str, expected: str) -> SandboxError:
     )
 
 
-def _virtual(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> tuple[OpenDrill, Outcome]:
+def _virtual(
+    scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path
+) -> tuple[OpenDrill, partial[dict[str, Any]]]:
     from sandbox.drill.play.virtual_desk import VirtualDesk  # torch: only when a drill begins
 
     desk = VirtualDesk.start(scenario, world=world, seed=seed, faults=faults, run_dir=run_dir)
     return desk, partial(outcome, desk.drill)
+
+
+def graded_later(scenario: Scenario, world: str, seed: int, faults: bool, run_dir: Path) -> tuple[OpenDrill, Outcome]:
+    """An `Opener` of drills on the virtual backend whose score is for now what can be said without a twin."""
+    desk, of_drill = _virtual(scenario, world, seed, faults, run_dir)
+    return desk, partial(of_drill, twin=False)

@@ -1,7 +1,8 @@
 """Drills played by responders in worker processes: one that raises, hangs or dies costs its own drill only.
 
 A worker plays one trial after the other, so that what it has loaded and computed serves the next. Whatever
-a responder does to it, it is ended by its process group and another one goes on.
+a responder does to it, it is ended by its process group and another one goes on. What was played is graded here, drill
+by drill, when all have played it: the twins of their grades are the same runs but for what each did.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,11 @@ from typing import Any
 from sandbox.base import paths
 from sandbox.base.errors import SandboxError
 from sandbox.base.progress import ProgressFn, quiet
+from sandbox.drill.play import drills
 from sandbox.drill.play.report import Report
 from sandbox.drill.responders.env import DrillEnv
-from sandbox.drill.responders.host import Opener, forget
+from sandbox.drill.responders.graded import NO_RUNS, Runs, graded
+from sandbox.drill.responders.host import Opener, forget, graded_later
 from sandbox.drill.responders.registry import made
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.rundir import disk_error
@@ -89,12 +93,13 @@ def play(trial: Trial, run_dir: Path, tell: Tell, opener: Opener | None = None) 
 
 def play_all(
     trials: Sequence[Trial], *, timeout_s: float, workers: int = 2, opener: Opener | None = None,
-    progress: ProgressFn = quiet,
+    also: Runs = NO_RUNS, progress: ProgressFn = quiet,
 ) -> list[Outcome]:  # fmt: skip
     """The outcome of every trial, in their order.
 
-    timeout_s: wall seconds that a responder has for a drill, from its beginning to the report. Nothing is
-    left running or lying when this returns or raises, Ctrl-C included. opener: can be pickled.
+    timeout_s: wall seconds that a responder has for a drill, from its beginning to the report. also: runs of the
+    twin that will be wanted besides: together with those of the grades they cost less. opener: can be pickled; its
+    drills are graded by themselves. Nothing is left running or lying when this returns or raises, Ctrl-C included.
     Raises what a drill raises that cannot be played or graded.
     """
     if not trials:
@@ -105,9 +110,24 @@ def play_all(
         place = Path(tempfile.mkdtemp(dir=home))
     except OSError as error:
         raise disk_error(home, error) from error
-    crew = [_Worker(opener) for _ in range(min(workers, len(trials)))]
+    crew = [_Worker(opener or graded_later) for _ in range(min(workers, len(trials)))]
+    found: dict[int, Outcome] = {}
+
+    def told(what: str, done: float) -> None:
+        progress(what, (len(found) + done) / len(trials))
+
     try:
-        return _Round(trials, crew, place, timeout_s, progress).played()
+        for numbers in _drills(trials):
+            played = _Round({n: trials[n] for n in numbers}, crew, place, timeout_s, told).played()
+            if opener is None:
+                filed = {n: drills.of_run(place / str(n)) for n, outcome in played.items() if not outcome.note}
+                for n, document in graded(filed, also, workers, partial(told, done=len(filed))).items():
+                    played[n] = replace(played[n], score=float(document["score"]), document=document)
+                also = NO_RUNS
+            found |= played
+            for n in numbers:
+                forget(place / str(n))
+        return [found[n] for n in range(len(trials))]
     finally:
         for worker in crew:
             worker.end()
@@ -116,22 +136,32 @@ def play_all(
         shutil.rmtree(place, ignore_errors=True)
 
 
+def _drills(trials: Sequence[Trial]) -> list[list[int]]:
+    """Numbers of those of one drill together: their grades come from much the same runs."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for n, trial in enumerate(trials):
+        found.setdefault((trial.scenario.id, trial.seed), []).append(n)
+    return list(found.values())
+
+
 class _Round:
-    """All trials, handed out and gathered."""
+    """The trials of one drill, handed out and gathered."""
 
     def __init__(
-        self, trials: Sequence[Trial], crew: list[_Worker], place: Path, timeout_s: float, progress: ProgressFn
-    ) -> None:
+        self, trials: dict[int, Trial], crew: list[_Worker], place: Path, timeout_s: float,
+        progress: Callable[[str, float], None],
+    ) -> None:  # fmt: skip
         self._trials, self._crew, self._place = trials, crew, place
         self._timeout_s, self._progress = timeout_s, progress
-        self._open = list(range(len(trials)))
+        self._open = list(trials)
         self._outcomes: dict[int, Outcome] = {}
 
-    def played(self) -> list[Outcome]:
+    def played(self) -> dict[int, Outcome]:
         while len(self._outcomes) < len(self._trials):
             for worker in self._crew:
                 if worker.number is None and self._open:
-                    self._hand_out(worker)
+                    number = self._open.pop(0)
+                    worker.play(number, self._trials[number], self._place / str(number))
             busy = [w for w in self._crew if w.number is not None]
             ends = [w.since + self._timeout_s for w in busy if w.since is not None]
             left_s = max(0.0, min(ends) - time.monotonic()) if ends else None
@@ -141,20 +171,7 @@ class _Round:
                     self._listen(worker)
                 elif worker.since is not None and time.monotonic() >= worker.since + self._timeout_s:
                     self._close(worker, f"no report within {self._timeout_s:g} s: it was stopped")
-        return [self._outcomes[i] for i in range(len(self._trials))]
-
-    def _hand_out(self, worker: _Worker) -> None:
-        """One more of the drill it has just played, else of one that nobody plays: what two workers
-        compute at the same time they compute twice."""
-
-        def drill(i: int) -> tuple[str, int]:
-            return self._trials[i].scenario.id, self._trials[i].seed
-
-        others = {w.drill for w in self._crew if w is not worker and w.number is not None}
-        number = min(self._open, key=lambda i: (drill(i) != worker.drill, drill(i) in others, i))
-        self._open.remove(number)
-        worker.drill = drill(number)
-        worker.play(number, self._trials[number], self._place / str(number))
+        return self._outcomes
 
     def _listen(self, worker: _Worker) -> None:
         assert worker.number is not None
@@ -165,7 +182,7 @@ class _Round:
             if worker.since is None:  # before or after the responder's turn
                 raise SandboxError(
                     "RUN-008",
-                    where=f"evaluate, {worker.drill}",
+                    where=f"evaluate, {self._trials[worker.number].scenario.id}",
                     seen=f"a worker ended with exit code {code}",
                     expected="a drill that begins and is graded",
                     fix="check that memory suffices; run it again",
@@ -191,20 +208,18 @@ class _Round:
     def _keep(self, worker: _Worker, outcome: Outcome) -> None:
         assert worker.number is not None
         self._outcomes[worker.number] = outcome
-        forget(self._place / str(worker.number))
         worker.number = worker.since = None
-        self._progress("drills", len(self._outcomes) / len(self._trials))
+        self._progress("drills", float(len(self._outcomes)))
 
 
 class _Worker:
     """A process that plays. number: of the trial it is at. since: `time.monotonic()` at which the
-    responder's turn began, None outside of it. drill: what it plays or played last."""
+    responder's turn began, None outside of it."""
 
-    def __init__(self, opener: Opener | None) -> None:
+    def __init__(self, opener: Opener) -> None:
         self.opener = opener
         self.number: int | None = None
         self.since: float | None = None
-        self.drill: tuple[str, int] | None = None
         context = WithoutMain()  # torch's threads do not survive a fork
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, opener, os.getpid()))
@@ -231,7 +246,7 @@ class _Worker:
         self.connection.close()
 
 
-def _serve(connection: Connection, opener: Opener | None, parent: int) -> None:
+def _serve(connection: Connection, opener: Opener, parent: int) -> None:
     """A worker's life: trials in, what becomes of them out."""
     os.setsid()  # Ctrl-C at the terminal is the parent's to answer
     tether(parent)

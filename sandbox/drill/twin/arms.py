@@ -18,6 +18,7 @@ from pathlib import Path
 from sandbox.base import paths
 from sandbox.base.sources import code_hash
 from sandbox.base.streams import seed_of
+from sandbox.drill.scenario.plays import plays
 from sandbox.drill.scenario.scenario import Scenario
 
 ARMS = ("incident", "without_faults", "without_actions", "best_response")
@@ -48,10 +49,10 @@ class ArmPlan:
 
     @property
     def key(self) -> str:
-        """Names the run in the cache: hash of the plan, of the world's files and of the code that it comes
+        """Names the run in the cache: hash of what decides it, of the world's files and of the code that it comes
         out of."""
         document = {
-            "scenario": self.scenario.model_dump(mode="json"), "world": self.world, "seed": self.seed,
+            "scenario": plays(self.scenario, self.faults), "world": self.world, "seed": self.seed,
             "faults": self.faults, "actions": self.actions, "until_s": self.until_s,
             "made_of": world_hash(paths.worlds() / self.world), "code": code_hash(*_DECIDE),
         }  # fmt: skip
