@@ -172,12 +172,12 @@ def test_a_run_that_fails_says_so_and_leaves_nothing(home, run, workers, code):
 
 
 def test_ctrl_c_ends_what_runs_and_leaves_nothing(home):
-    def interrupted(_done):
+    def interrupted():
         raise KeyboardInterrupt
 
     story = story_of(RIGHT)
     ready = replace(story.arms()["best_response"], until_s=600.0)
-    jobs = [(plan.key, plan, False, home, run) for plan, run in ((ready, toy_run), (story.plan, endless_run))]
+    jobs = [({plan.key: plan}, False, home, run) for plan, run in ((ready, toy_run), (story.plan, endless_run))]
     home.mkdir()
     (home / "twins").mkdir()
     with pytest.raises(KeyboardInterrupt):
