@@ -3,7 +3,8 @@
 SANDBOX_HOME/proofs/KEY.json   the document of one proof
 
 The key holds all that a proof comes from: the scenario, the pack that its look-alikes and blind answers are taken
-from, the world, what was asked for, and the code that plays, compares and judges.
+from (not what is written in it for people: who mends a sentence of one scenario proves that one again and no other),
+the world, what was asked for, and the code that plays, compares and judges.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from sandbox.base.sources import code_hash
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin.arms import world_hash
 
+_WRITTEN = {
+    "title", "briefing", "evidence", "claims", "spoken", "hints", "teaches", "precedent", "explanation",
+}  # fmt: skip
 _DECIDES = ("sandbox.drill.proof.prove", "sandbox.drill.proof.proof", "sandbox.drill.twin.arm_run", "faults")
 
 
 def key(scenario: Scenario, pack: Iterable[Scenario], world: str, n_seeds: int, quick: bool) -> str:
     """32 hexadecimal digits."""
     document = {
-        "scenario": scenario.model_dump(mode="json"), "pack": sorted(s.model_dump_json() for s in pack),
+        "scenario": scenario.model_dump(mode="json"), "pack": sorted(s.model_dump_json(exclude=_WRITTEN) for s in pack),
         "world": world, "made_of": world_hash(paths.worlds() / world), "seeds": n_seeds, "quick": quick,
         "code": code_hash(*_DECIDES),
     }  # fmt: skip

@@ -44,6 +44,13 @@ def test_another_question_has_no_answer_yet(changed):
     assert kept.read(key(**changed)) is None
 
 
+def test_another_sentence_elsewhere_in_the_pack_leaves_a_proof_as_it_is():
+    other = scenario().model_copy(update={"id": "one-more"})
+
+    assert key(pack=[other]) == key(pack=[other.model_copy(update={"explanation": "in other words"})])
+    assert key(pack=[other]) != key(pack=[other.model_copy(update={"accept": ("skip-backlog",)})])
+
+
 def test_the_order_of_the_pack_says_nothing():
     one, two = scenario(), scenario().model_copy(update={"id": "one-more"})
 
