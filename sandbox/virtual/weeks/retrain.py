@@ -52,7 +52,9 @@ def train(
     log, by their time. Same log and seed, same weights.
     """
     recipe = recipe or WEEKLY
-    examples = training_set.sampled(training_set.examples_of(log, now), recipe.sampling, seed)
+    recent = training_set.examples_of(log, now, recipe.sampling.days)
+    examples = training_set.sampled(recent, recipe.sampling, seed)
+    del recent  # several times as many rows as were sampled
     joined = training_set.join(examples, log, catalogue, seed=seed, taken=taken or {})
     late = joined.examples.ts >= now - DAY_S
     made = _Generation(joined, late, catalogue, now, suffix, seed, target, recipe)
@@ -86,7 +88,7 @@ def write_popular(log: Log, catalogue: Catalogue, now: float, target: Path, seed
 
 def write_covisit(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:
     """Co-visitation as of `now`, under the version that retrieval reads."""
-    ids, scores = covisit.neighbours(log.before(now), catalogue.n_items)
+    ids, scores = covisit.neighbours(log.clicks_before(now), catalogue.n_items)
     _write_list("covisit", artefacts.COVISIT_VERSION, "neighbours.safetensors",
                 {"items": ids, "scores": scores}, now, target, seed)  # fmt: skip
 
