@@ -15,6 +15,7 @@ import torch
 from sandbox.base import artefacts
 from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.memory import give_back
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, popular, ranker, training_set, two_tower
 from sandbox.pipeline.build import Recipe, code_hash, take_pairs
@@ -55,7 +56,9 @@ def train(
     recent = training_set.examples_of(log, now, recipe.sampling.days)
     examples = training_set.sampled(recent, recipe.sampling, seed)
     del recent  # several times as many rows as were sampled
+    give_back()
     joined = training_set.join(examples, log, catalogue, seed=seed, taken=taken or {})
+    give_back()  # every user's history was as much as what was joined
     late = joined.examples.ts >= now - DAY_S
     made = _Generation(joined, late, catalogue, now, suffix, seed, target, recipe)
     steps = {"two_tower": made.towers, "ranker": made.ranker}
