@@ -41,14 +41,17 @@ def snapshot(log: Log, catalogue: Catalogue, ts: float, window_s: float = WINDOW
 
     log: may reach past `ts`; the rest is not looked at. window_s: world seconds.
     """
-    past = log.before(ts)
-    past = past.take(slice(int(np.searchsorted(past.ts, ts - window_s)), None))
-    return Snapshot(ts, _profile(past, catalogue, ts), _stats(past, catalogue, ts))
+    shown = log.take(slice(int(np.searchsorted(log.ts, ts - window_s)), None)).shown_before(ts)
+    # Of most rows nothing came: only the few others are copied to leave out what was known later.
+    told = shown.take(shown.clicked | shown.hidden).before(ts)
+    clicks = told.take(told.clicked)
+    profile = _profile(shown, clicks, catalogue, ts)
+    return Snapshot(ts, profile, _stats(shown, clicks, told.item[told.hidden], catalogue, ts))
 
 
-def _profile(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
+def _profile(past: Log, clicks: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
+    """past: shown rows, of which nothing else is to be read; clicks: those of them that were clicked, as known at ts."""
     n = catalogue.n_users
-    clicks = past.take(past.clicked)
     shown, clicked = _count(past.user, n), _count(clicks.user, n)
     last = np.full(n, -np.inf)
     last[past.user] = past.ts  # rows are sorted by time: the latest is written last
@@ -75,10 +78,10 @@ def _profile(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
     return np.stack([columns[c] for c in USER_PROFILE.columns], 1).astype(np.float32)
 
 
-def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
+def _stats(past: Log, clicks: Log, hidden: np.ndarray, catalogue: Catalogue, ts: float) -> np.ndarray:
+    """As of `_profile`. hidden: int [n], items that were hidden, once for each time."""
     n, creator = catalogue.n_items, catalogue.item_creator
-    clicks = past.take(past.clicked)
-    today = past.take(slice(int(np.searchsorted(past.ts, ts - DAY_S)), None))
+    today, clicked_today = (rows.item[int(np.searchsorted(rows.ts, ts - DAY_S)) :] for rows in (past, clicks))
     shown, clicked = _count(past.item, n), _count(clicks.item, n)
     dwelt = clicks.take(~np.isnan(clicks.dwell_s))
     dwell_sum = np.bincount(dwelt.item, weights=dwelt.dwell_s, minlength=n)
@@ -92,10 +95,10 @@ def _stats(past: Log, catalogue: Catalogue, ts: float) -> np.ndarray:
         "impressions_log": np.log1p(shown),
         "clicks_log": np.log1p(clicked),
         "ctr_28d": _rate(clicked, shown),
-        "ctr_24h": _rate(_count(today.item[today.clicked], n), _count(today.item, n)),
+        "ctr_24h": _rate(_count(clicked_today, n), _count(today, n)),
         "long_dwell_rate": _rate(_count(long.item, n), clicked),
         "like_rate": _rate(_count(clicks.item[clicks.liked], n), clicked),
-        "hide_rate": _rate(_count(past.item[past.hidden], n), shown),
+        "hide_rate": _rate(_count(hidden, n), shown),
         "conversion_rate": _rate(_count(bought.item, n), clicked),
         "dwell_mean_log": np.log1p(dwell_sum / np.maximum(_count(dwelt.item, n), 1.0)),
         "age_h_log": np.log1p(np.maximum(ts - catalogue.item_published_ts, 0.0) / 3600.0),
@@ -114,25 +117,16 @@ class Histories:
     happened before it and was known later is not there, as it was not in the store."""
 
     def __init__(self, log: Log, catalogue: Catalogue) -> None:
-        clicks = np.flatnonzero(log.clicked)
-        click_known_ts = log.known_ts("click")[clicks]
-        order = np.lexsort((click_known_ts, log.user[clicks]))
-        rows, click_known_ts = clicks[order], click_known_ts[order]
         self.catalogue = catalogue
-        self.item = log.item[rows].astype(np.int64)
-        self._clicks = _Timeline(log.user[rows], click_known_ts, catalogue.n_users)
+        clicks = log.take(log.clicked)
+        self._clicks, order = _timeline(clicks.user, clicks.known_ts("click"), catalogue.n_users)
+        self.item, self._click_ts = clicks.item[order].astype(np.int64), clicks.click_ts[order]
+        self._click_runs = _Runs(clicks.user[order], clicks.session[order])
         topics = catalogue.item_topics[self.item].astype(np.float64)
         self._topics = np.concatenate([np.zeros((1, N_TOPICS)), np.cumsum(topics, axis=0)])
-        known_ts = log.known_ts(None)
-        order = np.lexsort((known_ts, log.user))
-        self.shown_item = log.item[order].astype(np.int64)
-        self.shown_session = log.session[order]
-        known_ts = known_ts[order]
-        self._shown = _Timeline(log.user[order], known_ts, catalogue.n_users)
-        self._known = known_ts, click_known_ts
-        self._click_ts = log.click_ts[rows]
-        self._shown_runs = _Runs(log.user[order], log.session[order])
-        self._click_runs = _Runs(log.user[rows], log.session[rows])
+        self._shown, order = _timeline(log.user, log.known_ts(None), catalogue.n_users)
+        self.shown_item, self.shown_session = log.item[order], log.session[order]
+        self._shown_runs = _Runs(log.user[order], self.shown_session)
 
     def recent(self, user: np.ndarray, ts: np.ndarray, n: int = N_RECENT) -> np.ndarray:
         """int64 [m, n]: items clicked before ts, newest first, -1 where there are no more."""
@@ -144,15 +138,15 @@ class Histories:
         """int64 [m, N_SEEN]: items shown before ts, newest first, -1 where there are no more."""
         end, start = self._shown.until(user, ts), self._shown.start[user]
         at = end[:, None] - 1 - np.arange(N_SEEN)
-        return np.where(at >= start[:, None], self._safe(self.shown_item, at), -1)
+        return np.where(at >= start[:, None], self._safe(self.shown_item, at).astype(np.int64), -1)
 
     def last_event(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
         """float64 [m]: when the latest impression or click before ts was known, -inf where there is none."""
         latest = np.full(len(user), -np.inf)
-        for line, times in zip((self._shown, self._clicks), self._known, strict=True):
+        for line in (self._shown, self._clicks):
             end = line.until(user, ts)
             there = end > line.start[user]
-            latest = np.maximum(latest, np.where(there, self._safe(times, end - 1), -np.inf))
+            latest[there] = np.maximum(latest[there], line.ts(end[there] - 1))
         return latest
 
     def session_rows(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
@@ -192,19 +186,39 @@ class Histories:
 
 
 class _Timeline:
-    """Entries sorted by (user, ts). start: int64 [users + 1], where each user's begin."""
+    """Entries sorted by (user, time). start: int64 [users + 1], where each user's begin.
 
-    def __init__(self, user: np.ndarray, ts: np.ndarray, n_users: int) -> None:
+    user: int [n]; rank: int [n], of each entry's time among `times` (float64, ascending, none twice).
+    """
+
+    def __init__(self, user: np.ndarray, rank: np.ndarray, times: np.ndarray, n_users: int) -> None:
         self.start = np.searchsorted(user, np.arange(n_users + 1))
         # One sorted key per entry: user in the whole part, rank of the time in the fraction's place.
-        self._times, rank = np.unique(ts, return_inverse=True)
-        self._scale = len(self._times) + 1
+        self._times, self._scale = times, len(times) + 1
         self._key = user.astype(np.int64) * self._scale + rank
+
+    def ts(self, at: np.ndarray) -> np.ndarray:
+        """float64 [m]: times of the entries at these places."""
+        return np.asarray(self._times[self._key[at] % self._scale])
 
     def until(self, user: np.ndarray, ts: np.ndarray) -> np.ndarray:
         """int64 [m]: position after the user's last entry strictly before ts."""
         rank = np.searchsorted(self._times, ts)
         return np.asarray(np.searchsorted(self._key, user.astype(np.int64) * self._scale + rank))
+
+
+def _timeline(user: np.ndarray, ts: np.ndarray, n_users: int) -> tuple[_Timeline, np.ndarray]:
+    """The timeline of entries in any order, and int64 [n]: which of them stands at each of its places."""
+    rank: np.ndarray
+    if (ts[1:] >= ts[:-1]).all():
+        # As where all was known at once: to sort millions of times takes several times as much as they do.
+        new = np.ones(len(ts), bool)
+        new[1:] = ts[1:] != ts[:-1]
+        times, rank = ts[new], np.cumsum(new, dtype=np.int32) - 1
+    else:
+        times, rank = np.unique(ts, return_inverse=True)
+    order = np.lexsort((rank, user))
+    return _Timeline(user[order], rank[order], times, n_users), order
 
 
 class _Runs:
@@ -214,7 +228,7 @@ class _Runs:
         n = len(session)
         begins = np.ones(n, bool)
         begins[1:] = (session[1:] != session[:-1]) | (user[1:] != user[:-1])
-        self._begin = np.maximum.accumulate(np.where(begins, np.arange(n), 0))
+        self._begin = np.maximum.accumulate(np.where(begins, np.arange(n, dtype=np.int32), np.int32(0)))
         self._session = session
 
     def until(self, end: np.ndarray, session: np.ndarray, start: np.ndarray) -> np.ndarray:

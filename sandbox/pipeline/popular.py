@@ -19,8 +19,7 @@ def by_region(
     Score: clicks before `ts` by users of the region, halved every half_life_s, plus a tenth of
     everybody's, so that a small region has a full list. Only items with rights in the region.
     """
-    past = log.before(ts)
-    clicks = past.take(past.clicked)
+    clicks = log.clicks_before(ts)
     weight = 0.5 ** ((ts - clicks.ts) / half_life_s)
     n = catalogue.n_items
     everywhere = np.bincount(clicks.item, weights=weight, minlength=n)

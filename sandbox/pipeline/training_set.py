@@ -46,9 +46,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.ts)
 
-    def take(self, rows: np.ndarray) -> Examples:
-        """The rows of a mask or of positions."""
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+    def take(self, rows: np.ndarray | slice) -> Examples:
+        """The rows of a mask, of positions or, without a copy, of a slice."""
+        if not isinstance(rows, slice) and rows.dtype == bool:
+            rows = np.flatnonzero(rows)
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def digest(self) -> str:
@@ -57,6 +58,11 @@ class Examples:
         for f in fields(self):
             whole.update(np.ascontiguousarray(getattr(self, f.name)).tobytes())
         return whole.hexdigest()[:16]
+
+
+def _last(ts: np.ndarray, days: float) -> slice:
+    """Where the last days of ascending times begin (float64 [n], world seconds), to the end."""
+    return slice(int(np.searchsorted(ts, ts[-1] - days * DAY_S)) if len(ts) else 0, None)
 
 
 def _unchanged_log(log: Log) -> Log:
@@ -105,11 +111,13 @@ class Joined:
     as_of: np.ndarray = field(repr=False)
 
 
-def examples_of(log: Log, until_ts: float) -> Examples:
-    """All rows of the log as examples. until_ts: what came later is not known, world seconds."""
-    log = log.before(until_ts)
+def examples_of(log: Log, until_ts: float, days: float = np.inf) -> Examples:
+    """The rows of the log as examples. until_ts: what came later is not known, world seconds. days: before the last row;
+    older ones are left out."""
+    log = log.shown_before(until_ts)
+    dwell_known = bool((log.known_ts("dwell") < until_ts).any())
+    log = log.take(_last(log.ts, days)).before(until_ts)
     window = LABEL_WINDOW_H * 3600.0
-    dwell_known = bool(np.isfinite(log.dwell_s).any())
     converted = log.converted_ts <= log.click_ts + window
     known = np.fmax(
         np.fmax(log.known_ts("click"), log.known_ts("dwell")), np.where(converted, log.known_ts("conversion"), np.nan)
@@ -131,8 +139,7 @@ def examples_of(log: Log, until_ts: float) -> Examples:
 
 def sampled(examples: Examples, sampling: Sampling, seed: int) -> Examples:
     """Every click, and as many of the other rows as fit into max_rows, weighted by their sampling rate."""
-    start = examples.ts[-1] - sampling.days * DAY_S if len(examples) else 0.0
-    recent = examples.take(examples.ts >= start)
+    recent = examples.take(_last(examples.ts, sampling.days))
     n_clicks = int(recent.click.sum())
     rest = len(recent) - n_clicks
     rate = min(1.0, max(sampling.max_rows - n_clicks, n_clicks) / max(rest, 1))

@@ -51,14 +51,28 @@ class Record:
         rows = log_rows(served, self._next_request)
         self._next_request += len(served)
         if self._end + len(rows) > len(self._room):
-            self._room = _roomy(self.log, _ROOM_DAYS * len(rows))
-            self._begin, self._end = 0, len(self.log)
+            self._make_room(_ROOM_DAYS * len(rows))
         at = slice(self._end, self._end + len(rows))
         for f in fields(Log):
             getattr(self._room, f.name)[at] = getattr(rows, f.name)
         old = int(np.searchsorted(self._room.ts[self._begin : at.stop], ts - KEPT_S))
         self._begin, self._end = self._begin + old, at.stop
         self.log = self._room.take(slice(self._begin, self._end))
+
+    def _make_room(self, more: int) -> None:
+        """The log at the beginning of arrays with so many rows behind it that mean nothing yet.
+
+        A column after the other, each let go of before the next: the log is the largest thing there is, and is not to
+        be there twice.
+        """
+        columns = {f.name: getattr(self.log, f.name) for f in fields(Log)}
+        del self.log, self._room
+        n = len(columns["ts"])
+        for name in list(columns):
+            held = columns.pop(name)
+            columns[name] = np.empty(n + more, held.dtype)
+            columns[name][:n] = held
+        self._room, self._begin, self._end = Log(**columns), 0, n
 
     def events(self, served: Served, until_ts: float) -> dict[str, Events]:
         """What is known by until_ts of these rows and of earlier ones, by kind of event.
@@ -101,12 +115,6 @@ def log_rows(served: Served, first_request: int) -> Log:
         hide_known_s=known_after(ts, np.where(hidden, ts, np.nan)),
         conversion_known_s=known_after(ts, served.converted_ts[row, slot]),
     )
-
-
-def _roomy(log: Log, more: int) -> Log:
-    """A copy, and behind it so many rows that mean nothing yet."""
-    columns = {f.name: getattr(log, f.name) for f in fields(Log)}
-    return Log(**{name: np.concatenate([held, np.empty(more, held.dtype)]) for name, held in columns.items()})
 
 
 def _events(served: Served) -> dict[str, Events]:

@@ -15,6 +15,7 @@ import torch
 from sandbox.base import artefacts
 from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.memory import give_back
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, popular, ranker, training_set, two_tower
 from sandbox.pipeline.build import Recipe, code_hash, take_pairs
@@ -52,8 +53,12 @@ def train(
     log, by their time. Same log and seed, same weights.
     """
     recipe = recipe or WEEKLY
-    examples = training_set.sampled(training_set.examples_of(log, now), recipe.sampling, seed)
+    recent = training_set.examples_of(log, now, recipe.sampling.days)
+    examples = training_set.sampled(recent, recipe.sampling, seed)
+    del recent  # several times as many rows as were sampled
+    give_back()
     joined = training_set.join(examples, log, catalogue, seed=seed, taken=taken or {})
+    give_back()  # every user's history was as much as what was joined
     late = joined.examples.ts >= now - DAY_S
     made = _Generation(joined, late, catalogue, now, suffix, seed, target, recipe)
     steps = {"two_tower": made.towers, "ranker": made.ranker}
@@ -86,7 +91,7 @@ def write_popular(log: Log, catalogue: Catalogue, now: float, target: Path, seed
 
 def write_covisit(log: Log, catalogue: Catalogue, now: float, target: Path, seed: int) -> None:
     """Co-visitation as of `now`, under the version that retrieval reads."""
-    ids, scores = covisit.neighbours(log.before(now), catalogue.n_items)
+    ids, scores = covisit.neighbours(log.clicks_before(now), catalogue.n_items)
     _write_list("covisit", artefacts.COVISIT_VERSION, "neighbours.safetensors",
                 {"items": ids, "scores": scores}, now, target, seed)  # fmt: skip
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
+from sandbox.base.memory import give_back
 from sandbox.virtual.answers.content import Content
 from sandbox.virtual.answers.loaded import Sources
 from sandbox.virtual.weeks.cohort import Batch, Cohort
@@ -84,3 +85,4 @@ class Shard:
         for arm, content in self.contents.items():
             content.configure(configs[arm])
             content.restock(sources)
+        give_back()  # what models and lists took that are no longer asked

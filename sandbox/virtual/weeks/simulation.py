@@ -12,6 +12,7 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
+from sandbox.base.memory import give_back
 from sandbox.base.streams import seed_of
 from sandbox.base.worlds import WorldManifest
 from sandbox.pipeline.events import DAY_S, read_manifest
@@ -109,6 +110,7 @@ class Weeks:
     def day(self, day: int) -> None:
         """The nightly jobs, then 24 hours with the batch job that carries features on."""
         begins = self.start_ts + day * DAY_S
+        give_back()  # before the hour that takes most: what a training left behind would stay beside the next one
         self._nightly(day, begins)
         served: list[Served] = []
         for hour in range(self.plan.jobs_every_h, 25, self.plan.jobs_every_h):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import fields
+
 import numpy as np
 
 from sandbox.base.features import ITEM_STATS, USER_PROFILE
@@ -108,3 +111,22 @@ def test_the_log_is_that_of_all_days_however_many():
     assert logs[-1].ts[::2].tolist() == starts[-42:].tolist()
     assert logs[-1].request[1::2].tolist() == list(range(19, 61))
     assert logs[-1].item.tolist() == [4, 6] * 42
+
+
+def test_room_for_more_days_is_made_without_the_log_being_there_twice():
+    n = 50_000
+    ts = WORLD_START - 24 * HOUR + np.arange(n) / n * HOUR
+    tracemalloc.start()
+    try:
+        record = Record(log_rows(served().take(np.zeros(n, np.int64)), 0).take(slice(0, n)))
+        record.log.ts[:] = ts
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        record.close_day(served(), WORLD_START + 24 * HOUR)
+        more = tracemalloc.get_traced_memory()[1] - held
+    finally:
+        tracemalloc.stop()
+
+    size = sum(getattr(record.log, f.name).nbytes for f in fields(Log))
+    assert len(record.log) == n + 2
+    assert more < size / 5
