@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,34 @@ class _Minute:
     items: Counter[int] = field(default_factory=Counter)
 
 
+class _Shown:
+    """What was shown within a window, kept up as minutes come and go: summing it anew each minute would touch half an
+    hour's items each time. by_item: how often each; known: of items whose creator's group is known, of_b: of group B."""
+
+    def __init__(self, seconds: float, in_group_b: np.ndarray) -> None:
+        self.by_item: Counter[int] = Counter()
+        self.known = self.of_b = 0
+        self._seconds, self._in_group_b = seconds, in_group_b.tolist()
+        self._minutes: deque[_Minute] = deque()
+
+    def turn(self, minute: _Minute) -> None:
+        """The minute comes in, and those leave that ended a window or more before its end."""
+        self._minutes.append(minute)
+        self._count(minute, 1)
+        while self._minutes[0].ts <= minute.ts - self._seconds:
+            self._count(self._minutes.popleft(), -1)
+
+    def _count(self, minute: _Minute, sign: int) -> None:
+        by_item, in_group_b = self.by_item, self._in_group_b
+        for item, shown in minute.items.items():
+            by_item[item] += sign * shown
+            if not by_item[item]:
+                del by_item[item]
+            if 0 <= item < len(in_group_b):
+                self.known += sign * shown
+                self.of_b += sign * shown if in_group_b[item] else 0
+
+
 class Indicators:
     """Rolling aggregates of one run.
 
@@ -66,7 +95,7 @@ class Indicators:
     ) -> None:
         self._settings, self._alerts = settings, alerts
         self._n_items = n_items
-        self._in_group_b = in_group_b if in_group_b is not None else np.zeros(0, dtype=bool)
+        self._shown = _Shown(settings.coverage_s, in_group_b if in_group_b is not None else np.zeros(0, dtype=bool))
         self._minute = _Minute()
         self._past: deque[_Minute] = deque()
         self._regions: dict[str, str] = {}  # request -> region, oldest first
@@ -96,10 +125,11 @@ class Indicators:
         minute, self._minute = self._minute, _Minute()
         minute.ts = ts
         self._past.append(minute)
+        self._shown.turn(minute)
         while self._past[0].ts <= ts - self._settings.slow_s:
             self._past.popleft()
         values = [("request_rate", ALL, minute.counts["requests"] / wall_s)]
-        values += self._rates(ts) + self._latencies(ts) + self._ages(ts) + self._spread(ts)
+        values += self._rates(ts) + self._latencies(ts) + self._ages(ts) + self._spread()
         rows = [row_of.metrics(ts=ts, name=n, label=label, value=v) for n, label, v in values]
         return self._counts(minute), rows
 
@@ -125,8 +155,9 @@ class Indicators:
             minute.session_age_s.append(float(age))
 
     def _impression(self, row: Seen) -> None:
+        item = index(row[_IMPRESSION[0]])
         self._minute.counts["impressions"] += 1
-        self._minute.items[row[_IMPRESSION[0]]] += 1
+        self._minute.items[item] += 1
 
     def _outcome(self, row: Seen) -> None:
         request, kind, value = (row[i] for i in _OUTCOME)
@@ -189,20 +220,12 @@ class Indicators:
         rows = [("feature_age_s", view, float(np.median(ages[view]))) for view in sorted(ages)]
         return rows + ([("session_age_s", ALL, float(np.median(sessions)))] if sessions else [])
 
-    def _spread(self, ts: float) -> list[tuple[str, str, float]]:
-        shown: Counter[int] = Counter()
-        for minute in self._within(ts, self._settings.coverage_s):
-            shown.update(minute.items)
-        if not shown:
-            return []
-        rows = []
-        if self._n_items:
-            rows.append(("coverage", ALL, len(shown) / self._n_items))
-        known = [item for item in shown if 0 <= item < len(self._in_group_b)]
-        total = sum(shown[item] for item in known)
-        if total:
-            of_b = sum(shown[item] for item in known if self._in_group_b[item])
-            rows.append(("exposure_share", "creator_group=B", of_b / total))
+    def _spread(self) -> list[tuple[str, str, float]]:
+        shown, rows = self._shown, list[tuple[str, str, float]]()
+        if shown.by_item and self._n_items:
+            rows.append(("coverage", ALL, len(shown.by_item) / self._n_items))
+        if shown.known:
+            rows.append(("exposure_share", "creator_group=B", shown.of_b / shown.known))
         return rows
 
     def _counts(self, minute: _Minute) -> Tick:

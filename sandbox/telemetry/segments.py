@@ -41,6 +41,24 @@ class Counters:
     failures: int = 0  # attempts to write that failed
 
 
+@dataclass(frozen=True)
+class Made:
+    """A segment that is written before there is a lake for it. blob: its Parquet file; bad: rows that fit no column,
+    and are not among its rows."""
+
+    rows: int
+    blob: bytes
+    bad: int
+
+
+def made(table: str, rows: Sequence[Sequence[Any]]) -> Made:
+    """Rows of a table as a segment, for `SegmentStore.adopt`."""
+    columns, bad = to_arrow(table, rows)
+    sink = pa.BufferOutputStream()
+    _encode(columns, sink)
+    return Made(columns.num_rows, sink.getvalue().to_pybytes(), bad)
+
+
 @dataclass
 class SegmentStore:
     """The writing side of a lake. `add` may be called while another thread does one of the rest.
@@ -83,6 +101,17 @@ class SegmentStore:
         Raises OSError when the disk takes no more: rows not written stay buffered for the next call.
         """
         return self.publish(self.take_buffer())
+
+    def adopt(self, table: str, ready: Made) -> None:
+        """Take in rows that are a segment already; they are visible after the next `flush`. Raises OSError when the
+        disk takes no more. For a store that nobody is erased from: it does not look at the rows."""
+        assert self.erased is None, "nobody has looked for the erased in it"
+        if ready.rows:
+            segment = self._placed(table, ready.rows, 0, lambda path: path.write_bytes(ready.blob))
+            self._live.setdefault(table, []).append(segment)
+            self._manifest_stale = True
+        self.counters.written += ready.rows
+        self.counters.dropped_bad += ready.bad
 
     def take_buffer(self) -> dict[str, list[Sequence[Any]]]:
         """The buffered rows by table, which `publish` then writes, on another thread if need be."""
@@ -164,14 +193,16 @@ class SegmentStore:
         return columns.filter(pc.invert(mine))
 
     def _write(self, table: str, columns: pa.Table, level: int = 0) -> Segment:
+        return self._placed(table, columns.num_rows, level, lambda path: _encode(columns, path))
+
+    def _placed(self, table: str, rows: int, level: int, write: Callable[[Path], object]) -> Segment:
+        """A new segment, which `write` makes the file of."""
         self._number += 1
         file = f"{table}/{self._number:08d}.parquet"
         path = self.root / file
         path.parent.mkdir(exist_ok=True)
         try:
-            # Statistics leave NaN out, and DuckDB concludes from them that isnan(value) is never true.
-            sound = [column.name for column in columns.schema if not pa.types.is_floating(column.type)]
-            pq.write_table(columns, path, compression="zstd", store_schema=False, write_statistics=sound)
+            write(path)
         except BaseException as error:
             self.counters.failures += 1
             with suppress(OSError):
@@ -179,7 +210,7 @@ class SegmentStore:
             if isinstance(error, pa.ArrowException) and not isinstance(error, OSError):
                 raise OSError(str(error)) from error
             raise
-        return Segment(file, columns.num_rows, level)
+        return Segment(file, rows, level)
 
     def _publish(self) -> None:
         if not self._manifest_stale:
@@ -218,6 +249,13 @@ class SegmentStore:
                 rows = pq.read_metadata(path).num_rows
                 file = path.relative_to(self.root).as_posix()
                 self._live.setdefault(path.parent.name, []).append(Segment(file, rows))
+
+
+def _encode(columns: pa.Table, sink: Any) -> None:
+    """The one way in which a segment's file is written. sink: a path, or what Arrow writes to."""
+    # Statistics leave NaN out, and DuckDB concludes from them that isnan(value) is never true.
+    sound = [column.name for column in columns.schema if not pa.types.is_floating(column.type)]
+    pq.write_table(columns, sink, compression="zstd", store_schema=False, write_statistics=sound)
 
 
 def mergeable(segments: Sequence[Segment]) -> list[Segment]:

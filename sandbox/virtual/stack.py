@@ -273,7 +273,10 @@ class VirtualStack:
     def _start(self, manifest: Any) -> None:
         if self.recorder is not None:
             self.recorder.seams = self.fabric.seams
-            self.recorder.publish(self.world_dir, manifest)
+            try:
+                self.recorder.publish(self.world_dir, manifest)
+            except OSError as error:
+                raise disk_error(self.run_dir, error) from error
             for process in self.fabric.processes.values():
                 if process.name != LOAD:
                     self._event(process, "started", None)

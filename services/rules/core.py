@@ -73,6 +73,11 @@ class Slate:
     dropped: list[Dropped] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
+    def explored(self, rule: Checked) -> list[Decision]:
+        """The decisions among them that are exploration's, of the slate alone. rule: that one of its policy."""
+        placed = zip(self.rows, self.propensity, self.randomised, strict=True)
+        return [Decision(row, rule.id, rule.seq, "insert", p) for row, p, random in placed if random]
+
 
 def apply(policy: Policy, visit: Visit, item_id: Ints, score: Floats, seen: Ints, slate_size: int, now: float) -> Slate:
     """A slate of at most slate_size of the candidates, no item twice.
@@ -215,10 +220,7 @@ def _soft_decisions(
         rule = policy.rules["sponsored"]
         decisions.append(Decision(int(rows[pinned[1]]), rule.id, rule.seq, "pin", float(pinned[0] + 1)))
     if any(picked.randomised):
-        rule = policy.rules["exploration"]
-        for i, p, random in zip(picked.rows, picked.propensity, picked.randomised, strict=True):
-            if random:
-                decisions.append(Decision(int(rows[i]), rule.id, rule.seq, "insert", p))
+        decisions += slate.explored(policy.rules["exploration"])
 
 
 def _refill(

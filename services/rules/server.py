@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sandbox.base.features import N_SEEN
 from sandbox.base.rows import Row, row_of
 from services.proto.recsys.v1 import gateway_pb2, rules_pb2, rules_pb2_grpc
 from services.rules import document
-from services.rules.core import Slate, Visit, apply
+from services.rules.core import Decision, Slate, Visit, apply
 from services.rules.policy import Policy
 from services.skeleton.context import Context
 from services.skeleton.host import Host, Registration
@@ -54,7 +54,7 @@ class RulesServicer(rules_pb2_grpc.RulesServicer):
         policy, version, now = self.policy, self.version, self.host.world.now()
         visit = Visit(request.user_id, request.region, request.session, request.depth)
         slate = apply(policy, visit, items, scores, seen, request.slate_size, now)
-        for row in decision_rows(slate, items, version, now, context.trace_id, context.sampled):
+        for row in decision_rows(slate, items, policy, version, now, context.trace_id, context.sampled):
             self.host.telemetry.row("rule_decisions", row)
         return answer_of(slate, version, context.sampled)
 
@@ -107,9 +107,10 @@ def answer_of(slate: Slate, version: str, everything: bool) -> Any:
 
 
 def decision_rows(
-    slate: Slate, items: np.ndarray, version: str, now: float, request_id: str, everything: bool
+    slate: Slate, items: np.ndarray, policy: Policy, version: str, now: float, request_id: str, everything: bool
 ) -> Iterator[Row]:
-    """Rows of rule_decisions. items: int64 [n], of the candidates; everything: not the audited rules alone."""
+    """Rows of rule_decisions. items: int64 [n], of the candidates; policy: by which they were made; everything: not
+    the audited rules alone."""
     for drop in slate.dropped:
         if everything or drop.rule in AUDITED:
             factors = drop.factor.astype(float).tolist()
@@ -118,13 +119,16 @@ def decision_rows(
                     ts=now, request_id=request_id, item_id=item, rule_id=drop.rule,
                     rules_version=version, seq=drop.seq, action="drop", factor=factor,
                 )  # fmt: skip
-    # Of the audited rules only exploration does more than drop: without it nobody reads the decisions.
-    for d in slate.decisions if everything or any(slate.randomised) else ():
-        if everything or d.rule in AUDITED:
-            yield row_of.rule_decisions(
-                ts=now, request_id=request_id, item_id=int(items[d.row]), rule_id=d.rule,
-                rules_version=version, seq=d.seq, action=d.action, factor=d.factor,
-            )  # fmt: skip
+    decisions: Iterable[Decision] = ()
+    if everything:
+        decisions = slate.decisions
+    elif any(slate.randomised):  # of the audited rules only exploration does more than drop
+        decisions = slate.explored(policy.rules["exploration"])
+    for d in decisions:
+        yield row_of.rule_decisions(
+            ts=now, request_id=request_id, item_id=int(items[d.row]), rule_id=d.rule,
+            rules_version=version, seq=d.seq, action=d.action, factor=d.factor,
+        )  # fmt: skip
 
 
 def topic_names(world: Path) -> list[str]:

@@ -71,6 +71,9 @@ def check(policy, rng, n, spoiled, k):
     together = apply_many(policy, visits, ids, scores, seen, k, now)
     for i, slate in enumerate(together):
         alone = apply(policy, visits[i], ids[i], scores[i], seen[i], k, float(now[i]))
+        if any(slate.randomised):  # what is written of every request, without the rest being made
+            said = slate.explored(policy.rules["exploration"])
+            assert said == [d for d in alone.decisions if d.rule == "exploration"]
         assert told(slate) == told(alone)
         assert all(isinstance(drop, Dropped) for drop in slate.dropped)
     return together

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
 from sandbox.base.features import ITEM_STATS
 from sandbox.base.instances import instance_of, named, service_of
 from sandbox.base.rows import Row, row_of
 from sandbox.base.worlds import WorldManifest
-from sandbox.runtime import publish
 from sandbox.telemetry import alerts
 from sandbox.telemetry.collect import collected
 from sandbox.telemetry.indicators import Indicators
@@ -25,6 +23,7 @@ from sandbox.telemetry.settings import AlertSettings, IndicatorSettings
 from sandbox.virtual.machine.cores import Process
 from sandbox.virtual.machine.fabric import Fabric
 from sandbox.virtual.machine.loop import World
+from sandbox.virtual.processes.fixed import fixed_tables
 from sandbox.virtual.processes.store import Store
 from sandbox.virtual.processes.stream import Stream
 from services.events.core import GROUP, STREAM
@@ -95,16 +94,10 @@ class Recorder:
         self.store.add(table, rows)
 
     def publish(self, world_dir: Path, manifest: WorldManifest) -> None:
-        """The tables that are fixed when a run begins."""
-        features = artefacts.load(world_dir / "registry", "features", artefacts.FEATURES_VERSION)
-        there = {(a.manifest.artifact, a.manifest.version): a for a in artefacts.versions(world_dir / "registry")}
-        tables = {
-            **publish.catalogue_tables(world_dir / "public", manifest, features),
-            "offline_features": publish.offline_rows(features),
-            **publish.registry_tables(list(there.values())),
-        }
-        for table, rows in tables.items():
-            self.rows(table, rows)
+        """The tables that are fixed when a run begins: before anything is put on a seam. Raises as `fixed_tables`, and
+        OSError when the disk takes no more."""
+        for table, ready in fixed_tables(world_dir, manifest).items():
+            self.store.adopt(table, ready)
 
     def minute(self, wall_s: float) -> None:
         """Closes a minute: indicators and alerts. wall_s: how long it took."""

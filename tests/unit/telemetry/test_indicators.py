@@ -105,11 +105,28 @@ def test_coverage_and_exposure_follow_what_was_shown_in_the_last_half_hour():
     assert later["exposure_share", "creator_group=B"] == 1.0
 
 
+def test_what_is_kept_up_of_the_shown_items_is_what_a_count_of_the_window_gives():
+    rng, of_b = np.random.default_rng(5), np.arange(40) >= 30
+    indicators, window = made(n_items=50, in_group_b=of_b), IndicatorSettings().coverage_s
+    minutes: list[tuple[float, list[int]]] = []
+    ts = START
+    for _ in range(120):
+        ts += float(rng.choice([60.0, 60.0, 60.0, 400.0]))
+        minutes.append((ts, rng.integers(0, 50, rng.integers(0, 6)).tolist()))
+        indicators.observe("impressions", shown("r", *minutes[-1][1]))
+        seen = metrics(indicators, ts)
+
+        items = [item for at, those in minutes if at > ts - window for item in those]
+        known = [item for item in items if item < len(of_b)]
+        expected = (len(set(items)) / 50 or None, np.mean(of_b[known]) if known else None)
+        assert (seen.get(("coverage", "all")), seen.get(("exposure_share", "creator_group=B"))) == expected
+
+
 def test_rows_with_values_of_other_types_are_not_counted_and_stop_nothing():
     indicators = made()
 
     indicators.observe("requests", [request(1, latency_ms="fast"), request(2)])
-    indicators.observe("impressions", [row("impressions", item_id=[1])])
+    indicators.observe("impressions", [row("impressions", item_id=of) for of in ([1], None, "1")])
     indicators.observe("outcomes", [did("r", 1, "dwell", None)])
 
     assert metrics(indicators, START + 60)["latency_p50_ms", "all"] == 20.0

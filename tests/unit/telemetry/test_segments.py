@@ -159,3 +159,29 @@ def test_what_is_no_number_is_found_by_asking_for_it(tmp_path):
         found = lake.execute("SELECT count(*) FROM metrics WHERE isnan(value)").fetchone()
 
     assert found == (1,)
+
+
+def test_a_segment_made_beforehand_is_read_as_rows_that_were_added_are(tmp_path):
+    added, adopted = (SegmentStore(tmp_path / name, Wall()) for name in ("added", "adopted"))
+    rows = [row(0), row(1), [3.0, "requests", "all", "no number"], row(2)]
+    ready = module.made("metrics", rows)
+
+    added.add("metrics", rows)
+    adopted.adopt("metrics", ready)
+    assert added.flush() == 3
+    adopted.flush()
+
+    assert read_rows(adopted.root, "metrics").equals(read_rows(added.root, "metrics"))
+    assert adopted.counters == added.counters
+    assert [p.read_bytes() for p in adopted.root.glob("*/*.parquet")] == [ready.blob]
+
+
+def test_an_adopted_segment_stands_before_what_is_added_later_and_none_is_made_of_no_rows(tmp_path):
+    store = SegmentStore(tmp_path, Wall())
+    store.adopt("metrics", module.made("metrics", [row(0)]))
+    store.adopt("logs", module.made("logs", []))
+    store.add("metrics", [row(1)])
+    store.flush()
+
+    assert values(tmp_path) == [0.0, 1.0]
+    assert read_manifest(tmp_path).keys() == {"metrics"}

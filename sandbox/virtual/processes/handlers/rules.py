@@ -25,9 +25,9 @@ class Rules(Service):
         else:
             slate = self.gathering.later(lambda: content.apply_rules(asked, rows, candidates.get(), ranked.get()))
         if self.fabric.record is not None:
-            version, now = content.rules_version, self.now()
+            policy, version, now = content.loaded.policy, content.rules_version, self.now()
             self.note("rules", "rule_decisions", lambda: decision_rows(
-                slate.get(), candidates.get().ids[ranked.get().order], version, now, context.trace_id,
+                slate.get(), candidates.get().ids[ranked.get().order], policy, version, now, context.trace_id,
                 context.sampled,
             ))  # fmt: skip
         return slate
