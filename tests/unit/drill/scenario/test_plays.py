@@ -28,7 +28,9 @@ def test_a_scenario_in_other_words_plays_alike():
 
 def test_what_happens_decides():
     assert plays(scenario(minutes=3), True) != plays(scenario(), True)
-    later = scenario(timeline=[*BEFORE, {**LAG, "fault": {"name": "session-stream-lag", "params": {"lag_s": 901}}}, RELEASE])
+    later = scenario(
+        timeline=[*BEFORE, {**LAG, "fault": {"name": "session-stream-lag", "params": {"lag_s": 901}}}, RELEASE]
+    )
     assert plays(later, True) != plays(scenario(), True)
 
 
