@@ -148,10 +148,16 @@ def _told(error: TyperException) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command and exits: see the exit codes above."""
     args = sys.argv[1:] if arguments is None else arguments
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: Any) -> None:
+        stopped.append(number)
+        sys.exit(128 + number)
+
     if arguments is None:  # as a program: what it brought up goes with it
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(number, lambda n, _frame: sys.exit(128 + n))
+                signal.signal(number, stop)
     json_ = "--json" in args
     try:
         code: Any = root().main(args=args, prog_name="sandbox", standalone_mode=False)
@@ -177,7 +183,9 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # the edge of the program: an error, never a traceback
-        code = _fail(_unexpected(error), json_)
+        # A stop that comes while DuckDB runs a query comes out of it as a RuntimeError that says this.
+        by_hand = isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+        code = 128 + stopped[-1] if stopped else 130 if by_hand else _fail(_unexpected(error), json_)
     sys.exit(code if isinstance(code, int) else 0)
 
 

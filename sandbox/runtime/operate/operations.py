@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from sandbox.base.config import Config
 from sandbox.base.errors import SandboxError
+from sandbox.base.interrupts import put_off
 from sandbox.base.lines import append_line
 from sandbox.base.locks import alone
 from sandbox.base.rows import row_of
@@ -111,7 +112,8 @@ class Operations:
         """
         before: dict[str, dict[str, Any]] = {}
         done = list(effects)
-        with alone(self.run.path / "config.lock"):
+        # Whoever is interrupted between the switch and its record would leave in force what nobody can revert.
+        with alone(self.run.path / "config.lock"), put_off():
             config = Config.load(self.run.path)
             if check is not None:
                 check(config)
