@@ -150,14 +150,14 @@ def main(arguments: list[str] | None = None) -> None:
     args = sys.argv[1:] if arguments is None else arguments
     stopped: list[int] = []
 
-    def stop(number: int, _frame: Any) -> None:
+    def told_to(number: int, _frame: Any) -> None:
         stopped.append(number)
         sys.exit(128 + number)
 
     if arguments is None:  # as a program: what it brought up goes with it
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(number, stop)
+                signal.signal(number, told_to)
     json_ = "--json" in args
     try:
         code: Any = root().main(args=args, prog_name="sandbox", standalone_mode=False)
