@@ -92,6 +92,7 @@ async def _held_up(side, seam, wrapper):
     for _ in range(5):
         if held := side.throttled_ms("ranking") > before:
             break
+        side.forget()
         await side.ask(3)
     return {**told, "held": held}
 

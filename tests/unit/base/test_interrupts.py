@@ -13,14 +13,18 @@ from sandbox.base.interrupts import put_off
 
 @pytest.fixture(autouse=True)
 def as_a_program():
-    """SIGTERM ends a program by an exception, as sandbox.cli.app has it."""
+    """Both end a program by an exception, as Python and sandbox.cli.app have it. (Workers of tests ignore SIGINT.)"""
 
     def ends(number, _frame):
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, ends)
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, ends),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+    }
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
