@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -18,28 +17,18 @@ def put_off() -> Iterator[None]:
 
     An exception that a signal's handler raises may come between any two steps, and grpc's event loop does not survive
     one in the middle of a call: the process dies by SIGSEGV. Without effect outside of the main thread, where handlers
-    never run, and inside of another such block.
+    never run.
     """
-    if threading.current_thread() is not threading.main_thread() or any(
-        signal.getsignal(number) is _hear for number in _STOPS
-    ):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    heard: list[int] = []
     heeded = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]  # it is under nohup
-    before = {number: signal.signal(number, _hear) for number in heeded}
+    before = {number: signal.signal(number, lambda stop, _: heard.append(stop)) for number in heeded}
     try:
         yield
     finally:
-        heard = list(_HEARD)
-        _HEARD.clear()
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         for stop in dict.fromkeys(heard):
             os.kill(os.getpid(), stop)
-
-
-_HEARD: list[int] = []  # of the main thread alone, within a block
-
-
-def _hear(number: int, _frame: Any) -> None:
-    _HEARD.append(number)

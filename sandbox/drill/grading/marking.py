@@ -22,6 +22,7 @@ from sandbox.drill.play.drills import Drill
 from sandbox.drill.play.journal import Entry, first
 from sandbox.drill.play.notebook import Notebook
 from sandbox.drill.play.report import MOST_SQL, Report, RuledOut, Statement
+from sandbox.drill.play.standing import filed_report
 from sandbox.drill.scenario import library
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.drill.twin import arm_runs
@@ -63,14 +64,12 @@ def marked(
         return kept
     report = Report.model_validate(filed.fields["report"])
     pack = tuple(library.load_all().values())
-    asked = unquoted(Notebook(drill.directory).asked(), report)
     found, looked = None, None
     notices: list[str] = []
     if with_twin:
         try:
-            story, notices = twin.story_of(drill)
-            looking = Looking(story, report, pack, run, workers, progress, asked)
-            found = twin.compare(story, telemetry=_days(looking), run=run, workers=workers, progress=progress)
+            looking, notices = _looking(drill, report, pack, run, workers, progress)
+            found = twin.compare(looking.story, telemetry=_days(looking), run=run, workers=workers, progress=progress)
             looked = looking.looked() if _is_asked(looking) else Looked()
         except SandboxError as error:
             if error.kind.code == DIED:
@@ -80,7 +79,7 @@ def marked(
     marks, baseline = _graded(drill.scenario, entries, report, pack, found, looked)
     document = {**_result(drill.plan.run_dir, report, marks, baseline), "notices": notices}
     if looked is not None:
-        document["looked"] = told_of(looked, report, asked)
+        document["looked"] = told_of(looked, report, looking.asked)
     if found is not None:
         whole = found.document(drill.plan.run_dir)
         document["twin"] = {part: whole[part] for part in PLOTTED}
@@ -92,13 +91,20 @@ def marked(
 def wanted(drill: Drill) -> tuple[list[ArmPlan], list[ArmPlan]]:
     """The runs that `marked` will ask for, and those that it will want with a lake, of a drill whose report is in.
     Raises as `sandbox.drill.twin.story.story_of`."""
-    story, _ = twin.story_of(drill)
-    filed = first(drill.entries(), "report")
-    assert filed is not None
-    report = Report.model_validate(filed.fields["report"])
+    report = filed_report(drill.entries())
+    assert report is not None
+    looking, _ = _looking(drill, report, tuple(library.load_all().values()))
+    return list(looking.story.arms().values()), _days(looking)
+
+
+def _looking(
+    drill: Drill, report: Report, pack: tuple[Scenario, ...], run: RunArm | None = None,
+    workers: int = arm_runs.WORKERS, progress: ProgressFn = quiet,
+) -> tuple[Looking, list[str]]:  # fmt: skip
+    """With what is to be said about its journal."""
+    story, notices = twin.story_of(drill)
     asked = unquoted(Notebook(drill.directory).asked(), report)
-    looking = Looking(story, report, tuple(library.load_all().values()), asked=asked)
-    return list(story.arms().values()), _days(looking)
+    return Looking(story, report, pack, run, workers, progress, asked), notices
 
 
 def _is_asked(looking: Looking) -> bool:

@@ -19,12 +19,12 @@ from sandbox.base import paths
 from sandbox.base.run import write_atomically
 from sandbox.base.sources import code_hash
 from sandbox.drill.scenario.scenario import Scenario
-from sandbox.drill.twin.arms import world_hash
+from sandbox.drill.twin.arms import DECIDES, world_hash
 
 _WRITTEN = {
     "title", "briefing", "evidence", "claims", "spoken", "hints", "teaches", "precedent", "explanation",
 }  # fmt: skip
-_DECIDES = ("sandbox.drill.proof.prove", "sandbox.drill.proof.proof", "sandbox.drill.twin.arm_run", "faults")
+_DECIDES = ("sandbox.drill.proof.prove", "sandbox.drill.proof.proof", *DECIDES)
 
 
 def key(scenario: Scenario, pack: Iterable[Scenario], world: str, n_seeds: int, quick: bool) -> str:

@@ -112,10 +112,12 @@ def _known(key: str, lake: bool) -> Finished | None:
 
 def _jobs(plans: Sequence[ArmPlan], with_lake: set[str], scratch: Path, run: RunArm | None) -> list[_Job]:
     """What takes longest first. Runs of a stand-in are made each by itself."""
-    parts = [[plan for plan in plans if (plan.key in with_lake) == lake] for lake in (True, False)]
-    found = [(of, n == 0) for n, part in enumerate(parts) for of in ([[p] for p in part] if run else families(part))]
-    found.sort(key=lambda job: cost_s(job[0]), reverse=True)
-    return [({plan.key: plan for plan in of}, lake, scratch, run) for of, lake in found]
+    jobs: list[_Job] = []
+    for lake in (True, False):
+        part = [plan for plan in plans if (plan.key in with_lake) == lake]
+        together = [[plan] for plan in part] if run else families(part)
+        jobs += [({plan.key: plan for plan in of}, lake, scratch, run) for of in together]
+    return sorted(jobs, key=lambda job: cost_s(list(job[0].values())), reverse=True)
 
 
 def _in_turn(jobs: list[_Job], told: Callable[[], None]) -> None:

@@ -25,7 +25,7 @@ ARMS = ("incident", "without_faults", "without_actions", "best_response")
 MOST_STEPS = 4  # in which what was done is told apart: of more actions, several in a row are one step
 TOO_MANY = 12  # actions that nobody tells apart any more: then what is accepted decides
 AT_ONCE_S = 1.0  # world seconds after onset: the best response follows the fault, not the reverse
-_DECIDE = ("sandbox.drill.twin.branches", "faults")  # code that a run comes out of
+DECIDES = ("sandbox.drill.twin.branches", "faults")  # code that a run comes out of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ArmPlan:
         document = {
             "scenario": plays(self.scenario, self.faults), "world": self.world, "seed": self.seed,
             "faults": self.faults, "actions": self.actions, "until_s": self.until_s,
-            "made_of": world_hash(paths.worlds() / self.world), "code": code_hash(*_DECIDE),
+            "made_of": world_hash(paths.worlds() / self.world), "code": code_hash(*DECIDES),
         }  # fmt: skip
         text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -23,11 +23,11 @@ class Parting:
 
 
 def families(plans: Iterable[ArmPlan]) -> list[list[ArmPlan]]:
-    """Those that begin alike, together; what takes longest first."""
+    """Those that begin alike, together, in the order of their first."""
     found: dict[str, list[ArmPlan]] = {}
     for plan in plans:
         found.setdefault(replace(plan, actions=(), until_s=0.0).key, []).append(plan)
-    return sorted(found.values(), key=cost_s, reverse=True)
+    return list(found.values())
 
 
 def cost_s(family: list[ArmPlan], n_done: int = 0, from_s: float = 0.0) -> float:
