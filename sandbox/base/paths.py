@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from pathlib import Path
 
 import platformdirs
@@ -28,6 +30,12 @@ def add_pack(folder: Path) -> None:
     named = [part for part in os.environ.get(PACKS, "").split(os.pathsep) if part]
     if str(folder) not in named:
         os.environ[PACKS] = os.pathsep.join([*named, str(folder)])
+
+
+def fresh_name() -> str:
+    """The name of a new run or drill: the moment, and what tells apart those that one process begins in a second. It must
+    not tell what is inside: process arguments and file names show it."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 def worlds() -> Path:

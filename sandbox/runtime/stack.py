@@ -317,7 +317,7 @@ def prepare(
 
 def fresh_run_dir() -> Path:
     """A path for a run directory that nobody has used."""
-    return paths.runs() / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    return paths.runs() / paths.fresh_name()
 
 
 def _living(info: ServiceInfo) -> psutil.Process | None:

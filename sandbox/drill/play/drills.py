@@ -11,8 +11,6 @@ RUN/drill.lock             held by the driver for as long as the drill runs
 from __future__ import annotations
 
 import json
-import secrets
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -154,8 +152,7 @@ def create(
     world: None for the scenario's own."""
     if running_on(run_dir):
         raise occupied(run_dir)
-    # The name must not tell what is inside: process arguments and file names show it.
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    name = paths.fresh_name()
     directory = root() / name
     directory.mkdir(parents=True, mode=0o700)
     plan = Plan(

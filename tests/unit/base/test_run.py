@@ -10,6 +10,7 @@ import pytest
 from sandbox.base.errors import SandboxError
 from sandbox.base.run import DRILL_LOCK, STACK_LOCK, is_alive, latest_run, newest_run
 from sandbox.runtime.rundir import point_latest_to
+from sandbox.runtime.stack import fresh_run_dir
 
 
 @pytest.fixture
@@ -63,3 +64,7 @@ def test_without_any_run_there_is_a_way_out(tmp_path, monkeypatch):
     monkeypatch.setenv("SANDBOX_HOME", str(tmp_path / "none"))
     with pytest.raises(SandboxError, match="sandbox up"):
         latest_run()
+
+
+def test_runs_that_one_process_begins_in_a_second_have_directories_of_their_own():
+    assert len({fresh_run_dir() for _ in range(200)}) == 200
