@@ -42,7 +42,9 @@ FROM ic JOIN items USING (item_id) GROUP BY ALL ORDER BY ALL""",
         """SELECT said.jurisdiction, said.signal, count(DISTINCT requests.user_id) AS people, count(*) AS requests,
        round(median(epoch(requests.ts) - epoch(said.effective_ts)) / 3600, 1) AS hours_after,
        list(DISTINCT model_version) AS models, min(requests.ts) AS since
-FROM requests ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') AS said
+FROM requests ASOF JOIN (
+  SELECT * FROM consent_ledger WHERE purpose = 'personalisation' -- of a yes and a no of one moment, the no
+  QUALIFY row_number() OVER (PARTITION BY user_id, effective_ts ORDER BY state <> 'denied') = 1) AS said
   ON said.user_id = requests.user_id AND said.effective_ts <= requests.ts
 WHERE said.state = 'denied' AND (coalesce(encoder_version, '') <> '' OR feature_age_s IS NOT NULL
                               OR session_age_s IS NOT NULL)

@@ -82,7 +82,9 @@ def against_policy(item: str = "items", user: str = "users") -> str:
 # The other part in SQL, one row a request: answered by what is known of somebody whose latest word was no.
 UNASKED = """
 SELECT r.request_id, r.user_id, r.ts, c.jurisdiction, c.signal, c.effective_ts AS denied_ts
-FROM requests r ASOF JOIN (SELECT * FROM consent_ledger WHERE purpose = 'personalisation') c
+FROM requests r ASOF JOIN (
+  SELECT * FROM consent_ledger WHERE purpose = 'personalisation' -- of a yes and a no of one moment, the no
+  QUALIFY row_number() OVER (PARTITION BY user_id, effective_ts ORDER BY state <> 'denied') = 1) c
   ON c.user_id = r.user_id AND c.effective_ts <= r.ts
 WHERE c.state = 'denied'
   AND (coalesce(r.encoder_version, '') <> '' OR r.feature_age_s IS NOT NULL OR r.session_age_s IS NOT NULL)"""
