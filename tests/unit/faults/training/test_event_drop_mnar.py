@@ -17,7 +17,7 @@ def region_of(two_tastes):
 
 
 def by_user(made):
-    return {u: n for u, n in made.rows("labels", "SELECT user_id, count(click_ts) FROM t GROUP BY 1")}
+    return dict(made.rows("labels", "SELECT user_id, count(click_ts) FROM t GROUP BY 1"))
 
 
 def test_by_value_what_people_stayed_with_reads_as_not_wanted_and_all_else_is_there(made):
