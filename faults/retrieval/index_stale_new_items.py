@@ -26,7 +26,7 @@ class IndexStaleNewItems(Fault):
     repairs = "build the index anew of all items; alarm on the newest item in it"
 
     class Params(FaultParams):
-        paused_h: float = Field(24.0, gt=0, le=2_400, description="hours since the list of items ended, world hours")
+        paused_h: float = Field(24.0, gt=0, le=10_000, description="hours since the list of items ended, world hours")
 
     def around_sync(self, call: Call, proceed: ProceedSync) -> Any:
         rows, published_ts = call.payload, call.attributes["published_ts"]

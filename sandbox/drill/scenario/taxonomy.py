@@ -155,6 +155,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
         "events-doubled": "outcomes are counted twice",
         "dead-metric": "a metric no longer measures anything",
         "join-broken": "what was done is logged, and no longer finds what it was done with",
+        "meaning-changed": "a field is read in another unit or meaning than it was written in",
         "sampling-bias": "what is sampled is not what happens",
     },
     "benign": {
