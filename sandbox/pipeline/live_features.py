@@ -86,6 +86,7 @@ class LiveFeatures:
         self.dwell_s = np.expm1(item["dwell_mean_log"]) * np.maximum(self.clicked, 1.0)
         self.ctr_24h = item["ctr_24h"]
         self.last_ts = ts - user["days_since_last"] * DAY_S
+        self.item_last_ts = np.full(catalogue.n_items, ts)  # of the history only its end is known
         shares = profile[:, _TOPIC_0 : _TOPIC_0 + N_TOPICS].astype(np.float64)
         total = np.minimum(shares.sum(axis=1, keepdims=True), 1 - 1e-6)
         self.topics = shares * (TOPIC_SMOOTHING / (1.0 - total))  # undoes mass / (mass + smoothing)
@@ -93,17 +94,18 @@ class LiveFeatures:
         self._recent = np.zeros((2, _HOURS, catalogue.n_items), np.float32)
         self._hour = np.full(_HOURS, -1, np.int64)
 
-    def add(self, events: Iterable[EventLike]) -> int:
-        """Counts events in. Returns how many; those of unknown users or items are left out."""
-        n, n_users, n_items = 0, self.catalogue.n_users, self.catalogue.n_items
+    def add(self, events: Iterable[EventLike]) -> list[float]:
+        """Counts events in. Returns the event time of each; those of unknown users or items are left out."""
+        counted: list[float] = []
+        n_users, n_items = self.catalogue.n_users, self.catalogue.n_items
         for event in events:
             items = [i for i in event.items if 0 <= i < n_items]
             if not items or not 0 <= event.user < n_users:
                 continue
-            n += 1
+            counted.append(event.ts)
             self.newest_event_ts = max(self.newest_event_ts, event.ts)
             self._count(event, items, int(self._row[event.user]))
-        return n
+        return counted
 
     def add_many(self, kind: str, user: np.ndarray, item: np.ndarray, ts: np.ndarray, value: np.ndarray) -> None:
         """`add` for many events of one kind, of known users and items, one entry for each item.
@@ -114,6 +116,7 @@ class LiveFeatures:
             return
         self.newest_event_ts = max(self.newest_event_ts, float(ts.max()))
         n_items, ones = self.catalogue.n_items, np.ones(len(item))
+        np.maximum.at(self.item_last_ts, item, ts)
         long = (value >= LONG_DWELL_S) & (kind == "dwell")
         hits = {"click": self.ctr, "conversion": self.converted, "like": self.liked,
                 "hide": self.hidden, "dwell": self.long}  # fmt: skip
@@ -148,6 +151,7 @@ class LiveFeatures:
     def _count(self, event: EventLike, items: list[int], row: int) -> None:
         """row: of the user among those who may be known, -1 for the others: then only items count."""
         item, kind = items[0], event.kind
+        self.item_last_ts[items] = np.maximum(self.item_last_ts[items], event.ts)
         long = kind == "dwell" and event.value >= LONG_DWELL_S
         if kind == "impressions":
             np.add.at(self.shown, items, 1)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ from services.skeleton.telemetry import Telemetry
 
 EVERY_S = 3_600.0  # world seconds between two runs
 LEAST_WALL_S = 20.0  # at high speeds: a run takes about half a second of one core
-WINDOW_S = 28 * 86_400.0  # world seconds of input behind the batch views
 _ENTRIES_PER_READ = 5_000
 _TIMEOUT_S = 10.0  # wall seconds for one command: nobody waits for this job
 
@@ -142,20 +142,20 @@ class Materialiser:
                     written += await self._job(JobRun(view.name, until), read)
             except (SandboxError, *FAILURES) as error:
                 failure = error if isinstance(error, SandboxError) else unreachable("materialiser", error)
-                self._note(view, started, started, 0, 0, failure.kind.code)
+                self._note(started, JobRun(view.name, started), 0, 0, failure.kind.code)
                 self.telemetry.log("error", "feature write failed", error=repr(error)[:200])
                 raise failure from error
         return written
 
-    async def _job(self, due: JobRun, read: int) -> int:
-        """The run of one view, through the job seam, noted unless it was left out. Returns rows written."""
-        began, until, n_rows = self.world.now(), due.until, 0
+    async def _job(self, due: JobRun, read: list[float]) -> int:
+        """The run of one view, through the job seam, noted unless it was left out. read: event times of what came in
+        since the run before. Returns rows written."""
+        began, job, n_rows = self.world.now(), due, 0
 
         async def proceed(call: Call) -> int:
-            nonlocal began, until, n_rows
-            job: JobRun = call.payload
-            began, until = self.world.now(), job.until
-            view, ids, rows, ts = self._heeded(*self._computed(view_named(job.view), job.until))
+            nonlocal began, job, n_rows
+            began, job = self.world.now(), call.payload
+            view, ids, rows, ts = self._heeded(*self._computed(job))
             n_rows = len(ids)
             return sum([await self._write(view, ids, rows, ts, job.rows_per_write) for _ in range(job.passes)])
 
@@ -163,18 +163,15 @@ class Materialiser:
         n = await (self.seams.job.run(call, proceed) if self.seams.job else proceed(call))
         if n is None:
             return 0
-        self._note(view_named(due.view), began, until, read + (n_rows if self._n == 1 else 0), n, "OK")
+        n_read = sum(map(job.counts, read)) + (n_rows if self._n == 1 else 0)
+        self._note(began, replace(job, view=due.view), n_read, n, "OK")
         return n
 
-    def _computed(self, view: FeatureView, until: float) -> tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]:
+    def _computed(self, job: JobRun) -> tuple[FeatureView, np.ndarray, np.ndarray, np.ndarray]:
         """(view, entity ids, rows, event times) of what a run writes."""
-        live, users = self._live, self._snapshot["user_id"]
-        if view is USER_PROFILE:
-            return view, users, live.profile(until), np.full(len(users), until)
-        if view is ITEM_STATS:
-            n_items = live.catalogue.n_items
-            return view, np.arange(n_items), live.stats(until), np.full(n_items, until)
-        return view, self._snapshot["stream_user_id"], self._snapshot[view.name], self._snapshot["stream_ts"]
+        view = view_named(job.view)
+        ids, rows, ts = computed(job, self._live, self._snapshot)
+        return view, ids, rows, ts
 
     def _heeded(
         self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray
@@ -185,17 +182,17 @@ class Materialiser:
         kept = self._erased.kept(ids)
         return view, ids[kept], rows[kept], ts[kept]
 
-    async def _read_events(self) -> int:
-        """Counts in what the stream holds since the last run. Returns entries read."""
-        n = 0
+    async def _read_events(self) -> list[float]:
+        """Counts in what the stream holds since the last run. Returns the event times of the entries read."""
+        read: list[float] = []
         while True:
             entries: Any = await self._stream.xrange(STREAM, min=self._position, count=_ENTRIES_PER_READ)
             decoded = (Entry.decode(fields.get(b"e", b"")) for _, fields in entries)
-            n += self._live.add(entry for entry in decoded if entry is not None)
+            read += self._live.add(entry for entry in decoded if entry is not None)
             if entries:
                 self._position = "(" + entries[-1][0].decode()
             if len(entries) < _ENTRIES_PER_READ:
-                return n
+                return read
 
     async def _write(
         self, view: FeatureView, ids: np.ndarray, rows: np.ndarray, ts: np.ndarray, size: int = ROWS_PER_WRITE
@@ -223,21 +220,42 @@ class Materialiser:
             written += len(updates)
         return written
 
-    def _note(self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str) -> None:
+    def _note(self, started: float, job: JobRun, n_read: int, n: int, status: str) -> None:
         self.telemetry.row("materialization_runs", run_row(
-            self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
+            self._n, job, started, self.world.now(), self._live.newest_event_ts,
             rows_read=n_read, rows_written=n, status=status,
         ))  # fmt: skip
 
 
+def computed(
+    job: JobRun, live: LiveFeatures, snapshot: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a run writes: entity ids int64 [n], rows float32 [n, columns], event times float64 [n].
+    snapshot: the arrays of the offline features."""
+    view, until = view_named(job.view), job.until
+    if view is USER_PROFILE:
+        ids, rows = snapshot["user_id"], live.profile(until)
+        ts = np.full(len(ids), until)
+    elif view is ITEM_STATS:
+        ids, rows = np.arange(live.catalogue.n_items), live.stats(until)
+        ts = np.full(len(ids), until)
+    else:
+        ids, rows, ts = snapshot["stream_user_id"], snapshot[view.name], snapshot["stream_ts"]
+    if job.since is None:
+        return ids, rows, ts
+    heard_ts = live.last_ts if view is USER_PROFILE else live.item_last_ts if view is ITEM_STATS else ts
+    due = (heard_ts >= job.since) & (job.since < until)
+    return ids[due], rows[due], ts[due]
+
+
 def run_row(
-    n: int, view: str, started: float, finished: float, until: float, newest: float, *,
+    n: int, job: JobRun, started: float, finished: float, newest: float, *,
     rows_read: int, rows_written: int, status: str,
 ) -> Row:  # fmt: skip
-    """A row of materialization_runs. n: number of the run. started, finished: world seconds; until,
-    newest: event times of the window's end and of the newest event in it, -inf where there is none."""
+    """A row of materialization_runs. n: number of the run. started, finished: world seconds. newest: event time of the
+    newest event that there is, -inf where there is none; what lies outside the run's window is none of its input."""
     return row_of.materialization_runs(
-        run_id=str(n), view=view, started=started, finished=finished, window_start=until - WINDOW_S,
-        window_end=until, source_max_event_ts=newest if math.isfinite(newest) else None,
+        run_id=str(n), view=job.view, started=started, finished=finished, window_start=job.window_start,
+        window_end=job.until, source_max_event_ts=newest if math.isfinite(newest) and job.counts(newest) else None,
         rows_read=rows_read, rows_written=rows_written, status=status,
     )  # fmt: skip

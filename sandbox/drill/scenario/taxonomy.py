@@ -99,6 +99,7 @@ _FAMILIES: dict[str, dict[str, str]] = {
     "staleness": {
         "stream-lag": "the stream is processed too late",
         "materialisation-stalled": "a batch job no longer writes",
+        "window-skipped": "a batch job runs, and passes over the input that it should have read",
         "stale-input-reused": "a job runs on time on old input",
         "replica-lag": "reads come from a copy that has not caught up with what was written",
         "index-outdated": "the index lacks what is new",

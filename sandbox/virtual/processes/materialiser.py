@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
-from sandbox.base.features import ITEM_STATS, USER_PROFILE, FeatureView, view_named
+from sandbox.base.features import USER_PROFILE, FeatureView, view_named
 from sandbox.base.jobs import JobRun
 from sandbox.pipeline.live_features import LiveFeatures
-from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, job_call, pieces, run_row, views_of
+from sandbox.runtime.materialiser import EVERY_S, LEAST_WALL_S, computed, job_call, pieces, run_row, views_of
 from sandbox.virtual.machine.fabric import Fabric, Recording
 from sandbox.virtual.machine.loop import Task
 from sandbox.virtual.processes.store import Store
@@ -74,9 +74,10 @@ class Materialiser:
                 self._task = None if task.fired else task
                 return
             for view in views_of(stream_views):
-                of = self._computed(view, until)
+                job = JobRun(view.name, until)
+                of = self._computed(job)
                 self._put(of)
-                self._note(view, started, until, self._n_read(of, read), len(of.ids))
+                self._note(started, job, self._n_read(of, job, read), len(of.ids))
         except SandboxError as error:
             self._failed(view, started, error)
 
@@ -95,7 +96,7 @@ class Materialiser:
         """The stream begins anew."""
         self._position = 0
 
-    async def _through(self, started: float, until: float, read: int, stream_views: bool) -> None:
+    async def _through(self, started: float, until: float, read: list[float], stream_views: bool) -> None:
         """The same through the seams. A run that fails is noted, and the next one tries."""
         view = USER_PROFILE
         try:
@@ -105,22 +106,21 @@ class Materialiser:
             self._failed(view, started, error)
         self._task = None
 
-    async def _job(self, due: JobRun, read: int) -> None:
-        """The run of one view, noted unless it was left out."""
-        began, until, n_read = self.world.now(), due.until, read
+    async def _job(self, due: JobRun, read: list[float]) -> None:
+        """The run of one view, noted unless it was left out. read: event times of what came in since the run before."""
+        began, job, n_read = self.world.now(), due, len(read)
 
         async def proceed(call: Call) -> int:
-            nonlocal began, until, n_read
-            job: JobRun = call.payload
-            began, until = self.world.now(), job.until
-            of = self._computed(view_named(job.view), job.until)
-            n_read = self._n_read(of, read)
+            nonlocal began, job, n_read
+            began, job = self.world.now(), call.payload
+            of = self._computed(job)
+            n_read = self._n_read(of, job, read)
             return sum([await self._write(of, job) for _ in range(job.passes)])
 
         call, seam = job_call(due, self._n), self._seams.job
         n = await (self._fabric.through(seam, call, proceed) if seam else proceed(call))
         if n is not None:
-            self._note(view_named(due.view), began, until, n_read, n)
+            self._note(began, replace(job, view=due.view), n_read, n)
 
     async def _write(self, of: _View, job: JobRun) -> int:
         """Returns rows written. What a usual run costs the machine nobody notices: its time is not modelled."""
@@ -143,7 +143,7 @@ class Materialiser:
 
     def _failed(self, view: FeatureView, started: float, error: SandboxError) -> None:
         """Of a store that is away or refuses, or of a wrapper: noted, and the next run tries again."""
-        self._note(view, started, started, 0, 0, error.kind.code)
+        self._note(started, JobRun(view.name, started), 0, 0, error.kind.code)
         self._fabric.log(MATERIALISER, "error", "feature write failed", error=repr(error)[:200])
 
     async def _piece(self, of: _View, part: slice) -> int:
@@ -169,26 +169,20 @@ class Materialiser:
             self._put(_View(of.view, np.array(ids), np.stack(rows), np.array(ts)))
         return len(written)
 
-    def _computed(self, view: FeatureView, until: float) -> _View:
-        """What a run writes of a view. until: world seconds up to which input counts."""
-        if view is USER_PROFILE:
-            users = self._snapshot["user_id"]
-            return _View(view, users, self._live.profile(until), np.full(len(users), until))
-        if view is ITEM_STATS:
-            n_items = self._live.catalogue.n_items
-            return _View(view, np.arange(n_items), self._live.stats(until), np.full(n_items, until))
-        return _View(view, self._snapshot["stream_user_id"], self._snapshot[view.name], self._snapshot["stream_ts"])
+    def _computed(self, job: JobRun) -> _View:
+        """What a run writes of its view."""
+        return _View(view_named(job.view), *computed(job, self._live, self._snapshot))
 
     def _put(self, of: _View) -> None:
         self.store.put(of.view, of.ids, of.rows, of.ts, self._n)
 
-    def _n_read(self, of: _View, read: int) -> int:
+    def _n_read(self, of: _View, job: JobRun, read: list[float]) -> int:
         if of.view.stream:
             return len(of.ids)
-        return read + (len(of.ids) if self._n == 1 else 0)
+        return sum(map(job.counts, read)) + (len(of.ids) if self._n == 1 else 0)
 
-    def _note(self, view: FeatureView, started: float, until: float, n_read: int, n: int, status: str = "OK") -> None:
+    def _note(self, started: float, job: JobRun, n_read: int, n: int, status: str = "OK") -> None:
         self._row(MATERIALISER, "materialization_runs", run_row(
-            self._n, view.name, started, self.world.now(), until, self._live.newest_event_ts,
+            self._n, job, started, self.world.now(), self._live.newest_event_ts,
             rows_read=n_read, rows_written=n, status=status,
         ))  # fmt: skip

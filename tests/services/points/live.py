@@ -55,10 +55,17 @@ class Computed(SimpleNamespace):
     """What the batch job makes of the events: ones."""
 
     def __init__(self):
-        super().__init__(catalogue=catalogue(), newest_event_ts=WORLD_START, ts=WORLD_START)
+        items = catalogue()
+        super().__init__(
+            catalogue=items, newest_event_ts=WORLD_START, ts=WORLD_START,
+            last_ts=np.full(4, -np.inf), item_last_ts=np.full(items.n_items, -np.inf),
+        )  # fmt: skip
 
     def add(self, entries):
-        return len(list(entries))
+        counted = list(entries)
+        for entry in counted:
+            self.last_ts[entry.user] = self.item_last_ts[list(entry.items)] = self.newest_event_ts = entry.ts
+        return [entry.ts for entry in counted]
 
     def profile(self, until):
         return np.ones((4, len(USER_PROFILE.columns)), np.float32)

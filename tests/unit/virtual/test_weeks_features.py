@@ -59,6 +59,7 @@ def test_many_events_count_as_they_do_one_by_one():
     np.testing.assert_allclose(at_once.profile(now), one_by_one.profile(now), rtol=1e-6)
     np.testing.assert_allclose(at_once.stats(now), one_by_one.stats(now), rtol=1e-6)
     assert at_once.newest_event_ts == one_by_one.newest_event_ts
+    assert at_once.item_last_ts.tolist() == one_by_one.item_last_ts.tolist()
 
 
 def test_an_outcome_is_known_when_it_comes_and_once():
