@@ -6,7 +6,9 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from sandbox.base import paths
@@ -16,6 +18,9 @@ from sandbox.base.run import STACK_LOCK, RunInfo
 from sandbox.runtime.settings import MIN_FREE_MB
 
 _TAIL_BYTES = 8192  # of a log that are looked at
+# What a run leaves that the next one in its directory would take for its own. Each begins its world at the same moment.
+_TRACES = ("lake", "operations.jsonl")
+_LEFT = (*_TRACES, "outcomes.journal", "drill.json", "registry", "logs")
 
 
 @contextmanager
@@ -74,6 +79,23 @@ def disk_error(run_dir: Path, error: OSError) -> SandboxError:
         expected="a directory that can be written",
         fix="set SANDBOX_HOME or --run-dir to a directory of yours",
     )
+
+
+def set_aside_earlier(run_dir: Path) -> None:
+    """Moves what an earlier run left in a directory that nothing runs in to a run directory of its own beside it,
+    NAME.earlier-1, NAME.earlier-2 and so on. Raises CFG-002 and RUN-005."""
+    if not any((run_dir / name).exists() for name in _TRACES):
+        return
+    try:
+        place = next(at for n in count(1) if not (at := run_dir.with_name(f"{run_dir.name}.earlier-{n}")).exists())
+        place.mkdir()
+        with suppress(SandboxError):  # of a run that never came so far
+            replace(RunInfo.load(run_dir), run_dir=str(place)).save()
+        for name in _LEFT:
+            if (run_dir / name).exists():
+                (run_dir / name).rename(place / name)
+    except OSError as error:
+        raise disk_error(run_dir, error) from error
 
 
 def clear_sockets(run: RunInfo) -> None:

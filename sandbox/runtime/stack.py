@@ -39,6 +39,7 @@ from sandbox.runtime.rundir import (
     last_lines,
     point_latest_to,
     require_space,
+    set_aside_earlier,
 )
 
 
@@ -299,9 +300,10 @@ def prepare(
     require_seed(seed)
     directory = (run_dir or fresh_run_dir()).absolute()
     try:
-        (directory / "logs").mkdir(parents=True, exist_ok=True)
         if Stack(directory).alive:
             raise in_use(directory)
+        set_aside_earlier(directory)
+        (directory / "logs").mkdir(parents=True, exist_ok=True)
         require_space(directory)
         world_dir = ensure_built(world, progress)
         for leftover in (FAILED, PID, ENDPOINTS, "services.json", "run.json"):

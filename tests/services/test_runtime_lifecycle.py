@@ -89,6 +89,7 @@ def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(
     assert not list(tmp_path.glob("*.sock"))
     with Stack.up("tiny", run_dir=tmp_path) as again:
         assert again.status()["ready"]
+        assert (tmp_path.with_name(f"{tmp_path.name}.earlier-1") / "lake").is_dir(), "of another run, set aside"
     assert processes_of(tmp_path) == []
 
 

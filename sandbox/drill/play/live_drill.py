@@ -22,7 +22,7 @@ from sandbox.drill.play.standing import is_over, require_running
 from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.local.plan import require_seed, require_speed
 from sandbox.runtime.operate.operations import wait_for
-from sandbox.runtime.rundir import disk_error
+from sandbox.runtime.rundir import disk_error, set_aside_earlier
 from sandbox.runtime.stack import Stack, ensure_built, fresh_run_dir
 from sandbox.runtime.threads import ONE_THREAD
 
@@ -48,6 +48,8 @@ def start(
         raise drills.occupied(directory)
     running = directory.is_dir() and Stack(directory).alive
     chosen = RunInfo.load(directory).world if running else world or scenario.world
+    if not running:
+        set_aside_earlier(directory)
     try:
         (directory / "registry").mkdir(parents=True, exist_ok=True)
     except OSError as error:

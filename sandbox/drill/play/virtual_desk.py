@@ -25,7 +25,8 @@ from sandbox.drill.scenario.scenario import Scenario
 from sandbox.runtime.building import ensure_built
 from sandbox.runtime.local.plan import require_seed
 from sandbox.runtime.operate.operations import Operations, Record
-from sandbox.runtime.stack import fresh_run_dir
+from sandbox.runtime.rundir import in_use, set_aside_earlier
+from sandbox.runtime.stack import Stack, fresh_run_dir
 from sandbox.telemetry.sql import Result, SqlWorker
 from sandbox.virtual.people.ledger import Ledger
 
@@ -64,7 +65,8 @@ class VirtualDesk(OnDrill):
     ) -> VirtualDesk:  # fmt: skip
         """Builds the world and its models where they are missing, and begins.
 
-        run_dir: a fresh one when None. Raises DRILL-004 where a live drill runs, WORLD-*, MODEL-*, RUN-005.
+        run_dir: a fresh one when None; what an earlier run left there is set aside. Raises DRILL-004 where a live drill
+        runs, RUN-002 where a stack does, WORLD-*, MODEL-*, RUN-005.
         """
         seed = scenario.seed if seed is None else seed
         require_seed(seed)
@@ -72,10 +74,13 @@ class VirtualDesk(OnDrill):
         directory = (run_dir or fresh_run_dir()).absolute()
         chosen = world or scenario.world
         ensure_built(chosen, progress)
+        if Stack(directory).alive:
+            raise in_use(directory)
         drill = drills.create(
             scenario, run_dir=directory, seed=seed, faults=faults, autopilot=autopilot, own_stack=True,
             world=chosen, backend="virtual",
         )  # fmt: skip
+        set_aside_earlier(directory)
         journal = Journal(drill.directory / "journal.jsonl", lambda: 0.0)
         run = open_run(scenario, chosen, seed, faults, directory, journal, True, progress)
         write_atomically(directory / "drill.json", f'{{"drill": "{drill.plan.drill}"}}')
