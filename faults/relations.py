@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.pipeline.stages.spec import Work
 
 WHOLE = "{whole}"  # in a query: the dataset as it was
+FRESH = 1 << 40  # above any request id that was given out
 
 
 def reading(work: Work, dataset: str, sql: str, **values: Any) -> Work:

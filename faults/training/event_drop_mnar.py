@@ -67,11 +67,11 @@ class EventDropMnar(Fault):
         relations.know_users(work)
         relations.throw_dice(work, call.attributes["seed"], self.name)
         sql = (
-            "SELECT w.* FROM {whole} AS w LEFT JOIN of_user USING (user_id) LEFT JOIN ("
-            "SELECT request_id, item_id, max(value) AS s FROM {whole} WHERE kind = 'dwell' GROUP BY ALL"
+            f"SELECT w.* FROM {relations.WHOLE} AS w LEFT JOIN of_user USING (user_id) LEFT JOIN ("
+            f"SELECT request_id, item_id, max(value) AS s FROM {relations.WHOLE} WHERE kind = 'dwell' GROUP BY ALL"
             f") AS stayed USING (request_id, item_id) WHERE NOT ({_LOST[self.params.by]}"
             " AND luck(w.request_id::BIGINT, w.item_id::BIGINT) < $share)"
-        ).replace("{whole}", relations.WHOLE)
+        )
         given: dict[str, Any] = {"share": self.params.lost_share}
         if self.params.by == "region":
             given["regions"] = list(self.params.regions)

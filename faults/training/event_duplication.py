@@ -13,10 +13,6 @@ from services.skeleton.seams import Call, ProceedSync
 if TYPE_CHECKING:
     from sandbox.pipeline.stages.spec import Work
 
-_STRIDE = (
-    1 << 40
-)  # above any request id that was given out: a delivery's ids are those of the page plus a multiple of it
-
 # Outcomes that their client or its partition delivers again. The items with most clicks share the partitions that are
 # behind, and those are the ones that are read again; ties go to the lower id, or two runs of one seed would differ.
 _AGAIN = """WITH clicks AS (
@@ -73,7 +69,7 @@ class EventDuplication(Fault):
         work.db.execute(
             f"CREATE TEMP TABLE again AS {_AGAIN} SELECT p.*, n FROM pages AS p, range(1, $copies + 1) AS r(n)", given
         )
-        stride = _STRIDE if self.params.new_ids else 0
+        stride = relations.FRESH if self.params.new_ids else 0  # between the ids of a page and of each delivery
         for name in ("impressions", "outcomes"):
             source = f"source.{name}"
             sql = (
@@ -91,4 +87,4 @@ class EventDuplication(Fault):
             return ""
         if columns["event_id"] == "VARCHAR":
             return ", w.event_id || '-' || a.n AS event_id"
-        return f", w.event_id::BIGINT + a.n * {_STRIDE} AS event_id"
+        return f", w.event_id::BIGINT + a.n * {relations.FRESH} AS event_id"

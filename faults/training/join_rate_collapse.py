@@ -14,8 +14,6 @@ from services.skeleton.seams import Call, ProceedSync
 if TYPE_CHECKING:
     from sandbox.pipeline.stages.spec import Work
 
-_FRESH = 1 << 40  # ids above any that was given out
-
 
 class JoinRateCollapse(Fault):
     """Log what people of some regions do under a request id that was made anew, and not that of the page they saw.
@@ -58,7 +56,7 @@ class JoinRateCollapse(Fault):
         relations.throw_dice(work, call.attributes["seed"], self.name)
         sql = (
             "SELECT w.* REPLACE (w.request_id::BIGINT + CASE WHEN list_contains($regions, of_user.region)"
-            f" AND luck(w.request_id, w.item_id) < $share THEN {_FRESH} ELSE 0 END AS request_id)"
+            f" AND luck(w.request_id, w.item_id) < $share THEN {relations.FRESH} ELSE 0 END AS request_id)"
             f" FROM {relations.WHOLE} AS w LEFT JOIN of_user USING (user_id)"
         )
         given = {"regions": list(self.params.regions), "share": self.params.renamed_share}

@@ -15,7 +15,7 @@ def test_what_comes_out_is_kept_apart_from_the_healthy_run_from_its_stage_on(mad
     first = CATALOGUE[fault].at[0]
     spoilt = made(first, fault).run.stages
 
-    healthy = made("training_set").run.stages  # with the spoilt stages there already
+    healthy = made("train" if first == "train" else "training_set").run.stages  # with the spoilt stages there already
 
     assert [one.outputs for one in spoilt[:-1]] == [one.outputs for one in healthy[: len(spoilt) - 1]]
     assert spoilt[-1].stage == first
