@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import numpy as np
-from grpc import aio
 
 from sandbox.base.catalogue import Catalogue
 from sandbox.base.config import Config
@@ -19,7 +18,7 @@ from sandbox.base.run import PROCESSES, RunInfo
 from sandbox.runtime.local.ports import LOOPBACK, pick
 from sandbox.runtime.local.redis_server import command, find_redis
 from services.skeleton.host import Host, serve
-from tests.services.waiting import wait_for
+from tests.services.waiting import answering, wait_for
 
 N_USERS, N_ITEMS, N_CREATORS = 20, 60, 6
 WORLD_START = 1_772_000_000.0
@@ -57,16 +56,21 @@ def catalogue() -> Catalogue:
     )  # fmt: skip
 
 
+def free_addresses(folder: Path, attempt: int = 0) -> tuple[dict[str, str], dict[str, str]]:
+    """Of every process the address of its server and of its metrics, none that an outgoing call could take."""
+    ports = [f"{LOOPBACK}:{port}" for port in pick(2 * len(PROCESSES), folder, attempt)]
+    n = len(PROCESSES)
+    return dict(zip(PROCESSES, ports[:n], strict=True)), dict(zip(PROCESSES, ports[n:], strict=True))
+
+
 def make_run(folder: Path, config: Config | None = None, speed: float = 1.0) -> RunInfo:
     """A run directory with the small world in it; nothing is started."""
     (folder / "public").mkdir()
     catalogue().save(folder / "public" / "catalogue.npz")
     (config or Config()).save(folder)
-    ports = [f"{LOOPBACK}:{port}" for port in pick(2 * len(PROCESSES), folder)]
     return RunInfo(
         str(folder), "small", str(folder), WORLD_START, time.time(), speed, 1,
-        str(folder / "redis.sock"), dict(zip(PROCESSES, ports, strict=False)),
-        dict(zip(PROCESSES, ports[len(PROCESSES) :], strict=True)),
+        str(folder / "redis.sock"), *free_addresses(folder),
     )  # fmt: skip
 
 
@@ -91,18 +95,17 @@ def redis_at(run: RunInfo):
 @asynccontextmanager
 async def serving(run: RunInfo, *registrations):
     """The services, answering: their hosts by name."""
-    stop, tasks, hosts = asyncio.Event(), [], {}
+    stop, tasks, hosts = asyncio.Event(), {}, {}
     for registration in registrations:
         host = hosts[registration.name] = Host(registration.name, run, f"{registration.name}-0")
-        tasks.append(asyncio.create_task(serve(host, registration, stop)))
+        tasks[registration.name] = asyncio.create_task(serve(host, registration, stop))
     try:
-        for name in hosts:
-            async with aio.insecure_channel(run.addresses[name]) as channel:
-                await asyncio.wait_for(channel.channel_ready(), 10)
+        for name, task in tasks.items():
+            await answering(run.addresses[name], task)
         yield hosts
     finally:
         stop.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks.values())
 
 
 def rows(host: Host, table: str) -> list[tuple]:

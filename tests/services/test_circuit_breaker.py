@@ -20,9 +20,9 @@ from sandbox.virtual.machine.loop import Loop, World
 from sandbox.virtual.machine.timing import Timing, Work
 from services.proto.recsys.v1 import rules_pb2_grpc
 from services.skeleton.context import CURRENT, Context
-from tests.services.harness import rows
+from tests.services.harness import free_addresses, rows
 from tests.services.test_gateway_service import around
-from tests.services.test_skeleton import ask, free_address, stack
+from tests.services.test_skeleton import ask, stack
 from tests.services.waiting import until
 
 FOUR = Breaker(failed_share=0.5, least_calls=4, window_s=60, open_s=600, trial_calls=2)
@@ -97,7 +97,7 @@ async def test_calls_that_fail_at_once_show_in_spans_and_in_the_edges_figures(tm
 
 async def test_the_attempt_that_opens_it_is_the_last_of_its_call(tmp_path):
     async with stack(tmp_path) as (_, _callee, caller, *_rest):
-        caller.run = replace(caller.run, addresses={"model": free_address()})
+        caller.run = replace(caller.run, addresses=free_addresses(tmp_path, attempt=1)[0])
         nobody = caller.callee("model", rules_pb2_grpc.RulesStub)
         wanted = edge(deadline_ms=2_000, attempts=3)
         seen = [await outcome(nobody, ask(1), wanted) for _ in range(3)]

@@ -17,9 +17,9 @@ from sandbox.base.run import save_endpoints
 from sandbox.base.schema import TABLES
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, rules_pb2, rules_pb2_grpc
 from services.skeleton.host import Host, Registration, serve
-from tests.services.harness import make_run, rows
-from tests.services.test_skeleton import SlowRules, ask, free_address
-from tests.services.waiting import until
+from tests.services.harness import free_addresses, make_run, rows
+from tests.services.test_skeleton import SlowRules, ask
+from tests.services.waiting import answering, until
 
 RULES = Registration("rules", SlowRules, rules_pb2.DESCRIPTOR.services_by_name["Rules"])
 EDGE = Edge(deadline_ms=2_000)
@@ -30,8 +30,7 @@ async def instance(run, name):
     """One instance of rules, serving; drained at the end."""
     stop, host = asyncio.Event(), Host("rules", run, name)
     server = asyncio.create_task(serve(host, RULES, stop))
-    async with aio.insecure_channel(run.instances("rules")[name]) as channel:
-        await asyncio.wait_for(channel.channel_ready(), 10)
+    await answering(run.instances("rules")[name], server)
     try:
         yield host
     finally:
@@ -43,7 +42,7 @@ async def instance(run, name):
 async def pair(folder, balancing="round_robin"):
     """Two instances and a gateway that calls them: hosts by instance, callee, host of the caller, stops by instance."""
     run = make_run(folder, Config(gateway=GatewayConfig(balancing=balancing)))
-    run = run.with_process("rules-1", free_address(), free_address())
+    run = run.with_process("rules-1", *(addresses["rules"] for addresses in free_addresses(folder, attempt=1)))
     stops = {name: AsyncExitStack() for name in ("rules-0", "rules-1")}
     try:
         hosts = {name: await stop.enter_async_context(instance(run, name)) for name, stop in stops.items()}

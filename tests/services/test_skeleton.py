@@ -18,11 +18,12 @@ from faults.arming import wrapper_for
 from sandbox.base.config import Config, Edge
 from sandbox.base.errors import SandboxError
 from sandbox.base.frames import Decoder
-from sandbox.base.run import PROCESSES, RunInfo
+from sandbox.base.run import RunInfo
 from services.proto.recsys.v1 import admin_pb2, admin_pb2_grpc, rules_pb2, rules_pb2_grpc
 from services.skeleton.context import CURRENT, Context
 from services.skeleton.host import Host, Registration, serve
-from tests.services.waiting import until
+from tests.services.harness import free_addresses
+from tests.services.waiting import answering, until
 
 
 class SlowRules(rules_pb2_grpc.RulesServicer):
@@ -56,18 +57,11 @@ class SlowRules(rules_pb2_grpc.RulesServicer):
         return rules_pb2.ApplyResponse(rules_version=f"for {context.caller}")
 
 
-def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
 @asynccontextmanager
 async def stack(tmp_path):
     """A rules server and a gateway that calls it: (server's servicer, callee, host of the caller, stop)."""
-    addresses = {name: free_address() for name in PROCESSES}
-    run = RunInfo(str(tmp_path), "none", str(tmp_path), 1e9, time.time(), 60.0, 1, "", addresses,
-                  {name: free_address() for name in PROCESSES})  # fmt: skip
+    addresses, metrics = free_addresses(tmp_path)
+    run = RunInfo(str(tmp_path), "none", str(tmp_path), 1e9, time.time(), 60.0, 1, "", addresses, metrics)
     Config().save(tmp_path)
     servicers, stop = [], asyncio.Event()
 
@@ -79,8 +73,7 @@ async def stack(tmp_path):
     server = asyncio.create_task(serve(Host("rules", run, "rules-0"), registration, stop))
     caller = Host("gateway", run, "gateway-0")
     callee = caller.callee("rules", rules_pb2_grpc.RulesStub)
-    async with aio.insecure_channel(addresses["rules"]) as channel:
-        await channel.channel_ready()
+    await answering(addresses["rules"], server)
     try:
         yield servicers[0], callee, caller, stop, server
     finally:
@@ -151,7 +144,7 @@ async def test_a_crash_in_a_handler_is_a_typed_error_and_the_service_goes_on(tmp
 
 async def test_a_dead_callee_is_tried_again_and_then_reported(tmp_path):
     async with stack(tmp_path) as (_, _callee, caller, *_rest):
-        caller.run = replace(caller.run, addresses={"model": free_address()})
+        caller.run = replace(caller.run, addresses=free_addresses(tmp_path, attempt=1)[0])
         nobody = caller.callee("model", rules_pb2_grpc.RulesStub)
         with pytest.raises(SandboxError) as caught:
             await nobody.call("Apply", ask(1), Edge(deadline_ms=2_000, attempts=3))
@@ -327,7 +320,7 @@ async def test_a_port_that_was_taken_meanwhile_is_said_by_code(tmp_path, ports):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        addresses = {name: {"rules": free_address()} for name in ("addresses", "metrics")}
+        addresses = dict(zip(("addresses", "metrics"), free_addresses(tmp_path), strict=True))
         addresses[ports]["rules"] = f"127.0.0.1:{taken.getsockname()[1]}"
         run = RunInfo(str(tmp_path), "none", str(tmp_path), 1e9, time.time(), 60.0, 1, "", **addresses)
         Config().save(tmp_path)

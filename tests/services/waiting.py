@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import grpc
 import psutil
+from grpc import aio
 
 T = TypeVar("T")
 
@@ -42,6 +43,19 @@ async def eventually(call: Callable[[], Awaitable[T]], seconds: float = 20.0) ->
             if time.monotonic() >= end:
                 raise
         await asyncio.sleep(0.05)
+
+
+async def answering(address: str, server: asyncio.Task[None], seconds: float = 10.0) -> None:
+    """Until the server at that address takes calls. Raises what ended it if it ends first, as where its port was taken."""
+    async with aio.insecure_channel(address) as channel:
+        ready = asyncio.ensure_future(channel.channel_ready())
+        try:
+            await asyncio.wait({ready, server}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if server.done():
+                await server
+            assert ready.done(), f"nobody answers at {address} within {seconds} s"
+        finally:
+            ready.cancel()
 
 
 def processes_of(run_dir: object) -> list[str]:
