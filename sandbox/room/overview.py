@@ -32,6 +32,17 @@ _ALL = f"""
            sum(rps * err_rate) / nullif(sum(rps), 0) AS b, median(p99_ms) AS c, count(DISTINCT instance) AS n
     FROM rpc_edges WHERE ts > {{now}} - INTERVAL 5 MINUTE{{by}} GROUP BY ALL
     UNION ALL BY NAME
+    SELECT 'edge' AS what, service AS name, peer AS other,
+           count(*) / (SELECT count(DISTINCT ts) FROM redis_stats WHERE ts > {{now}} - INTERVAL 5 MINUTE{{by}}) AS a,
+           avg((status <> 'OK')::INT) AS b, quantile_cont(dur_ms, 0.99) AS c, 1 AS n
+    FROM spans WHERE kind = 'store' AND ts > {{now}} - INTERVAL 5 MINUTE{{by}} GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT 'flow' AS what, source AS name, target AS other, rate AS a, behind_s AS b, NULL AS c, 1 AS n
+    FROM (SELECT unnest(['events', 'stream']) AS source, unnest(['stream', 'redis']) AS target,
+                 unnest([avg(rate_in), avg(rate_out)]) AS rate,
+                 unnest([NULL, arg_max(epoch(last_event_ts) - epoch(last_processed_ts), ts)]) AS behind_s
+          FROM stream_stats WHERE ts > {{now}} - INTERVAL 5 MINUTE{{by}}) WHERE rate IS NOT NULL
+    UNION ALL BY NAME
     SELECT 'node' AS what, service AS name, '' AS other, avg(cpu_pct) AS a, avg(pool_queue) AS b, NULL AS c,
            count(DISTINCT instance) AS n
     FROM procs WHERE ts > {{now}} - INTERVAL 2 MINUTE{{by}} GROUP BY ALL
@@ -75,7 +86,8 @@ def sql(after_ts: float = 0.0, now_ts: float | None = None) -> str:
 
 class Edge(BaseModel):
     """Calls of the last 5 world minutes. rate: per wall second. errors: share, 0..1. p99_ms: the median of the samples'
-    99th percentiles. instances: of the callee."""
+    99th percentiles; for round trips to the store, whose every one is a span, the 99th percentile itself. instances: of
+    the callee."""
 
     caller: str
     callee: str
@@ -83,6 +95,16 @@ class Edge(BaseModel):
     errors: float | None
     p99_ms: float | None
     instances: int
+
+
+class Flow(BaseModel):
+    """What is handed on without being waited for, in the last 5 world minutes. rate: entries per wall second. behind_s: of
+    the newest entry taken after the newest there is, world seconds; None where nothing is kept of it."""
+
+    source: str
+    target: str
+    rate: float | None
+    behind_s: float | None
 
 
 class Node(BaseModel):
@@ -146,6 +168,7 @@ class Overview(BaseModel):
 
     world_ts: float
     edges: list[Edge] = []
+    flows: list[Flow] = []
     nodes: list[Node] = []
     store: Store | None = None
     stream: Stream | None = None
@@ -231,6 +254,7 @@ def told(rows: list[list[Any]], world_ts: float) -> Overview:
             Edge(caller=r[0], callee=r[1], rate=_finite(r[2]), errors=_finite(r[3]), p99_ms=_finite(r[4]), instances=r[5])
             for r in of.get("edge", [])
         ],
+        flows=[Flow(source=r[0], target=r[1], rate=_finite(r[2]), behind_s=_finite(r[3])) for r in of.get("flow", [])],
         nodes=[Node(service=r[0], instances=r[5], cpu_pct=_finite(r[2]), queue=_finite(r[3])) for r in of.get("node", [])],
         store=Store(ops=_finite(store[0][2]), used_mb=_finite(store[0][3])) if store else None,
         stream=Stream(rate=_finite(stream[0][2]), backlog=_finite(stream[0][3])) if stream else None,

@@ -9,10 +9,10 @@ from sandbox.room.overview import Overview
 
 # Of each list, what tells its rows apart.
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "edges": ("caller", "callee"), "nodes": ("service",), "jobs": ("view",), "versions": ("of", "version"),
+    "edges": ("caller", "callee"), "flows": ("source", "target"), "nodes": ("service",), "jobs": ("view",), "versions": ("of", "version"),
     "changes": ("world_ts", "target", "text"), "alerts": ("rule",),
 }  # fmt: skip
-_ONES = ("store", "stream")
+ONES = ("store", "stream")
 
 
 def delta(before: Overview, now: Overview) -> dict[str, Any] | None:
@@ -26,7 +26,7 @@ def delta(before: Overview, now: Overview) -> dict[str, Any] | None:
             new[name] = other
         if left := [list(key) for key in old if key not in rows]:
             gone[name] = left
-    for name in _ONES:
+    for name in ONES:
         one = getattr(now, name)
         if one != getattr(before, name):
             new[name] = None if one is None else one.model_dump()

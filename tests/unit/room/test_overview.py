@@ -35,7 +35,7 @@ def test_a_lake_without_rows_has_an_empty_overview(tmp_path: Path):
         seen = told(worker.query(sql()).rows, 7.0)
 
     assert seen.model_dump() == {
-        "world_ts": 7.0, "edges": [], "nodes": [], "store": None, "stream": None, "jobs": [], "versions": [],
+        "world_ts": 7.0, "edges": [], "flows": [], "nodes": [], "store": None, "stream": None, "jobs": [], "versions": [],
         "changes": [], "alerts": [], "signals": {},
     }  # fmt: skip
 
@@ -128,3 +128,36 @@ def test_it_tells_of_the_batch_job_of_what_serves_and_of_what_was_changed(tmp_pa
     assert shares[("model_version", "a")] == pytest.approx(2 / 3, abs=1e-3)
     assert shares[("index_version", "ix")] == 1.0
     assert [(one.target, one.text) for one in seen.changes] == [("model", "version: a → b (bot)")]
+
+
+def test_round_trips_to_the_store_are_an_edge_and_the_stream_two_flows(tmp_path: Path):
+    """Of the last five minutes: what was before, and other spans, do not count."""
+    store = SegmentStore(tmp_path, lambda: 0.0)
+
+    def trip(at_s: float, ms: float, **other: object) -> tuple[object, ...]:
+        told = {"kind": "store", "service": "features", "peer": "redis", "status": "OK", **other}
+        return row("spans", ts=START + at_s, dur_ms=ms, **told)
+
+    store.add("procs", [row("procs", ts=START + 3_600, service="features")])
+    store.add("spans", [
+        *(trip(3_400 + n, 2.0) for n in range(8)), trip(3_450, 50.0, status="DEADLINE_EXCEEDED"), trip(3_500, 1.0),
+        trip(100, 900.0), trip(3_500, 900.0, kind="server"),
+    ])  # fmt: skip
+    store.add("redis_stats", [row("redis_stats", ts=START + 60.0 * n, node="redis") for n in range(56, 61)])
+    store.add("stream_stats", [
+        row("stream_stats", ts=START + at, rate_in=a, rate_out=b, last_event_ts=START + at, last_processed_ts=START + at - late)
+        for at, a, b, late in ((60, 99.0, 99.0, 0), (3_480, 6.0, 4.0, 20), (3_540, 8.0, 2.0, 45))
+    ])  # fmt: skip
+    store.flush()
+
+    with SqlWorker(tmp_path) as worker:
+        seen = told(worker.query(sql()).rows, START + 3_600)
+        then = told(worker.query(sql(now_ts=START + 3_500)).rows, START + 3_500)
+
+    assert [(e.caller, e.callee, e.rate, e.errors) for e in seen.edges] == [("features", "redis", 2.0, 0.1)]
+    assert seen.edges[0].p99_ms == pytest.approx(45.7, abs=0.1)
+    assert [(f.source, f.target, f.rate, f.behind_s) for f in seen.flows] == [
+        ("events", "stream", 7.0, None),
+        ("stream", "redis", 3.0, 45.0),
+    ]
+    assert [(f.rate, f.behind_s) for f in then.flows] == [(6.0, None), (4.0, 20.0)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.room.overview import Alert, Change, Edge, Job, Node, Overview, Store, Stream, Version
-from sandbox.room.overview_delta import KEYS, delta
+from sandbox.room.overview import Alert, Change, Edge, Flow, Job, Node, Overview, Store, Stream, Version
+from sandbox.room.overview_delta import KEYS, ONES, delta
+from sandbox.warroom import pages
 
 FIGURES = (None, 0.25, 12.0)
 _SIGNALS = [{}, {"ctr": [(60.0, 0.25)]}, {"ctr": [(60.0, 12.0), (120.0, None)]}, {"request_rate": [(60.0, 1.0)]}]
@@ -22,6 +26,7 @@ def some(rows: list[Any], *keys: str) -> st.SearchStrategy[list[Any]]:
 OVERVIEWS = st.builds(
     Overview, world_ts=st.sampled_from([0.0, 60.0]),
     edges=some([Edge(caller=a, callee=b, rate=x, errors=0.0, p99_ms=1.0, instances=1) for a, b in ("ab", "ac") for x in FIGURES], *KEYS["edges"]),
+    flows=some([Flow(source="a", target=b, rate=x, behind_s=None) for b in "bc" for x in FIGURES], *KEYS["flows"]),
     nodes=some([Node(service="a", instances=n, cpu_pct=x, queue=None) for n in (1, 2) for x in FIGURES], *KEYS["nodes"]),
     store=st.sampled_from([None, *(Store(ops=x, used_mb=1.0) for x in FIGURES)]),
     stream=st.sampled_from([None, *(Stream(rate=x, backlog=1.0) for x in FIGURES)]),
@@ -66,3 +71,13 @@ def test_what_is_new_makes_the_one_before_the_one_after(before: Overview, told: 
 @given(OVERVIEWS)
 def test_where_nothing_but_the_time_is_new_nothing_is_told(seen: Overview):
     assert delta(seen, seen.model_copy(update={"world_ts": seen.world_ts + 60.0})) is None
+
+
+def test_all_that_an_overview_holds_is_told_and_put_in_by_the_page():
+    page = (Path(pages.__file__).parent / "static" / "sight.js").read_text()
+    keys = re.search(r"const KEYS = (\{.*?\});", page, re.DOTALL)
+    assert keys is not None
+    written = re.sub(r",(\s*[}\]])", r"\1", re.sub(r"(\w+):", r'"\1":', keys[1]))
+
+    assert {*KEYS, *ONES, "world_ts", "signals"} == set(Overview.model_fields)
+    assert json.loads(written) == {name: list(of) for name, of in KEYS.items()}

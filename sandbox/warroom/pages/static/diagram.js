@@ -11,9 +11,10 @@ const AT = {
 };
 const CALLS = [
   ["gateway", "features"], ["gateway", "retrieval"], ["gateway", "ranking"], ["gateway", "rules"], ["gateway", "events"],
-  ["retrieval", "model"], ["ranking", "model"], ["ranking", "features"],
+  ["retrieval", "model"], ["ranking", "model"], ["ranking", "features"], ["features", "redis"],
 ];
-const FLOWS = [["features", "redis"], ["events", "stream"], ["stream", "redis"], ["materialiser", "redis"]];
+const FLOWS = [["events", "stream"], ["stream", "redis"]];
+const BATCH = ["materialiser", "redis"];
 const TITLES = { materialiser: "batch job" };
 const VERSIONS = { model_version: ["model", "model"], encoder_version: ["model", "encoder"], index_version: ["retrieval", "index"], rules_version: ["rules", "rules"] };
 const FAILING = 0.01; // share of calls
@@ -29,7 +30,7 @@ function panelOf(name) {
 export function diagram(go = null) {
   const edges = new Map();
   const nodes = new Map();
-  const lines = [...CALLS, ...FLOWS].map(([from, to]) => {
+  const lines = [...CALLS, ...FLOWS, BATCH].map(([from, to]) => {
     const { path, x, y } = way(from, to);
     const line = s("path", { d: path, class: "edge", "marker-end": "url(#tip)" });
     const text = s("text", { x, y, class: "edge-text", "text-anchor": "middle" });
@@ -64,6 +65,17 @@ export function diagram(go = null) {
       say(text, edge ? rates(edge.rate, edge.p99_ms, edge.errors) : "");
       say(more, `${from} calls ${to}: ${edge ? `${figure(edge.rate)} a second, ${percent(edge.errors ?? 0)} failed, p99 ${figure(edge.p99_ms)} ms` : "no calls in 5 minutes"}`);
     }
+    for (const [from, to] of FLOWS) {
+      const flow = seen.flows.find((one) => one.source === from && one.target === to);
+      const { text, tip: more } = edges.get(`${from} ${to}`);
+      const behind = flow && flow.behind_s !== null ? `${figure(flow.behind_s)} s behind` : "";
+      say(text, flow ? [`${figure(flow.rate)}/s`, behind].filter(Boolean).join(" · ") : "");
+      say(more, `${from} to ${to}: ${flow ? [`${figure(flow.rate)} entries a second`, behind].filter(Boolean).join(", ") : "nothing in 5 minutes"}`);
+    }
+    const { text: written, tip: last } = edges.get(BATCH.join(" "));
+    const rows = seen.jobs.reduce((sum, job) => sum + (job.rows ?? 0), 0);
+    say(written, seen.jobs.length ? `${figure(rows)} rows` : "");
+    say(last, `the batch job wrote ${figure(rows)} rows by its last runs`);
     for (const [name, node] of nodes) {
       const told = lookOf(name, seen, latest);
       const changes = seen.changes.filter((change) => change.target === name);
@@ -85,23 +97,23 @@ function lookOf(name, seen, latest) {
   if (name === "materialiser") return ofJobs(seen.jobs);
   const node = seen.nodes.find((one) => one.service === name);
   const told = { health: node || name === "redis" ? "" : "gone", instances: node?.instances ?? 1, first: "", second: "", more: "" };
-  if (name === "redis") return { ...told, first: seen.store ? `${figure(seen.store.ops)} ops/s` : "", second: seen.store ? `${figure(seen.store.used_mb)} MB` : "", health: seen.store ? "" : "gone" };
+  const into = seen.edges.filter((edge) => edge.callee === name);
+  const failing = into.some((edge) => edge.errors > FAILING) ? "bad" : "";
+  if (name === "redis") return { ...told, first: seen.store ? `${figure(seen.store.ops)} ops/s` : "", second: seen.store ? `${figure(seen.store.used_mb)} MB` : "", health: seen.store ? failing : "gone" };
   if (!node) return { ...told, first: "no process" };
   const wait = node.queue >= 1 ? ` · ${figure(node.queue)} wait` : "";
   const cpu = `${figure(node.cpu_pct)} % cpu${wait}`;
   if (name === "stream") return { ...told, first: seen.stream ? `${figure(seen.stream.rate)}/s · ${figure(seen.stream.backlog)} behind` : "", second: cpu };
   if (name === "gateway") {
-    const failing = latest.error_share > FAILING;
-    return { ...told, health: failing ? "bad" : "", first: latest.request_rate === null || latest.request_rate === undefined ? "" : rates(latest.request_rate, latest.latency_p99_ms, latest.error_share), second: cpu };
+    return { ...told, health: latest.error_share > FAILING ? "bad" : "", first: latest.request_rate === null || latest.request_rate === undefined ? "" : rates(latest.request_rate, latest.latency_p99_ms, latest.error_share), second: cpu };
   }
-  const into = seen.edges.filter((edge) => edge.callee === name);
   const rate = into.reduce((sum, edge) => sum + (edge.rate ?? 0), 0);
   const failed = into.reduce((sum, edge) => sum + (edge.rate ?? 0) * (edge.errors ?? 0), 0);
   const slowest = Math.max(0, ...into.map((edge) => edge.p99_ms ?? 0));
   const versions = seen.versions.filter((one) => VERSIONS[one.of]?.[0] === name);
   const more = versions.map((one) => `${VERSIONS[one.of][1]} ${one.version}: ${percent(one.share)} of requests`).join("\n");
   return {
-    ...told, health: into.some((edge) => edge.errors > FAILING) ? "bad" : "", more: `${cpu}${more ? `\n${more}` : ""}`,
+    ...told, health: failing, more: `${cpu}${more ? `\n${more}` : ""}`,
     first: into.length ? rates(rate, slowest, rate ? failed / rate : 0) : cpu, second: versions.length ? shortened(versions) : cpu,
   };
 }
@@ -133,8 +145,8 @@ function way(from, to) {
     const [x, y1, y2] = [ax + W, ay + 14, by + 42];
     return { path: `M${x} ${y1} C ${x + 62} ${y1 - 30}, ${x + 62} ${y2 + 40}, ${x} ${y2}`, x: x + 70, y: by + 86 };
   }
-  if (from === "stream") return { path: `M${ax + W / 2} ${ay} L${bx + W / 2} ${by + H}`, x: 0, y: 0 };
-  if (from === "materialiser") return { path: `M${ax + W} ${ay + H / 2} L${bx + W / 3} ${by + H}`, x: 0, y: 0 };
+  if (from === "stream") return { path: `M${ax + W / 2} ${ay} L${bx + W / 2} ${by + H}`, x: ax + W / 2, y: ay - 26 };
+  if (from === "materialiser") return { path: `M${ax + W} ${ay + H / 2} L${bx + W / 3} ${by + H}`, x: ax + W - 10, y: ay - 8 };
   const [x1, y1, x2, y2] = [ax + W, ay + H / 2, bx, by + H / 2];
   const t = from === "gateway" ? 0.56 : 0.5;
   return { path: `M${x1} ${y1} L${x2} ${y2}`, x: x1 + (x2 - x1) * t, y: y1 + (y2 - y1) * t - 5 };

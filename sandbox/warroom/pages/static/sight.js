@@ -1,7 +1,7 @@
 // The overview as far as it was told: what is new is put into it, as sandbox/room/overview_delta.py takes it apart.
 
 const KEYS = {
-  edges: ["caller", "callee"], nodes: ["service"], jobs: ["view"], versions: ["of", "version"],
+  edges: ["caller", "callee"], flows: ["source", "target"], nodes: ["service"], jobs: ["view"], versions: ["of", "version"],
   changes: ["world_ts", "target", "text"], alerts: ["rule"],
 };
 
