@@ -197,9 +197,8 @@ def test_a_world_that_is_killed_while_it_moves_comes_about_again(own_home: Path,
         assert again.now() >= desk.now()
 
 
-@pytest.mark.parametrize(
-    "name", ["slow-home", pytest.param("half-as-keen", marks=pytest.mark.slow)], ids=lambda name: name
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["slow-home", "half-as-keen"])
 def test_nothing_that_a_trainee_receives_tells_the_truth(name: str, own_home: Path):
     """A whole drill up to the page and past the last step of its timeline, at ten times the pace, by a commander who tries
     everything: each byte over HTTP, stream and socket is kept, and searched for the scenario's words and texts."""

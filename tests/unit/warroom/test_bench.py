@@ -47,6 +47,7 @@ def measured(site: Site) -> Report:
     return measure(SMALL, quiet, serving)
 
 
+@pytest.mark.slow
 def test_the_document_tells_what_participants_wait_for_what_it_costs_and_beside_what(site: Site):
     document = measured(site).document()
 

@@ -100,6 +100,7 @@ def test_one_that_hangs_or_dies_goes_with_its_processes_and_the_rest_go_on(home,
     assert list((home / "evaluate").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_evaluates_as_any_other(tmp_path):
     """Two workers, none of which runs the script again."""
     (tmp_path / "mine.py").write_text(

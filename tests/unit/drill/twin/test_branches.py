@@ -39,6 +39,7 @@ def digests(plans: list[ArmPlan]) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_run_that_was_forked_is_the_one_that_was_run_by_itself(plans, tmp_path, monkeypatch):
     began = []
     monkeypatch.setattr(branches, "run_family", lambda *_: began.append(1))
