@@ -7,10 +7,9 @@ from pydantic import Field
 
 from faults.base import Fault, FaultParams
 from faults.views import BATCH, BatchViewName
+from sandbox.base.clock import DAY_S
 from sandbox.base.jobs import JobRun
 from services.skeleton.seams import Call, Proceed
-
-DAY_S = 86_400.0
 
 
 class MaterializationWindowSkip(Fault):

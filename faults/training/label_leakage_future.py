@@ -7,12 +7,11 @@ from pydantic import Field
 
 from faults import relations
 from faults.base import Fault, FaultParams
+from sandbox.base.clock import DAY_S
 from services.skeleton.seams import Call, ProceedSync
 
 if TYPE_CHECKING:
     from sandbox.pipeline.stages.spec import Work
-
-DAY_S = 86_400.0
 
 
 class LabelLeakageFuture(Fault):

@@ -12,6 +12,8 @@ from collections.abc import Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Protocol
 
+DAY_S = 86_400.0
+
 
 class Clock(Protocol):
     """Seconds, from whatever origin the clock documents."""

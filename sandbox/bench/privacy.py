@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from sandbox.base import artefacts
 from sandbox.base.artefacts import Lineage, Manifest
+from sandbox.base.clock import DAY_S
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.rows import row_of
 from sandbox.base.run import RunInfo
@@ -34,7 +35,6 @@ from sandbox.telemetry.segments import SegmentStore
 
 USERS, ITEMS, GONE = 20_000, 10_000, 1_000
 BEGAN_TS, DAYS = 1_770_000_000.0, 28
-_DAY_S = 86_400.0
 _LAKE_ROWS = 50_000
 _ARTEFACT_ROWS = 100_000
 
@@ -81,7 +81,7 @@ def made(home: Path, n_events: int) -> tuple[Path, Path]:
     manifest = {
         "name": "bench", "source": "bench", "seed": 1, "users": USERS, "items": ITEMS, "creators": 1, "events": n_out,
         "impressions": n_shown, "has_negatives": True, "history_start_ts": BEGAN_TS,
-        "history_end_ts": BEGAN_TS + DAYS * _DAY_S, "topics": ["all"], "content_hash": "bench", "built": "",
+        "history_end_ts": BEGAN_TS + DAYS * DAY_S, "topics": ["all"], "content_hash": "bench", "built": "",
     }  # fmt: skip
     (world / "world.json").write_text(json.dumps(manifest))
     _artefact(world, rng)
@@ -93,7 +93,7 @@ def made(home: Path, n_events: int) -> tuple[Path, Path]:
 def _history(public: Path, rng: np.random.Generator, n_shown: int, n_out: int) -> None:
     request = np.arange(n_shown) // 10
     shown: dict[str, np.ndarray] = {
-        "ts": np.sort(rng.random(n_shown)) * DAYS * _DAY_S + BEGAN_TS, "request_id": request, "session_id": request // 4,
+        "ts": np.sort(rng.random(n_shown)) * DAYS * DAY_S + BEGAN_TS, "request_id": request, "session_id": request // 4,
         "user_id": rng.integers(0, USERS, n_shown // 10 + 1, dtype=np.int32)[request],
         "item_id": rng.integers(0, ITEMS, n_shown, dtype=np.int32),
         "position": (np.arange(n_shown) % 10 + 1).astype(np.int16),
@@ -135,9 +135,9 @@ def _artefact(world: Path, rng: np.random.Generator) -> None:
         "item_id": rng.integers(0, ITEMS, n),
         "event_ts": np.full(n, BEGAN_TS),
     }
-    data = Lineage(from_ts=BEGAN_TS, to_ts=BEGAN_TS + DAYS * _DAY_S, rows=n, digest="")
+    data = Lineage(from_ts=BEGAN_TS, to_ts=BEGAN_TS + DAYS * DAY_S, rows=n, digest="")
     manifest = Manifest(
-        artifact="ranker", version="rk-1", created_ts=BEGAN_TS + DAYS * _DAY_S, code_hash="", seed=1, data=data
+        artifact="ranker", version="rk-1", created_ts=BEGAN_TS + DAYS * DAY_S, code_hash="", seed=1, data=data
     )
     artefacts.register(world / "registry", manifest, {"training_rows.safetensors": artefacts.pack_arrays(rows)})
 
@@ -146,7 +146,7 @@ def _stage(world: Path, rng: np.random.Generator) -> None:
     folder = world / "pipeline" / "cache" / "training_set" / "0"
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"user_id": rng.integers(0, USERS, _ARTEFACT_ROWS)}), folder / "examples.parquet")
-    (folder / "stage.json").write_text(json.dumps({"stage": "training_set", "newest_ts": BEGAN_TS + DAYS * _DAY_S}))
+    (folder / "stage.json").write_text(json.dumps({"stage": "training_set", "newest_ts": BEGAN_TS + DAYS * DAY_S}))
 
 
 def _lake(run_dir: Path, world: Path, rng: np.random.Generator) -> None:

@@ -15,11 +15,12 @@ import torch
 
 from sandbox.base import artefacts, sources
 from sandbox.base.artefacts import Artefact, Lineage, Manifest
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import USER_SESSION
 from sandbox.base.progress import ProgressFn, quiet
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, index, popular, ranker, training_set, two_tower
-from sandbox.pipeline.events import DAY_S, Log, Source, read_manifest, read_source
+from sandbox.pipeline.events import Log, Source, read_manifest, read_source
 from sandbox.pipeline.features import WINDOW_S, Histories, snapshot
 from sandbox.pipeline.golden import golden_set
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from sandbox.pipeline.events import DAY_S, Log
+from sandbox.base.clock import DAY_S
+from sandbox.pipeline.events import Log
 
 N_NEIGHBOURS = 50
 _DISCOUNT = 10.0  # added to the popularities below the fraction: few common clicks prove little

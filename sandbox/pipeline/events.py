@@ -13,7 +13,6 @@ from sandbox.base.catalogue import Catalogue
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import WorldManifest
 
-DAY_S = 86_400.0
 KINDS = ("click", "dwell", "like", "hide", "conversion")  # of what comes of an item that is shown
 
 

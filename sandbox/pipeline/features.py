@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import (
     ITEM_STATS,
     LONG_DWELL_S,
@@ -21,7 +22,7 @@ from sandbox.base.features import (
     USER_PROFILE,
     USER_SESSION,
 )
-from sandbox.pipeline.events import DAY_S, Log
+from sandbox.pipeline.events import Log
 
 WINDOW_S = 28 * DAY_S
 _MATURITY = np.array([0, 13, 16, 18])

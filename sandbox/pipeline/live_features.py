@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import ITEM_STATS, LONG_DWELL_S, N_TOPICS, RATE_SMOOTHING, TOPIC_SMOOTHING, USER_PROFILE
 
-DAY_S = 86_400.0
 _HOURS = 24  # slots of live counts behind ctr_24h
 _TOPIC_0 = USER_PROFILE.columns.index("topic_00")
 

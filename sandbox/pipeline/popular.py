@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox.base.catalogue import REGIONS, Catalogue
-from sandbox.pipeline.events import DAY_S, Log
+from sandbox.base.clock import DAY_S
+from sandbox.pipeline.events import Log
 
 N_POPULAR = 200
 _HALF_LIFE_S = 3 * DAY_S

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import ITEM_STATS, LONG_DWELL_S, N_RECENT, USER_SESSION, Status
 from sandbox.base.streams import stream, uniforms
-from sandbox.pipeline.events import DAY_S, Log
+from sandbox.pipeline.events import Log
 from sandbox.pipeline.features import WINDOW_S, Histories, Snapshot, snapshot
 from services.ranking.core import INPUTS, Contract, assemble_rows
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import uniforms
 from sandbox.world import arrivals as _arrivals
 from sandbox.world.draws import CONVERSION_WINDOW_S, Luck, contains, conversion_delay_s, normal
 from sandbox.world.latent import Latent
 
-DAY_S = 86_400.0
 _PAIRS = 4_096  # users' tastes set beside items' at a time: 1.3 MB, which stay in the cache
 
 

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.base.catalogue import CREATOR_GROUPS, LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.progress import ProgressFn
 from sandbox.base.worlds import WorldManifest
 from sandbox.world.behaviour import Behaviour
 from sandbox.world.history import HistoryTotals, write_history
 from sandbox.world.items import Items, draw_blocks, draw_follows, draw_items, topic_prior
 from sandbox.world.latent import Latent, Weights
-from sandbox.world.population import DAY_S, Users, consent_table, draw_users, users_table
+from sandbox.world.population import Users, consent_table, draw_users, users_table
 from sandbox.world.presets import HISTORY_END_TS, Preset
 from sandbox.world.titles import creator_names, titles
 from sandbox.world.words import TOPICS

@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.random import Generator
 
+from sandbox.base.clock import DAY_S
 from sandbox.base.progress import ProgressFn
 from sandbox.base.streams import stream
 from sandbox.world.behaviour import Behaviour, SlateResponse
 from sandbox.world.items import Items
 from sandbox.world.log import IMPRESSIONS, impressions_writer, write_outcomes
 from sandbox.world.policy import LegacyPolicy
-from sandbox.world.population import DAY_S, Users
+from sandbox.world.population import Users
 from sandbox.world.presets import HISTORY_END_TS, MAX_DEPTH, SLATE, Preset
 
 LATE_SHARE, LATE_MEAN_S, PROMPT_MEAN_S = (0.01, 3_600.0, 2.0)  # how long an outcome takes to be ingested

@@ -9,13 +9,13 @@ from scipy.optimize import brentq
 from scipy.special import betaincinv, expit, ndtr
 
 from sandbox.base.catalogue import LANGUAGES, REGIONS, SENSITIVITIES
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import N_TOPICS
 from sandbox.base.streams import stream
 from sandbox.world.population import RESIDUAL_DIMS, Users
 from sandbox.world.presets import HISTORY_END_TS, Preset
 from sandbox.world.words import TOPICS
 
-DAY_S = 86_400.0
 GROUP_B_SHARE = 0.22  # of items
 GROUP_MANNER = (-0.25, 0.90)  # where group A and group B lie on the first residual axis
 APPEAL_SD, CREATOR_APPEAL_SD = 0.30, 0.15

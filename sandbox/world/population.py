@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from sandbox.base.catalogue import AGE_BANDS, GENDERS, JURISDICTIONS, LANGUAGES, REGIONS
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import N_TOPICS
 from sandbox.base.streams import stream
 from sandbox.world.presets import HISTORY_END_TS, Preset
 from sandbox.world.words import TOPICS
 
-DAY_S = 86_400.0
 _REGION_SHARES = {"EU": 0.30, "UK": 0.12, "US-CA": 0.10, "US": 0.25, "CA": 0.06, "BR": 0.10, "AU": 0.07}
 _UTC_OFFSET_H = {"EU": 1, "UK": 0, "US-CA": -8, "US": -5, "CA": -5, "BR": -3, "AU": 10}
 _LANGUAGE_SHARES = {

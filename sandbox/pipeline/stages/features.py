@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sandbox.pipeline.events import DAY_S
+from sandbox.base.clock import DAY_S
 from sandbox.pipeline.features import WINDOW_S, snapshot
 from sandbox.pipeline.stages.arrays import log_of, snapshot_columns, write_columns
 from sandbox.pipeline.stages.spec import SOURCE, Stage, Tally, Work

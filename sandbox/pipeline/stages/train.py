@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import seed_of
 from sandbox.pipeline.stages.arrays import write_columns
 from sandbox.pipeline.stages.spec import SOURCE, Stage, Tally, Work
-from sandbox.pipeline.training_set import DAY_S
 
 LATE_SHARE = 0.05  # of a log of choices, held out
 

@@ -16,9 +16,9 @@ from safetensors.numpy import load as load_tensors
 from sandbox.base import artefacts
 from sandbox.base.artefacts import Artefact, pack_arrays
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import uniforms
 from sandbox.pipeline import index
-from sandbox.pipeline.events import DAY_S
 from services.model.core import encode_items, load_two_tower
 
 _BY_ITEM = ("item_id", "item_bias", "history", "attention")  # tables with a row for each item's id

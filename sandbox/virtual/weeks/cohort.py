@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.features import ITEM_STATS, USER_PROFILE, Rows, Status
 from sandbox.base.streams import seed_of
 from sandbox.virtual.answers.content import Answer, Request
@@ -22,7 +23,6 @@ from sandbox.virtual.weeks.served import Served
 from sandbox.world.behaviour import Behaviour
 from services.gateway.stages import UserRows
 
-DAY_S = 86_400.0
 MAX_DEPTH = 20  # requests of one visit at the most, as in the histories of worlds
 LATENCY_MS = 60.0  # of every answer: too short for users to mind
 _REMEMBERED = 20  # clicks of the visit that users remember

@@ -15,11 +15,12 @@ import torch
 from sandbox.base import artefacts
 from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.memory import give_back
 from sandbox.base.streams import seed_of
 from sandbox.pipeline import covisit, popular, ranker, training_set, two_tower
 from sandbox.pipeline.build import Recipe, code_hash, take_pairs
-from sandbox.pipeline.events import DAY_S, Log
+from sandbox.pipeline.events import Log
 from sandbox.pipeline.features import Snapshot
 from sandbox.pipeline.metrics import ranker_metrics, tower_metrics
 from sandbox.pipeline.training_set import Joined, Sampling

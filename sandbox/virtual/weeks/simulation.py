@@ -11,11 +11,12 @@ import numpy as np
 
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.config import Config
 from sandbox.base.memory import give_back
 from sandbox.base.streams import seed_of
 from sandbox.base.worlds import WorldManifest
-from sandbox.pipeline.events import DAY_S, read_manifest
+from sandbox.pipeline.events import read_manifest
 from sandbox.pipeline.features import Snapshot, snapshot
 from sandbox.pipeline.live_features import LiveFeatures
 from sandbox.virtual.weeks.arms import assigned

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.base.catalogue import CREATOR_GROUPS, Catalogue
-from sandbox.pipeline.events import DAY_S
+from sandbox.base.clock import DAY_S
 from sandbox.virtual.weeks.served import Served
 
 _RETURNING_S = 7 * DAY_S  # who was here within it counts as returning

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from sandbox.base.catalogue import LANGUAGES, REGIONS, SENSITIVITIES, Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import uniforms
 from sandbox.world.importers import recognise
 from sandbox.world.importers.lots import Gaps, draw, is_stated, languages, normal, numbers
@@ -17,7 +18,6 @@ from sandbox.world.importers.rows import decimal
 from sandbox.world.importers.source import Entities, Source
 from sandbox.world.importers.times import read_dates
 
-DAY_S = 86_400.0
 GROUP_B_SHARE = 0.22  # of the items, by creator
 _ITEM_LANGUAGE_SHARE = (0.72, 0.06, 0.05, 0.06, 0.04, 0.03, 0.03, 0.01)
 _FOR_CHILDREN = ("child", "kids", "famil", "animation")

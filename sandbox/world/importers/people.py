@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import numpy as np
 
 from sandbox.base.catalogue import LANGUAGES, REGIONS
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import uniforms
 from sandbox.world.importers import recognise
 from sandbox.world.importers.lots import Gaps, codes, draw, fill, is_stated, languages
 from sandbox.world.importers.source import Entities, Log
 from sandbox.world.importers.times import read_dates
 
-DAY_S = 86_400.0
 CONSENT_SHARE = 0.88
 _REGION_SHARE = (0.34, 0.12, 0.10, 0.26, 0.06, 0.08, 0.04)
 _LANGUAGES_OF = {  # the first unless drawn otherwise

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from sandbox.base.clock import DAY_S
 from sandbox.world.importers.source import Log, Skips, Source, refuse
 
 MAX_BAD_SHARE = 0.5  # of the rows of a log; above it the file is not what it was taken for
@@ -14,8 +15,7 @@ STRAY_TIME = "time far from the rest of the log"
 STRAY_SHARE = 0.05  # of the rows, at most, at either end
 _STRAY_GAP_S = 180 * 86_400.0  # of silence, at least, that sets stray rows apart
 _LEAST_FOR_STRAY = 20  # rows
-_DAY_S = 86_400.0
-_TRAINED_S = 14 * _DAY_S  # of a log with impressions, the last ones, as the pipeline has it
+_TRAINED_S = 14 * DAY_S  # of a log with impressions, the last ones, as the pipeline has it
 _HELD_OUT = 0.95  # of a log of choices in order of time, training takes the first part
 _WIDTHS = ("too few columns", "too many columns")
 
@@ -147,7 +147,7 @@ def _refuse_untrainable(source: Source) -> None:
             "times that differ: models are trained on the earlier rows and tested on the later ones",
             "map time to the column that holds the time of each interaction: --map time=COLUMN",
         )
-    end = np.floor(log.ts[-1]) + 1 - _DAY_S
+    end = np.floor(log.ts[-1]) + 1 - DAY_S
     trained = (log.ts < end) & (log.ts >= log.ts[-1] - _TRAINED_S) & log.click
     if not log.click.any() or log.click.all():
         what = "no row that was clicked" if not log.click.any() else "only rows that were clicked"

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import stream
 from sandbox.world.importers.fit import Fitted
 from sandbox.world.importers.levels import at_logged_level, at_set_levels
 from sandbox.world.importers.source import Log
 from sandbox.world.latent import Latent, Weights, hourly_profile
 
-DAY_S = 86_400.0
 SESSION_GAP_S = 1_800.0  # idle time that ends a session
 _PRIOR = 5.0  # interactions' worth of the average user in everyone's intent
 _FIRST_HOURS = 240.0  # sessions' worth of the usual hours beside those of the log

@@ -9,8 +9,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from sandbox.base.clock import DAY_S
 from sandbox.pipeline import popular
-from sandbox.pipeline.events import DAY_S, Log, known_after
+from sandbox.pipeline.events import Log, known_after
 from sandbox.pipeline.features import snapshot
 from sandbox.pipeline.training_set import Sampling, examples_of, sampled
 from tests.unit.pipeline.two_tastes import ITEMS, START, USERS, catalogue

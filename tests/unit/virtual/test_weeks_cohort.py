@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.worlds import world_dir
 from sandbox.virtual.answers.content import Answer
-from sandbox.virtual.weeks.cohort import DAY_S, Cohort
+from sandbox.virtual.weeks.cohort import Cohort
 from sandbox.virtual.weeks.served import Served
 from sandbox.world.behaviour import Behaviour
 from sandbox.world.presets import HISTORY_END_TS

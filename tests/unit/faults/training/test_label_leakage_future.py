@@ -1,6 +1,6 @@
 """Rows to learn from get the features of the midnight after them, and the pipeline's own record says so."""
 
-from sandbox.pipeline.events import DAY_S
+from sandbox.base.clock import DAY_S
 
 FAULT = "label-leakage-future"
 JOINED = 'SELECT ts, user_id, item_id, feature_as_of, "item_stats.clicks_log", "user_profile.clicks_28d_log" FROM t ORDER BY ALL'
