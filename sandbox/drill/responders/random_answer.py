@@ -41,10 +41,7 @@ class RandomAnswer:
         if column == segments.BUCKET:  # a tenth of the users
             low = 10 * int(draw.integers(10))
             return {column: f"{low}-{low + 9}"}
-        table = taxonomy.SEGMENT_COLUMNS[column]
-        values = env.observe(
-            f"SELECT DISTINCT {column}::VARCHAR AS v FROM {table} WHERE {column} IS NOT NULL ORDER BY v"
-        )
+        values = env.observe(segments.values_sql(column))
         return {column: str(_one(draw, values.rows)[0])} if values.rows else {}
 
 

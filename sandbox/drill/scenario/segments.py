@@ -14,6 +14,7 @@ from sandbox.drill.scenario import taxonomy
 BUCKETS = 100
 BUCKET = "user_bucket"
 RIGHT_COLUMN = 0.25  # credit for the column where the value is another
+_OF_ROW = {"user_lang": "lang", "personalised": "state = 'granted'"}  # where a row of its table calls it otherwise
 _RANGE = re.compile(r"(\d{1,2})-(\d{1,2})")
 
 Segment = Mapping[str, str | list[str]]
@@ -31,6 +32,12 @@ def require_known(segment: Segment) -> None:
         if column == BUCKET:
             for value in listed:
                 buckets(value)
+
+
+def values_sql(column: str) -> str:
+    """What a lake is asked for the values that a column has, as text in their order. Not of BUCKET, which has ranges."""
+    of_row = _OF_ROW.get(column, column)
+    return f"SELECT DISTINCT ({of_row})::VARCHAR AS v FROM {taxonomy.SEGMENT_COLUMNS[column]} WHERE v IS NOT NULL ORDER BY v"
 
 
 def values_of(values: str | list[str]) -> list[str]:

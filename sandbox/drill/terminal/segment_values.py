@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.base.errors import SandboxError
-from sandbox.drill.scenario.segments import BUCKET
-from sandbox.drill.scenario.taxonomy import SEGMENT_COLUMNS
+from sandbox.drill.scenario.segments import BUCKET, values_sql
 from sandbox.drill.terminal.replies import ValuesOf
 
 MOST = 300  # values; a column that has more is not looked up
@@ -19,12 +18,10 @@ def values_in(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> ValuesOf:
     def values_of(column: str) -> list[str]:
         if column == BUCKET:  # a range, not a value
             return []
-        sql = f"SELECT DISTINCT {column} FROM {SEGMENT_COLUMNS[column]} WHERE {column} IS NOT NULL LIMIT {MOST + 1}"
         try:
-            found = [row[0] for row in rows_of(sql)]
+            names = [str(row[0]) for row in rows_of(f"{values_sql(column)} LIMIT {MOST + 1}")]
         except SandboxError:
             return []
-        names = [str(v).lower() if isinstance(v, bool) else str(v) for v in found]
-        return sorted(names) if len(names) <= MOST else []
+        return names if len(names) <= MOST else []
 
     return values_of
