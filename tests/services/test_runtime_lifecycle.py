@@ -84,7 +84,7 @@ def test_sigkill_of_the_supervisor_leaves_nothing_and_down_and_up_work_after_it(
     os.kill(supervisor, signal.SIGKILL)
 
     wait_for(lambda: not any(_lives(pid) for pid in pids), 10, "children gone")
-    assert not stack.status()["ready"]
+    wait_for(lambda: not stack.status()["ready"], 10, "a stack that says it is not ready")
     assert sandbox("down", "--run-dir", tmp_path).returncode == 0
     assert not list(tmp_path.glob("*.sock"))
     with Stack.up("tiny", run_dir=tmp_path) as again:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 import pytest
@@ -126,7 +126,10 @@ async def test_a_call_that_is_given_up_before_it_begins_never_does_and_is_forgot
         await raw.write(trunk_pb2.CallsOut(calls=[made, trunk_pb2.CallOut(id=1)]))  # both in one message
         await call(ask(3), timeout=20, metadata=META)
         drained = asyncio.create_task(side.drain())
-        told = [message.leaving async for message in raw]  # ends, as nothing is owed
+        told = []
+        with suppress(aio.AioRpcError):  # the server may be gone before the stream's last word is heard
+            async for message in raw:  # ends, as nothing is owed
+                told.append(message.leaving)
         await drained
 
     assert told == [True]
