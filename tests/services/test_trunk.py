@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import grpc
 import pytest
@@ -118,20 +118,23 @@ async def test_a_call_that_is_given_up_before_it_begins_never_does_and_is_forgot
     request = ask(2, ms=9_000).SerializeToString()
     words = list(itertools.chain.from_iterable(META))
     made = trunk_pb2.CallOut(id=1, method="/recsys.v1.Rules/Apply", timeout_s=20, metadata=words, request=request)
-    async with trunk() as (side, call), aio.insecure_channel(side.address) as channel:
+    after = trunk_pb2.CallOut(
+        id=2, method=made.method, timeout_s=20, metadata=words, request=ask(3).SerializeToString()
+    )
+    async with trunk() as (side, _), aio.insecure_channel(side.address) as channel:
         raw = channel.stream_stream(
             CARRY, request_serializer=trunk_pb2.CallsOut.SerializeToString,
             response_deserializer=trunk_pb2.Answers.FromString,
         )()  # fmt: skip
         await raw.write(trunk_pb2.CallsOut(calls=[made, trunk_pb2.CallOut(id=1)]))  # both in one message
-        await call(ask(3), timeout=20, metadata=META)
+        await raw.write(trunk_pb2.CallsOut(calls=[after]))
+        heard = aiter(raw)
+        answered = [answer.id for answer in (await anext(heard)).answers]  # the server has read what came before it
         drained = asyncio.create_task(side.drain())
-        told = []
-        with suppress(aio.AioRpcError):  # the server may be gone before the stream's last word is heard
-            async for message in raw:  # ends, as nothing is owed
-                told.append(message.leaving)
+        told = [message.leaving async for message in heard]  # ends, as nothing is owed
         await drained
 
+    assert answered == [2]
     assert told == [True]
     assert side.callee.begun == 1
 
