@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.base.clock import DAY_S
+
 ROWS_PER_WRITE = 500  # about 100 kB: the store answers others between two writes
-WINDOW_S = 28 * 86_400.0  # world seconds of input behind the batch views
+WINDOW_S = 28 * DAY_S  # world seconds of input behind the batch views
 
 
 @dataclass(frozen=True)

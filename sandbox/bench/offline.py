@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from sandbox.base.clock import DAY_S
 from sandbox.base.progress import ProgressFn
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.bench.processes import conditions
@@ -77,7 +78,7 @@ def measure(world: str, n: int, say: ProgressFn) -> Report:
 def synthetic(sources: Sources, folder: Path, events: int) -> Sources:
     """The world's people and items with so many events, in a folder of its own."""
     n = round(events / (1 + 2 * _CLICK_PER_MILLE / 1000))
-    start = sources.as_of - DAYS * 86_400.0
+    start = sources.as_of - DAYS * DAY_S
     shown, done = folder / "impressions.parquet", folder / "outcomes.parquet"
     with connect(folder / "spill") as db:
         users, items = (
@@ -86,7 +87,7 @@ def synthetic(sources: Sources, folder: Path, events: int) -> Sources:
         )
         db.execute(
             f"COPY ({_SHOWN.format(slate=_SLATE)}) TO '{shown}' (FORMAT parquet, COMPRESSION zstd)",
-            {"start": start, "step": DAYS * 86_400.0 / (n // _SLATE + 1), "users": users, "items": items, "n": n},
+            {"start": start, "step": DAYS * DAY_S / (n // _SLATE + 1), "users": users, "items": items, "n": n},
         )
         kinds = " UNION ALL ".join(
             _DONE.format(after=after, kind=kind, value=value, shown=shown, per_mille=_CLICK_PER_MILLE)

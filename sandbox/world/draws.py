@@ -7,12 +7,13 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri
 
+from sandbox.base.clock import DAY_S
 from sandbox.base.streams import drawn, further, keys, starts
 
-CONVERSION_WINDOW_S = 30 * 86_400.0
+CONVERSION_WINDOW_S = 30 * DAY_S
 # Share and mean of each part of the conversion delay: 34.5 % within an hour, 50 % within a day.
 # Source: shares published for the Criteo delayed-feedback log (Chapelle, KDD 2014).
-CONVERSION_DELAYS = ((0.345, 1_200.0), (0.09, 6 * 3_600.0), (0.565, 8 * 86_400.0))
+CONVERSION_DELAYS = ((0.345, 1_200.0), (0.09, 6 * 3_600.0), (0.565, 8 * DAY_S))
 _SHARES = np.cumsum([share for share, _ in CONVERSION_DELAYS])
 _MEANS_S = np.array([mean for _, mean in CONVERSION_DELAYS])
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-LOST_AFTER_S = 7 * 86_400.0  # world seconds: who is not expected back within a week counts as lost
+from sandbox.base.clock import DAY_S
+
+LOST_AFTER_S = 7 * DAY_S  # world seconds: who is not expected back within a week counts as lost
 SATISFIED_FROM = 0.5  # satisfaction at a visit's end, 0..1: the level at which users return as usual
 
 

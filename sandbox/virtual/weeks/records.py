@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sandbox.base.clock import DAY_S
 from sandbox.pipeline.events import Log, known_after
 from sandbox.virtual.weeks.served import Served
 from services.events.core import IMPRESSIONS
 
 _KINDS = (IMPRESSIONS, "click", "dwell", "like", "hide", "conversion")
 _ROOM_DAYS = 8  # appended before the log, millions of rows, is copied again
-KEPT_S = 42 * 86_400.0  # of the log: two weeks to train on, each row with four weeks behind it
+KEPT_S = 42 * DAY_S  # of the log: two weeks to train on, each row with four weeks behind it
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from sandbox.base import artefacts
 from sandbox.base.artefacts import Lineage, Manifest
 from sandbox.base.catalogue import JURISDICTIONS
+from sandbox.base.clock import DAY_S
 
-DAY_S = 86_400.0
 NOW = 1_772_438_400.0  # 2 March 2026: the end of its history
 REGIONS = ("EU", "UK", "US-CA", "US", "CA", "BR", "AU")
 

@@ -16,6 +16,7 @@ import pytest
 
 from sandbox.base import artefacts
 from sandbox.base.catalogue import Catalogue
+from sandbox.base.clock import DAY_S
 from sandbox.base.errors import SandboxError
 from sandbox.base.worlds import load_manifest, world_dir
 from sandbox.cli.simulate import _tell
@@ -27,7 +28,6 @@ from sandbox.virtual.weeks.run import run
 from services.model.core import encode_items, load_two_tower
 
 pytestmark = pytest.mark.usefixtures("home")
-DAY_S = 86_400.0
 
 
 def plan(**changed) -> Plan:
